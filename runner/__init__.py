@@ -1,0 +1,62 @@
+"""Sweephouse's public door: decorators for components, the nouns they use, and `run`.
+
+A plugin is a module with decorated functions and one line in its pyproject.toml:
+
+    [project.entry-points.runner]
+    mine = "my_module"
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner.door import (
+    architecture,
+    dataset,
+    loss,
+    metric,
+    optimizer,
+    package_files,
+    preprocessing,
+    regularizer,
+    schedule,
+)
+from runner.errors import DataError, ModelError, RunnerError
+from runner.nouns import Data, Recipe, Split, Splits, Task
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runner.experiment import Outcome
+
+__all__ = [
+    "Data",
+    "DataError",
+    "ModelError",
+    "Recipe",
+    "RunnerError",
+    "Split",
+    "Splits",
+    "Task",
+    "architecture",
+    "dataset",
+    "loss",
+    "metric",
+    "optimizer",
+    "package_files",
+    "preprocessing",
+    "regularizer",
+    "run",
+    "schedule",
+]
+
+
+def run(overrides: Sequence[str] = ()) -> Outcome:
+    """Train one run as `python -m runner <overrides>` would, from Python or a notebook.
+
+    Raises RunnerError where the command line would exit with 2; a run that fails or is stopped
+    returns an Outcome that says so.
+    """
+    from runner.experiment import run_overrides
+
+    return run_overrides(list(overrides))

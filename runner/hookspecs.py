@@ -1,0 +1,169 @@
+"""The kinds of component: one spec each, its docstring the contract, its arguments the offer.
+
+A component takes any subset of its kind's arguments, by name, before `*`; what stands after `*`
+are its own params, which the config supplies.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from runner.nouns import Data, Recipe, Split, Splits, Task
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+PROJECT = "runner"
+_spec = pluggy.HookspecMarker(PROJECT)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of component, as its spec states it."""
+
+    name: str
+    key: str
+    """Its key in the config: `metrics` for the kind metric, else the name."""
+    many: bool
+    """Whether a config holds several of them: `regularizer=[l2,dropout]`."""
+    ordered: bool
+    """Whether the order in which several are named matters."""
+    offers: tuple[str, ...]
+    contract: str
+
+
+KINDS: dict[str, Kind] = {}
+
+
+def _kind(
+    *, key: str = "", many: bool = False, ordered: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Make a function below both a pluggy spec and an entry of KINDS."""
+
+    def mark(spec: Callable[..., Any]) -> Callable[..., Any]:
+        name = spec.__name__
+        offers = tuple(inspect.signature(spec).parameters)
+        contract = inspect.cleandoc(spec.__doc__ or "")
+        KINDS[name] = Kind(name, key or name, many, ordered, offers, contract)
+        return _spec(spec)
+
+    return mark
+
+
+@_kind()
+def dataset(split: Split) -> Data | Splits:
+    """Give the data and say what the task is.
+
+    split: the shares and the seed of the run's split, for a source that divides itself.
+
+    Returns Data(features, targets, task): features an array of shape (rows, ...), targets of
+    shape (rows,) or (rows, values); the runner splits it, seeded and stratified by class. A
+    source with parts of its own returns Splits(train, val, test, task), each part a pair
+    (features, targets). Classification targets are integers 0 .. classes-1.
+    """
+    ...
+
+
+@_kind()
+def architecture(input_shape: tuple[int, ...], outputs: int, seed: int) -> keras.Model:
+    """Make the network.
+
+    input_shape: the shape of one example, without the batch axis.
+    outputs: how many units the head has (classes, labels or values; 1 for a binary task).
+    seed: the run's seed; Keras' own random state is set from it already.
+
+    Returns an uncompiled Keras model that maps a batch of shape (batch, *input_shape) to
+    (batch, outputs). Its last layer is linear: the runner puts softmax or sigmoid on top as the
+    task asks. A model that ends in an activation of its own keeps it.
+    """
+    ...
+
+
+@_kind()
+def optimizer() -> keras.optimizers.Optimizer:
+    """Make the optimizer.
+
+    It is offered nothing; a param named `learning_rate` is what schedules act upon: its value
+    arrives as a number or as a Keras LearningRateSchedule.
+
+    Returns a Keras optimizer, built in or a subclass of your own.
+    """
+    ...
+
+
+@_kind()
+def schedule(
+    learning_rate: float, epochs: int, steps_per_epoch: int, monitor: str, mode: str
+) -> float | keras.optimizers.schedules.LearningRateSchedule | keras.callbacks.Callback:
+    """Turn the optimizer's learning rate into one that changes.
+
+    learning_rate: the base, `optimizer.learning_rate` of the config.
+    epochs, steps_per_epoch: how long the run may last, in epochs and in batches an epoch.
+    monitor, mode: the metric that judges the run, and "min" or "max".
+
+    Returns a number, a Keras LearningRateSchedule (of the step), or a Keras callback.
+    """
+    ...
+
+
+@_kind(many=True)
+def regularizer(recipe: Recipe, task: Task, monitor: str, mode: str, seed: int) -> Recipe:
+    """Apply one regularization to whatever is about to be compiled.
+
+    recipe: model, loss, optimizer, metrics and callbacks of the run; it may be changed in place.
+    task: the dataset's task.
+    monitor, mode: the metric that judges the run, and "min" or "max".
+    seed: the run's seed.
+
+    Returns the recipe. It must work on any functional or sequential model; raise ModelError
+    with one clear sentence where it cannot. `@regularizer(stage="structure")` says that it
+    changes the layers: those are applied first, penalties after them, whatever the order in
+    the config.
+    """
+    ...
+
+
+@_kind(many=True, ordered=True)
+def preprocessing(
+    features: np.ndarray[Any, Any], targets: np.ndarray[Any, Any], task: Task
+) -> Callable[[Any], Any]:
+    """Fit a transformation of the features on the training split.
+
+    features, targets: the training split's arrays, as the components before it left them.
+    task: the dataset's task.
+
+    Returns a function from a batch of features (a tensor of shape (batch, ...)) to the
+    transformed batch, made of Keras layers or keras.ops only, so that it can become the first
+    part of the saved model. It must not look at anything but the training split.
+    """
+    ...
+
+
+@_kind()
+def loss(task: Task) -> keras.losses.Loss | Callable[[Any, Any], Any]:
+    """Make the loss.
+
+    task: the dataset's task.
+
+    Returns a Keras loss, or a function of (y_true, y_pred). The model's outputs are
+    probabilities for a classification and plain values for a regression.
+    """
+    ...
+
+
+@_kind(key="metrics", many=True)
+def metric(task: Task) -> keras.metrics.Metric | Callable[[Any, Any], Any]:
+    """Make a metric that is computed every epoch and at the evaluation.
+
+    task: the dataset's task.
+
+    Returns a Keras metric, a function of (y_true, y_pred), or a list of them. The model's
+    outputs are probabilities for a classification and plain values for a regression.
+    """
+    ...

@@ -1,0 +1,110 @@
+"""A run's journal: an append-only file of records, the truth until it has been ingested.
+
+A running run writes `<run_id>.jsonl` and holds a `flock` on it for as long as it lives; an
+ended one is renamed `<run_id>.done.jsonl`. One `write()` a record, unbuffered, so that a killed
+process loses nothing it had written; `fdatasync` at most once a second, so that a power cut
+costs at most the last second or epoch, whichever is longer.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from pathlib import Path
+from types import TracebackType
+
+from runner.errors import JournalError
+from runner.records import Record, to_line
+
+RUNNING = ".jsonl"
+DONE = ".done.jsonl"
+SYNC_SECONDS = 1.0
+
+
+class Journal:
+    """The open journal of one running run."""
+
+    def __init__(self, folder: Path, run_id: str) -> None:
+        """Create the file and take its lock; JournalError where that cannot be done."""
+        self.path = folder / f"{run_id}{RUNNING}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
+            self._file = os.open(self.path, flags, 0o644)
+        except OSError as error:
+            raise JournalError(
+                f"the journal {self.path} cannot be written ({error.strerror}); nothing was "
+                "trained. Make the folder writable or choose another with results=<folder>."
+            ) from error
+        # A filesystem without locks (some network shares) must not stop a run.
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            pass
+        self._synced = 0.0
+        self._torn = False
+
+    def append(self, record: Record) -> None:
+        """Write one record whole, or raise JournalError and leave at most one torn line."""
+        line = to_line(record)
+        if self._torn:
+            line = b"\n" + line
+        try:
+            written = os.write(self._file, line)
+            self._torn = written != len(line)
+            if self._torn:
+                raise OSError(28, os.strerror(28))
+            if time.monotonic() - self._synced >= SYNC_SECONDS:
+                os.fdatasync(self._file)
+                self._synced = time.monotonic()
+        except OSError as error:
+            raise JournalError(
+                f"the journal {self.path} cannot be written ({error.strerror}); what it holds "
+                "so far is kept."
+            ) from error
+
+    def finish(self) -> Path:
+        """Make the file durable, give it its final name and let go of the lock."""
+        done = self.path.with_name(self.path.name.removesuffix(RUNNING) + DONE)
+        os.fsync(self._file)
+        os.rename(self.path, done)
+        self.close()
+        return done
+
+    def close(self) -> None:
+        """Let go of the file; one that was not finished is salvaged by the next ingest."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def run_id_of(path: Path) -> str:
+    """The run id that a journal's file name says."""
+    return path.name.split(".", 1)[0]
+
+
+def is_abandoned(path: Path) -> bool:
+    """Whether a running journal's process is gone: nobody holds the lock on it."""
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(file)
+    return True

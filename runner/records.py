@@ -1,0 +1,155 @@
+"""The events of a run on their way to the warehouse, and their form as JSON lines.
+
+An engine emits records, the journal writes them, the warehouse ingests them; this file is all
+that those rooms share. A line is one JSON object whose `record` names its kind. JSON has no word
+for NaN and infinity: they travel as the strings "NaN", "Infinity" and "-Infinity" wherever a
+field holds a number.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Literal
+
+FORMAT_VERSION = 1
+"""Written in every `run_start`; a reader refuses a journal of a newer version."""
+
+Status = Literal["running", "finished", "stopped", "failed", "lost"]
+Split = Literal["train", "val", "test"]
+
+
+@dataclass(frozen=True)
+class RunStart:
+    """Everything known before training."""
+
+    record: ClassVar[str] = "run_start"
+    run_id: str
+    started_at: str
+    experiment: str
+    fingerprint: str
+    seed: int
+    engine: str
+    device: str
+    host: str
+    pid: int
+    monitor: str
+    mode: Literal["min", "max"]
+    overrides: Sequence[str]
+    config: Mapping[str, Any]
+    params: Sequence[Mapping[str, Any]]
+    """The config flattened: `{"name": dotted, "value": text, "number": float or None}`."""
+    components: Sequence[Mapping[str, str]]
+    """`{"kind", "name", "distribution", "version"}` of each component in use."""
+    versions: Mapping[str, str]
+    data: Mapping[str, Any] = field(default_factory=dict)
+    """`{"identity", "task", "outputs", "input_shape", "train", "val", "test"}` (the last: rows)."""
+    sweep_id: str | None = None
+    git_commit: str | None = None
+    git_dirty: bool | None = None
+    version: int = FORMAT_VERSION
+
+
+@dataclass(frozen=True)
+class EpochEnd:
+    """One epoch, counted from 1; `metrics` maps a split ("train", "val") to name -> value."""
+
+    record: ClassVar[str] = "epoch_end"
+    run_id: str
+    epoch: int
+    loss: float
+    val_loss: float | None
+    learning_rate: float
+    seconds: float
+    metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A reference to saved weights; its file was fsynced before this record was written.
+
+    `uri` is relative to the results folder. `role` is "best", "checkpoint" or "graph".
+    """
+
+    record: ClassVar[str] = "weights"
+    run_id: str
+    weights_id: str
+    epoch: int
+    role: str
+    uri: str
+    sha256: str
+    bytes: int
+    format: str
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The kept weights judged on one split: metric name -> value, the loss among them."""
+
+    record: ClassVar[str] = "evaluation"
+    run_id: str
+    split: Split
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class RunEnd:
+    """How the run ended; `error` is one sentence, `traceback` the whole text if it failed."""
+
+    record: ClassVar[str] = "run_end"
+    run_id: str
+    status: Status
+    ended_at: str
+    seconds: float
+    epochs: int
+    best_epoch: int | None
+    error: str | None = None
+    traceback: str | None = None
+
+
+Record = RunStart | EpochEnd | Weights | Evaluation | RunEnd
+KINDS: dict[str, type[Record]] = {
+    kind.record: kind for kind in (RunStart, EpochEnd, Weights, Evaluation, RunEnd)
+}
+
+
+def to_line(record: Record) -> bytes:
+    """The record as one line of JSON, newline included."""
+    body = {"record": record.record} | {
+        f.name: _finite(getattr(record, f.name)) for f in dataclasses.fields(record)
+    }
+    text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.encode() + b"\n"
+
+
+def _finite(value: Any) -> Any:
+    """The value with every float that JSON cannot say replaced by its name."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [_finite(item) for item in value]
+    return value
+
+
+def now() -> str:
+    """This moment, UTC, as ISO 8601 with microseconds."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def new_run_id() -> str:
+    """A UUIDv7 as text: its head is the time in milliseconds, its tail random (RFC 9562)."""
+    stamp = time.time_ns() // 1_000_000
+    noise = int.from_bytes(os.urandom(10), "big")
+    bits = stamp << 80 | noise
+    bits = bits & ~(0xF << 76) | 0x7 << 76  # version 7
+    bits = bits & ~(0x3 << 62) | 0x2 << 62  # variant 10
+    digits = f"{bits:032x}"
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
