@@ -1,0 +1,85 @@
+"""Convolutions and pooling."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge
+
+from runner import ModelError, architecture
+
+from ._activations import Activation
+
+Count = Annotated[int, Ge(1)]
+
+
+@dataclass(frozen=True)
+class Block:
+    """One convolution and the pooling after it."""
+
+    filters: Count
+    kernel: Count = 3
+    stride: Count = 1
+    pool: Count = 2
+    """Side of the pooling window; 1 for no pooling."""
+
+
+@architecture
+def cnn(
+    input_shape: tuple[int, ...],
+    outputs: int,
+    *,
+    blocks: Sequence[Count | Block] = (Block(32), Block(64)),
+    units: Sequence[Count] = (),
+    padding: Literal["same", "valid"] = "same",
+    pooling: Literal["max", "average"] = "max",
+    activation: Activation = "relu",
+) -> Any:
+    """Convolution blocks (`blocks=[32,{filters:64,pool:1}]`), dense `units`, a linear head."""
+    import keras
+
+    if len(input_shape) not in (2, 3):
+        raise ModelError(
+            "architecture=cnn takes images of shape (height, width) or (height, width, channels), "
+            f"and the examples have shape {input_shape}: try mlp or linear"
+        )
+    pool = {"max": keras.layers.MaxPooling2D, "average": keras.layers.AveragePooling2D}[pooling]
+    inputs = x = keras.Input(input_shape)
+    if len(input_shape) == 2:
+        x = keras.layers.Reshape((*input_shape, 1), name="channel")(x)
+    for number, entry in enumerate(blocks, 1):
+        block = entry if isinstance(entry, Block) else Block(entry)
+        _check_size(x.shape[1:3], block, number, padding)
+        x = keras.layers.Conv2D(
+            block.filters,
+            block.kernel,
+            strides=block.stride,
+            padding=padding,
+            activation=activation,
+            name=f"conv_{number}",
+        )(x)
+        if block.pool > 1:
+            x = pool(block.pool, name=f"pool_{number}")(x)
+    x = keras.layers.Flatten(name="flatten")(x)
+    for number, width in enumerate(units, 1):
+        x = keras.layers.Dense(width, activation=activation, name=f"dense_{number}")(x)
+    return keras.Model(inputs, keras.layers.Dense(outputs, name="head")(x))
+
+
+def _check_size(size: tuple[int, int], block: Block, number: int, padding: str) -> None:
+    """Raise ModelError where the image is smaller than the block's kernel or pooling window."""
+    lost = block.kernel - 1 if padding == "valid" else 0
+    after = [(side - lost + block.stride - 1) // block.stride for side in size]
+    where = f"architecture.blocks[{number - 1}]: the image is {size[0]}x{size[1]} there"
+    if min(after) < 1:
+        raise ModelError(
+            f"{where}, too small for a {block.kernel}x{block.kernel} kernel without padding: "
+            "take a smaller kernel, fewer blocks or padding=same"
+        )
+    if min(after) < block.pool:
+        raise ModelError(
+            f"{where} and {after[0]}x{after[1]} after the convolution, too small to be pooled "
+            f"by {block.pool}: take fewer blocks, or pool: 1 in this one"
+        )

@@ -1,0 +1,227 @@
+"""Keras' losses, each with its own params.
+
+Outputs are probabilities or plain values and have the classes on the last axis, so Keras'
+`from_logits` and `axis` are no params here. Nor is `reduction`: the loss of an epoch is the mean
+over its examples, whatever trains it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from annotated_types import Ge, Gt, Le, Lt
+
+from runner import Task, loss
+
+from .._targets import (  # noqa: TID252 - two kinds share it
+    ALL,
+    BY_CLASS,
+    BY_LABEL,
+    CLASSES,
+    VALUES,
+    VECTORS,
+)
+from ._keras import make
+
+NotNegative = Annotated[float, Ge(0)]
+Positive = Annotated[float, Gt(0)]
+Share = Annotated[float, Ge(0), Le(1)]
+Smoothing = Annotated[float, Ge(0), Lt(1)]
+
+
+@loss(aliases=["MeanSquaredError", "mean_squared_error", "MSE"])
+def mse(task: Task) -> object:
+    """Mean squared error; of probabilities where there are classes (Brier 1950)."""
+    return make("MeanSquaredError", "mse", task, ALL)
+
+
+@loss(aliases=["MeanAbsoluteError", "mean_absolute_error", "MAE"])
+def mae(task: Task) -> object:
+    """Mean absolute error; of probabilities where there are classes."""
+    return make("MeanAbsoluteError", "mae", task, ALL)
+
+
+@loss(aliases=["MeanAbsolutePercentageError", "mean_absolute_percentage_error", "MAPE"])
+def mape(task: Task) -> object:
+    """Mean absolute error in per cent of the target."""
+    return make("MeanAbsolutePercentageError", "mape", task, VALUES)
+
+
+@loss(aliases=["MeanSquaredLogarithmicError", "mean_squared_logarithmic_error", "MSLE"])
+def msle(task: Task) -> object:
+    """Mean squared error of log(1 + value)."""
+    return make("MeanSquaredLogarithmicError", "msle", task, VALUES)
+
+
+@loss(aliases=["Huber"])
+def huber(task: Task, *, delta: Positive = 1.0) -> object:
+    """Squared up to `delta`, absolute beyond (Huber 1964)."""
+    return make("Huber", "huber", task, ALL, delta=delta)
+
+
+@loss(aliases=["LogCosh"])
+def log_cosh(task: Task) -> object:
+    """Logarithm of the error's hyperbolic cosine: a smooth Huber."""
+    return make("LogCosh", "log_cosh", task, ALL)
+
+
+@loss(aliases=["CosineSimilarity"])
+def cosine_similarity(task: Task) -> object:
+    """Minus the cosine between targets and outputs."""
+    return make("CosineSimilarity", "cosine_similarity", task, VECTORS)
+
+
+@loss(aliases=["Poisson"])
+def poisson(task: Task) -> object:
+    """Negative log-likelihood of counts: output - target * log(output)."""
+    return make("Poisson", "poisson", task, VALUES)
+
+
+@loss(aliases=["BinaryCrossentropy", "bce", "BCE"])
+def binary_crossentropy(task: Task, *, label_smoothing: Smoothing = 0.0) -> object:
+    """Cross-entropy of yes or no, for each label by itself."""
+    return make(
+        "BinaryCrossentropy",
+        "binary_crossentropy",
+        task,
+        BY_LABEL,
+        label_smoothing=label_smoothing,
+    )
+
+
+@loss(aliases=["BinaryFocalCrossentropy"])
+def binary_focal_crossentropy(
+    task: Task,
+    *,
+    apply_class_balancing: bool = False,
+    alpha: Share = 0.25,
+    gamma: NotNegative = 2.0,
+    label_smoothing: Smoothing = 0.0,
+) -> object:
+    """Binary cross-entropy that dwells on hard examples (Lin et al. 2017)."""
+    return make(
+        "BinaryFocalCrossentropy",
+        "binary_focal_crossentropy",
+        task,
+        BY_LABEL,
+        apply_class_balancing=apply_class_balancing,
+        alpha=alpha,
+        gamma=gamma,
+        label_smoothing=label_smoothing,
+    )
+
+
+@loss(aliases=["SparseCategoricalCrossentropy"])
+def sparse_categorical_crossentropy(task: Task, *, ignore_class: int | None = None) -> object:
+    """Cross-entropy of one class out of many, the class given by its number."""
+    return make(
+        "SparseCategoricalCrossentropy",
+        "sparse_categorical_crossentropy",
+        task,
+        BY_CLASS,
+        ignore_class=ignore_class,
+    )
+
+
+@loss(aliases=["CategoricalCrossentropy"])
+def categorical_crossentropy(task: Task, *, label_smoothing: Smoothing = 0.0) -> object:
+    """Cross-entropy of one class out of many, on one-hot targets (made here)."""
+    return make(
+        "CategoricalCrossentropy",
+        "categorical_crossentropy",
+        task,
+        BY_CLASS,
+        label_smoothing=label_smoothing,
+    )
+
+
+@loss(aliases=["CategoricalFocalCrossentropy"])
+def categorical_focal_crossentropy(
+    task: Task,
+    *,
+    alpha: Share = 0.25,
+    gamma: NotNegative = 2.0,
+    label_smoothing: Smoothing = 0.0,
+) -> object:
+    """Categorical cross-entropy that dwells on hard examples (Lin et al. 2017)."""
+    return make(
+        "CategoricalFocalCrossentropy",
+        "categorical_focal_crossentropy",
+        task,
+        BY_CLASS,
+        alpha=alpha,
+        gamma=gamma,
+        label_smoothing=label_smoothing,
+    )
+
+
+@loss(aliases=["CategoricalGeneralizedCrossEntropy"])
+def categorical_generalized_cross_entropy(
+    task: Task, *, q: Annotated[float, Gt(0), Lt(1)] = 0.5
+) -> object:
+    """Between cross-entropy (q near 0) and MAE (q near 1), for noisy labels (Zhang 2018)."""
+    return make(
+        "CategoricalGeneralizedCrossEntropy",
+        "categorical_generalized_cross_entropy",
+        task,
+        BY_CLASS,
+        q=q,
+    )
+
+
+@loss(aliases=["KLDivergence", "kld", "KLD"])
+def kl_divergence(task: Task) -> object:
+    """Kullback-Leibler divergence of the outputs from the targets."""
+    return make("KLDivergence", "kl_divergence", task, BY_CLASS)
+
+
+@loss(aliases=["Hinge"])
+def hinge(task: Task) -> object:
+    """Hinge: max(0, 1 - target * output), the targets taken as -1 and 1."""
+    return make("Hinge", "hinge", task, BY_LABEL)
+
+
+@loss(aliases=["SquaredHinge"])
+def squared_hinge(task: Task) -> object:
+    """The square of hinge."""
+    return make("SquaredHinge", "squared_hinge", task, BY_LABEL)
+
+
+@loss(aliases=["CategoricalHinge"])
+def categorical_hinge(task: Task) -> object:
+    """Hinge between the right class and the best wrong one."""
+    return make("CategoricalHinge", "categorical_hinge", task, BY_CLASS)
+
+
+@loss(aliases=["Dice"])
+def dice(task: Task) -> object:
+    """1 - Dice's coefficient of targets and outputs, over the whole batch."""
+    return make("Dice", "dice", task, CLASSES)
+
+
+@loss(aliases=["Tversky"])
+def tversky(task: Task, *, alpha: NotNegative = 0.5, beta: NotNegative = 0.5) -> object:
+    """Dice with weights for false positives and false negatives (Salehi et al. 2017)."""
+    return make("Tversky", "tversky", task, CLASSES, alpha=alpha, beta=beta)
+
+
+@loss(aliases=["Circle"])
+def circle(
+    task: Task, *, gamma: Positive = 80.0, margin: Share = 0.4, remove_diagonal: bool = True
+) -> object:
+    """Pairs of one class together, others apart (Sun et al. 2020); for embeddings."""
+    return make(
+        "Circle",
+        "circle",
+        task,
+        BY_CLASS,
+        gamma=gamma,
+        margin=margin,
+        remove_diagonal=remove_diagonal,
+    )
+
+
+@loss(aliases=["CTC"])
+def ctc(task: Task) -> object:
+    """Connectionist temporal classification (Graves et al. 2006); no task here has sequences."""
+    return make("CTC", "ctc", task, ())

@@ -1,0 +1,14 @@
+"""The metrics that the task asks for."""
+
+from __future__ import annotations
+
+from runner import Task, metric
+
+from . import keras_metrics
+from .accuracy import accuracy
+
+
+@metric
+def auto(task: Task) -> object:
+    """The task's own: accuracy where there are classes, else mae."""
+    return keras_metrics.mae(task) if task.kind == "regression" else accuracy(task)

@@ -1,0 +1,35 @@
+"""What the files of Keras' optimizers share: ranges of params, and the call of the class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from annotated_types import Ge, Gt, Le, Lt
+
+from runner import ModelError
+
+Positive = Annotated[float, Gt(0)]
+NotNegative = Annotated[float, Ge(0)]
+Decay = Annotated[float, Ge(0), Lt(1)]
+Share = Annotated[float, Ge(0), Le(1)]
+Limit = Positive | None
+WeightDecay = NotNegative | None
+Every = Annotated[int, Ge(1)] | None
+Batches = Annotated[int, Ge(2)] | None
+
+
+def make(name: str, params: Mapping[str, Any]) -> Any:
+    """The Keras optimizer of that class name with exactly these params.
+
+    Raises ModelError where this Keras has no such class, or where two params exclude each other.
+    """
+    import keras
+
+    if not hasattr(keras.optimizers, name):
+        raise ModelError(f"Keras {keras.__version__} has no optimizer {name}: install a newer one")
+    try:
+        return getattr(keras.optimizers, name)(**params)
+    except ValueError as error:
+        said = " ".join(str(error).split())
+        raise ModelError(f"optimizer {name} cannot be made so: {said}") from error

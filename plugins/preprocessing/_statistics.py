@@ -1,0 +1,50 @@
+"""Which values share one statistic, and the layer that rescales by statistics."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+
+from runner import DataError
+
+Per = Literal["channel", "position", "all"]
+"""channel: the last axis, which is the column of a table; position: every value of an example
+by itself; all: one statistic for everything."""
+
+
+def axes(features: np.ndarray[Any, Any], per: Per) -> tuple[int, ...]:
+    """The axes over which a statistic is taken; DataError where features are no numbers."""
+    if features.dtype.kind not in "fiub":
+        raise DataError(f"features of type {features.dtype} are no numbers to preprocess")
+    kept = {"channel": features.ndim - 1, "position": None, "all": 0}[per]
+    if per == "position":
+        return (0,)
+    return tuple(axis for axis in range(features.ndim) if axis != kept or per == "all")
+
+
+def known(statistic: Callable[..., Any], features: np.ndarray[Any, Any], per: Per) -> Any:
+    """A NaN-aware statistic in float64, NaN where there is no value at all."""
+    with warnings.catch_warnings():
+        # An empty column is told by its NaN, not by NumPy's warning.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return statistic(features.astype("float64"), axis=axes(features, per))
+
+
+def rescale(features: np.ndarray[Any, Any], per: Per, origin: Any, unit: Any) -> Any:
+    """A Keras layer for (x - origin) / unit, leaving constant or empty columns their scale."""
+    import keras
+
+    origin = np.where(np.isfinite(origin), origin, 0.0)
+    # A constant column may differ from itself by rounding; it must not be blown up by that.
+    usable = np.isfinite(unit) & (unit > 1e-7 * np.maximum(1e-30, np.abs(origin)))
+    unit = np.where(usable, unit, 1.0)
+    kept = {"channel": -1, "position": tuple(range(1, features.ndim)), "all": None}[per]
+    return keras.layers.Normalization(
+        axis=kept,
+        mean=origin.astype("float32"),
+        variance=(unit**2).astype("float32"),
+        dtype="float32",
+    )
