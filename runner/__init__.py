@@ -27,7 +27,7 @@ from runner.nouns import Data, Recipe, Split, Splits, Task
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runner.experiment import Outcome
+    from runner.recorder import Outcome
 
 __all__ = [
     "Data",
@@ -57,6 +57,6 @@ def run(overrides: Sequence[str] = ()) -> Outcome:
     Raises RunnerError where the command line would exit with 2; a run that fails or is stopped
     returns an Outcome that says so.
     """
-    from runner.experiment import run_overrides
+    from runner.sweep import run_overrides
 
     return run_overrides(list(overrides))

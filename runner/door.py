@@ -43,6 +43,8 @@ class Decorator:
     @overload
     def __call__(
         self,
+        function: None = None,
+        /,
         *,
         name: str = "",
         aliases: Sequence[str] = (),
@@ -50,7 +52,16 @@ class Decorator:
         identity: Identity | None = None,
     ) -> Callable[[Function], Function]: ...
 
-    def __call__(self, function: Any = None, /, *, name: str = "", **marks: Any) -> Any:
+    def __call__(
+        self,
+        function: Any = None,
+        /,
+        *,
+        name: str = "",
+        aliases: Sequence[str] = (),
+        stage: Stage = "penalty",
+        identity: Identity | None = None,
+    ) -> Any:
         """Mark the function as a component.
 
         name: what the config calls it, where the function's own name will not do.
@@ -61,8 +72,7 @@ class Decorator:
         """
 
         def mark(function: Function) -> Function:
-            aliases = tuple(marks.pop("aliases", ()))
-            said = Marks(name or function.__name__, aliases, **marks)
+            said = Marks(name or function.__name__, tuple(aliases), stage, identity)
             setattr(function, MARKS, said)
             return self._implements(function)
 

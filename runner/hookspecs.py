@@ -67,7 +67,7 @@ def dataset(split: Split) -> Data | Splits:
     source with parts of its own returns Splits(train, val, test, task), each part a pair
     (features, targets). Classification targets are integers 0 .. classes-1.
     """
-    ...
+    raise NotImplementedError
 
 
 @_kind()
@@ -82,7 +82,7 @@ def architecture(input_shape: tuple[int, ...], outputs: int, seed: int) -> keras
     (batch, outputs). Its last layer is linear: the runner puts softmax or sigmoid on top as the
     task asks. A model that ends in an activation of its own keeps it.
     """
-    ...
+    raise NotImplementedError
 
 
 @_kind()
@@ -94,7 +94,7 @@ def optimizer() -> keras.optimizers.Optimizer:
 
     Returns a Keras optimizer, built in or a subclass of your own.
     """
-    ...
+    raise NotImplementedError
 
 
 @_kind()
@@ -109,7 +109,7 @@ def schedule(
 
     Returns a number, a Keras LearningRateSchedule (of the step), or a Keras callback.
     """
-    ...
+    raise NotImplementedError
 
 
 @_kind(many=True)
@@ -126,7 +126,7 @@ def regularizer(recipe: Recipe, task: Task, monitor: str, mode: str, seed: int) 
     changes the layers: those are applied first, penalties after them, whatever the order in
     the config.
     """
-    ...
+    raise NotImplementedError
 
 
 @_kind(many=True, ordered=True)
@@ -142,7 +142,7 @@ def preprocessing(
     transformed batch, made of Keras layers or keras.ops only, so that it can become the first
     part of the saved model. It must not look at anything but the training split.
     """
-    ...
+    raise NotImplementedError
 
 
 @_kind()
@@ -154,7 +154,7 @@ def loss(task: Task) -> keras.losses.Loss | Callable[[Any, Any], Any]:
     Returns a Keras loss, or a function of (y_true, y_pred). The model's outputs are
     probabilities for a classification and plain values for a regression.
     """
-    ...
+    raise NotImplementedError
 
 
 @_kind(key="metrics", many=True)
@@ -166,4 +166,4 @@ def metric(task: Task) -> keras.metrics.Metric | Callable[[Any, Any], Any]:
     Returns a Keras metric, a function of (y_true, y_pred), or a list of them. The model's
     outputs are probabilities for a classification and plain values for a regression.
     """
-    ...
+    raise NotImplementedError

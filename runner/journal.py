@@ -8,6 +8,7 @@ costs at most the last second or epoch, whichever is longer.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import time
@@ -38,10 +39,8 @@ class Journal:
                 "trained. Make the folder writable or choose another with results=<folder>."
             ) from error
         # A filesystem without locks (some network shares) must not stop a run.
-        try:
+        with contextlib.suppress(OSError):
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            pass
         self._synced = 0.0
         self._torn = False
 
@@ -68,7 +67,7 @@ class Journal:
         """Make the file durable, give it its final name and let go of the lock."""
         done = self.path.with_name(self.path.name.removesuffix(RUNNING) + DONE)
         os.fsync(self._file)
-        os.rename(self.path, done)
+        self.path.rename(done)
         self.close()
         return done
 
@@ -102,6 +101,9 @@ def is_abandoned(path: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
+        # Still empty: its process may be about to take the lock, and ours would be in its way.
+        if os.fstat(file).st_size == 0:
+            return False
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return False

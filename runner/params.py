@@ -8,8 +8,10 @@ mistakes) and a pydantic model for what OmegaConf cannot say: Literal, unions, r
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import enum
+import functools
 import inspect
 import types
 import typing
@@ -18,11 +20,17 @@ from pathlib import Path
 from typing import Any
 
 import pydantic
-from omegaconf import MISSING
+from omegaconf import MISSING, BooleanNode, DictConfig, FloatNode, IntegerNode, StringNode
 
 from runner.errors import ConfigError, PluginError, choices
 
 Model = type[pydantic.BaseModel]
+SCALARS: dict[Any, Any] = {
+    bool: BooleanNode,
+    int: IntegerNode,
+    float: FloatNode,
+    str: StringNode,
+}
 PLAIN = (bool, int, float, str, bytes, Path)
 STRICT = pydantic.ConfigDict(
     extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True, protected_namespaces=()
@@ -72,7 +80,9 @@ def params_of(function: Callable[..., Any]) -> list[Param]:
 def _hints_of_params(function: Callable[..., Any], error: NameError) -> dict[str, Any]:
     """The hints of the keyword-only arguments alone."""
     bare = types.FunctionType(
-        function.__code__, function.__globals__, function.__name__  # type: ignore[attr-defined]
+        function.__code__,
+        function.__globals__,
+        function.__name__,
     )
     kept = {
         param.name
@@ -125,7 +135,7 @@ def _sentence(error: pydantic.ValidationError, model: Model, place: str) -> str:
     return f"{name}={_show(first['input'])} is not valid: {reason[0].lower()}{reason[1:]}"
 
 
-def node_of(name: str, params: Sequence[Param], **constants: str) -> type:
+def node_of(title: str, params: Sequence[Param], /, **constants: str) -> type:
     """A dataclass for Hydra's ConfigStore; `constants` are text fields that come first."""
     fields: list[Any] = [
         (key, str, dataclasses.field(default=value)) for key, value in constants.items()
@@ -133,12 +143,23 @@ def node_of(name: str, params: Sequence[Param], **constants: str) -> type:
     for param in params:
         default = MISSING if param.required else plain(param.default)
         make: Any = (
-            dataclasses.field(default_factory=lambda value=default: type(value)(value))
+            dataclasses.field(default_factory=functools.partial(copy.deepcopy, default))
             if isinstance(default, list | dict)
             else dataclasses.field(default=default)
         )
         fields.append((param.name, _node_type(param.annotation), make))
-    return dataclasses.make_dataclass(name, fields)
+    return dataclasses.make_dataclass(title, fields)
+
+
+def open_node_of(params: Sequence[Param]) -> DictConfig:
+    """Typed keys for Hydra like `node_of`, to which users may add keys (`+key=value`)."""
+    nodes: dict[str, Any] = {}
+    for param in params:
+        kind, value = _node_type(param.annotation), plain(param.default)
+        optional = param.default is None
+        make = SCALARS.get(next(iter(typing.get_args(kind)), kind))
+        nodes[param.name] = value if make is None else make(value=value, is_optional=optional)
+    return DictConfig(nodes)
 
 
 def _node_type(annotation: Any) -> Any:

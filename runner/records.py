@@ -22,7 +22,6 @@ FORMAT_VERSION = 1
 """Written in every `run_start`; a reader refuses a journal of a newer version."""
 
 Status = Literal["running", "finished", "stopped", "failed", "lost"]
-Split = Literal["train", "val", "test"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class RunStart:
     """`{"kind", "name", "distribution", "version"}` of each component in use."""
     versions: Mapping[str, str]
     data: Mapping[str, Any] = field(default_factory=dict)
-    """`{"identity", "task", "outputs", "input_shape", "train", "val", "test"}` (the last: rows)."""
+    """identity, task, outputs, names, raw_shape, input_shape; rows of train, val and test."""
     sweep_id: str | None = None
     git_commit: str | None = None
     git_dirty: bool | None = None
@@ -94,7 +93,7 @@ class Evaluation:
 
     record: ClassVar[str] = "evaluation"
     run_id: str
-    split: Split
+    split: str
     metrics: Mapping[str, float]
 
 
@@ -113,9 +112,23 @@ class RunEnd:
     traceback: str | None = None
 
 
-Record = RunStart | EpochEnd | Weights | Evaluation | RunEnd
+@dataclass(frozen=True)
+class Care:
+    """Something done to kept runs afterwards; it travels in a journal of its own."""
+
+    record: ClassVar[str] = "care"
+    entry_id: str
+    action: Literal["tag", "untag", "note", "delete", "undelete", "collect"]
+    entered_at: str
+    run_id: str | None = None
+    text: str | None = None
+    """The tag, the note, or the uri of the weights file that was collected."""
+    version: int = FORMAT_VERSION
+
+
+Record = RunStart | EpochEnd | Weights | Evaluation | RunEnd | Care
 KINDS: dict[str, type[Record]] = {
-    kind.record: kind for kind in (RunStart, EpochEnd, Weights, Evaluation, RunEnd)
+    kind.record: kind for kind in (RunStart, EpochEnd, Weights, Evaluation, RunEnd, Care)
 }
 
 

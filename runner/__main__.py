@@ -1,0 +1,85 @@
+"""`python -m runner`: load the plugins and hand over to Hydra, or run one of our own commands."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from runner.errors import RunnerError
+
+WRONG, FAILED = 2, 1
+"""Exit codes: nothing began to train; a run failed."""
+
+
+def main() -> None:
+    """The console script: exit code 0, 1 if a run failed, 2 if nothing began to train."""
+    warnings.showwarning = _say_warning
+    try:
+        code = _main(sys.argv[1:])
+    except RunnerError as error:
+        print(f"error: {error}", file=sys.stderr)
+        code = WRONG
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        code = 130
+    sys.exit(code)
+
+
+def _main(words: Sequence[str]) -> int:
+    if any(word in ("-h", "--help") for word in words) and not _is_command(words):
+        from runner.help import help_text
+
+        print(help_text())
+        return 0
+    if _is_command(words):
+        from runner.commands import run_command
+
+        return run_command(words)
+    return _train()
+
+
+def _is_command(words: Sequence[str]) -> bool:
+    """Whether the first word is one of our own commands: no option, no override."""
+    return bool(words) and not words[0].startswith(("-", "~", "+")) and "=" not in words[0]
+
+
+def _train() -> int:
+    """Compose with Hydra what the command line says, and train it."""
+    import hydra
+    from hydra.errors import HydraException
+    from omegaconf import DictConfig
+    from omegaconf.errors import OmegaConfBaseException
+
+    from runner.checkout import warn_of_another_copy
+    from runner.composition import CONFIG_MODULE, CONFIG_NAME, explain
+    from runner.config import register
+    from runner.registry import load
+    from runner.sweep import Sweep
+
+    warn_of_another_copy()
+    register(load())
+    # Hydra then raises what it would print and exit with 1 for; we say it in our own way.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    sweep = Sweep()
+
+    @hydra.main(version_base="1.3", config_path=f"pkg://{CONFIG_MODULE}", config_name=CONFIG_NAME)
+    def application(composed: DictConfig) -> None:
+        sweep.train(composed)
+
+    try:
+        application()
+    except (HydraException, OmegaConfBaseException) as error:
+        raise explain(error) from error
+    return sweep.close()
+
+
+def _say_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    """A warning as one line without the source that raised it."""
+    print(f"warning: {message}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""From a config and its data to a compiled Keras model: the recipe of a run."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from runner.config import Config
+from runner.data import Prepared
+from runner.errors import ConfigError, ModelError, PluginError, choices
+from runner.nouns import Recipe, Task
+
+if TYPE_CHECKING:
+    import keras
+
+HEADS = {
+    "classification": "softmax",
+    "binary": "sigmoid",
+    "multilabel": "sigmoid",
+    "regression": None,
+}
+# Metrics of which more is better; of anything else, less is.
+MORE_IS_BETTER = re.compile(
+    r"acc|auc|precision|recall|f1|fbeta|r2|iou|specificity|sensitivity|cosine|top_?k|true_"
+)
+
+
+def monitor_of(config: Config, data: Prepared) -> tuple[str, str]:
+    """The metric that judges the run, and "min" or "max"."""
+    settings = config.settings
+    monitor = settings.monitor or ("val_loss" if data.splits.val is not None else "loss")
+    if monitor.startswith("val_") and data.splits.val is None:
+        raise ConfigError(f"monitor={monitor} needs a val split, and split.val leaves none")
+    if settings.mode != "auto":
+        return monitor, settings.mode
+    return monitor, "max" if MORE_IS_BETTER.search(monitor) else "min"
+
+
+def build(config: Config, data: Prepared) -> Recipe:
+    """The compiled model with its callbacks; initial weights follow from the seed alone.
+
+    Raises ModelError, DataError or ConfigError where components do not fit each other.
+    """
+    import keras
+
+    # Layer names start anew, so that equal runs have equal names for their weights.
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(config.settings.seed)
+    keras.config.set_dtype_policy(config.settings.precision)
+    monitor, mode = monitor_of(config, data)
+    task = data.splits.task
+    optimizer, callbacks = _optimizer(config, data, monitor, mode)
+    recipe = Recipe(
+        model=_architecture(config, data, task),
+        loss=_loss(config, task),
+        optimizer=optimizer,
+        metrics=_metrics(config, task),
+        callbacks=callbacks,
+    )
+    for regularizer in config.chosen["regularizer"]:
+        recipe = regularizer(
+            recipe=recipe, task=task, monitor=monitor, mode=mode, seed=config.settings.seed
+        )
+        if not isinstance(recipe, Recipe):
+            name = regularizer.component.name
+            raise PluginError(f"regularizer '{name}' returned {type(recipe).__name__}, not Recipe")
+    recipe.model = _with_head(recipe.model, task)
+    recipe.model.compile(
+        optimizer=recipe.optimizer, loss=recipe.loss, metrics=recipe.metrics, jit_compile=False
+    )
+    _check_monitor(monitor, recipe)
+    return recipe
+
+
+def _architecture(config: Config, data: Prepared, task: Task) -> keras.Model:
+    import keras
+
+    choice = config.one("architecture")
+    model = choice(input_shape=data.input_shape, outputs=task.outputs, seed=config.settings.seed)
+    where = f"architecture '{choice.component.name}'"
+    if not isinstance(model, keras.Model):
+        raise PluginError(f"{where} returned {type(model).__name__}, not a Keras model")
+    if not model.built:
+        model.build((None, *data.input_shape))
+    shape = model.compute_output_shape((None, *data.input_shape))
+    if tuple(shape[1:]) != (task.outputs,):
+        raise ModelError(
+            f"{where} gives outputs of shape {tuple(shape[1:])} for an input of shape "
+            f"{data.input_shape}; the {task.kind} task needs ({task.outputs},)"
+        )
+    return model
+
+
+def _with_head(model: keras.Model, task: Task) -> keras.Model:
+    """The model with softmax or sigmoid on top, unless it ends in an activation of its own."""
+    import keras
+
+    head = HEADS[task.kind]
+    if head is None or _ends_in_activation(model):
+        return model
+    # float32 even under mixed precision: probabilities need the digits.
+    activation = keras.layers.Activation(head, dtype="float32", name="probabilities")
+    if not _is_functional(model):
+        inputs = keras.Input(model.input_shape[1:], name="features")
+        return keras.Model(inputs, activation(model(inputs)))
+    return keras.Model(model.inputs, activation(model.outputs[0]))
+
+
+def _is_functional(model: keras.Model) -> bool:
+    """Whether the model is a graph of layers rather than a subclass with code of its own."""
+    try:
+        return bool(model.outputs)
+    except AttributeError:
+        return False
+
+
+def _ends_in_activation(model: keras.Model) -> bool:
+    import keras
+
+    last = model.layers[-1] if model.layers else None
+    if isinstance(last, keras.layers.Softmax):
+        return True
+    linear = (None, keras.activations.linear)
+    return getattr(last, "activation", None) not in linear
+
+
+def _optimizer(config: Config, data: Prepared, monitor: str, mode: str) -> tuple[Any, list[Any]]:
+    """The optimizer with its schedule, and the schedule's callback if it is one."""
+    import keras
+
+    choice, schedule = config.one("optimizer"), config.one("schedule")
+    params = dict(choice.params)
+    if "learning_rate" not in params:
+        if schedule.component.name != "constant":
+            raise ConfigError(
+                f"schedule={schedule.component.name} needs a param learning_rate, and "
+                f"optimizer '{choice.component.name}' has none"
+            )
+        return choice.component({}, params), []
+    rate = schedule(
+        learning_rate=params["learning_rate"],
+        epochs=config.settings.epochs,
+        steps_per_epoch=steps(config, data),
+        monitor=monitor,
+        mode=mode,
+    )
+    if isinstance(rate, keras.callbacks.Callback):
+        return choice.component({}, params), [rate]
+    return choice.component({}, params | {"learning_rate": rate}), []
+
+
+def steps(config: Config, data: Prepared) -> int:
+    """Batches an epoch; the last one may be smaller."""
+    all_of_them = -(-len(data.splits.train[0]) // config.settings.batch_size)
+    return min(all_of_them, config.settings.limit_batches or all_of_them)
+
+
+def _loss(config: Config, task: Task) -> Any:
+    return config.one("loss")(task=task)
+
+
+def _metrics(config: Config, task: Task) -> list[Any]:
+    made = [metric(task=task) for metric in config.chosen["metric"]]
+    flat = [one for item in made for one in (item if isinstance(item, list) else [item])]
+    names = [getattr(one, "name", getattr(one, "__name__", str(one))) for one in flat]
+    return [one for i, one in enumerate(flat) if names[i] not in names[:i]]
+
+
+def _check_monitor(monitor: str, recipe: Recipe) -> None:
+    """ConfigError where nothing of the recipe is called as the monitor says."""
+    have = {"loss"} | {
+        getattr(one, "name", getattr(one, "__name__", str(one))) for one in recipe.metrics
+    }
+    if monitor.removeprefix("val_") not in have:
+        names = [*have, *(f"val_{name}" for name in have)]
+        raise ConfigError(f"there is no metric '{monitor}' (monitor): {choices(monitor, names)}")

@@ -1,0 +1,133 @@
+"""Hydra's side of a run: compose overrides, and say in one sentence what it could not compose."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from runner.config import Config, config_of, register, settings_params
+from runner.errors import ConfigError, choices
+from runner.hookspecs import KINDS
+from runner.registry import load
+
+CONFIG_MODULE = "runner_conf"
+CONFIG_NAME = "config"
+
+
+def compose(overrides: Sequence[str]) -> tuple[Config, str]:
+    """The checked config and the name of its experiment, outside of a Hydra application.
+
+    Raises ConfigError or PluginError.
+    """
+    import hydra
+    from hydra.errors import HydraException
+
+    register(load())
+    try:
+        with hydra.initialize_config_module(CONFIG_MODULE, version_base="1.3"):
+            composed = hydra.compose(CONFIG_NAME, list(overrides), return_hydra_config=True)
+            choice = composed.hydra.runtime.choices
+            OmegaConf.set_struct(composed, False)
+            del composed["hydra"]
+            return settle(composed), experiment_name(choice)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise explain(error) from error
+
+
+def settle(composed: DictConfig) -> Config:
+    """The composed config resolved and checked; ConfigError or PluginError if it is wrong."""
+    missing = sorted(OmegaConf.missing_keys(composed))
+    if missing:
+        raise ConfigError(f"{missing[0]} has no default: give {missing[0]}=<value>")
+    try:
+        body = OmegaConf.to_container(composed, resolve=True, enum_to_str=True)
+    except OmegaConfBaseException as error:
+        raise explain(error) from error
+    assert isinstance(body, dict)
+    return config_of({str(key): value for key, value in body.items()}, load())
+
+
+def experiment_name(choices_made: Mapping[str, Any]) -> str:
+    """What `experiment=` chose; "default" without."""
+    return choices_made.get("experiment") or "default"
+
+
+def explain(error: Exception) -> ConfigError:
+    """One sentence for what Hydra or OmegaConf says: the value, the place, what would be right."""
+    text = str(error)
+    if found := re.search(r"Could not (?:find|load) '(?:(.+)/)?([^/']+)'", text):
+        return _unknown_choice(found[1] or "", found[2], text)
+    cause = error.__cause__
+    if (found := re.match(r"Could not override '(.+?)'", text)) and cause:
+        return _unknown_key(found[1], _first_line(cause))
+    if (found := re.match(r"Error merging override (.+?)=(.*)", text, re.S)) and cause:
+        return ConfigError(f"{found[1]}={found[2]} is not valid: {_first_line(cause)}")
+    if text.startswith("Error parsing override") or "no viable alternative" in text:
+        said = " ".join(line for line in text.splitlines() if not line.startswith("See "))
+        return ConfigError(f"{said}: an override is key=value, such as epochs=5 (try --help)")
+    return ConfigError(_first_line(error))
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0]
+
+
+def _unknown_choice(group: str, name: str, text: str) -> ConfigError:
+    """The sentence for a component, a preset or another group's option that is not there."""
+    kind = next((kind for kind in KINDS.values() if kind.key == group), None)
+    if kind is not None:
+        try:
+            load().find(kind.name, name)
+        except ConfigError as error:
+            return error
+    have = re.findall(r"^\t([^\s=]+)$", text, re.M)
+    if not group:
+        return ConfigError(f"there is no config '{name}' (--config-name): {choices(name, have)}")
+    if group == "experiment" and not have:
+        have = _presets()
+    return ConfigError(f"there is no {group} '{name}' ({group}={name}): {choices(name, have)}")
+
+
+def _presets() -> list[str]:
+    """The experiments that come with the runner."""
+    from importlib.resources import files
+
+    shipped = files(CONFIG_MODULE) / "experiment"
+    return [p.name.removesuffix(".yaml") for p in shipped.iterdir() if p.name.endswith(".yaml")]
+
+
+def _unknown_key(key: str, reason: str) -> ConfigError:
+    """The sentence for an override of something that the config does not have.
+
+    reason: OmegaConf's own words, which name the component: `Key 'widht' not in 'mlp'`.
+    """
+    head, _, rest = key.partition(".")
+    kinds = {kind.key: kind for kind in KINDS.values()}
+    if not rest:
+        keys = [param.name for param in settings_params()]
+        return ConfigError(f"there is no key '{key}': {choices(key, [*keys, *kinds])}")
+    kind = kinds.get(head)
+    if kind is not None and kind.many:
+        name, _, param = rest.partition(".")
+        try:
+            component = load().find(kind.name, name)
+        except ConfigError as error:
+            return error
+        if param not in {p.name for p in component.params}:
+            have = [p.name for p in component.params]
+            return ConfigError(f"{head}.{name} has no param '{param}': {choices(param, have)}")
+        return ConfigError(f"{key}: {name} is not in use; add it with {head}=[{name}]")
+    named = re.search(r"not in '(\w+)'", reason)
+    if kind is not None and named is not None:
+        component = load().find(kind.name, named[1])
+        have = [p.name for p in component.params]
+        return ConfigError(
+            f"{kind.name} '{named[1]}' has no param '{rest}': {choices(rest, have)}"
+        )
+    default = next((p.default for p in settings_params() if p.name == head), None)
+    have = list(getattr(default, "__dataclass_fields__", {}))
+    return ConfigError(f"{head} has no key '{rest}': {choices(rest, have)}")

@@ -1,0 +1,80 @@
+"""The devices that TensorFlow sees, and which of them a run uses."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+
+from runner.errors import ConfigError
+
+LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+
+
+def import_tensorflow() -> None:
+    """Import TensorFlow without its start-up notices, unless the user asked for a log level.
+
+    They come from C++ before any logging can be set, so that only standard error as a whole can
+    be held back; it is shown after all if the import fails.
+    """
+    if "tensorflow" in sys.modules or LOG_LEVEL in os.environ:
+        import tensorflow  # noqa: F401
+
+        return
+    os.environ[LOG_LEVEL] = "2"
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as notices:
+        os.dup2(notices.fileno(), 2)
+        try:
+            import tensorflow as tf
+
+            tf.config.list_physical_devices()
+        except BaseException:
+            notices.seek(0)
+            os.write(kept, notices.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def set_determinism(wanted: bool) -> None:
+    """Turn TensorFlow's op determinism on; it holds for the rest of the process."""
+    import tensorflow as tf
+
+    if wanted:
+        tf.config.experimental.enable_op_determinism()
+
+
+def pick_device(wanted: str) -> tuple[str, str]:
+    """TensorFlow's name of the device, such as /GPU:0, and ours for the record.
+
+    wanted: auto (the first GPU, else the CPU), cpu, gpu or gpu:N; ConfigError for another.
+    """
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        # Else the first process on a GPU takes all of its memory.
+        with contextlib.suppress(RuntimeError):
+            tf.config.experimental.set_memory_growth(gpu, True)
+    name, _, number = wanted.lower().partition(":")
+    if (name == "cpu" and not number) or (name == "auto" and not gpus):
+        return "/CPU:0", "cpu"
+    have = ["auto", "cpu", *(f"gpu:{i}" for i in range(len(gpus)))]
+    index = number or "0"
+    if name not in ("auto", "gpu") or not index.isdigit() or int(index) >= len(gpus):
+        raise ConfigError(f"there is no device={wanted} here: available: {', '.join(have)}")
+    details = tf.config.experimental.get_device_details(gpus[int(index)])
+    return f"/GPU:{index}", f"gpu:{index} {details.get('device_name', '')}".strip()
+
+
+@contextlib.contextmanager
+def on_device(name: str) -> Iterator[None]:
+    """Place what is made inside on the device."""
+    import tensorflow as tf
+
+    with tf.device(name):
+        yield

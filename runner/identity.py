@@ -1,0 +1,90 @@
+"""What the data are: an identity that needs neither TensorFlow nor, as a rule, the data.
+
+A dataset says it as text or as files; files are hashed by content, and the hash is remembered by
+path, size and time of change, so that a sweep hashes a file once. A dataset that says nothing is
+loaded and its arrays are hashed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.config import Choice
+from runner.errors import DataError
+from runner.nouns import Data, Splits
+
+if TYPE_CHECKING:
+    from runner.nouns import Array
+
+CACHE = "file-hashes.json"
+
+
+def data_identity(choice: Choice, load: Callable[[], Data | Splits], results: Path) -> str:
+    """The identity as text; DataError where a file is missing.
+
+    load: loads the data, called only if the dataset cannot say what it is.
+    results: the folder that keeps the remembered hashes.
+    """
+    say = choice.component.marks.identity
+    if say is None:
+        return _arrays(load())
+    said = say(**choice.params)
+    if isinstance(said, str):
+        return said
+    files = [said] if isinstance(said, Path) else list(said)
+    return "sha256:" + hashlib.sha256("".join(_hashes(files, results)).encode()).hexdigest()
+
+
+def _hashes(files: Sequence[Path], results: Path) -> list[str]:
+    """sha256 of each file, from the cache where path, size and time of change are the same."""
+    cache = results / CACHE
+    try:
+        known = json.loads(cache.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        known = {}
+    fresh = dict(known)
+    found = []
+    for file in files:
+        try:
+            stat = file.stat()
+            key = f"{file.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
+            if key not in fresh:
+                with file.open("rb") as opened:
+                    fresh[key] = hashlib.file_digest(opened, "sha256").hexdigest()
+        except OSError as error:
+            raise DataError(f"the data file {file} cannot be read: {error.strerror}") from error
+        found.append(fresh[key])
+    if fresh != known:
+        _remember(cache, fresh)
+    return found
+
+
+def _remember(cache: Path, hashes: dict[str, str]) -> None:
+    """Write the cache whole; a folder that cannot be written only costs the memory."""
+    draft = cache.with_suffix(f".{os.getpid()}")
+    try:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(json.dumps(hashes), encoding="utf-8")
+        draft.replace(cache)
+    except OSError:
+        draft.unlink(missing_ok=True)
+
+
+def _arrays(data: Data | Splits) -> str:
+    """sha256 over shapes, types and bytes of all arrays."""
+    digest = hashlib.sha256()
+    for array in _parts(data):
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(array.tobytes())
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _parts(data: Data | Splits) -> list[Array]:
+    if isinstance(data, Data):
+        return [data.features, data.targets]
+    return [array for part in (data.train, data.val, data.test) if part for array in part]

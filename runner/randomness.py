@@ -1,0 +1,42 @@
+"""Everything random in a run is a pure function of (seed, epoch), the same for every engine.
+
+Keras' own seeded `fit` draws one order and repeats it in every epoch; here each epoch has its
+own, known without having trained the epochs before it, so that engines can be compared and a run
+can be resumed exactly. Generators: Philox (Salmon et al. 2011) for orders, NumPy's SeedSequence
+hash for the state of Keras' seed generators.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import keras
+
+    Array = np.ndarray[Any, Any]
+
+
+def order(seed: int, epoch: int, rows: int) -> Array:
+    """The order of the rows in an epoch (counted from 1): a permutation, int64."""
+    random = np.random.Generator(np.random.Philox(key=[seed, epoch]))
+    return random.permutation(rows)
+
+
+def generator_state(seed: int, epoch: int, index: int) -> Array:
+    """The state of a model's seed generator number `index` at an epoch's start: uint32 (2,)."""
+    return np.random.SeedSequence([seed, epoch, index]).generate_state(2, np.uint32)
+
+
+def seed_generators(model: keras.Model) -> list[Any]:
+    """The state variables of Keras' seed generators that the model draws from, in order.
+
+    The last is Keras' global generator, for layers that bring none of their own.
+    """
+    import keras
+    from keras.src.random.seed_generator import global_seed_generator
+
+    own = [v for v in model.variables if v.path.endswith("seed_generator_state")]
+    with keras.device("cpu:0"):
+        return [*own, global_seed_generator().state]

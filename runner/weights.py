@@ -1,0 +1,75 @@
+"""Weights as content-addressed files: named by their sha256, stored once, without pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runner.errors import WarehouseError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+FOLDER = "weights"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One file: where it lies below the results folder, and what it holds."""
+
+    uri: str
+    sha256: str
+    bytes: int
+
+
+def save(results: Path, tensors: Mapping[str, Array]) -> Stored:
+    """Store tensors as safetensors; fsynced before this returns."""
+    from safetensors.numpy import save as to_bytes
+
+    return store(results, to_bytes(dict(tensors)), ".safetensors")
+
+
+def store(results: Path, content: bytes, suffix: str) -> Stored:
+    """Store bytes under their hash; an equal file that is already there is left alone."""
+    sha256 = hashlib.sha256(content).hexdigest()
+    uri = f"{FOLDER}/{sha256[:2]}/{sha256}{suffix}"
+    path = results / uri
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(f".{os.getpid()}.tmp")
+        with draft.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    else:
+        # Touched, so that the garbage collector sees that somebody refers to it again.
+        os.utime(path)
+    return Stored(uri, sha256, len(content))
+
+
+def read(results: Path, uri: str, sha256: str) -> bytes:
+    """The file's content; WarehouseError where it is missing or is not what was stored."""
+    path = results / uri
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise WarehouseError(
+            f"the weights file {path} cannot be read: {error.strerror}"
+        ) from error
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise WarehouseError(f"the weights file {path} is not what was stored: its sha256 differs")
+    return content
+
+
+def load(results: Path, uri: str, sha256: str) -> dict[str, Array]:
+    """The tensors of a safetensors file, its hash checked."""
+    from safetensors.numpy import load as from_bytes
+
+    return from_bytes(read(results, uri, sha256))
