@@ -1,0 +1,171 @@
+"""Journals as the runner writes them, and processes as users start them."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.journal import Journal
+from runner.records import EpochEnd, Evaluation, Record, RunEnd, RunStart, Weights, new_run_id
+from warehouse.place import this_host
+
+ROOT = Path(__file__).parents[2]
+
+
+def records(run_id: str, epochs: int = 3, **start: Any) -> list[Record]:
+    """What a run of the reference engine would say, without its end."""
+    noise = random.Random(run_id)
+    params = start.pop("params", {"optimizer.learning_rate": 0.001, "architecture.name": "mlp"})
+    first = RunStart(
+        run_id=run_id,
+        started_at="2026-11-01T10:00:00.000000+00:00",
+        experiment="digits_mlp",
+        fingerprint=f"f-{run_id}",
+        seed=7,
+        engine="keras",
+        device="cpu",
+        host=this_host(),
+        pid=os.getpid(),
+        monitor="val_loss",
+        mode="min",
+        overrides=["epochs=3"],
+        config={"epochs": epochs, "optimizer": {"learning_rate": 0.001}},
+        params=[
+            {"name": k, "value": str(v), "number": v if isinstance(v, float) else None}
+            for k, v in params.items()
+        ],
+        components=[
+            {
+                "kind": "dataset",
+                "name": "digits",
+                "distribution": "sweephouse",
+                "version": "0.1.0",
+            }
+        ],
+        versions={"keras": "3.15.0"},
+    )
+    out: list[Record] = [dataclasses.replace(first, **start)]
+    for epoch in range(1, epochs + 1):
+        loss = 1 / epoch + noise.random() / 10
+        out.append(
+            EpochEnd(
+                run_id=run_id,
+                epoch=epoch,
+                loss=loss,
+                val_loss=loss + 0.1,
+                learning_rate=0.001,
+                seconds=0.5,
+                metrics={"train": {"accuracy": 1 - loss / 2}, "val": {"accuracy": 0.9 - loss / 2}},
+            )
+        )
+    return out
+
+
+def ending(run_id: str, epochs: int = 3, **end: Any) -> list[Record]:
+    """What it says when it is done."""
+    return [
+        Evaluation(run_id=run_id, split="test", metrics={"loss": 0.5, "accuracy": 0.9}),
+        RunEnd(
+            run_id=run_id,
+            ended_at="2026-11-01T10:00:09.000000+00:00",
+            **{
+                "status": "finished",
+                "seconds": 9.0,
+                "epochs": epochs,
+                "best_epoch": epochs or None,
+            }
+            | end,
+        ),
+    ]
+
+
+@dataclasses.dataclass
+class House:
+    """A results folder and the hands to fill it."""
+
+    results: Path
+
+    @property
+    def journals(self) -> Path:
+        return self.results / "journals"
+
+    def run(self, epochs: int = 3, run_id: str | None = None, **start: Any) -> str:
+        """An ended run's journal."""
+        run_id = run_id or new_run_id()
+        self.write(records(run_id, epochs, **start) + ending(run_id, epochs))
+        return run_id
+
+    def write(self, said: Sequence[Record], finish: bool = True) -> Path:
+        """A journal with these records; not finished, it is what a killed runner leaves."""
+        with Journal(self.journals, said[0].run_id) as journal:
+            for record in said:
+                journal.append(record)
+            return journal.finish() if finish else journal.path
+
+    def weights(self, run_id: str, content: bytes, role: str = "best") -> Weights:
+        """A weights file and the record that refers to it."""
+        import hashlib
+
+        digest = hashlib.sha256(content).hexdigest()
+        uri = f"weights/{digest[:2]}/{digest}.safetensors"
+        path = self.results / uri
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return Weights(
+            run_id=run_id,
+            weights_id=new_run_id(),
+            epoch=1,
+            role=role,
+            uri=uri,
+            sha256=digest,
+            bytes=len(content),
+            format="safetensors",
+        )
+
+    def command(self, *words: str, **more: Any) -> subprocess.CompletedProcess[str]:
+        """`python -m warehouse` in a process of its own."""
+        return subprocess.run(
+            [sys.executable, "-m", "warehouse", "--results", str(self.results), *words],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            **more,
+        )
+
+    def python(self, code: str) -> subprocess.Popen[str]:
+        """Another process of ours at work on this folder; `results` names it."""
+        return subprocess.Popen(
+            [sys.executable, "-c", f"results = {str(self.results)!r}\n{code}"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    """A fresh results folder."""
+    return House(tmp_path / "results")
+
+
+@pytest.fixture
+def rows() -> Callable[..., list[tuple[Any, ...]]]:
+    """Rows of a query against the newest snapshot."""
+    import warehouse
+
+    def ask(house: House, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        with warehouse.connect(house.results) as con:
+            return con.execute(query, list(values)).fetchall()
+
+    return ask

@@ -1,0 +1,185 @@
+"""Reading journals: which files there are, what each says, and which lines are no records."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from runner.journal import DONE, RUNNING, is_abandoned, run_id_of
+from warehouse.lines import BadLineError, Fields, NewerError, parse
+from warehouse.place import Place, this_host
+
+CARE = "care-"
+"""How the names of journals begin that hold care, not a run."""
+SILENCE = 60.0
+"""Seconds without a heartbeat after which another machine's run counts as lost."""
+
+State = Literal["ended", "abandoned", "silent", "running"]
+"""`abandoned`: nobody will write again. `silent`: somebody might, so the file stays."""
+
+
+@dataclass(frozen=True)
+class BadLine:
+    """A line that did not go in, by its number, from 1."""
+
+    number: int
+    reason: str
+    text: bytes
+
+    @property
+    def torn(self) -> bool:
+        """Whether it is what a process leaves that was killed while it wrote."""
+        return self.reason == "torn"
+
+
+@dataclass
+class Reading:
+    """What one journal says."""
+
+    run_id: str
+    bytes: int
+    sha256: str
+    rows: list[tuple[str, Fields]] = field(default_factory=list)
+    bad: list[BadLine] = field(default_factory=list)
+    newer: str | None = None
+
+    @property
+    def start(self) -> Fields | None:
+        """Its `run_start`; a run cannot go in without."""
+        return self.rows[0][1] if self.rows and self.rows[0][0] == "run_start" else None
+
+    @property
+    def is_care(self) -> bool:
+        return self.run_id.startswith(CARE)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A journal that is not archived yet."""
+
+    path: Path
+    state: State
+
+    @property
+    def run_id(self) -> str:
+        return run_id_of(self.path)
+
+
+def waiting(place: Place) -> list[Found]:
+    """The journals that are not archived yet, ended ones first, each in the order of their ids."""
+    try:
+        names = sorted(entry.name for entry in os.scandir(place.journals))
+    except OSError:
+        return []
+    ended = [n for n in names if n.endswith(DONE)]
+    others = [n for n in names if n.endswith(RUNNING) and not n.endswith(DONE)]
+    found = [Found(place.journals / name, "ended") for name in ended]
+    now = _clock(place) if others else 0.0
+    for name in others:
+        path = place.journals / name
+        if (state := _state(path, now)) is not None:
+            found.append(Found(path, state))
+    return found
+
+
+def _clock(place: Place) -> float:
+    try:
+        return place.now()
+    except OSError:  # a reader of a folder that is not theirs: nothing there falls silent
+        return 0.0
+
+
+def _state(path: Path, now: float) -> State | None:
+    """Whether the run behind an unfinished journal still lives; None where there is no run."""
+    try:
+        stat = path.stat()
+        if stat.st_size == 0:  # killed before its first record, or about to write it
+            return None
+        if _host_of(path) == this_host():
+            try:
+                return "abandoned" if is_abandoned(path) else "running"
+            except OSError:  # no locks on this filesystem: listen for the heartbeat
+                pass
+    except FileNotFoundError:  # it has just ended
+        return None
+    return "silent" if now - stat.st_mtime >= SILENCE else "running"
+
+
+def _host_of(path: Path) -> str | None:
+    with path.open("rb") as file:
+        first = file.readline()
+    try:
+        _, fields = parse(first)
+    except BadLineError:
+        # Its first record is torn: with nothing to lose, judge it as our own.
+        return this_host()
+    except NewerError:
+        return None
+    return str(fields.get("host"))
+
+
+def read(path: Path) -> Reading:
+    """Read a journal, plain or compressed, and check it line by line."""
+    content = path.read_bytes()
+    if path.suffix == ".gz":
+        content = gzip.decompress(content)
+    reading = Reading(run_id_of(path), len(content), hashlib.sha256(content).hexdigest())
+    seen: set[tuple[object, ...]] = set()
+    for number, line, torn in _lines(content):
+        try:
+            kind, fields = parse(line)
+            _fits(reading, kind, fields, seen)
+        except NewerError as newer:
+            reading.newer = f"line {number}: {newer}"
+            return reading
+        except BadLineError as bad:
+            reading.bad.append(BadLine(number, "torn" if torn else str(bad), line))
+        else:
+            reading.rows.append((kind, fields))
+    return reading
+
+
+def _lines(content: bytes) -> Iterator[tuple[int, bytes, bool]]:
+    lines = content.split(b"\n")
+    last = len(lines)
+    for number, line in enumerate(lines, 1):
+        if line:
+            yield number, line, number == last
+
+
+def _fits(reading: Reading, kind: str, fields: Fields, seen: set[tuple[object, ...]]) -> None:
+    """Whether a sound record fits those before it; a second one of the same thing does not."""
+    if reading.is_care:
+        if kind != "care":
+            raise BadLineError(f"a {kind} among care records")
+        key: tuple[object, ...] = (kind, fields["entry_id"])
+    else:
+        if kind == "care":
+            raise BadLineError("a care record in a run's journal")
+        if fields["run_id"] != reading.run_id:
+            raise BadLineError(f"belongs to run {fields['run_id']}, not to this journal's")
+        if kind != "run_start" and not reading.rows:
+            raise BadLineError(f"a {kind} before any run_start")
+        key = (kind, *_identity(kind, fields))
+    if key in seen:
+        raise BadLineError(f"the same {kind} is there already")
+    seen.add(key)
+
+
+def _identity(kind: str, fields: Fields) -> tuple[object, ...]:
+    if kind == "epoch_end":
+        if fields["epoch"] < 1:
+            raise BadLineError("epochs count from 1")
+        return (fields["epoch"],)
+    if kind == "weights":
+        return (fields["weights_id"],)
+    if kind == "evaluation":
+        return (fields["split"],)
+    if kind == "run_end" and fields["status"] == "running":
+        raise BadLineError("a run_end cannot say that the run is running")
+    return ()

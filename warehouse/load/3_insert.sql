@@ -1,0 +1,150 @@
+-- Whole runs only, and none twice: everything below joins `fresh`.
+
+CREATE OR REPLACE TEMP TABLE fresh AS
+SELECT j.* FROM staged_journal AS j
+WHERE j.run_id NOT IN (SELECT run_id FROM runs);
+
+INSERT INTO params
+SELECT run_id, p.name, p.value, p.number
+FROM (SELECT run_id, unnest(params) AS p FROM staged_start SEMI JOIN fresh USING (run_id));
+
+INSERT INTO components
+SELECT run_id, c.kind, c.name, c.distribution, c.version
+FROM (SELECT run_id, unnest(components) AS c FROM staged_start SEMI JOIN fresh USING (run_id));
+
+INSERT INTO epochs
+SELECT run_id, epoch, loss, val_loss, learning_rate, seconds
+FROM staged_epoch SEMI JOIN fresh USING (run_id);
+
+CREATE OR REPLACE TEMP TABLE staged_metric AS
+SELECT run_id, epoch, split, unnest(map_keys(named)) AS name, unnest(map_values(named)) AS value
+FROM (
+    SELECT run_id, epoch, unnest(map_keys(metrics)) AS split, unnest(map_values(metrics)) AS named
+    FROM staged_epoch SEMI JOIN fresh USING (run_id)
+);
+
+-- An engine may repeat the losses among the metrics; they have columns of their own.
+INSERT INTO metrics
+SELECT run_id, epoch, split, name, value FROM staged_metric
+WHERE name <> 'loss';
+
+INSERT INTO evaluations
+SELECT run_id, split, unnest(map_keys(metrics)), unnest(map_values(metrics))
+FROM staged_evaluation SEMI JOIN fresh USING (run_id);
+
+INSERT INTO weights
+SELECT weights_id, run_id, epoch, role, uri, sha256, bytes, format
+FROM staged_weights SEMI JOIN fresh USING (run_id);
+
+INSERT INTO run_metrics
+WITH value_of AS (
+    SELECT run_id, epoch, 'train' AS split, 'loss' AS name, loss AS value
+    FROM staged_epoch SEMI JOIN fresh USING (run_id)
+    UNION ALL
+    SELECT run_id, epoch, 'val', 'loss', val_loss
+    FROM staged_epoch SEMI JOIN fresh USING (run_id)
+    WHERE val_loss IS NOT NULL
+    UNION ALL
+    SELECT run_id, epoch, split, name, value FROM staged_metric
+    WHERE name <> 'loss'
+),
+
+summary AS (
+    SELECT
+        run_id,
+        split,
+        name,
+        arg_min(value, epoch) AS first,
+        arg_max(value, epoch) AS last,
+        min(value) FILTER (WHERE NOT isnan(value)) AS min,
+        max(value) FILTER (WHERE NOT isnan(value)) AS max
+    FROM value_of
+    GROUP BY run_id, split, name
+),
+
+judged AS (
+    SELECT
+        s.*,
+        CASE
+            WHEN s.name = CASE WHEN starts_with(r.monitor, 'val_') THEN substr(r.monitor, 5) ELSE r.monitor END
+                THEN r.mode
+            WHEN regexp_matches(s.name, 'accuracy|auc|precision|recall|f1|f_?score|r2|iou|dice|bleu|cosine_similarity|explained|mean_reward')
+                THEN 'max'
+            ELSE 'min'
+        END AS mode
+    FROM summary AS s
+    JOIN staged_start AS r USING (run_id)
+),
+
+reached AS (
+    SELECT j.run_id, j.split, j.name, min(v.epoch) AS best_epoch
+    FROM judged AS j
+    JOIN value_of AS v
+        ON v.run_id = j.run_id
+        AND v.split = j.split
+        AND v.name = j.name
+        AND v.value = CASE j.mode WHEN 'max' THEN j.max ELSE j.min END
+    GROUP BY j.run_id, j.split, j.name
+)
+
+SELECT j.run_id, j.split, j.name, j.first, j.last, j.min, j.max, b.best_epoch, j.mode
+FROM judged AS j
+LEFT JOIN reached AS b USING (run_id, split, name);
+
+INSERT INTO failures
+SELECT
+    e.run_id,
+    e.error,
+    e.traceback,
+    (
+        SELECT max(p.epoch) FROM staged_epoch AS p
+        WHERE p.run_id = e.run_id AND isfinite(p.loss) AND coalesce(isfinite(p.val_loss), true)
+    )
+FROM staged_end AS e SEMI JOIN fresh USING (run_id)
+WHERE e.status = 'failed' OR e.traceback IS NOT NULL;
+
+-- Last, so that `fresh` above still means what it says.
+INSERT INTO runs
+SELECT
+    s.run_id,
+    s.sweep_id,
+    s.experiment,
+    coalesce(e.status, j.status),
+    s.fingerprint,
+    s.seed,
+    s.engine,
+    s.device,
+    s.host,
+    s.started_at,
+    e.ended_at,
+    coalesce(e.seconds, p.seconds),
+    coalesce(e.epochs, p.epochs, 0),
+    coalesce(e.best_epoch, m.best_epoch),
+    s.overrides,
+    s.config,
+    s.git_commit,
+    s.git_dirty,
+    s.versions,
+    e.error,
+    s.monitor,
+    s.mode,
+    s.pid,
+    s.data,
+    s.version,
+    j.bytes,
+    j.sha256
+FROM staged_start AS s
+JOIN fresh AS j USING (run_id)
+LEFT JOIN staged_end AS e USING (run_id)
+LEFT JOIN (
+    SELECT run_id, count(*) AS epochs, fsum(seconds ORDER BY epoch) AS seconds FROM staged_epoch
+    GROUP BY run_id
+) AS p USING (run_id)
+LEFT JOIN run_metrics AS m
+    ON m.run_id = s.run_id
+    AND m.split = CASE WHEN starts_with(s.monitor, 'val_') THEN 'val' ELSE 'train' END
+    AND m.name = CASE WHEN starts_with(s.monitor, 'val_') THEN substr(s.monitor, 5) ELSE s.monitor END;
+
+INSERT INTO care
+SELECT entry_id, action, entered_at, run_id, text
+FROM staged_care ANTI JOIN care USING (entry_id);

@@ -1,0 +1,106 @@
+"""One batch of checked journals into the tables, in one transaction."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Literal
+
+from warehouse.database import sql_of
+from warehouse.journals import Found, Reading
+from warehouse.lines import Fields, dump
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+Verdict = Literal["new", "there", "other", "newer", "no run"]
+"""`there`: this very journal is in already. `other`: its run id is, with other content."""
+_KINDS = ("journal", "run_start", "epoch_end", "weights", "evaluation", "run_end", "care")
+
+
+class Batch:
+    """A transaction being prepared: add readings, then commit."""
+
+    def __init__(self, con: DuckDBPyConnection, staging: Path, run_ids: list[str]) -> None:
+        """Look up which of the runs are there already; files for DuckDB go into `staging`."""
+        self.new: list[str] = []
+        self.lost: list[str] = []
+        self._con = con
+        self._staging = staging
+        self._files: dict[str, BinaryIO] = {
+            kind: (staging / f"{kind}.jsonl").open("wb") for kind in _KINDS
+        }
+        known = con.execute(
+            "SELECT run_id, status, journal_bytes, journal_sha256 FROM runs "
+            "WHERE run_id IN (SELECT unnest(?::VARCHAR[]))",
+            [run_ids],
+        ).fetchall()
+        self._known: dict[str, tuple[str, int, str]] = {
+            run: (status, length, digest) for run, status, length, digest in known
+        }
+
+    def add(self, found: Found, reading: Reading) -> Verdict:
+        """Judge one journal, and stage its records if they are to go in."""
+        if reading.newer is not None:
+            return "newer"
+        if reading.is_care:
+            for _, fields in reading.rows:
+                self._stage("care", fields)
+            return "new"
+        if reading.start is None:
+            return "no run"
+        running = found.state == "running"
+        replaces = False
+        if (there := self._known.get(reading.run_id)) is not None:
+            status, length, digest = there
+            if digest == reading.sha256 and not running:
+                return "there"
+            # Given up too early, or gone on with since: the longer journal is the truth.
+            replaces = status in ("lost", "running") and (running or reading.bytes > length)
+            if not replaces:
+                return "other"
+        status = "running" if running else "lost"
+        self._known[reading.run_id] = (status, reading.bytes, reading.sha256)
+        self._stage_run(reading, status, replaces)
+        self.new.append(reading.run_id)
+        if not running and not any(kind == "run_end" for kind, _ in reading.rows):
+            self.lost.append(reading.run_id)
+        return "new"
+
+    def commit(self) -> None:
+        """Load all that was staged, or nothing."""
+        for file in self._files.values():
+            file.close()
+        con = self._con
+        con.execute("SET VARIABLE staging = ?", [str(self._staging)])
+        con.execute("BEGIN")
+        try:
+            for _, text in sql_of("load"):
+                con.execute(text)
+            con.execute("COMMIT")
+        except BaseException:
+            con.execute("ROLLBACK")
+            raise
+
+    def _stage_run(self, reading: Reading, status: str, replaces: bool) -> None:
+        self._stage(
+            "journal",
+            {
+                "run_id": reading.run_id,
+                "bytes": reading.bytes,
+                "sha256": reading.sha256,
+                "status": status,
+                "replaces": replaces,
+            },
+        )
+        for kind, fields in reading.rows:
+            if kind == "run_start":
+                fields = fields | {name: _json(fields[name]) for name in ("config", "data")}
+            self._stage(kind, fields)
+
+    def _stage(self, kind: str, fields: Fields) -> None:
+        self._files[kind].write(dump(fields))
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,86 @@
+"""Answers about runs that the runner and the commands need."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.errors import WarehouseError
+from warehouse.place import Place
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+SHORT = 8
+"""How much of a run id's tail makes its short id."""
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """Saved weights of a run and where they lie."""
+
+    weights_id: str
+    run_id: str
+    epoch: int
+    role: str
+    path: Path
+    sha256: str
+    bytes: int
+    format: str
+
+
+def find_run(con: DuckDBPyConnection, text: str) -> str:
+    """The full id of the run that `text` names: a full id, or its head or tail if unique."""
+    wanted = text.strip().lower()
+    rows = con.execute(
+        "SELECT run_id FROM runs WHERE starts_with(run_id, $1) OR ends_with(run_id, $1) "
+        "ORDER BY run_id",
+        [wanted],
+    ).fetchall()
+    ids = [run_id for (run_id,) in rows]
+    if wanted in ids:
+        return wanted
+    if not wanted or not ids:
+        raise WarehouseError(f"there is no run {text!r}; `python -m warehouse runs` lists them")
+    if len(ids) > 1:
+        shown = ", ".join(ids[:3]) + (", ..." if len(ids) > 3 else "")
+        raise WarehouseError(f"{text!r} names {len(ids)} runs ({shown}); give more of the id")
+    return str(ids[0])
+
+
+def weights_of(
+    con: DuckDBPyConnection,
+    run_id: str,
+    results: str | os.PathLike[str] | None = None,
+    role: str | None = None,
+) -> list[WeightsFile]:
+    """The saved weights of a run, the newest epoch first; of one role, if asked for."""
+    folder = Place.of(results).folder
+    rows = con.execute(
+        "SELECT weights_id, run_id, epoch, role, uri, sha256, bytes, format FROM weights "
+        "WHERE run_id = $1 AND ($2 IS NULL OR role = $2) ORDER BY epoch DESC, weights_id DESC",
+        [run_id, role],
+    ).fetchall()
+    return [
+        WeightsFile(weights_id, run, epoch, kind, folder / uri, sha256, size, form)
+        for weights_id, run, epoch, kind, uri, sha256, size, form in rows
+    ]
+
+
+def latest_runs(
+    con: DuckDBPyConnection, fingerprints: Iterable[str]
+) -> dict[str, list[tuple[str, str]]]:
+    """Fingerprint -> its runs that are not deleted, as (run id, status), the newest first."""
+    rows = con.execute(
+        "SELECT fingerprint, run_id, status FROM runs "
+        "WHERE fingerprint IN (SELECT unnest($1::VARCHAR[])) "
+        "AND run_id NOT IN (SELECT run_id FROM deleted) ORDER BY run_id DESC",
+        [list(fingerprints)],
+    ).fetchall()
+    found: dict[str, list[tuple[str, str]]] = {}
+    for fingerprint, run_id, status in rows:
+        found.setdefault(fingerprint, []).append((run_id, status))
+    return found

@@ -1,0 +1,127 @@
+"""What readers get: a copy of the database with what journals still hold laid over it.
+
+Nobody but ingest opens the live file. Even reading its bytes here could cost a user's own
+connection in this process its lock (closing any descriptor of a file drops the process's
+`fcntl` locks on it), so the copy is made by a child process, and staleness is told by `stat`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.errors import WarehouseError
+from warehouse.database import create, in_words, open_file, sql_of
+from warehouse.ingest import overlay
+from warehouse.journals import Found, waiting
+from warehouse.place import Place
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+PATIENCE = 60.0
+"""Seconds that a reader waits for an ingest at work."""
+
+
+def connect(results: str | os.PathLike[str] | None = None) -> DuckDBPyConnection:
+    """A read-only connection to the newest state, running runs included."""
+    import duckdb
+
+    place = Place.of(results)
+    if place.database.is_dir():
+        raise WarehouseError(f"{place.database} is a directory, not a database; move it away")
+    with _guarded(place):
+        found = waiting(place)
+        shelf = _shelf(place)
+        path = shelf / f"{_state(place, found)}.duckdb"
+        if not path.exists():
+            _make(path, place, found)
+        with in_words(place):
+            con = duckdb.connect(str(path), read_only=True)
+        _forget_others(shelf, path)
+    return con
+
+
+@contextmanager
+def _guarded(place: Place) -> Iterator[None]:
+    """Keep ingest away while the copy is made, wherever there is a folder to lock."""
+    with place.locked(PATIENCE) if place.folder.is_dir() else nullcontext():
+        yield
+
+
+def _shelf(place: Place) -> Path:
+    """The folder for snapshots: beside the database, or elsewhere where that is not ours."""
+    if place.folder.is_dir() and os.access(place.folder, os.W_OK):
+        shelf = place.folder / "snapshots"
+    else:
+        name = hashlib.sha256(str(place.folder).encode()).hexdigest()[:12]
+        shelf = Path(tempfile.gettempdir()) / f"sweephouse-{os.getuid()}" / name
+    shelf.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return shelf
+
+
+def _state(place: Place, found: list[Found]) -> str:
+    """A name for what can be seen now: the same name, the same content."""
+    said = hashlib.sha256(str(place.folder).encode())
+    for folder in ("schema", "views", "load"):
+        said.update(repr(sql_of(folder)).encode())
+    files = [place.database, *place.logs_of(place.database), *(f.path for f in found)]
+    for path in files:
+        with suppress(FileNotFoundError):
+            stat = path.stat()
+            said.update(f"{path.name} {stat.st_ino} {stat.st_size}".encode())
+            # A journal only grows, and its heartbeat is no news.
+            if path.suffix != ".jsonl":
+                said.update(str(stat.st_mtime_ns).encode())
+    said.update(repr([f.state for f in found]).encode())
+    return said.hexdigest()[:24]
+
+
+def _make(path: Path, place: Place, found: list[Found]) -> None:
+    """The snapshot at `path`, there whole or not at all."""
+    draft = path.with_name(f"draft-{os.getpid()}.duckdb")
+    _remove(draft)
+    try:
+        if place.database.exists():
+            _copy(place.database, draft)
+            for log in place.logs_of(place.database):
+                _copy(
+                    log, draft.with_name(draft.name + log.name.removeprefix(place.database.name))
+                )
+        else:
+            create(draft)
+        con = open_file(draft, place)
+        try:
+            with in_words(place):
+                overlay(con, found)
+                con.execute("CHECKPOINT")
+        finally:
+            con.close()
+        os.replace(draft, path)
+    finally:
+        _remove(draft)
+
+
+def _copy(source: Path, target: Path) -> None:
+    done = subprocess.run(["cp", "--", source, target], capture_output=True, text=True)
+    if done.returncode:
+        raise WarehouseError(f"{source} cannot be copied: {done.stderr.strip()}")
+
+
+def _remove(database: Path) -> None:
+    for path in (database, *database.parent.glob(f"{database.name}.wal*")):
+        path.unlink(missing_ok=True)
+
+
+def _forget_others(shelf: Path, current: Path) -> None:
+    """Unlink older snapshots; who has one open keeps it until they close it."""
+    for path in shelf.iterdir():
+        if path != current and ".duckdb" in path.name:
+            with suppress(OSError):
+                path.unlink()

@@ -1,0 +1,46 @@
+CREATE OR REPLACE VIEW leaderboard AS
+WITH judged AS (
+    SELECT
+        r.*,
+        CASE r.mode WHEN 'max' THEN m.max ELSE m.min END AS best
+    FROM runs AS r
+    LEFT JOIN run_metrics AS m
+        ON m.run_id = r.run_id
+        AND m.split = CASE WHEN starts_with(r.monitor, 'val_') THEN 'val' ELSE 'train' END
+        AND m.name = CASE WHEN starts_with(r.monitor, 'val_') THEN substr(r.monitor, 5) ELSE r.monitor END
+    WHERE r.run_id NOT IN (SELECT run_id FROM deleted)
+)
+SELECT
+    rank() OVER (
+        PARTITION BY monitor
+        ORDER BY CASE mode WHEN 'max' THEN -best ELSE best END NULLS LAST
+    ) AS rank,
+    run_id,
+    experiment,
+    status,
+    monitor,
+    mode,
+    best,
+    best_epoch,
+    epochs,
+    seconds,
+    seed,
+    sweep_id,
+    started_at,
+    overrides
+FROM judged;
+COMMENT ON VIEW leaderboard IS 'Runs ranked by the best value of what they monitor; deleted runs are left out.';
+COMMENT ON COLUMN leaderboard.rank IS 'The place among the runs that monitor the same, 1 is best.';
+COMMENT ON COLUMN leaderboard.run_id IS 'The run.';
+COMMENT ON COLUMN leaderboard.experiment IS 'Its preset.';
+COMMENT ON COLUMN leaderboard.status IS 'running, finished, stopped, failed or lost.';
+COMMENT ON COLUMN leaderboard.monitor IS 'The metric that decides.';
+COMMENT ON COLUMN leaderboard.mode IS 'min or max: which end is better.';
+COMMENT ON COLUMN leaderboard.best IS 'The best value of `monitor`.';
+COMMENT ON COLUMN leaderboard.best_epoch IS 'The epoch of that value.';
+COMMENT ON COLUMN leaderboard.epochs IS 'How many epochs it trained.';
+COMMENT ON COLUMN leaderboard.seconds IS 'How long it took.';
+COMMENT ON COLUMN leaderboard.seed IS 'Its seed.';
+COMMENT ON COLUMN leaderboard.sweep_id IS 'Its sweep.';
+COMMENT ON COLUMN leaderboard.started_at IS 'When it started, UTC.';
+COMMENT ON COLUMN leaderboard.overrides IS 'The overrides of its command line.';

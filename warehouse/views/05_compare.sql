@@ -1,0 +1,52 @@
+CREATE OR REPLACE MACRO compare(a, b) AS TABLE
+WITH said AS (
+    SELECT run_id, 1 AS place, 'param' AS what, name, value, number
+    FROM params
+    UNION ALL
+    SELECT run_id, 2, 'component', kind, concat(name, ' (', distribution, ' ', version, ')'), NULL
+    FROM components
+    UNION ALL
+    SELECT run_id, 3, 'outcome', 'status', status, NULL
+    FROM runs
+    UNION ALL
+    SELECT run_id, 3, 'outcome', 'epochs', epochs::VARCHAR, epochs
+    FROM runs
+    UNION ALL
+    SELECT
+        run_id,
+        3,
+        'outcome',
+        concat('best ', split, ' ', name),
+        CASE mode WHEN 'max' THEN max ELSE min END::VARCHAR,
+        CASE mode WHEN 'max' THEN max ELSE min END
+    FROM run_metrics
+    UNION ALL
+    SELECT run_id, 3, 'outcome', concat(split, ' ', name), value::VARCHAR, value
+    FROM evaluations
+),
+
+one AS (
+    SELECT place, what, name, string_agg(value, ', ' ORDER BY value) AS value, any_value(number) AS number
+    FROM said
+    WHERE run_id = a
+    GROUP BY place, what, name
+),
+
+other AS (
+    SELECT place, what, name, string_agg(value, ', ' ORDER BY value) AS value, any_value(number) AS number
+    FROM said
+    WHERE run_id = b
+    GROUP BY place, what, name
+)
+
+SELECT
+    coalesce(one.what, other.what) AS what,
+    coalesce(one.name, other.name) AS name,
+    one.value AS value_a,
+    other.value AS value_b,
+    other.number - one.number AS difference
+FROM one
+FULL JOIN other ON one.what = other.what AND one.name = other.name
+WHERE one.value IS DISTINCT FROM other.value
+ORDER BY coalesce(one.place, other.place), coalesce(one.name, other.name);
+COMMENT ON MACRO TABLE compare IS 'What differs between two runs, given by their full ids: params, components, then outcomes.';
