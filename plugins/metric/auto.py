@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from runner import Task, metric
 
-from . import keras_metrics
+from . import errors
 from .accuracy import accuracy
 
 
 @metric
 def auto(task: Task) -> object:
     """The task's own: accuracy where there are classes, else mae."""
-    return keras_metrics.mae(task) if task.kind == "regression" else accuracy(task)
+    return errors.mae(task) if task.kind == "regression" else accuracy(task)

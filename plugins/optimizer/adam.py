@@ -1,4 +1,4 @@
-"""Adam."""
+"""Keras' Adam."""
 
 from __future__ import annotations
 

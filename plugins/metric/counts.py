@@ -1,8 +1,8 @@
-"""Keras' metrics, each with its own params.
+"""Keras' metrics that count what is found and what is missed, each with its own params.
 
-Where the task has classes, the targets become one-hot, so that precision, recall, auc and the
-like count every class against the rest. A metric is one number: params that would make it a
-vector are left out (`average=None`, lists of thresholds), as are `axis` and `from_logits`.
+Where the task has classes, the targets become one-hot, so that every class counts against the
+rest. A metric is one number: params that would make it a vector are left out (`average=None`,
+lists of thresholds).
 """
 
 from __future__ import annotations
@@ -10,203 +10,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt, Le, Lt
+from annotated_types import Ge, Gt, Le
 
 from runner import Task, metric
 
-from .._targets import (  # noqa: TID252 - two kinds share it
-    ALL,
-    BY_CLASS,
-    BY_LABEL,
-    CLASSES,
-    VALUES,
-    VECTORS,
-)
+from .._targets import BY_CLASS, BY_LABEL, CLASSES  # noqa: TID252 - two kinds share it
 from ._keras import make
 
 Share = Annotated[float, Ge(0), Le(1)]
-Smoothing = Annotated[float, Ge(0), Lt(1)]
 Threshold = Share | None
 Count = Annotated[int, Ge(1)]
 ClassId = Annotated[int, Ge(0)]
-Thresholds = Annotated[int, Ge(3)]
-
-
-@metric(aliases=["MeanSquaredError", "mean_squared_error", "MSE"])
-def mse(task: Task) -> object:
-    """Mean squared error; of probabilities where there are classes (Brier 1950)."""
-    return make("MeanSquaredError", "mse", task, ALL)
-
-
-@metric(aliases=["RootMeanSquaredError", "rmse"])
-def root_mean_squared_error(task: Task) -> object:
-    """Square root of the mean squared error."""
-    return make("RootMeanSquaredError", "root_mean_squared_error", task, ALL)
-
-
-@metric(aliases=["MeanAbsoluteError", "mean_absolute_error", "MAE"])
-def mae(task: Task) -> object:
-    """Mean absolute error; of probabilities where there are classes."""
-    return make("MeanAbsoluteError", "mae", task, ALL)
-
-
-@metric(aliases=["MeanAbsolutePercentageError", "mean_absolute_percentage_error", "MAPE"])
-def mape(task: Task) -> object:
-    """Mean absolute error in per cent of the target."""
-    return make("MeanAbsolutePercentageError", "mape", task, VALUES)
-
-
-@metric(aliases=["MeanSquaredLogarithmicError", "mean_squared_logarithmic_error", "MSLE"])
-def msle(task: Task) -> object:
-    """Mean squared error of log(1 + value)."""
-    return make("MeanSquaredLogarithmicError", "msle", task, VALUES)
-
-
-@metric(aliases=["LogCoshError", "logcosh"])
-def log_cosh_error(task: Task) -> object:
-    """Logarithm of the error's hyperbolic cosine."""
-    return make("LogCoshError", "log_cosh_error", task, ALL)
-
-
-@metric(aliases=["CosineSimilarity"])
-def cosine_similarity(task: Task) -> object:
-    """Cosine between targets and outputs."""
-    return make("CosineSimilarity", "cosine_similarity", task, VECTORS)
-
-
-@metric(aliases=["R2Score"])
-def r2_score(
-    task: Task,
-    *,
-    class_aggregation: Literal["uniform_average", "variance_weighted_average"] = "uniform_average",
-    num_regressors: Annotated[int, Ge(0)] = 0,
-) -> object:
-    """Share of the variance that is explained; adjusted where `num_regressors` is given."""
-    return make(
-        "R2Score",
-        "r2_score",
-        task,
-        VALUES,
-        class_aggregation=class_aggregation,
-        num_regressors=num_regressors,
-    )
-
-
-@metric(aliases=["PearsonCorrelation"])
-def pearson_correlation(task: Task) -> object:
-    """Correlation of targets and outputs among the values of one example (Pearson 1895)."""
-    return make("PearsonCorrelation", "pearson_correlation", task, VECTORS)
-
-
-@metric(aliases=["ConcordanceCorrelation"])
-def concordance_correlation(task: Task) -> object:
-    """Agreement of targets and outputs among the values of one example (Lin 1989)."""
-    return make("ConcordanceCorrelation", "concordance_correlation", task, VECTORS)
-
-
-@metric(aliases=["Poisson"])
-def poisson(task: Task) -> object:
-    """Negative log-likelihood of counts."""
-    return make("Poisson", "poisson", task, VALUES)
-
-
-@metric(aliases=["BinaryCrossentropy", "bce", "BCE"])
-def binary_crossentropy(task: Task, *, label_smoothing: Smoothing = 0.0) -> object:
-    """Cross-entropy of yes or no, for each label by itself."""
-    return make(
-        "BinaryCrossentropy",
-        "binary_crossentropy",
-        task,
-        BY_LABEL,
-        label_smoothing=label_smoothing,
-    )
-
-
-@metric(aliases=["CategoricalCrossentropy"])
-def categorical_crossentropy(task: Task, *, label_smoothing: Smoothing = 0.0) -> object:
-    """Cross-entropy of one class out of many."""
-    return make(
-        "CategoricalCrossentropy",
-        "categorical_crossentropy",
-        task,
-        BY_CLASS,
-        label_smoothing=label_smoothing,
-    )
-
-
-@metric(aliases=["SparseCategoricalCrossentropy"])
-def sparse_categorical_crossentropy(task: Task, *, ignore_class: int | None = None) -> object:
-    """Cross-entropy of one class out of many, the class given by its number."""
-    return make(
-        "SparseCategoricalCrossentropy",
-        "sparse_categorical_crossentropy",
-        task,
-        BY_CLASS,
-        ignore_class=ignore_class,
-    )
-
-
-@metric(aliases=["KLDivergence"])
-def kl_divergence(task: Task) -> object:
-    """Kullback-Leibler divergence of the outputs from the targets."""
-    return make("KLDivergence", "kl_divergence", task, BY_CLASS)
-
-
-@metric(aliases=["Hinge"])
-def hinge(task: Task) -> object:
-    """Hinge: max(0, 1 - target * output), the targets taken as -1 and 1."""
-    return make("Hinge", "hinge", task, BY_LABEL)
-
-
-@metric(aliases=["SquaredHinge"])
-def squared_hinge(task: Task) -> object:
-    """The square of hinge."""
-    return make("SquaredHinge", "squared_hinge", task, BY_LABEL)
-
-
-@metric(aliases=["CategoricalHinge"])
-def categorical_hinge(task: Task) -> object:
-    """Hinge between the right class and the best wrong one."""
-    return make("CategoricalHinge", "categorical_hinge", task, BY_CLASS)
-
-
-@metric(aliases=["BinaryAccuracy"])
-def binary_accuracy(task: Task, *, threshold: Share = 0.5) -> object:
-    """Share of right labels, each decided at a threshold."""
-    return make("BinaryAccuracy", "binary_accuracy", task, BY_LABEL, threshold=threshold)
-
-
-@metric(aliases=["CategoricalAccuracy"])
-def categorical_accuracy(task: Task) -> object:
-    """Share of examples whose likeliest class is the right one, on one-hot targets."""
-    return make("CategoricalAccuracy", "categorical_accuracy", task, BY_CLASS)
-
-
-@metric(aliases=["SparseCategoricalAccuracy"])
-def sparse_categorical_accuracy(task: Task) -> object:
-    """Share of examples whose likeliest class is the right one."""
-    return make("SparseCategoricalAccuracy", "sparse_categorical_accuracy", task, BY_CLASS)
-
-
-@metric(aliases=["TopKCategoricalAccuracy"])
-def top_k_categorical_accuracy(task: Task, *, k: Count = 5) -> object:
-    """Share of examples whose class is among the k likeliest, on one-hot targets."""
-    return make("TopKCategoricalAccuracy", "top_k_categorical_accuracy", task, BY_CLASS, k=k)
-
-
-@metric(aliases=["SparseTopKCategoricalAccuracy"])
-def sparse_top_k_categorical_accuracy(task: Task, *, k: Count = 5) -> object:
-    """Share of examples whose class is among the k likeliest."""
-    return make(
-        "SparseTopKCategoricalAccuracy", "sparse_top_k_categorical_accuracy", task, BY_CLASS, k=k
-    )
+Thresholds = Annotated[int, Ge(2)]
 
 
 @metric(aliases=["AUC"])
 def auc(
     task: Task,
     *,
-    num_thresholds: Annotated[int, Ge(2)] = 200,
+    num_thresholds: Thresholds = 200,
     curve: Literal["ROC", "PR"] = "ROC",
     summation_method: Literal["interpolation", "minoring", "majoring"] = "interpolation",
     thresholds: Sequence[Share] | None = None,

@@ -1,0 +1,29 @@
+"""Keras' AdamW."""
+
+from __future__ import annotations
+
+from runner import optimizer
+
+from ._keras import Batches, Decay, Every, Limit, NotNegative, Positive, WeightDecay, make
+
+
+@optimizer(aliases=["AdamW"])
+def adamw(
+    *,
+    learning_rate: Positive = 0.001,
+    weight_decay: WeightDecay = 0.004,
+    beta_1: Decay = 0.9,
+    beta_2: Decay = 0.999,
+    epsilon: NotNegative = 1e-7,
+    amsgrad: bool = False,
+    clipnorm: Limit = None,
+    clipvalue: Limit = None,
+    global_clipnorm: Limit = None,
+    use_ema: bool = False,
+    ema_momentum: Decay = 0.99,
+    ema_overwrite_frequency: Every = None,
+    loss_scale_factor: Limit = None,
+    gradient_accumulation_steps: Batches = None,
+) -> object:
+    """Adam with weight decay apart from the gradient (Loshchilov and Hutter 2017)."""
+    return make("AdamW", locals())
