@@ -84,7 +84,7 @@ def ingest(place: Place, result: SyncResult) -> None:
     con = open_live(place)
     try:
         with in_words(place):
-            for batch in _batches(todo):
+            for batch in batches(todo):
                 _take_in(con, batch, place, result)
             _checkpoint(con)
     finally:
@@ -93,7 +93,7 @@ def ingest(place: Place, result: SyncResult) -> None:
 
 def overlay(con: DuckDBPyConnection, found: Iterable[Found]) -> None:
     """Lay journals that are not ingested yet over a copy of the database; they stay."""
-    for batch in _batches(found):
+    for batch in batches(found):
         with tempfile.TemporaryDirectory(prefix="sweephouse-") as staging:
             load = Batch(con, Path(staging), [f.run_id for f in batch])
             for journal in batch:
@@ -138,7 +138,7 @@ def _checkpoint(con: DuckDBPyConnection) -> None:
         con.execute("CHECKPOINT")
 
 
-def _batches(found: Iterable[Found]) -> Iterator[list[Found]]:
+def batches(found: Iterable[Found]) -> Iterator[list[Found]]:
     todo = iter(found)
     while batch := list(islice(todo, BATCH)):
         yield batch

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -37,15 +38,21 @@ def connect(results: str | os.PathLike[str] | None = None) -> DuckDBPyConnection
     if place.database.is_dir():
         raise WarehouseError(f"{place.database} is a directory, not a database; move it away")
     with _guarded(place):
-        found = waiting(place)
-        shelf = _shelf(place)
-        path = shelf / f"{_state(place, found)}.duckdb"
-        if not path.exists():
-            _make(path, place, found)
+        path = snapshot(place)
         with in_words(place):
             con = duckdb.connect(str(path), read_only=True)
-        _forget_others(shelf, path)
+        _forget_others(path)
     return con
+
+
+def snapshot(place: Place) -> Path:
+    """The file of the newest state, made if need be; the caller keeps ingest away."""
+    found = waiting(place)
+    # The same file name as the live one: the catalog is called `warehouse` in both.
+    path = _shelf(place) / _state(place, found) / place.database.name
+    if not path.exists():
+        _make(path, place, found)
+    return path
 
 
 @contextmanager
@@ -85,8 +92,10 @@ def _state(place: Place, found: list[Found]) -> str:
 
 def _make(path: Path, place: Place, found: list[Found]) -> None:
     """The snapshot at `path`, there whole or not at all."""
-    draft = path.with_name(f"draft-{os.getpid()}.duckdb")
-    _remove(draft)
+    folder = path.parent.with_name(f"draft-{os.getpid()}")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    draft = folder / path.name
     try:
         if place.database.exists():
             _copy(place.database, draft)
@@ -103,9 +112,10 @@ def _make(path: Path, place: Place, found: list[Found]) -> None:
                 con.execute("CHECKPOINT")
         finally:
             con.close()
-        os.replace(draft, path)
+        shutil.rmtree(path.parent, ignore_errors=True)
+        os.replace(folder, path.parent)
     finally:
-        _remove(draft)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -114,14 +124,8 @@ def _copy(source: Path, target: Path) -> None:
         raise WarehouseError(f"{source} cannot be copied: {done.stderr.strip()}")
 
 
-def _remove(database: Path) -> None:
-    for path in (database, *database.parent.glob(f"{database.name}.wal*")):
-        path.unlink(missing_ok=True)
-
-
-def _forget_others(shelf: Path, current: Path) -> None:
+def _forget_others(current: Path) -> None:
     """Unlink older snapshots; who has one open keeps it until they close it."""
-    for path in shelf.iterdir():
-        if path != current and ".duckdb" in path.name:
-            with suppress(OSError):
-                path.unlink()
+    for folder in current.parent.parent.iterdir():
+        if folder != current.parent:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -26,6 +26,7 @@ class Batch:
         self.new: list[str] = []
         self.lost: list[str] = []
         self._con = con
+        self._replaces = False
         self._staging = staging
         self._files: dict[str, BinaryIO] = {
             kind: (staging / f"{kind}.jsonl").open("wb") for kind in _KINDS
@@ -75,14 +76,16 @@ class Batch:
         con.execute("SET VARIABLE staging = ?", [str(self._staging)])
         con.execute("BEGIN")
         try:
-            for _, text in sql_of("load"):
-                con.execute(text)
+            for name, text in sql_of("load"):
+                if self._replaces or not name.startswith("2_"):
+                    con.execute(text)
             con.execute("COMMIT")
         except BaseException:
             con.execute("ROLLBACK")
             raise
 
     def _stage_run(self, reading: Reading, status: str, replaces: bool) -> None:
+        self._replaces |= replaces
         self._stage(
             "journal",
             {

@@ -1,0 +1,42 @@
+"""`compare`: what differs between two runs."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from warehouse.commands.output import add_format, emit, short
+from warehouse.lookup import SHORT, find_run
+from warehouse.snapshot import connect
+
+if TYPE_CHECKING:
+    from warehouse.commands import Words
+
+
+def add(words: Words) -> None:
+    """`compare A B`."""
+    own = words.add_parser(
+        "compare",
+        help="what differs between two runs",
+        description="The params, components and outcomes that differ between two runs.",
+    )
+    own.add_argument("a", metavar="A")
+    own.add_argument("b", metavar="B")
+    add_format(own)
+    own.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the differences."""
+    with connect(arguments.results) as con:
+        a, b = find_run(con, arguments.a), find_run(con, arguments.b)
+        rows = con.execute("FROM compare($1, $2)", [a, b]).fetchall()
+    columns = ("what", "name", a, b, "difference")
+    if arguments.format == "table":
+        if not rows:
+            print(f"{a[-SHORT:]} and {b[-SHORT:]} do not differ")
+            return 0
+        columns = ("what", "name", a[-SHORT:], b[-SHORT:], "difference")
+        rows = [(what, name, x, y, short(gap)) for what, name, x, y, gap in rows]
+    emit(columns, rows, arguments.format)
+    return 0

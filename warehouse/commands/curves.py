@@ -1,0 +1,78 @@
+"""`curves`: metrics over epochs, drawn in the terminal."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from typing import TYPE_CHECKING
+
+from runner.errors import WarehouseError, choices
+from warehouse.commands.output import console
+from warehouse.commands.plot import plot
+from warehouse.lookup import SHORT, find_run
+from warehouse.snapshot import connect
+
+if TYPE_CHECKING:
+    from warehouse.commands import Words
+
+COLOURS = ("cyan", "yellow", "magenta", "green", "red", "blue")
+
+
+def add(words: Words) -> None:
+    """`curves RUN...`."""
+    own = words.add_parser(
+        "curves",
+        help="draw metrics over epochs",
+        description="Draw a metric of one or more runs over the epochs. One run: training and "
+        "validation; several: validation, where there is one.",
+    )
+    own.add_argument("run_ids", metavar="RUN", nargs="+")
+    own.add_argument("--metric", default="loss", help="(default: loss)")
+    own.add_argument("--split", choices=("train", "val"), help="only this split")
+    own.add_argument("--height", type=int, default=16, metavar="LINES", help="(default: 16)")
+    own.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Draw the lines and say which is which."""
+    from rich.text import Text
+
+    drawn: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    with connect(arguments.results) as con:
+        ids = [find_run(con, text) for text in arguments.run_ids]
+        for run_id in ids:
+            rows = con.execute(
+                "SELECT split, epoch, value FROM curves WHERE run_id = $1 AND name = $2 "
+                "ORDER BY split, epoch",
+                [run_id, arguments.metric],
+            ).fetchall()
+            splits = {split for split, _, _ in rows}
+            if arguments.split:
+                splits &= {arguments.split}
+            elif len(ids) > 1 and "val" in splits:
+                splits = {"val"}
+            for split, epoch, value in rows:
+                if split in splits and value is not None:
+                    drawn.setdefault((run_id, split), []).append((epoch, value))
+        if not drawn:
+            names = con.execute(
+                "SELECT DISTINCT name FROM curves WHERE run_id IN (SELECT unnest($1))", [ids]
+            ).fetchall()
+            raise WarehouseError(
+                f"nothing to draw for metric {arguments.metric!r}; "
+                + choices(arguments.metric, (name for (name,) in names))
+            )
+    screen = console()
+    width = min(shutil.get_terminal_size().columns, 120)
+    for row in plot(list(drawn.values()), width, max(arguments.height, 4)):
+        line = Text()
+        for character, index in row:
+            line.append(character, COLOURS[index % len(COLOURS)] if index >= 0 else None)
+        line.rstrip()
+        screen.print(line)
+    for index, ((run_id, split), points) in enumerate(drawn.items()):
+        line = Text("── ", COLOURS[index % len(COLOURS)])
+        line.append(f"{run_id[-SHORT:]} {split} {arguments.metric}: ", None)
+        line.append(f"{points[0][1]:.6g} -> {points[-1][1]:.6g}", None)
+        screen.print(line)
+    return 0

@@ -1,0 +1,40 @@
+"""`rebuild`: the database again, from the journals."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from warehouse.place import Place
+from warehouse.rebuild import rebuild
+
+if TYPE_CHECKING:
+    from warehouse.commands import Words
+
+
+def add(words: Words) -> None:
+    """`rebuild`."""
+    own = words.add_parser(
+        "rebuild",
+        help="make the database again from the journals",
+        description="Make the database again from the archived journals. A broken one, or one "
+        "that holds runs without a journal, is set aside beside it, never deleted.",
+    )
+    own.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Rebuild and say what came of it."""
+    place = Place.of(arguments.results)
+    if not place.folder.is_dir():
+        print(f"there is nothing in {place.folder} to rebuild from")
+        return 0
+    with place.locked(wait=10.0):
+        result, kept = rebuild(place)
+    print(f"{place.database} made again: {result.sentence()}")
+    if kept:
+        print(f"the old one is kept as {kept}")
+    for problem in result.problems:
+        print(problem, file=sys.stderr)
+    return 1 if result.problems else 0

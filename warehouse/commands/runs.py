@@ -1,0 +1,125 @@
+"""`runs`: which runs there are, the best first."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any, get_args
+
+from runner.errors import WarehouseError
+from runner.records import Status
+from warehouse.commands.output import add_format, emit, short
+from warehouse.lookup import SHORT
+from warehouse.place import Place
+from warehouse.snapshot import connect
+
+if TYPE_CHECKING:
+    from warehouse.commands import Words
+
+ORDERS = {
+    "best": "monitor, rank, run_id",
+    "started": "started_at DESC, run_id DESC",
+    "seconds": "seconds DESC NULLS LAST",
+    "epochs": "epochs DESC",
+}
+COLUMNS = (
+    "run",
+    "experiment",
+    "status",
+    "monitor",
+    "best",
+    "epoch",
+    "epochs",
+    "seconds",
+    "started",
+    "tags",
+    "overrides",
+)
+
+
+def add(words: Words) -> None:
+    """`runs` and its filters."""
+    own = words.add_parser(
+        "runs",
+        help="list runs, the best first",
+        description="List runs that are not deleted, the best first. Each filter narrows.",
+    )
+    own.add_argument("--experiment", metavar="NAME", help="of this preset")
+    own.add_argument("--status", choices=get_args(Status), help="with this status")
+    own.add_argument("--sweep", metavar="ID", help="of this sweep (head or tail of its id)")
+    own.add_argument("--tag", help="with this tag")
+    own.add_argument(
+        "--param",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="with this value in the config, e.g. optimizer.learning_rate=0.001; repeatable",
+    )
+    own.add_argument("--sort", choices=ORDERS, default="best", help="(default: best)")
+    own.add_argument("--limit", type=int, default=50, metavar="N", help="at most N (default: 50)")
+    own.add_argument("--deleted", action="store_true", help="the deleted ones instead")
+    add_format(own)
+    own.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the table of runs."""
+    if arguments.limit < 1:
+        raise WarehouseError(f"--limit {arguments.limit} must be at least 1")
+    where, values = _filters(arguments)
+    source = "leaderboard"
+    if arguments.deleted:
+        source = (
+            "(SELECT r.*, NULL::DOUBLE AS best, 0 AS rank FROM runs AS r "
+            "SEMI JOIN deleted USING (run_id))"
+        )
+    query = f"""
+        SELECT run_id, experiment, status, monitor, best, best_epoch, epochs, seconds, started_at,
+            (SELECT list(tag ORDER BY tag) FROM tags WHERE tags.run_id = b.run_id), overrides
+        FROM {source} AS b
+        WHERE {" AND ".join(where) or "true"}
+        ORDER BY {ORDERS[arguments.sort]}
+        LIMIT {arguments.limit + 1}"""
+    with connect(arguments.results) as con:
+        rows = con.execute(query, values).fetchall()
+    if not rows and arguments.format == "table":
+        asked = "such run" if where else "run"
+        print(f"no {asked} in {Place.of(arguments.results).folder} yet")
+        return 0
+    more = len(rows) > arguments.limit
+    rows = rows[: arguments.limit]
+    if arguments.format == "table":
+        rows = [(row[0][-SHORT:], *map(short, row[1:])) for row in rows]
+    emit(COLUMNS, rows, arguments.format)
+    if more and arguments.format == "table":
+        print(f"the first {arguments.limit} of them; --limit shows more")
+    return 0
+
+
+def _filters(arguments: argparse.Namespace) -> tuple[list[str], dict[str, Any]]:
+    where: list[str] = []
+    values: dict[str, Any] = {}
+
+    def say(condition: str, **more: Any) -> None:
+        where.append(condition)
+        values.update(more)
+
+    if arguments.experiment:
+        say("experiment = $experiment", experiment=arguments.experiment)
+    if arguments.status:
+        say("status = $status", status=arguments.status)
+    if arguments.sweep:
+        say(
+            "(starts_with(sweep_id, $sweep) OR ends_with(sweep_id, $sweep))", sweep=arguments.sweep
+        )
+    if arguments.tag:
+        say("run_id IN (SELECT run_id FROM tags WHERE tag = $tag)", tag=arguments.tag)
+    for index, param in enumerate(arguments.param):
+        name, equals, value = param.partition("=")
+        if not equals:
+            raise WarehouseError(f"--param {param!r} needs the form name=value")
+        say(
+            f"run_id IN (SELECT run_id FROM params WHERE name = $name{index} AND "
+            f"(value = $value{index} OR number = TRY_CAST($value{index} AS DOUBLE)))",
+            **{f"name{index}": name, f"value{index}": value},
+        )
+    return where, values

@@ -1,0 +1,84 @@
+"""`show`: all that is known of one run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from warehouse.commands.output import emit, short
+from warehouse.lookup import find_run
+from warehouse.snapshot import connect
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from warehouse.commands import Words
+
+FACTS = (
+    "run_id, status, error, experiment, sweep_id, started_at, ended_at, seconds, epochs, "
+    "best_epoch, monitor, seed, engine, device, host, git_commit, git_dirty, fingerprint, "
+    "overrides, data, versions"
+)
+PARTS = {
+    "components": "SELECT kind, name, distribution, version FROM components WHERE run_id = $1 "
+    "ORDER BY kind, name",
+    "params": "SELECT name, value FROM params WHERE run_id = $1 ORDER BY name",
+    "metrics": "SELECT split, name, first, last, min, max, best_epoch FROM run_metrics "
+    "WHERE run_id = $1 ORDER BY split, name",
+    "evaluations": "SELECT split, name, value FROM evaluations WHERE run_id = $1 "
+    "ORDER BY split, name",
+    "weights": "SELECT role, epoch, uri, bytes, format FROM weights WHERE run_id = $1 "
+    "ORDER BY epoch, role",
+    "tags": "SELECT tag, tagged_at FROM tags WHERE run_id = $1 ORDER BY tag",
+    "notes": "SELECT noted_at, note FROM notes WHERE run_id = $1 ORDER BY noted_at",
+    "failure": "SELECT last_finite_epoch, error, traceback FROM failures WHERE run_id = $1",
+    "deleted": "SELECT deleted_at FROM deleted WHERE run_id = $1",
+}
+
+
+def add(words: Words) -> None:
+    """`show RUN`."""
+    own = words.add_parser("show", help="all about one run", description="All about one run.")
+    own.add_argument("run_id", metavar="RUN")
+    own.add_argument("--json", action="store_true", help="as one JSON object")
+    own.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the run, part by part."""
+    with connect(arguments.results) as con:
+        run_id = find_run(con, arguments.run_id)
+        facts, (values,) = _ask(con, f"SELECT {FACTS} FROM runs WHERE run_id = $1", run_id)
+        parts = {title: _ask(con, query, run_id) for title, query in PARTS.items()}
+    if arguments.json:
+        whole: dict[str, Any] = dict(zip(facts, values, strict=True))
+        for title, (columns, rows) in parts.items():
+            whole[title] = [dict(zip(columns, row, strict=True)) for row in rows]
+        print(json.dumps(whole, default=str, ensure_ascii=False, indent=1))
+        return 0
+    width = max(map(len, facts))
+    for name, value in zip(facts, values, strict=True):
+        if value not in (None, [], {}):
+            print(f"{name:<{width}}  {_fact(value)}")
+    for title, (columns, rows) in parts.items():
+        if title == "failure" and rows and rows[0][2]:
+            print(f"\ntraceback\n{rows[0][2].rstrip()}")
+        elif rows and title != "failure":
+            print(f"\n{title}")
+            emit(columns, [[short(value) for value in row] for row in rows], "table")
+    return 0
+
+
+def _ask(
+    con: DuckDBPyConnection, query: str, run_id: str
+) -> tuple[Sequence[str], list[tuple[Any, ...]]]:
+    rows = con.execute(query, [run_id]).fetchall()
+    return [column[0] for column in con.description or ()], rows
+
+
+def _fact(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {version}" for name, version in value.items())
+    return short(value)

@@ -1,0 +1,58 @@
+"""`sql`: any question, reading only."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from runner.errors import WarehouseError
+from warehouse.commands.output import add_format, emit
+from warehouse.snapshot import connect
+
+if TYPE_CHECKING:
+    from warehouse.commands import Words
+
+
+def add(words: Words) -> None:
+    """`sql QUERY`."""
+    own = words.add_parser(
+        "sql",
+        help="ask in SQL",
+        description="Ask a snapshot of the warehouse in SQL. Nothing can be written. Tables, "
+        'views and macros are listed by "FROM duckdb_tables()", and in docs/sql.md.',
+    )
+    own.add_argument("query", help="the query; - reads it from standard input")
+    add_format(own)
+    own.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what the query gives."""
+    import duckdb
+
+    text = sys.stdin.read() if arguments.query == "-" else arguments.query
+    if not text.strip():
+        raise WarehouseError("the query is empty")
+    with connect(arguments.results) as con:
+        # Read-only is not enough: COPY and ATTACH could still write elsewhere.
+        con.execute("SET enable_external_access = false")
+        try:
+            con.execute(text)
+            columns = [column[0] for column in con.description or ()]
+            rows = con.fetchall() if columns else []
+        except duckdb.Error as error:
+            raise WarehouseError(f"the query does not work: {_brief(error)}") from error
+    if columns:
+        emit(columns, rows, arguments.format)
+    return 0
+
+
+def _brief(error: Exception) -> str:
+    """DuckDB's sentence and the marked place, without the advice that follows."""
+    said = str(error).strip()
+    if "external access" in said or "disabled by configuration" in said:
+        return "this command only reads the warehouse; other files are out of its reach"
+    if "read-only mode" in said:
+        return "this command only reads the warehouse"
+    return said

@@ -1,0 +1,52 @@
+"""`sync` and `path`: take in what waits; say where everything lies."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from warehouse.ingest import sync
+from warehouse.place import Place
+
+if TYPE_CHECKING:
+    from warehouse.commands import Words
+
+
+def add(words: Words) -> None:
+    """`sync` and `path`."""
+    own = words.add_parser(
+        "sync",
+        help="take waiting journals in",
+        description="Take the journals of ended and lost runs into the warehouse. Exit code 1 "
+        "if some had to wait or could not go in.",
+    )
+    own.add_argument(
+        "--wait",
+        type=float,
+        default=10.0,
+        metavar="SECONDS",
+        help="how long to wait for another process at work (default: 10)",
+    )
+    own.set_defaults(run=run)
+    path = words.add_parser(
+        "path",
+        help="where the database file is",
+        description="Print where the database file is.",
+    )
+    path.set_defaults(run=run_path)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Ingest and say what came of it."""
+    result = sync(arguments.results, wait=arguments.wait)
+    print(result.sentence())
+    for problem in result.problems:
+        print(problem, file=sys.stderr)
+    return 1 if result.reason or result.problems else 0
+
+
+def run_path(arguments: argparse.Namespace) -> int:
+    """Print the path of the database."""
+    print(Place.of(arguments.results).database)
+    return 0

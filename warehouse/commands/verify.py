@@ -1,0 +1,37 @@
+"""`verify`: whether journals, rows and weights agree."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from warehouse.place import Place
+from warehouse.verify import verify
+
+if TYPE_CHECKING:
+    from warehouse.commands import Words
+
+
+def add(words: Words) -> None:
+    """`verify`."""
+    own = words.add_parser(
+        "verify",
+        help="check journals, rows and weights files",
+        description="Check that every journal can be read, that the rows are what the journals "
+        "say, and that every weights file is what was saved. Exit code 1 if anything is wrong.",
+    )
+    own.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what is wrong."""
+    place = Place.of(arguments.results)
+    if not place.folder.is_dir():
+        print(f"there is nothing in {place.folder}")
+        return 0
+    with place.locked(wait=10.0):
+        problems = verify(place)
+    for problem in problems:
+        print(problem)
+    print("all is well" if not problems else f"{len(problems)} wrong")
+    return 1 if problems else 0
