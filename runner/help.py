@@ -70,4 +70,4 @@ def _tail() -> Iterator[str]:
 def _wrapped(head: str, text: str) -> str:
     """The head, and the text beside it in a column of its own."""
     first = f"{head:<28} " if len(head) < 28 else f"{head}  "
-    return textwrap.fill(first + text, 99, subsequent_indent=" " * 29, drop_whitespace=False)
+    return textwrap.fill(first + text, 99, subsequent_indent=" " * 29)

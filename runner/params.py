@@ -31,6 +31,8 @@ SCALARS: dict[Any, Any] = {
     float: FloatNode,
     str: StringNode,
 }
+MANY = 8
+"""A type with more choices than these is shortened in the help."""
 PLAIN = (bool, int, float, str, bytes, Path)
 STRICT = pydantic.ConfigDict(
     extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True, protected_namespaces=()
@@ -201,6 +203,8 @@ def _show(value: Any) -> str:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{key}:{_show(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):
         return f"[{','.join(_show(item) for item in value)}]"
     return str(value)
@@ -213,7 +217,8 @@ def _type_name(annotation: Any) -> str:
         limits = " ".join(_limit(item) for item in args[1:])
         return f"{_type_name(args[0])} {limits}".strip()
     if origin is typing.Literal:
-        return "|".join(_show(arg) for arg in args)
+        names = [_show(arg) for arg in args]
+        return "|".join(names if len(names) <= MANY else [*names[:3], "…", names[-1]])
     if origin in (typing.Union, types.UnionType):
         return "|".join("null" if arg is type(None) else _type_name(arg) for arg in args)
     if origin is not None:
