@@ -98,7 +98,8 @@ def _integer(value: Any) -> int:
     return value
 
 
-def _number(value: Any) -> float | str:
+def number(value: Any) -> float | str:
+    """A number as JSON can say it: NaN and infinity by their names."""
     if type(value) is float:
         if math.isfinite(value):
             return value
@@ -118,7 +119,7 @@ def _flag(value: Any) -> bool:
 
 def _anything(value: Any) -> Any:
     if isinstance(value, float):
-        return _number(value)
+        return number(value)
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, dict):
@@ -131,7 +132,7 @@ def _anything(value: Any) -> Any:
 _PLAIN: dict[Any, Check] = {
     str: _text,
     int: _integer,
-    float: _number,
+    float: number,
     bool: _flag,
     Any: _anything,
 }

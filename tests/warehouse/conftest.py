@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import io
 import os
 import random
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from runner.journal import Journal
 from runner.records import EpochEnd, Evaluation, Record, RunEnd, RunStart, Weights, new_run_id
+from warehouse.__main__ import main
 from warehouse.place import this_host
 
 ROOT = Path(__file__).parents[2]
@@ -87,6 +90,14 @@ def ending(run_id: str, epochs: int = 3, **end: Any) -> list[Record]:
     ]
 
 
+class Done(NamedTuple):
+    """How a command ended and what it printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 @dataclasses.dataclass
 class House:
     """A results folder and the hands to fill it."""
@@ -130,16 +141,31 @@ class House:
             format="safetensors",
         )
 
-    def command(self, *words: str, **more: Any) -> subprocess.CompletedProcess[str]:
-        """`python -m warehouse` in a process of its own."""
+    def command(self, *words: str, given: str = "") -> Done:
+        """A command of `python -m warehouse`, without the cost of a process."""
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            pytest.MonkeyPatch.context() as patch,
+        ):
+            patch.setattr("sys.stdin", io.StringIO(given))
+            try:
+                code = main(["--results", str(self.results), *words])
+            except SystemExit as exit:  # argparse
+                code = int(exit.code or 0)
+        return Done(code, out.getvalue(), err.getvalue())
+
+    def process(self, *words: str) -> str:
+        """What `python -m warehouse` prints, in a process of its own."""
         return subprocess.run(
             [sys.executable, "-m", "warehouse", "--results", str(self.results), *words],
             cwd=ROOT,
             capture_output=True,
             text=True,
             timeout=60,
-            **more,
-        )
+            check=True,
+        ).stdout
 
     def python(self, code: str) -> subprocess.Popen[str]:
         """Another process of ours at work on this folder; `results` names it."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import math
 import sys
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+
+from warehouse.lines import number
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -87,8 +88,7 @@ def _cell(value: Any, nothing: str) -> str:
 
 def _jsonable(value: Any) -> Any:
     if isinstance(value, float):
-        # JSON has no word for them; the journals' names are kept.
-        return value if math.isfinite(value) else str(value).replace("inf", "Infinity")
+        return number(value)
     if isinstance(value, dict):
         return {str(key): _jsonable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

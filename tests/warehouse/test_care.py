@@ -1,0 +1,212 @@
+"""Care of what is kept: tags, deletion, gc, rebuild, verify, and broken databases."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+import warehouse
+from runner.journal import Journal
+from runner.records import new_run_id
+from tests.warehouse.conftest import House, ending, records
+
+Ask = Callable[..., list[tuple[Any, ...]]]
+
+
+def tables(house: House) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table, the record of migrations aside."""
+    with duckdb.connect(str(house.results / "warehouse.duckdb"), read_only=True) as con:
+        names = con.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+        return {
+            name: sorted(con.execute(f"FROM {name}").fetchall(), key=repr)
+            for (name,) in names
+            if name != "migrations"
+        }
+
+
+def aged(house: House) -> None:
+    """Make every weights file look a day old."""
+    past = time.time() - 86_400
+    for path in (house.results / "weights").rglob("*"):
+        if path.is_file():
+            os.utime(path, (past, past))
+
+
+def test_rebuild_makes_an_equal_database_table_by_table(house: House) -> None:
+    one, two, lost = house.run(), house.run(epochs=5), new_run_id()
+    warehouse.sync(house.results)
+    house.write(records(lost, 2), finish=False)
+    warehouse.sync(house.results)
+    house.write([*records(lost, 4), house.weights(lost, b"abc"), *ending(lost, 4)])
+    assert house.command("tag", one, "good", "better").returncode == 0
+    assert house.command("tag", one, "better", "--remove").returncode == 0
+    assert house.command("note", one, "look at this").returncode == 0
+    assert house.command("delete", two).returncode == 0
+    before = tables(house)
+    assert len(before["runs"]) == 3 and len(before["care"]) == 5
+    done = house.command("rebuild")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert tables(house) == before
+    assert not list(house.results.glob("*.before-*"))
+    (house.results / "warehouse.duckdb").unlink()
+    assert house.command("rebuild").returncode == 0
+    assert tables(house) == before
+
+
+def test_tags_notes_and_deletion_show_and_can_be_taken_back(house: House, rows: Ask) -> None:
+    run_id, other = house.run(), house.run()
+    for words in (
+        ("tag", run_id, "good"),
+        ("note", run_id, "why not"),
+        ("delete", other),
+    ):
+        assert house.command(*words).returncode == 0
+    assert rows(house, "SELECT run_id, tag FROM tags") == [(run_id, "good")]
+    assert rows(house, "SELECT note FROM notes") == [("why not",)]
+    assert rows(house, "SELECT run_id FROM leaderboard") == [(run_id,)]
+    assert run_id[-8:] in house.command("runs", "--tag", "good").stdout
+    assert other[-8:] in house.command("runs", "--deleted").stdout
+    assert house.command("undelete", other).returncode == 0
+    assert house.command("tag", run_id, "good", "--remove").returncode == 0
+    assert rows(house, "FROM tags") == []
+    assert rows(house, "SELECT count(*) FROM leaderboard") == [(2,)]
+    assert house.command("note", run_id, " ").returncode == 2
+
+
+def test_care_waits_like_a_run_while_the_database_is_held(house: House, rows: Ask) -> None:
+    run_id = house.run()
+    warehouse.sync(house.results)
+    with duckdb.connect(str(house.results / "warehouse.duckdb"), read_only=True):
+        assert house.command("tag", run_id, "kept").returncode == 0
+        assert rows(house, "SELECT tag FROM tags") == [("kept",)]
+    assert warehouse.sync(house.results).sentence() == "0 runs taken in"
+    assert rows(house, "SELECT tag FROM tags") == [("kept",)]
+    assert len(list((house.journals / "archive").glob("care-*"))) == 1
+
+
+def test_gc_removes_only_what_no_live_run_refers_to(house: House) -> None:
+    keep, drop, running = new_run_id(), new_run_id(), new_run_id()
+    shared = [house.weights(run_id, b"shared") for run_id in (keep, drop)]
+    only = house.weights(drop, b"only of the deleted run")
+    held = house.weights(running, b"of a running run")
+    house.write([*records(keep, 1), shared[0]], finish=False)
+    house.write([*records(drop, 1), shared[1], only], finish=False)
+    orphan = house.results / "weights" / "orphan.safetensors"
+    orphan.write_bytes(b"never referred to")
+    aged(house)
+    young = house.results / "weights" / "young.safetensors"
+    young.write_bytes(b"a run is about to refer to it")
+    with Journal(house.journals, running) as journal:
+        for record in [*records(running, 1), held]:
+            journal.append(record)
+        assert house.command("delete", drop).returncode == 0
+        dry = house.command("gc")
+        assert "2 weights files" in dry.stdout and "--yes removes them" in dry.stdout
+        assert (house.results / only.uri).exists() and orphan.exists()
+        assert house.command("gc", "--yes").returncode == 0
+    left = {p.name for p in (house.results / "weights").rglob("*") if p.is_file()}
+    assert left == {Path(shared[0].uri).name, Path(held.uri).name, young.name}
+    assert "gc has removed weights of theirs" in house.command("undelete", drop).stdout
+    before = tables(house)
+    assert house.command("rebuild").returncode == 0
+    assert tables(house) == before
+
+
+def test_gc_refuses_where_the_index_is_not_complete(house: House) -> None:
+    run_id = new_run_id()
+    saved = house.weights(run_id, b"abc")
+    house.write([*records(run_id, 1), saved], finish=False)
+    warehouse.sync(house.results)
+    aged(house)
+    (house.results / "warehouse.duckdb").unlink()
+    done = house.command("gc", "--yes")
+    assert done.returncode == 2 and "rebuild` first" in done.stderr
+    assert (house.results / saved.uri).exists()
+
+
+def test_verify_finds_nothing_wrong_with_a_sound_house(house: House) -> None:
+    run_id, waiting = new_run_id(), new_run_id()
+    house.write([*records(run_id, 2), house.weights(run_id, b"abc"), *ending(run_id, 2)])
+    warehouse.sync(house.results)
+    house.write(records(waiting, 2), finish=False)
+    done = house.command("verify")
+    assert (done.returncode, done.stdout) == (0, "all is well\n"), done.stdout
+
+
+def test_verify_names_what_is_wrong(house: House) -> None:
+    run_id, gone = new_run_id(), new_run_id()
+    saved, missing = house.weights(run_id, b"abc"), house.weights(gone, b"to be missed")
+    house.write([*records(run_id, 2), saved, *ending(run_id, 2)])
+    house.write([*records(gone, 2), missing, *ending(gone, 2)])
+    third = house.run()
+    fourth = house.run()
+    warehouse.sync(house.results)
+    (house.results / saved.uri).write_bytes(b"abd")
+    (house.results / missing.uri).unlink()
+    archive = house.journals / "archive"
+    (archive / f"{third}.jsonl.gz").write_bytes(b"no gzip")
+    torn = archive / f"{fourth}.jsonl.gz"
+    torn.write_bytes(torn.read_bytes()[:-20])
+    with duckdb.connect(str(house.results / "warehouse.duckdb")) as con:
+        con.execute("DELETE FROM epochs WHERE run_id = $1 AND epoch = 2", [run_id])
+    house.run(version=9)
+    done = house.command("verify")
+    assert done.returncode == 1
+    for said in (
+        f"{saved.uri} is not what was saved",
+        f"{missing.uri} cannot be read",
+        f"archive/{third}.jsonl.gz cannot be read",
+        f"archive/{fourth}.jsonl.gz cannot be read",
+        f"epochs: rows missing that their journals have, of run {run_id}",
+        f"run {run_id} says that it trained 2 epochs, 1 are there",
+        "format version 9",
+    ):
+        assert said in done.stdout, done.stdout
+    before = tables(house)
+    rebuilt = house.command("rebuild")
+    assert rebuilt.returncode == 1 and f"{third}.jsonl.gz cannot be read" in rebuilt.stderr
+    # The old file alone still has the rows of the damaged journals: it is kept.
+    (kept,) = house.results.glob("warehouse.duckdb.before-*")
+    with duckdb.connect(str(kept), read_only=True) as con:
+        assert con.execute("SELECT count(*) FROM runs").fetchall() == [(len(before["runs"]),)]
+
+
+@pytest.mark.parametrize("cut", [0, 100, 5000, 20_000, None])
+def test_a_damaged_database_is_named_set_aside_and_rebuilt(house: House, cut: int | None) -> None:
+    run_id = house.run(epochs=50)
+    warehouse.sync(house.results)
+    before = tables(house)
+    path = house.results / "warehouse.duckdb"
+    content = path.read_bytes()
+    damaged = b"x" * len(content) if cut is None else content[:cut]
+    path.write_bytes(damaged)
+    second = house.run()
+    result = warehouse.sync(house.results)
+    assert result.waiting == 1 and "`python -m warehouse rebuild`" in result.sentence()
+    done = house.command("runs")
+    assert done.returncode == 2 and "`python -m warehouse rebuild`" in done.stderr
+    assert path.read_bytes() == damaged
+    rebuilt = house.command("rebuild")
+    assert rebuilt.returncode == 0 and "the old one is kept as" in rebuilt.stdout
+    (kept,) = house.results.glob("warehouse.duckdb.broken-*")
+    assert kept.read_bytes() == damaged
+    after = tables(house)
+    assert {row[0] for row in after["runs"]} == {run_id, second}
+    assert set(before["epochs"]) < set(after["epochs"])
+
+
+def test_archived_journals_are_compressed_and_equal_ones_make_equal_files(house: House) -> None:
+    run_id = house.run(epochs=100)
+    plain = (house.journals / f"{run_id}.done.jsonl").read_bytes()
+    warehouse.sync(house.results)
+    packed = (house.journals / f"archive/{run_id}.jsonl.gz").read_bytes()
+    assert gzip.decompress(packed) == plain
+    assert len(packed) < len(plain) / 2
+    assert packed[4:8] == b"\0\0\0\0"
