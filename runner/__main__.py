@@ -54,13 +54,14 @@ def _train() -> int:
     from omegaconf.errors import OmegaConfBaseException
 
     from runner.checkout import warn_of_another_copy
-    from runner.composition import CONFIG_MODULE, CONFIG_NAME, explain
+    from runner.composition import CONFIG_MODULE, CONFIG_NAME, explain, refuse_odd_names
     from runner.config import register
     from runner.registry import load
     from runner.sweep import Sweep
 
     warn_of_another_copy()
     register(load())
+    refuse_odd_names(sys.argv[1:])
     # Hydra then raises what it would print and exit with 1 for; we say it in our own way.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     sweep = Sweep()

@@ -6,6 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, Glob, Sweep
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -24,9 +27,9 @@ def compose(overrides: Sequence[str]) -> tuple[Config, str]:
     Raises ConfigError or PluginError.
     """
     import hydra
-    from hydra.errors import HydraException
 
     register(load())
+    refuse_odd_names(overrides)
     try:
         with hydra.initialize_config_module(CONFIG_MODULE, version_base="1.3"):
             composed = hydra.compose(CONFIG_NAME, list(overrides), return_hydra_config=True)
@@ -40,15 +43,53 @@ def compose(overrides: Sequence[str]) -> tuple[Config, str]:
 
 def settle(composed: DictConfig) -> Config:
     """The composed config resolved and checked; ConfigError or PluginError if it is wrong."""
-    missing = sorted(OmegaConf.missing_keys(composed))
-    if missing:
-        raise ConfigError(f"{missing[0]} has no default: give {missing[0]}=<value>")
     try:
+        missing = sorted(OmegaConf.missing_keys(composed))
+        if missing:
+            raise ConfigError(f"{missing[0]} has no default: give {missing[0]}=<value>")
         body = OmegaConf.to_container(composed, resolve=True, enum_to_str=True)
     except OmegaConfBaseException as error:
         raise explain(error) from error
     assert isinstance(body, dict)
     return config_of({str(key): value for key, value in body.items()}, load())
+
+
+def refuse_odd_names(words: Sequence[str]) -> None:
+    """Raise ConfigError for a group given what is no name; Hydra would end in a traceback.
+
+    words: overrides, among which may be Hydra's own options.
+    """
+    kinds = {kind.key: kind for kind in KINDS.values()}
+    for word in words:
+        key, equals, _ = word.partition("=")
+        if not key:
+            raise ConfigError(f"{word} is not valid: an override is key=value, such as epochs=5")
+        kind = kinds.get(key)
+        if not equals or (kind is None and key != "experiment"):
+            continue
+        several = kind is not None and kind.many
+        if not all(_names(value, several) for value in _values(word)):
+            have = [c.name for c in load().of_kind(kind.name)] if kind else _presets()
+            raise ConfigError(
+                f"{word} is not valid: {key} takes {'names' if several else 'one name'}, "
+                f"{choices('', have)}"
+            )
+
+
+def _values(word: str) -> list[Any]:
+    """What an override gives its key, or in a sweep all that it gives."""
+    try:
+        value = OverridesParser.create().parse_override(word).value()
+    except HydraException as error:
+        raise explain(error) from error
+    return value.list if isinstance(value, ChoiceSweep) else [value]
+
+
+def _names(value: Any, several: bool) -> bool:
+    """Whether a group may be given this; a dict is for its params, a glob for its names."""
+    if isinstance(value, list):
+        return all(isinstance(one, str) for one in value) and (several or len(value) == 1)
+    return isinstance(value, str | dict | Glob | Sweep)
 
 
 def experiment_name(choices_made: Mapping[str, Any]) -> str:
@@ -61,14 +102,23 @@ def explain(error: Exception) -> ConfigError:
     text = str(error)
     if found := re.search(r"Could not (?:find|load) '(?:(.+)/)?([^/']+)'", text):
         return _unknown_choice(found[1] or "", found[2], text)
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        return _unknown_choice("", error.missing_cfg_file, text)
+    if found := re.match(r"Could not delete '(\w+)'. No match", text):
+        # Hydra cannot delete a group of which several are chosen.
+        return ConfigError(f"~{found[1]} is not possible: give {found[1]}=[] for none")
     cause = error.__cause__
     if (found := re.match(r"Could not override '(.+?)'", text)) and cause:
         return _unknown_key(found[1], _first_line(cause))
     if (found := re.match(r"Error merging override (.+?)=(.*)", text, re.S)) and cause:
         return ConfigError(f"{found[1]}={found[2]} is not valid: {_first_line(cause)}")
-    if text.startswith("Error parsing override") or "no viable alternative" in text:
-        said = " ".join(line for line in text.splitlines() if not line.startswith("See "))
-        return ConfigError(f"{said}: an override is key=value, such as epochs=5 (try --help)")
+    if isinstance(error, OverrideParseException):
+        return ConfigError(
+            f"{error.override} is not valid ({_first_line(error)}): "
+            "an override is key=value, such as epochs=5 (try --help)"
+        )
+    if isinstance(error, OmegaConfBaseException) and error.full_key:
+        return ConfigError(f"{error.full_key} is not valid: {_first_line(error)}")
     return ConfigError(_first_line(error))
 
 
@@ -86,7 +136,10 @@ def _unknown_choice(group: str, name: str, text: str) -> ConfigError:
             return error
     have = re.findall(r"^\t([^\s=]+)$", text, re.M)
     if not group:
-        return ConfigError(f"there is no config '{name}' (--config-name): {choices(name, have)}")
+        return ConfigError(
+            f"there is no config '{name}' (--config-name): give '{CONFIG_NAME}', or one of "
+            "your own with --config-dir"
+        )
     if group == "experiment" and not have:
         have = _presets()
     return ConfigError(f"there is no {group} '{name}' ({group}={name}): {choices(name, have)}")
@@ -107,6 +160,8 @@ def _unknown_key(key: str, reason: str) -> ConfigError:
     """
     head, _, rest = key.partition(".")
     kinds = {kind.key: kind for kind in KINDS.values()}
+    if key in kinds:
+        return ConfigError(f"{key}: {reason}")
     if not rest:
         keys = [param.name for param in settings_params()]
         return ConfigError(f"there is no key '{key}': {choices(key, [*keys, *kinds])}")
@@ -130,4 +185,6 @@ def _unknown_key(key: str, reason: str) -> ConfigError:
         )
     default = next((p.default for p in settings_params() if p.name == head), None)
     have = list(getattr(default, "__dataclass_fields__", {}))
+    if not have:
+        return ConfigError(f"{head} has no key '{rest}'")
     return ConfigError(f"{head} has no key '{rest}': {choices(rest, have)}")

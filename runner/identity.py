@@ -7,6 +7,7 @@ loaded and its arrays are hashed.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -72,7 +73,8 @@ def _remember(cache: Path, hashes: dict[str, str]) -> None:
         draft.write_text(json.dumps(hashes), encoding="utf-8")
         draft.replace(cache)
     except OSError:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink()
 
 
 def _arrays(data: Data | Splits) -> str:
