@@ -12,24 +12,25 @@ BY_CLASS = ("classification",)
 BY_LABEL = ("binary", "multilabel")
 CLASSES = (*BY_CLASS, *BY_LABEL)
 VALUES = ("regression",)
-VECTORS = ("classification", "multilabel", "regression")
-"""Several outputs for one example; a regression of a single value has none to compare."""
 ALL = (*CLASSES, *VALUES)
 
 Change = Callable[[Any, Any], Any]
 
 
-def demand(task: Task, kinds: tuple[str, ...], what: str, instead: str) -> None:
+def demand(
+    task: Task, kinds: tuple[str, ...], what: str, instead: str, several: bool = False
+) -> None:
     """Raise ModelError unless the task is one of these kinds.
 
     what: the choice as the config says it, such as `loss=poisson`.
+    several: whether it needs more than one output for an example.
     """
     if task.kind not in kinds:
         meant = " or ".join(kinds) or "sequence"
         raise ModelError(
             f"{what} is for a {meant} task, and the dataset's task is {task.kind}: take {instead}"
         )
-    if kinds == VECTORS and task.outputs < 2:
+    if several and task.outputs < 2:
         raise ModelError(
             f"{what} compares the values of one example with each other, and the task has only "
             f"one value: take {instead}"

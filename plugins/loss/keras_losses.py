@@ -19,7 +19,6 @@ from .._targets import (  # noqa: TID252 - two kinds share it
     BY_LABEL,
     CLASSES,
     VALUES,
-    VECTORS,
 )
 from ._keras import make
 
@@ -68,7 +67,7 @@ def log_cosh(task: Task) -> object:
 @loss(aliases=["CosineSimilarity"])
 def cosine_similarity(task: Task) -> object:
     """Minus the cosine between targets and outputs."""
-    return make("CosineSimilarity", "cosine_similarity", task, VECTORS)
+    return make("CosineSimilarity", "cosine_similarity", task, ALL, several=True)
 
 
 @loss(aliases=["Poisson"])

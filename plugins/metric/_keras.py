@@ -12,12 +12,21 @@ BY_NUMBER = ("SparseCategorical", "SparseTopK", "IoU", "MeanIoU")
 """Metrics that take classes by their numbers, as the targets give them."""
 
 
-def make(name: str, said: str, task: Task, kinds: tuple[str, ...], **params: Any) -> Any:
+def make(
+    name: str,
+    said: str,
+    task: Task,
+    kinds: tuple[str, ...],
+    *,
+    several: bool = False,
+    **params: Any,
+) -> Any:
     """The Keras metric of that class name, called `said`, on targets shaped like the outputs.
 
-    Raises ModelError where the task is none of `kinds`.
+    several: whether it compares several outputs of one example. Raises ModelError where the task
+    is none of `kinds`, or has one output only.
     """
-    demand(task, kinds, f"metrics=[{said}]", "metrics=[auto]")
+    demand(task, kinds, f"metrics=[{said}]", "metrics=[auto]", several)
     import keras
 
     if name.startswith(BY_NUMBER):

@@ -11,7 +11,7 @@ from annotated_types import Ge
 
 from runner import Task, metric
 
-from .._targets import ALL, VALUES, VECTORS  # noqa: TID252 - two kinds share it
+from .._targets import ALL, VALUES  # noqa: TID252 - two kinds share it
 from ._keras import make
 
 
@@ -54,7 +54,7 @@ def log_cosh_error(task: Task) -> object:
 @metric(aliases=["CosineSimilarity"])
 def cosine_similarity(task: Task) -> object:
     """Cosine between targets and outputs."""
-    return make("CosineSimilarity", "cosine_similarity", task, VECTORS)
+    return make("CosineSimilarity", "cosine_similarity", task, ALL, several=True)
 
 
 @metric(aliases=["R2Score"])
@@ -78,13 +78,13 @@ def r2_score(
 @metric(aliases=["PearsonCorrelation"])
 def pearson_correlation(task: Task) -> object:
     """Correlation of targets and outputs among the values of one example (Pearson 1895)."""
-    return make("PearsonCorrelation", "pearson_correlation", task, VECTORS)
+    return make("PearsonCorrelation", "pearson_correlation", task, VALUES, several=True)
 
 
 @metric(aliases=["ConcordanceCorrelation"])
 def concordance_correlation(task: Task) -> object:
     """Agreement of targets and outputs among the values of one example (Lin 1989)."""
-    return make("ConcordanceCorrelation", "concordance_correlation", task, VECTORS)
+    return make("ConcordanceCorrelation", "concordance_correlation", task, VALUES, several=True)
 
 
 @metric(aliases=["Poisson"])

@@ -19,18 +19,21 @@ def axes(features: np.ndarray[Any, Any], per: Per) -> tuple[int, ...]:
     """The axes over which a statistic is taken; DataError where features are no numbers."""
     if features.dtype.kind not in "fiub":
         raise DataError(f"features of type {features.dtype} are no numbers to preprocess")
-    kept = {"channel": features.ndim - 1, "position": None, "all": 0}[per]
-    if per == "position":
-        return (0,)
-    return tuple(axis for axis in range(features.ndim) if axis != kept or per == "all")
+    rank = features.ndim
+    return {
+        "channel": tuple(range(rank - 1)),
+        "position": (0,),
+        "all": tuple(range(rank)),
+    }[per]
 
 
 def known(statistic: Callable[..., Any], features: np.ndarray[Any, Any], per: Per) -> Any:
     """A NaN-aware statistic in float64, NaN where there is no value at all."""
+    over = axes(features, per)
     with warnings.catch_warnings():
         # An empty column is told by its NaN, not by NumPy's warning.
         warnings.simplefilter("ignore", RuntimeWarning)
-        return statistic(features.astype("float64"), axis=axes(features, per))
+        return statistic(features.astype("float64"), axis=over)
 
 
 def rescale(features: np.ndarray[Any, Any], per: Per, origin: Any, unit: Any) -> Any:
