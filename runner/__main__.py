@@ -6,12 +6,14 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from concurrent.futures import BrokenExecutor
 from typing import Any
 
 from runner.errors import RunnerError
 
-WRONG, FAILED = 2, 1
-"""Exit codes: nothing began to train; a run failed."""
+WRONG, INTERRUPTED = 2, 130
+RECOVERIES = 10
+"""How often a sweep goes on after a worker died."""
 
 
 def main() -> None:
@@ -24,7 +26,7 @@ def main() -> None:
         code = WRONG
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
-        code = 130
+        code = INTERRUPTED
     sys.exit(code)
 
 
@@ -57,7 +59,7 @@ def _train() -> int:
     from runner.composition import CONFIG_MODULE, CONFIG_NAME, explain, refuse_odd_names
     from runner.config import register
     from runner.registry import load
-    from runner.sweep import Sweep
+    from runner.sweep import RECOVERING, Sweep
 
     warn_of_another_copy()
     register(load())
@@ -70,10 +72,19 @@ def _train() -> int:
     def application(composed: DictConfig) -> None:
         sweep.train(composed)
 
-    try:
-        application()
-    except (HydraException, OmegaConfBaseException) as error:
-        raise explain(error) from error
+    for _ in range(RECOVERIES):
+        try:
+            application()
+        except (HydraException, OmegaConfBaseException) as error:
+            raise explain(error) from error
+        except BrokenExecutor as error:
+            # A worker was killed, and with it the launcher: train what the sweep has left.
+            print(f"error: a worker died ({error}); going on with the rest", file=sys.stderr)
+            os.environ[RECOVERING] = "1"
+            continue
+        except RunnerError:
+            sweep.refuse()  # told when it happened; the other jobs went on
+        break
     return sweep.close()
 
 

@@ -35,7 +35,7 @@ def run_command(words: Sequence[str]) -> int:
 
 
 def _restore_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", help="run id, whole or either end of it")
+    _run_argument(parser)
     parser.add_argument("--to", type=Path, required=True, help="where to: model.keras")
 
 
@@ -47,7 +47,39 @@ def _restore(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _run_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", help="run id, whole or either end of it")
+
+
+def _resume(arguments: argparse.Namespace) -> int:
+    from runner.again import resume
+    from runner.sweep import close_run, exit_code
+
+    outcome, results = resume(arguments.run, arguments.results)
+    close_run(outcome, results)
+    return exit_code([outcome.status])
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    from runner.again import replay
+    from runner.sweep import close_run, exit_code
+
+    outcome, results = replay(arguments.run, arguments.results)
+    close_run(outcome, results)
+    return exit_code([outcome.status])
+
+
 COMMANDS = {
+    "resume": Command(
+        "Go on from a run's last checkpoint (checkpoint=N keeps them).",
+        _run_argument,
+        _resume,
+    ),
+    "replay": Command(
+        "Train a run again from the warehouse alone and compare its losses.",
+        _run_argument,
+        _replay,
+    ),
     "restore": Command(
         "Write a run's trained model, best weights, as a .keras file.",
         _restore_arguments,

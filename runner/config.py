@@ -52,11 +52,14 @@ class Settings:
     mode: Literal["auto", "min", "max"] = "auto"
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     deterministic: bool = False
+    checkpoint: Annotated[int, Gt(0)] | None = None
     limit_batches: Annotated[int, Gt(0)] | None = None
     debug: Literal["summary", "overfit"] | None = None
     engine: str = "keras"
     device: str = "auto"
     results: str = "results"
+    skip: Literal["auto", "finished", "nothing"] = "auto"
+    retry: Literal["all", "failed", "lost", "nothing"] = "all"
 
 
 ABOUT = {
@@ -68,14 +71,17 @@ ABOUT = {
     "mode": "whether less or more of it is better",
     "precision": "Keras dtype policy",
     "deterministic": "TensorFlow's op determinism, on for the whole process",
+    "checkpoint": "every so many epochs keep what `resume` needs; null: never",
     "limit_batches": "at most so many batches an epoch and a split",
     "debug": "summary: print the model and stop; overfit: train on one batch",
     "engine": "what trains",
     "device": "auto, cpu, gpu or gpu:N",
     "results": "the folder for warehouse, journals and weights",
+    "skip": "finished: do not train what is there already; auto: that, in a --multirun",
+    "retry": "of what did not finish earlier, what skip=finished trains again",
 }
 # These say where and how a run is trained, not what comes out.
-NOT_IN_FINGERPRINT = {"engine", "device", "results"}
+NOT_IN_FINGERPRINT = {"checkpoint", "engine", "device", "results", "skip", "retry"}
 
 
 def settings_params() -> list[Param]:
@@ -184,11 +190,12 @@ def _choices(kind: Kind, node: Any, registry: Registry) -> Iterator[Choice]:
     """The components that a kind's part of the config names."""
     if kind.many:
         named = dict(node or {})
-        if not all(isinstance(params, Mapping) for params in named.values()):
-            raise ConfigError(
-                f"{kind.key}={node} is not valid: give a list of names, as in "
-                f"{kind.key}=[{','.join(registry.names(kind.name)[:2])}]"
-            )
+        for name, params in named.items():
+            if not isinstance(params, Mapping):
+                raise ConfigError(
+                    f"{kind.key}.{name}={params} is not valid: give names as in "
+                    f"{kind.key}=[{name}], and params as in {kind.key}.{name}.key=value"
+                )
     else:
         if node is None and kind.name in WITHOUT:
             node = {"name": WITHOUT[kind.name]}

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+from runner.config import Settings
 from runner.errors import ConfigError
 
 LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
@@ -40,14 +41,6 @@ def import_tensorflow() -> None:
             os.close(kept)
 
 
-def set_determinism(wanted: bool) -> None:
-    """Turn TensorFlow's op determinism on; it holds for the rest of the process."""
-    import tensorflow as tf
-
-    if wanted:
-        tf.config.experimental.enable_op_determinism()
-
-
 def pick_device(wanted: str) -> tuple[str, str]:
     """TensorFlow's name of the device, such as /GPU:0, and ours for the record.
 
@@ -72,9 +65,16 @@ def pick_device(wanted: str) -> tuple[str, str]:
 
 
 @contextlib.contextmanager
-def on_device(name: str) -> Iterator[None]:
-    """Place what is made inside on the device."""
+def tensorflow_on(settings: Settings) -> Iterator[str]:
+    """Import TensorFlow and place what is made inside on the device; gives our name for it.
+
+    `deterministic=true` turns op determinism on for the rest of the process.
+    """
+    import_tensorflow()
     import tensorflow as tf
 
-    with tf.device(name):
-        yield
+    place, device = pick_device(settings.device)
+    if settings.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    with tf.device(place):
+        yield device

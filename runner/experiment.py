@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
-import platform
+import socket
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,87 +14,99 @@ from typing import Any
 from runner.build import build, monitor_of
 from runner.config import Config, fingerprint, flatten
 from runner.data import Prepared, load, prepare
-from runner.devices import import_tensorflow, on_device, pick_device, set_determinism
 from runner.engines import find_engine
-from runner.engines.contract import Job
+from runner.engines.contract import Checkpoint, Job
 from runner.errors import RunnerError
 from runner.identity import data_identity
 from runner.nouns import Data, Splits
-from runner.progress import progress_for
-from runner.recorder import Outcome, Recorder
+from runner.progress import progress_for_output
+from runner.recorder import Closing, Outcome, Recorder
 from runner.records import RunEnd, RunStart, new_run_id, now
 from runner.surroundings import git_state, versions
-
-SWEEP = "SWEEPHOUSE_SWEEP"
-"""Environment variable by which the jobs of one --multirun know that they belong together."""
+from runner.watch import Watch
 
 
 @dataclass(frozen=True)
 class Run:
-    """One training of one composed config with one seed."""
+    """One training of one composed config with one seed, planned but not begun."""
 
     run_id: str
     config: Config
     fingerprint: str
+    identity: str
+    """What the data are."""
     experiment: str
     overrides: Sequence[str]
+    sweep_id: str | None = None
+    resumed_from: str | None = None
+    replay_of: str | None = None
+
+    @functools.cached_property
+    def data(self) -> Data | Splits:
+        """The dataset, loaded when first asked for."""
+        return load(self.config)
+
+    @property
+    def results(self) -> Path:
+        """The folder that keeps what comes of it."""
+        return Path(self.config.settings.results).absolute()
 
 
-class _Source:
-    """The run's dataset, loaded once and only when somebody needs it."""
+def plan(config: Config, experiment: str, overrides: Sequence[str], **relations: Any) -> Run:
+    """The run that a config means, with its fingerprint; as a rule nothing is loaded for it.
 
-    def __init__(self, config: Config) -> None:
-        self._config = config
-        self._data: Data | Splits | None = None
+    Raises DataError where the dataset's files are missing.
+    """
+    draft = Run(new_run_id(), config, "", "", experiment, overrides, **relations)
+    identity = data_identity(config.one("dataset"), lambda: draft.data, draft.results)
+    body = dict(vars(draft)) | {
+        "fingerprint": fingerprint(config, identity),
+        "identity": identity,
+    }
+    data = body.pop("data", None)
+    run = Run(**body)
+    if data is not None:
+        vars(run)["data"] = data
+    return run
 
-    def load(self) -> Data | Splits:
-        if self._data is None:
-            self._data = load(self._config)
-        return self._data
 
-
-def train(config: Config, experiment: str, overrides: Sequence[str]) -> Outcome:
+def train(run: Run, resume: Checkpoint | None = None, closing: Closing | None = None) -> Outcome:
     """Train one run and record it; the outcome says how it ended.
 
-    Raises RunnerError for what is wrong before anything trains. Whatever else happens while a
-    component is called or the model trains is the outcome of a failed run.
-    """
-    settings = config.settings
-    results = Path(settings.results).absolute()
-    engine = find_engine(settings.engine)
-    source = _Source(config)
-    identity = data_identity(config.one("dataset"), source.load, results)
-    run = Run(new_run_id(), config, fingerprint(config, identity), experiment, overrides)
+    resume: where to go on rather than begin.
+    closing: makes a last record from the run's epochs.
 
-    import_tensorflow()
-    place, device = pick_device(settings.device)
-    set_determinism(settings.deterministic)
-    recorder: Recorder | None = None
-    start = _start(run, device, identity)
-    try:
-        with on_device(place):
-            data = prepare(source.load(), config)
-            start = _start(run, device, identity, data)
-            job = Job(start, config, data, lambda: build(config, data))
+    Raises RunnerError for what is wrong before anything trains, and JournalError where the
+    journal cannot be written. Whatever else happens while a component is called or the model
+    trains is the outcome of a failed run.
+    """
+    config, settings = run.config, run.config.settings
+    engine = find_engine(settings.engine)
+    with engine.ready(settings) as device:
+        start = _start(run, device)
+        recorder = Recorder(run.results, progress_for_output(), closing)
+        try:
+            data = prepare(run.data, config)
+            start = _start(run, device, data)
             if settings.debug == "summary":
-                job.recipe.model.summary()
+                build(config, data).model.summary()
                 return Outcome(run.run_id, status="summary")
-            job.recipe  # noqa: B018  (built here, so that a mistake is told before the run begins)
-            recorder = Recorder(results, progress_for(settings.epochs, data.rows()["train"]))
-            engine.train([job], recorder)
-    except RunnerError:
-        raise
-    except Exception as error:
-        return _failed(start, error, recorder or Recorder(results, progress_for(1, 1)))
+            with Watch(recorder.beat, recorder.stop_at_once) as watch:
+                make = functools.partial(build, config, data)
+                engine.train([Job(start, config, data, make, watch.requested, resume)], recorder)
+        except RunnerError:
+            raise
+        except (Exception, SystemExit) as error:
+            _fail(start, error, recorder)
     return recorder.outcomes[run.run_id]
 
 
-def _start(run: Run, device: str, identity: str, data: Prepared | None = None) -> RunStart:
+def _start(run: Run, device: str, data: Prepared | None = None) -> RunStart:
     """Everything known before training."""
     config = run.config
     monitor, mode = monitor_of(config, data) if data else ("val_loss", "min")
     commit, dirty = git_state()
-    shape: dict[str, Any] = {"identity": identity}
+    shape: dict[str, Any] = {"identity": run.identity}
     if data is not None:
         task = data.splits.task
         shape |= {
@@ -111,7 +124,7 @@ def _start(run: Run, device: str, identity: str, data: Prepared | None = None) -
         seed=config.settings.seed,
         engine=config.settings.engine,
         device=device,
-        host=platform.node(),
+        host=socket.gethostname(),
         pid=os.getpid(),
         monitor=monitor,
         mode="min" if mode == "min" else "max",
@@ -129,17 +142,18 @@ def _start(run: Run, device: str, identity: str, data: Prepared | None = None) -
         ],
         versions=versions(),
         data=shape,
-        sweep_id=os.environ.get(SWEEP),
+        sweep_id=run.sweep_id,
+        resumed_from=run.resumed_from,
+        replay_of=run.replay_of,
         git_commit=commit,
         git_dirty=dirty,
     )
 
 
-def _failed(start: RunStart, error: Exception, recorder: Recorder) -> Outcome:
+def _fail(start: RunStart, error: BaseException, recorder: Recorder) -> None:
     """Record a run that failed outside of its engine: a component raised, memory ran out."""
     if start.run_id not in recorder.outcomes:
         recorder(start)
-    said = f"{type(error).__name__}: {error}".partition("\n")[0]
     recorder(
         RunEnd(
             run_id=start.run_id,
@@ -148,8 +162,7 @@ def _failed(start: RunStart, error: Exception, recorder: Recorder) -> Outcome:
             seconds=0.0,
             epochs=0,
             best_epoch=None,
-            error=said,
+            error=f"{type(error).__name__}: {error}".partition("\n")[0],
             traceback=traceback.format_exc(),
         )
     )
-    return recorder.outcomes[start.run_id]

@@ -63,6 +63,11 @@ class Journal:
                 "so far is kept."
             ) from error
 
+    def beat(self) -> None:
+        """Show other machines, which cannot see the lock, that the run goes on."""
+        with contextlib.suppress(OSError):
+            os.utime(self.path)
+
     def finish(self) -> Path:
         """Make the file durable, give it its final name and let go of the lock."""
         done = self.path.with_name(self.path.name.removesuffix(RUNNING) + DONE)

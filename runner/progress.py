@@ -20,23 +20,26 @@ class Progress(Protocol):
     def end(self, end: RunEnd) -> None: ...
 
 
-def progress_for(epochs: int, rows: int) -> Progress:
-    """The display that fits where the output goes.
+def progress_for_output() -> Progress:
+    """The display that fits where the output goes."""
+    return LiveProgress() if sys.stdout.isatty() else PlainProgress()
 
-    epochs: how many the run may have; rows: how many it trains on in each, for the rate.
-    """
-    return LiveProgress(epochs, rows) if sys.stdout.isatty() else PlainProgress(epochs, rows)
+
+def _extent(start: RunStart) -> tuple[int, int]:
+    """How many epochs the run may have, and how many rows it trains on in each."""
+    return int(start.config["epochs"]), int(start.data.get("train", 0))
 
 
 class PlainProgress:
     """One line an epoch: `epoch 3/20  loss 0.4231  val_loss 0.3817  12,300 rows/s  4 s left`."""
 
-    def __init__(self, epochs: int, rows: int) -> None:
-        self._epochs, self._rows = epochs, rows
+    def __init__(self) -> None:
+        self._epochs, self._rows = 0, 0
         self._began = time.monotonic()
 
     def start(self, start: RunStart) -> None:
         """Say what begins."""
+        self._epochs, self._rows = _extent(start)
         self._began = time.monotonic()
         print(f"run {start.run_id} on {start.device}, engine {start.engine}", flush=True)
 
@@ -58,7 +61,7 @@ class PlainProgress:
 class LiveProgress:
     """A bar with losses, rate and time left, on a terminal (rich)."""
 
-    def __init__(self, epochs: int, rows: int) -> None:
+    def __init__(self) -> None:
         from rich.progress import (
             BarColumn,
             MofNCompleteColumn,
@@ -67,7 +70,7 @@ class LiveProgress:
             TimeRemainingColumn,
         )
 
-        self._epochs, self._rows = epochs, rows
+        self._rows = 0
         self._bar = Progress(
             TextColumn("epoch"),
             MofNCompleteColumn(),
@@ -80,7 +83,8 @@ class LiveProgress:
     def start(self, start: RunStart) -> None:
         """Show the bar."""
         self._bar.console.print(f"run {start.run_id} on {start.device}, engine {start.engine}")
-        self._task = self._bar.add_task("", total=self._epochs)
+        epochs, self._rows = _extent(start)
+        self._task = self._bar.add_task("", total=epochs)
         self._bar.start()
 
     def epoch(self, event: EpochEnd) -> None:

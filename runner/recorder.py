@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from runner import weights
 from runner.engines.contract import Event, Kept
+from runner.errors import JournalError
 from runner.journal import Journal
 from runner.progress import Progress
-from runner.records import EpochEnd, Evaluation, RunEnd, RunStart, Weights
+from runner.records import EpochEnd, Evaluation, Record, RunEnd, RunStart, Weights, now
+
+Closing = Callable[[str, Sequence[EpochEnd]], Record | None]
+"""Makes a last record of a run from its id and epochs, written before its end."""
 
 
 @dataclass
@@ -24,66 +31,104 @@ class Outcome:
     best: float | None = None
     """The monitor's value at the best epoch."""
     losses: list[float] = field(default_factory=list)
+    """The training loss of each epoch."""
     evaluations: dict[str, dict[str, float]] = field(default_factory=dict)
     """Split -> metric -> value, of the weights that were kept."""
     weights: Path | None = None
     seconds: float = 0.0
     error: str | None = None
     traceback: str | None = None
+    closing: Record | None = None
+    """What was recorded just before the end, such as how a replay compares."""
+
+
+@dataclass
+class _Open:
+    """A run that is being recorded."""
+
+    journal: Journal
+    outcome: Outcome
+    began: float = field(default_factory=time.monotonic)
+    epochs: list[EpochEnd] = field(default_factory=list)
 
 
 class Recorder:
     """Takes the events of runs, one journal a run, and gathers their outcomes."""
 
-    def __init__(self, results: Path, progress: Progress) -> None:
+    def __init__(self, results: Path, progress: Progress, closing: Closing | None = None) -> None:
         self.results = results
         self.outcomes: dict[str, Outcome] = {}
         self._progress = progress
-        self._journals: dict[str, Journal] = {}
-        self._values: dict[str, dict[int, float | None]] = {}
+        self._closing = closing
+        self._open: dict[str, _Open] = {}
+        # A second Ctrl-C ends runs from the watching thread.
+        self._lock = threading.RLock()
 
     def __call__(self, event: Event) -> None:
-        """Take one event; a record is in its journal when this returns."""
-        match event:
-            case RunStart():
-                self._start(event)
-            case Kept():
-                self._keep(event)
-            case _:
-                self._journals[event.run_id].append(event)
-        outcome = self.outcomes[event.run_id]
-        match event:
-            case EpochEnd():
-                outcome.losses.append(event.loss)
-                self._values[event.run_id][event.epoch] = _value(event, outcome.monitor)
-                self._progress.epoch(event)
-            case Evaluation():
-                outcome.evaluations[event.split] = dict(event.metrics)
-            case RunEnd():
-                self._end(event, outcome)
+        """Take one event; a record is in its journal when this returns.
+
+        Raises JournalError where the journal cannot be written.
+        """
+        with self._lock:
+            match event:
+                case RunStart():
+                    self._start(event)
+                case Kept():
+                    self._keep(event)
+                case EpochEnd():
+                    run = self._open[event.run_id]
+                    run.journal.append(event)
+                    run.epochs.append(event)
+                    run.outcome.losses.append(event.loss)
+                    self._progress.epoch(event)
+                case Evaluation():
+                    run = self._open[event.run_id]
+                    run.journal.append(event)
+                    run.outcome.evaluations[event.split] = dict(event.metrics)
+                case RunEnd():
+                    self._end(event)
+
+    def beat(self) -> None:
+        """Show that the open runs are alive."""
+        for run in list(self._open.values()):
+            run.journal.beat()
+
+    def stop_at_once(self) -> None:
+        """End every open run as stopped; called when the process is about to end."""
+        # The main thread may hold the lock inside a write that never returns.
+        self._lock.acquire(timeout=2.0)
+        for run_id, run in list(self._open.items()):
+            seconds = time.monotonic() - run.began
+            end = RunEnd(run_id, "stopped", now(), seconds, len(run.epochs), None, "stopped twice")
+            try:
+                run.journal.append(end)
+                run.journal.finish()
+            except JournalError:
+                continue
 
     def _start(self, start: RunStart) -> None:
-        self._journals[start.run_id] = Journal(self.results / "journals", start.run_id)
-        self._journals[start.run_id].append(start)
-        self.outcomes[start.run_id] = Outcome(start.run_id, monitor=start.monitor)
-        self._values[start.run_id] = {}
+        journal = Journal(self.results / "journals", start.run_id)
+        journal.append(start)
+        outcome = Outcome(start.run_id, monitor=start.monitor)
+        self._open[start.run_id] = _Open(journal, outcome)
+        self.outcomes[start.run_id] = outcome
         self._progress.start(start)
 
     def _keep(self, kept: Kept) -> None:
         """Store the files first; their rows only refer to what is there."""
-        stored = weights.save(self.results, kept.tensors)
+        stored = weights.save(self.results, kept.tensors, kept.state)
         self._refer(kept, kept.role, stored, "safetensors")
-        self.outcomes[kept.run_id].weights = self.results / stored.uri
+        if kept.role == "best":
+            self.outcomes[kept.run_id].weights = self.results / stored.uri
         if kept.graph is not None:
             graph = weights.store(self.results, kept.graph.encode(), ".json")
             self._refer(kept, "graph", graph, "keras-json")
 
     def _refer(self, kept: Kept, role: str, stored: weights.Stored, form: str) -> None:
-        name = f"{kept.run_id}:{role}:{kept.epoch}"
-        self._journals[kept.run_id].append(
+        self._open[kept.run_id].journal.append(
             Weights(
                 run_id=kept.run_id,
-                weights_id=name,
+                weights_id=f"{kept.run_id}:{role}:{kept.epoch}",
                 epoch=kept.epoch,
                 role=role,
                 uri=stored.uri,
@@ -93,13 +138,21 @@ class Recorder:
             )
         )
 
-    def _end(self, end: RunEnd, outcome: Outcome) -> None:
+    def _end(self, end: RunEnd) -> None:
+        run = self._open[end.run_id]
+        outcome = run.outcome
+        if self._closing is not None:
+            outcome.closing = self._closing(end.run_id, run.epochs)
+            if outcome.closing is not None:
+                run.journal.append(outcome.closing)
+        run.journal.append(end)
+        run.journal.finish()
+        del self._open[end.run_id]
         outcome.status, outcome.seconds = end.status, end.seconds
         outcome.epochs, outcome.best_epoch = end.epochs, end.best_epoch
         outcome.error, outcome.traceback = end.error, end.traceback
-        values = self._values.pop(end.run_id)
-        outcome.best = values.get(end.best_epoch) if end.best_epoch else None
-        self._journals.pop(end.run_id).finish()
+        best = next((event for event in run.epochs if event.epoch == end.best_epoch), None)
+        outcome.best = _value(best, outcome.monitor) if best else None
         self._progress.end(end)
 
 

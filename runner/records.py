@@ -50,6 +50,10 @@ class RunStart:
     data: Mapping[str, Any] = field(default_factory=dict)
     """identity, task, outputs, names, raw_shape, input_shape; rows of train, val and test."""
     sweep_id: str | None = None
+    resumed_from: str | None = None
+    """The run whose epochs this one begins with."""
+    replay_of: str | None = None
+    """The run that this one repeats, to see whether the losses are the same."""
     git_commit: str | None = None
     git_dirty: bool | None = None
     version: int = FORMAT_VERSION
@@ -98,6 +102,24 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class Replay:
+    """How a replay's losses compare with the run that it repeats."""
+
+    record: ClassVar[str] = "replay"
+    run_id: str
+    replay_of: str
+    equal: bool
+    epochs: int
+    """How many epochs were compared."""
+    epoch: int | None = None
+    """The first epoch that differs."""
+    name: str | None = None
+    """What differs in it: loss or val_loss, or epochs where one run has more."""
+    expected: float | None = None
+    actual: float | None = None
+
+
+@dataclass(frozen=True)
 class RunEnd:
     """How the run ended; `error` is one sentence, `traceback` the whole text if it failed."""
 
@@ -126,9 +148,9 @@ class Care:
     version: int = FORMAT_VERSION
 
 
-Record = RunStart | EpochEnd | Weights | Evaluation | RunEnd | Care
+Record = RunStart | EpochEnd | Weights | Evaluation | Replay | RunEnd | Care
 KINDS: dict[str, type[Record]] = {
-    kind.record: kind for kind in (RunStart, EpochEnd, Weights, Evaluation, RunEnd, Care)
+    kind.record: kind for kind in (RunStart, EpochEnd, Weights, Evaluation, Replay, RunEnd, Care)
 }
 
 

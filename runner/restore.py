@@ -12,7 +12,7 @@ from runner import weights
 from runner.config import config_of
 from runner.data import load, prepare
 from runner.devices import import_tensorflow
-from runner.engines.tracker import assign_tensors, with_preprocessing
+from runner.engines.tensors import assign_tensors, with_preprocessing
 from runner.errors import ConfigError, WarehouseError
 from runner.registry import load as load_plugins
 from warehouse.place import Place

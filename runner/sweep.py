@@ -1,4 +1,4 @@
-"""The runs of one command: each trained and recorded, then a summary and an exit code."""
+"""The runs of one command: skip what is there, train and record the rest, sum up."""
 
 from __future__ import annotations
 
@@ -12,59 +12,120 @@ from omegaconf import DictConfig
 import warehouse
 from runner.composition import compose, experiment_name, settle
 from runner.errors import RunnerError
-from runner.experiment import SWEEP, train
+from runner.experiment import Run, plan, train
 from runner.recorder import Outcome
 from runner.records import new_run_id
+from runner.summary import failures_of, run_lines, runs_of_sweep, sweep_lines
+
+SWEEP = "SWEEPHOUSE_SWEEP"
+"""Environment variable by which the jobs of one --multirun know that they belong together."""
+RECOVERING = "SWEEPHOUSE_RECOVERING"
+"""Set when the launcher's workers died and the rest of the sweep is trained: whatever the sweep
+has tried is then skipped, however it ended."""
+FINISHED, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
+"""Exit codes: all well; a run failed; nothing began to train; stopped by the user."""
+# Which earlier statuses `retry` trains again.
+AGAIN = {
+    "all": {"failed", "lost", "stopped"},
+    "failed": {"failed"},
+    "lost": {"lost", "stopped"},
+    "nothing": set(),
+}
 
 
 class Sweep:
-    """Collects what came of the jobs that Hydra hands over, one or many."""
+    """Takes the jobs that Hydra hands over, one or many; in workers, each has a copy."""
 
     def __init__(self) -> None:
+        self.sweep_id = os.environ.setdefault(SWEEP, new_run_id())
+        self.results: Path | None = None
+        self.multirun = False
         self._outcomes: list[Outcome] = []
-        self._refused: list[str] = []
+        self._refused = 0
 
     def train(self, composed: DictConfig) -> None:
-        """Train one composed config; a mistake in it is told and does not stop the others."""
+        """Train one composed config; in a sweep, whatever happens to it leaves the others be."""
         from hydra.core.hydra_config import HydraConfig
         from hydra.types import RunMode
 
         application = HydraConfig.get()
-        if application.mode == RunMode.MULTIRUN:
-            os.environ.setdefault(SWEEP, new_run_id())
+        self.multirun = application.mode == RunMode.MULTIRUN
         try:
             config = settle(composed)
-            overrides = list(application.overrides.task)
-            name = experiment_name(application.runtime.choices)
-            outcome = train(config, name, overrides)
+            self.results = Path(config.settings.results).absolute()
+            run = plan(
+                config,
+                experiment_name(application.runtime.choices),
+                list(application.overrides.task),
+                sweep_id=self.sweep_id if self.multirun else None,
+            )
+            if (reason := self._skip(run)) is not None:
+                print(f"skipped: {' '.join(run.overrides) or 'the default experiment'} {reason}")
+                return
+            outcome = train(run)
         except RunnerError as error:
             print(f"error: {error}", file=sys.stderr)
-            self._refused.append(str(error))
+            if self.multirun:
+                # The sweeper raises it again after the last job, from worker processes too.
+                raise
+            self.refuse()
             return
         self._outcomes.append(outcome)
-        close_run(outcome, Path(config.settings.results))
+        close_run(outcome, run.results)
+        if outcome.status == "stopped":
+            raise KeyboardInterrupt
+
+    def _skip(self, run: Run) -> str | None:
+        """Why the run need not be trained, if so; TensorFlow is not loaded to tell."""
+        settings = run.config.settings
+        skips = settings.skip == "finished" or (settings.skip == "auto" and self.multirun)
+        if not skips and RECOVERING not in os.environ:
+            return None
+        warehouse.sync(run.results)
+        with warehouse.connect(run.results) as connection:
+            earlier = warehouse.latest_runs(connection, [run.fingerprint]).get(run.fingerprint, [])
+            tried = runs_of_sweep(connection, self.sweep_id)
+        for run_id, status in earlier:
+            if RECOVERING in os.environ and run_id in tried:
+                return f"is run {run_id}, {status}"
+            if skips and status == "finished":
+                return f"is run {run_id}, finished"
+        if skips and earlier and earlier[0][1] not in AGAIN[settings.retry] | {"running"}:
+            run_id, status = earlier[0]
+            return f"is run {run_id}, {status}, and retry={settings.retry}"
+        return None
+
+    def refuse(self) -> None:
+        """Count a job that never began to train."""
+        self._refused += 1
 
     def close(self) -> int:
-        """The command's exit code: 1 if a run failed, 2 if nothing began to train, else 0."""
-        failed = [outcome for outcome in self._outcomes if outcome.status == "failed"]
-        if len(self._outcomes) + len(self._refused) > 1:
-            finished = len(self._outcomes) - len(failed)
-            print(
-                f"\n{finished} runs ended, {len(failed)} failed, {len(self._refused)} refused; "
-                "compare them: python -m warehouse runs"
-            )
-        if failed:
-            return 1
-        if any(outcome.status == "stopped" for outcome in self._outcomes):
-            return 130
-        return (1 if self._outcomes else 2) if self._refused else 0
+        """Print what came of the sweep; the command's exit code."""
+        statuses = [outcome.status for outcome in self._outcomes]
+        if self.multirun and self.results is not None:
+            warehouse.sync(self.results, wait=10.0)
+            failed = failures_of(self.results, self.sweep_id)
+            for line in sweep_lines(self.results, self.sweep_id, failed):
+                print(line)
+            statuses += ["failed"] * len(failed)
+        return exit_code(statuses, self._refused)
+
+
+def exit_code(statuses: Sequence[str], refused: int = 0) -> int:
+    """What a command exits with after runs of these statuses and so many that never began."""
+    if "stopped" in statuses:
+        return INTERRUPTED
+    if "failed" in statuses:
+        return FAILED
+    return (FAILED if statuses else WRONG) if refused else FINISHED
 
 
 def run_overrides(overrides: Sequence[str]) -> Outcome:
     """Compose and train one run from Python; see `runner.run`."""
     config, experiment = compose(overrides)
-    outcome = train(config, experiment, overrides)
-    close_run(outcome, Path(config.settings.results))
+    run = plan(config, experiment, overrides)
+    outcome = train(run)
+    close_run(outcome, run.results)
     return outcome
 
 
@@ -73,31 +134,12 @@ def close_run(outcome: Outcome, results: Path) -> None:
     if outcome.status == "summary":
         return
     result = warehouse.sync(results)
-    for line in summary(outcome):
+    for line in run_lines(outcome):
         print(line)
-    if said := result.sentence():
-        print(said)
+    if result.reason or result.problems:
+        print(f"warehouse {result.sentence()}")
+    sys.stdout.flush()
     if outcome.status == "failed":
-        print(f"error: run {outcome.run_id} failed: {outcome.error}", file=sys.stderr)
         if outcome.traceback:
             print(outcome.traceback, file=sys.stderr)
-
-
-def summary(outcome: Outcome) -> list[str]:
-    """The lines that close a run."""
-    short = outcome.run_id[-8:]
-    lines = ["", f"run       {outcome.run_id}  {outcome.status} after {outcome.epochs} epochs, "]
-    lines[-1] += f"{outcome.seconds:.1f} s"
-    if outcome.best is not None:
-        lines.append(f"best      epoch {outcome.best_epoch}, {outcome.monitor} {outcome.best:.4f}")
-    for split, metrics in outcome.evaluations.items():
-        values = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
-        lines.append(f"{split:<9} {values}")
-    if outcome.weights is not None:
-        lines.append(f"weights   {outcome.weights}")
-    lines.append(f"show it   python -m warehouse show {short}")
-    lines.append(
-        "ask SQL   python -m warehouse sql "
-        f"\"SELECT * FROM leaderboard WHERE run_id LIKE '%{short}'\""
-    )
-    return lines
+        print(f"error: run {outcome.run_id} failed: {outcome.error}", file=sys.stderr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 FOLDER = "weights"
+STATE = "state"
+"""The text's key in a safetensors header."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +31,12 @@ class Stored:
     bytes: int
 
 
-def save(results: Path, tensors: Mapping[str, Array]) -> Stored:
-    """Store tensors as safetensors; fsynced before this returns."""
+def save(results: Path, tensors: Mapping[str, Array], state: str | None = None) -> Stored:
+    """Store tensors, and a text beside them, as safetensors; fsynced before this returns."""
     from safetensors.numpy import save as to_bytes
 
-    return store(results, to_bytes(dict(tensors)), ".safetensors")
+    metadata = {STATE: state} if state is not None else None
+    return store(results, to_bytes(dict(tensors), metadata), ".safetensors")
 
 
 def store(results: Path, content: bytes, suffix: str) -> Stored:
@@ -73,3 +77,11 @@ def load(results: Path, uri: str, sha256: str) -> dict[str, Array]:
     from safetensors.numpy import load as from_bytes
 
     return from_bytes(read(results, uri, sha256))
+
+
+def load_state(results: Path, uri: str, sha256: str) -> str:
+    """The text that was saved beside the tensors."""
+    content = read(results, uri, sha256)
+    # safetensors: eight bytes with the header's length, then the header as JSON.
+    length = int.from_bytes(content[:8], "little")
+    return str(json.loads(content[8 : 8 + length])["__metadata__"][STATE])

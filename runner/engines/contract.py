@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from runner.config import Config
+from runner.config import Config, Settings
 from runner.data import Prepared
 from runner.nouns import Recipe
 from runner.records import EpochEnd, Evaluation, RunEnd, RunStart
 
 if TYPE_CHECKING:
     import numpy as np
+
+    Tensors = Mapping[str, np.ndarray[Any, Any]]
 
 
 @dataclass(frozen=True)
@@ -27,12 +30,27 @@ class Kept:
     run_id: str
     epoch: int
     role: str
-    tensors: Mapping[str, np.ndarray[Any, Any]]
+    tensors: Tensors
     graph: str | None = None
+    state: str | None = None
+    """What else a checkpoint needs, as JSON; it travels inside the weights file."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a run goes on: what it recorded so far, and the state after its last epoch."""
+
+    epochs: Sequence[EpochEnd]
+    tensors: Tensors
+    state: str
 
 
 Event = RunStart | EpochEnd | Evaluation | Kept | RunEnd
 Record = Callable[[Event], None]
+
+
+def _never() -> bool:
+    return False
 
 
 @dataclass(frozen=True)
@@ -44,6 +62,10 @@ class Job:
     config: Config
     data: Prepared
     make: Callable[[], Recipe]
+    stop: Callable[[], bool] = _never
+    """Whether the run should end after its present epoch."""
+    resume: Checkpoint | None = None
+    """Where to go on, rather than begin."""
 
     @functools.cached_property
     def recipe(self) -> Recipe:
@@ -56,10 +78,19 @@ class Engine(Protocol):
 
     name: str
 
+    def ready(self, settings: Settings) -> AbstractContextManager[str]:
+        """Load what the engine needs and choose the device: a context that gives its name.
+
+        Raises ConfigError for a device that is not there.
+        """
+        ...
+
     def train(self, jobs: Sequence[Job], record: Record) -> None:
         """Train every job and record what happens.
 
-        Each job gives RunStart, EpochEnd for every epoch, Kept for its best weights, Evaluation
-        for val and test, RunEnd. A failure inside one job is its RunEnd; the others go on.
+        Each job gives RunStart once it is built, EpochEnd for every epoch, Kept for its best
+        weights and its checkpoints, Evaluation for val and test, RunEnd. What is wrong before
+        RunStart is raised; a failure after it is the job's RunEnd, and the others go on. Only a
+        JournalError is raised even then, since nothing could be recorded any more.
         """
         ...

@@ -5,13 +5,17 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from runner.build import steps
+from runner.config import Settings
 from runner.data import Part, parts
+from runner.devices import tensorflow_on
 from runner.engines.contract import Job, Record
 from runner.engines.tracker import Tracker
+from runner.errors import JournalError
 from runner.randomness import order
 from runner.records import Evaluation, RunEnd
 
@@ -24,17 +28,23 @@ class KerasEngine:
 
     name = "keras"
 
+    def ready(self, settings: Settings) -> AbstractContextManager[str]:
+        """TensorFlow on the device that the settings name."""
+        return tensorflow_on(settings)
+
     def train(self, jobs: Sequence[Job], record: Record) -> None:
         """Train the jobs one after the other."""
         for job in jobs:
             began = time.perf_counter()
-            record(replace(job.start, engine=self.name))
             tracker = Tracker(job, record)
+            record(replace(job.start, engine=self.name))
             try:
                 end = self._train(job, tracker, record)
+            except JournalError:
+                raise
             except KeyboardInterrupt:
                 end = tracker.end("stopped", "stopped by the user")
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 said = f"{type(error).__name__}: {error}".partition("\n")[0]
                 end = tracker.end("failed", said, traceback.format_exc())
             record(replace(end, seconds=time.perf_counter() - began))
@@ -44,29 +54,41 @@ class KerasEngine:
 
         model, data = job.recipe.model, job.data
         size = job.config.settings.batch_size
-        follow = keras.callbacks.LambdaCallback(
+        first = keras.callbacks.LambdaCallback(
             on_epoch_begin=lambda epoch, logs: tracker.epoch_begin(epoch + 1),
             on_epoch_end=lambda epoch, logs: tracker.epoch_end(epoch + 1, logs),
+        )
+        # Callbacks reset themselves when training begins, and act on the epoch's end.
+        last = keras.callbacks.LambdaCallback(
+            on_train_begin=lambda logs: tracker.train_begin(),
+            on_epoch_end=lambda epoch, logs: tracker.checkpoint(),
         )
         model.fit(
             epochs_of(data.splits.train, job),
             steps_per_epoch=steps(job.config, data),
             epochs=job.config.settings.epochs,
+            initial_epoch=begin(job),
             validation_data=data.splits.val and batches(data.splits.val, size),
-            callbacks=[follow, *job.recipe.callbacks],
+            callbacks=[first, *job.recipe.callbacks, last],
             shuffle=False,  # the order is ours
             verbose=0,
         )
         if tracker.trouble:
             return tracker.end("failed", tracker.trouble)
-        tracker.restore_best()
-        record(tracker.kept())
+        tracker.keep_best()
         for split, part in parts(data.splits):
             if split != "train":
                 judged = model.evaluate(batches(part, size), verbose=0, return_dict=True)
                 values = {name: float(value) for name, value in judged.items()}
                 record(Evaluation(job.start.run_id, split, values))
+        if tracker.stopped:
+            return tracker.end("stopped", f"stopped by the user after epoch {tracker.epoch}")
         return tracker.end("finished")
+
+
+def begin(job: Job) -> int:
+    """How many epochs the run has behind it before it begins."""
+    return len(job.resume.epochs) if job.resume else 0
 
 
 def batches(part: Part, size: int) -> tf.data.Dataset:
@@ -100,7 +122,7 @@ def epochs_of(part: Part, job: Job) -> tf.data.Dataset:
         return tf.gather(features, index), tf.gather(targets, index)
 
     return (
-        tf.data.Dataset.range(1, settings.epochs + 1)
+        tf.data.Dataset.range(begin(job) + 1, settings.epochs + 1)
         .flat_map(one_epoch)
         .map(gather, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         .prefetch(tf.data.AUTOTUNE)

@@ -1,28 +1,28 @@
-"""What every engine does at the edges of an epoch: seeds, the record, the best weights."""
+"""What every engine does at the edges of an epoch: seeds, the record, weights, the stop."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from runner.build import monitor_of
+from runner.engines.checkpoint import restore, snapshot
 from runner.engines.contract import Job, Kept, Record
-from runner.errors import ModelError
+from runner.engines.tensors import graph_of, tensors_of, with_preprocessing
 from runner.randomness import generator_state, seed_generators
 from runner.records import EpochEnd, RunEnd, Status, now
 
 if TYPE_CHECKING:
-    import keras
-
     Array = np.ndarray[Any, Any]
 
 
 class Tracker:
-    """Follows one run: emits its epochs, remembers its best weights, notices a lost loss."""
+    """Follows one run: emits its epochs, keeps its best weights, notices when it must end."""
 
     def __init__(self, job: Job, record: Record) -> None:
         self._job = job
@@ -39,6 +39,19 @@ class Tracker:
         self.best_epoch: int | None = None
         self.trouble: str | None = None
         """Why the run cannot go on, if its loss stopped being a number."""
+        self.stopped = False
+        """Whether somebody asked for a stop."""
+
+    def train_begin(self) -> None:
+        """Go on from the job's checkpoint, if it has one: call it last of all callbacks."""
+        if self._job.resume is None:
+            return
+        for event in self._job.resume.epochs:
+            self._record(replace(event, run_id=self._job.start.run_id))
+            self.epoch = event.epoch
+        self._best, self.best_epoch, self._best_weights = restore(
+            self._job.recipe, self._job.resume
+        )
 
     def epoch_begin(self, epoch: int) -> None:
         """Set every random mask of the epoch (counted from 1) from (seed, epoch)."""
@@ -62,32 +75,42 @@ class Tracker:
             )
         )
         self.epoch = epoch
+        judged = self._sign * values[self._monitor]
+        if judged < self._best:
+            self._best, self.best_epoch = judged, epoch
+            self._best_weights = [np.array(weight) for weight in self._model.weights]
         if not math.isfinite(values["loss"]):
             self.trouble = (
                 f"the loss became {values['loss']} in epoch {epoch}; "
                 f"the last epoch with a finite loss is {epoch - 1}"
             )
+        self.stopped = self._job.stop() and epoch < self._job.config.settings.epochs
+        if self.trouble or self.stopped:
             self._model.stop_training = True
-        judged = self._sign * values[self._monitor]
-        if judged < self._best:
-            self._best, self.best_epoch = judged, epoch
-            self._best_weights = [np.array(weight) for weight in self._model.weights]
 
-    def restore_best(self) -> None:
-        """Give the model the weights of its best epoch back."""
+    def checkpoint(self) -> None:
+        """Keep what a resume needs, every so many epochs; after all other callbacks."""
+        every = self._job.config.settings.checkpoint
+        if every is None or self.epoch % every or self.trouble:
+            return
+        best = (self._best, self.best_epoch, self._best_weights)
+        tensors, state = snapshot(self._job.recipe, best)
+        self._record(Kept(self._job.start.run_id, self.epoch, "checkpoint", tensors, state=state))
+
+    def keep_best(self) -> None:
+        """Give the model the weights of its best epoch back and have them stored."""
         if self.best_epoch not in (None, self.epoch):
             for weight, value in zip(self._model.weights, self._best_weights, strict=True):
                 weight.assign(value)
-
-    def kept(self) -> Kept:
-        """The best weights with the graph of the model that takes raw rows."""
         model = with_preprocessing(self._model, self._job.data.preprocessing)
-        return Kept(
-            run_id=self._job.start.run_id,
-            epoch=self.best_epoch or self.epoch,
-            role="best",
-            tensors=tensors_of(model),
-            graph=_graph_of(model),
+        self._record(
+            Kept(
+                run_id=self._job.start.run_id,
+                epoch=self.best_epoch or self.epoch,
+                role="best",
+                tensors=tensors_of(model),
+                graph=graph_of(model),
+            )
         )
 
     def end(self, status: Status, error: str | None = None, trace: str | None = None) -> RunEnd:
@@ -113,47 +136,3 @@ def _by_split(values: Mapping[str, float]) -> dict[str, dict[str, float]]:
         if plain not in ("loss", "learning_rate"):
             found.setdefault(split, {})[plain] = value
     return found
-
-
-def with_preprocessing(model: keras.Model, preprocessing: keras.Model | None) -> keras.Model:
-    """The model that takes raw rows."""
-    import keras
-
-    if preprocessing is None:
-        return model
-    return keras.Model(preprocessing.inputs, model(preprocessing.outputs[0]))
-
-
-def tensors_of(model: keras.Model) -> dict[str, Array]:
-    """The model's weights by their path; equal paths are told apart by a count."""
-    found: dict[str, Array] = {}
-    for weight in model.weights:
-        name, count = weight.path, 1
-        while name in found:
-            count += 1
-            name = f"{weight.path}#{count}"
-        found[name] = np.array(weight)
-    return found
-
-
-def assign_tensors(model: keras.Model, tensors: Mapping[str, Array]) -> None:
-    """Give the model the weights that `tensors_of` took; ModelError where they do not fit."""
-    names = list(tensors_of(model))
-    if sorted(names) != sorted(tensors):
-        odd = sorted(set(names) ^ set(tensors))
-        raise ModelError(f"the saved weights do not fit the model; they differ in {odd[0]}")
-    for name, weight in zip(names, model.weights, strict=True):
-        if tuple(weight.shape) != tensors[name].shape:
-            raise ModelError(
-                f"the saved weights do not fit the model: {name} has shape "
-                f"{tensors[name].shape}, the model wants {tuple(weight.shape)}"
-            )
-        weight.assign(tensors[name])
-
-
-def _graph_of(model: keras.Model) -> str | None:
-    """The model as JSON; None where Keras cannot (it is then rebuilt from the config)."""
-    try:
-        return str(model.to_json())
-    except Exception:
-        return None

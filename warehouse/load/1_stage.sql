@@ -20,7 +20,8 @@ SELECT * FROM read_json(
         params: 'STRUCT(name VARCHAR, value VARCHAR, number DOUBLE)[]',
         components: 'STRUCT(kind VARCHAR, name VARCHAR, distribution VARCHAR, version VARCHAR)[]',
         versions: 'MAP(VARCHAR, VARCHAR)', data: 'VARCHAR', sweep_id: 'VARCHAR',
-        git_commit: 'VARCHAR', git_dirty: 'BOOLEAN', version: 'BIGINT'
+        git_commit: 'VARCHAR', git_dirty: 'BOOLEAN', version: 'BIGINT',
+        resumed_from: 'VARCHAR', replay_of: 'VARCHAR'
     }
 );
 
@@ -51,6 +52,16 @@ SELECT * FROM read_json(
     format = 'newline_delimited',
     maximum_object_size = 67108864,
     columns = {run_id: 'VARCHAR', split: 'VARCHAR', metrics: 'MAP(VARCHAR, DOUBLE)'}
+);
+
+CREATE OR REPLACE TEMP TABLE staged_replay AS
+SELECT * FROM read_json(
+    getvariable('staging') || '/replay.jsonl',
+    format = 'newline_delimited',
+    columns = {
+        run_id: 'VARCHAR', replay_of: 'VARCHAR', equal: 'BOOLEAN', epochs: 'BIGINT', epoch: 'BIGINT',
+        name: 'VARCHAR', expected: 'DOUBLE', actual: 'DOUBLE'
+    }
 );
 
 CREATE OR REPLACE TEMP TABLE staged_end AS

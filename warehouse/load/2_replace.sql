@@ -8,4 +8,5 @@ DELETE FROM run_metrics WHERE run_id IN (SELECT run_id FROM staged_journal WHERE
 DELETE FROM evaluations WHERE run_id IN (SELECT run_id FROM staged_journal WHERE replaces);
 DELETE FROM components WHERE run_id IN (SELECT run_id FROM staged_journal WHERE replaces);
 DELETE FROM weights WHERE run_id IN (SELECT run_id FROM staged_journal WHERE replaces);
+DELETE FROM replays WHERE run_id IN (SELECT run_id FROM staged_journal WHERE replaces);
 DELETE FROM failures WHERE run_id IN (SELECT run_id FROM staged_journal WHERE replaces);

@@ -36,6 +36,10 @@ INSERT INTO weights
 SELECT weights_id, run_id, epoch, role, uri, sha256, bytes, format
 FROM staged_weights SEMI JOIN fresh USING (run_id);
 
+INSERT INTO replays
+SELECT run_id, replay_of, equal, epochs, epoch, name, expected, actual
+FROM staged_replay SEMI JOIN fresh USING (run_id);
+
 INSERT INTO run_metrics
 WITH value_of AS (
     SELECT run_id, epoch, 'train' AS split, 'loss' AS name, loss AS value
@@ -132,7 +136,9 @@ SELECT
     s.data,
     s.version,
     j.bytes,
-    j.sha256
+    j.sha256,
+    s.resumed_from,
+    s.replay_of
 FROM staged_start AS s
 JOIN fresh AS j USING (run_id)
 LEFT JOIN staged_end AS e USING (run_id)

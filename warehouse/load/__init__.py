@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Verdict = Literal["new", "there", "other", "newer", "no run"]
 """`there`: this very journal is in already. `other`: its run id is, with other content."""
-_KINDS = ("journal", "run_start", "epoch_end", "weights", "evaluation", "run_end", "care")
+_KINDS = ("journal", "run_start", "epoch_end", "weights", "evaluation", "replay", "run_end", "care")
 
 
 class Batch:

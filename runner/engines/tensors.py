@@ -1,0 +1,59 @@
+"""A Keras model as tensors by name and a graph as JSON, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from runner.errors import ModelError
+
+if TYPE_CHECKING:
+    import keras
+
+    Array = np.ndarray[Any, Any]
+
+
+def with_preprocessing(model: keras.Model, preprocessing: keras.Model | None) -> keras.Model:
+    """The model that takes raw rows."""
+    import keras
+
+    if preprocessing is None:
+        return model
+    return keras.Model(preprocessing.inputs, model(preprocessing.outputs[0]))
+
+
+def tensors_of(model: keras.Model) -> dict[str, Array]:
+    """The model's weights by their path; equal paths are told apart by a count."""
+    found: dict[str, Array] = {}
+    for weight in model.weights:
+        name, count = weight.path, 1
+        while name in found:
+            count += 1
+            name = f"{weight.path}#{count}"
+        found[name] = np.array(weight)
+    return found
+
+
+def assign_tensors(model: keras.Model, tensors: Mapping[str, Array]) -> None:
+    """Give the model the weights that `tensors_of` took; ModelError where they do not fit."""
+    names = list(tensors_of(model))
+    if sorted(names) != sorted(tensors):
+        odd = sorted(set(names) ^ set(tensors))
+        raise ModelError(f"the saved weights do not fit the model; they differ in {odd[0]}")
+    for name, weight in zip(names, model.weights, strict=True):
+        if tuple(weight.shape) != tensors[name].shape:
+            raise ModelError(
+                f"the saved weights do not fit the model: {name} has shape "
+                f"{tensors[name].shape}, the model wants {tuple(weight.shape)}"
+            )
+        weight.assign(tensors[name])
+
+
+def graph_of(model: keras.Model) -> str | None:
+    """The model as JSON; None where Keras cannot (it is then rebuilt from the config)."""
+    try:
+        return str(model.to_json())
+    except Exception:
+        return None

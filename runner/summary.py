@@ -1,0 +1,80 @@
+"""The closing words of a run and of a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import warehouse
+from runner.recorder import Outcome
+from runner.records import Replay
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+def run_lines(outcome: Outcome) -> Iterator[str]:
+    """What a run came to, and how to see more of it."""
+    short = outcome.run_id[-8:]
+    yield ""
+    yield (
+        f"run       {outcome.run_id}  {outcome.status} after {outcome.epochs} epochs, "
+        f"{outcome.seconds:.1f} s"
+    )
+    if outcome.best is not None:
+        yield f"best      epoch {outcome.best_epoch}, {outcome.monitor} {outcome.best:.4f}"
+    for split, metrics in outcome.evaluations.items():
+        values = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+        yield f"{split:<9} {values}"
+    if outcome.weights is not None:
+        yield f"weights   {outcome.weights}"
+    if isinstance(outcome.closing, Replay):
+        yield f"replay    {replay_words(outcome.closing)}"
+    where = f"\"SELECT * FROM leaderboard WHERE run_id LIKE '%{short}'\""
+    yield f"show it   python -m warehouse show {short}"
+    yield f"ask SQL   python -m warehouse sql {where}"
+
+
+def replay_words(replay: Replay) -> str:
+    """How a replay compares, in one clause."""
+    if replay.equal:
+        return f"equal to {replay.replay_of} in all {replay.epochs} epochs, bit for bit"
+    return (
+        f"differs from {replay.replay_of} first in epoch {replay.epoch}: {replay.name} was "
+        f"{replay.expected!r} and is {replay.actual!r}"
+    )
+
+
+def runs_of_sweep(connection: DuckDBPyConnection, sweep_id: str) -> set[str]:
+    """The ids of a sweep's runs."""
+    rows = connection.execute("SELECT run_id FROM runs WHERE sweep_id = ?", [sweep_id]).fetchall()
+    return {run_id for (run_id,) in rows}
+
+
+def failures_of(results: Path, sweep_id: str) -> Sequence[tuple[str, str, str, str]]:
+    """The runs of a sweep that did not end well: run id, status, overrides, error."""
+    with warehouse.connect(results) as connection:
+        return connection.execute(
+            "SELECT run_id, status, array_to_string(overrides, ' '), coalesce(error, '') "
+            "FROM runs WHERE sweep_id = ? AND status IN ('failed', 'lost') ORDER BY run_id",
+            [sweep_id],
+        ).fetchall()
+
+
+def sweep_lines(
+    results: Path, sweep_id: str, failed: Sequence[tuple[str, str, str, str]]
+) -> Iterator[str]:
+    """How many runs a sweep has, what failed and why, and how to compare them."""
+    with warehouse.connect(results) as connection:
+        counts = connection.execute(
+            "SELECT status, count(*) FROM runs WHERE sweep_id = ? GROUP BY status ORDER BY status",
+            [sweep_id],
+        ).fetchall()
+    said = ", ".join(f"{count} {status}" for status, count in counts) or "nothing trained"
+    yield ""
+    yield f"sweep     {sweep_id}: {said}"
+    for run_id, status, overrides, error in failed:
+        yield f"{status:<9} {run_id[-8:]}  {overrides}  {error}".rstrip()
+    where = f"\"SELECT * FROM leaderboard WHERE sweep_id = '{sweep_id}'\""
+    yield f"compare   python -m warehouse sql {where}"
