@@ -63,7 +63,7 @@ def create(path: Path) -> None:
     """A new warehouse at `path`, there whole or not at all."""
     import duckdb
 
-    fresh = path.with_name(f"{path.name}.new-{os.getpid()}")
+    fresh = path.with_name(f"{path.name}.new")
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh.unlink(missing_ok=True)
     with duckdb.connect() as maker:

@@ -8,9 +8,10 @@ finds either the journal or the run with that journal's hash, and goes on from t
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -109,8 +110,8 @@ def _take_in(
 ) -> None:
     """One transaction, then the archive."""
     read_now: list[tuple[Found, Reading, str]] = []
-    with tempfile.TemporaryDirectory(prefix=".staging-", dir=place.folder) as staging:
-        load = Batch(con, Path(staging), [f.run_id for f in batch])
+    with _staging(place) as staging:
+        load = Batch(con, staging, [f.run_id for f in batch])
         for found in batch:
             try:
                 reading = read(found.path)
@@ -127,6 +128,18 @@ def _take_in(
     for found, reading, verdict in read_now:
         if verdict not in ("new", "there"):
             set_aside(place, found, reading, verdict, result)
+
+
+@contextmanager
+def _staging(place: Place) -> Iterator[Path]:
+    """A folder under the lock; what a killed ingest left there goes."""
+    folder = place.folder / ".staging"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _checkpoint(con: DuckDBPyConnection) -> None:

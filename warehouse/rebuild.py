@@ -54,7 +54,7 @@ def missing_runs(con: DuckDBPyConnection, place: Place) -> list[str]:
 def rebuild(place: Place) -> tuple[SyncResult, Path | None]:
     """Make the database again, under the caller's lock; the old one's new place if it was kept."""
     known = _runs_in(place)
-    fresh = place.database.with_name(f"{place.database.name}.rebuild-{os.getpid()}")
+    fresh = place.database.with_name(f"{place.database.name}.rebuild")
     fresh.unlink(missing_ok=True)
     result = SyncResult()
     try:
