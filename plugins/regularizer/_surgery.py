@@ -58,7 +58,7 @@ def graph_model(model: Any, who: str) -> Any:
                 f"regularizer={who} cannot change the Sequential model '{model.name}' before its "
                 "input shape is known: begin it with keras.Input(input_shape)"
             )
-        return keras.Model(model.inputs, model.outputs, name=model.name)
+        return _as_graph(model)
     if not _is_functional(model):
         raise ModelError(
             f"regularizer={who} cannot change {type(model).__name__}, a subclassed model, because "
@@ -66,6 +66,13 @@ def graph_model(model: Any, who: str) -> Any:
             "regularize inside the architecture"
         )
     return model
+
+
+def _as_graph(sequential: Any) -> Any:
+    """A Sequential model as a functional one over the same layers."""
+    import keras
+
+    return keras.Model(sequential.inputs[0], sequential.outputs[0], name=sequential.name)
 
 
 def _is_functional(model: Any) -> bool:
@@ -233,7 +240,7 @@ def _walk(model: Any, replace: Callable[[Any], Any], call: Callable[..., Any]) -
     import keras
 
     if isinstance(model, keras.Sequential):
-        model = keras.Model(model.inputs, model.outputs, name=model.name)
+        model = _as_graph(model)
     copy = keras.models.clone_model(model, clone_function=replace, call_function=call)
     if type(copy) is not type(model):
         raise ModelError(
