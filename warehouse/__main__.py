@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from runner.errors import RunnerError
 from warehouse.commands import care, compare, curves, gc, rebuild, runs, show, sql, sync, verify
-from warehouse.place import ENVIRONMENT
+from warehouse.database import in_words
+from warehouse.place import ENVIRONMENT, Place
 
 COMMANDS = (sql, runs, show, curves, compare, sync, rebuild, verify, care, gc)
 
@@ -36,7 +37,8 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run one command; 2 for what the user can mend, 1 for what is wrong with the warehouse."""
     arguments = parser().parse_args(words)
     try:
-        code: int = arguments.run(arguments)
+        with in_words(Place.of(arguments.results)):
+            code: int = arguments.run(arguments)
         sys.stdout.flush()
         return code
     except RunnerError as error:

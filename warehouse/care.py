@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from runner.errors import WarehouseError
@@ -37,7 +38,7 @@ def record(place: Place, entries: Iterable[Care]) -> None:
     sync(place.folder, wait=5.0)
 
 
-def collectable(place: Place, young: float = YOUNG) -> list[Path]:
+def collectable(place: Place) -> list[Path]:
     """The weights files that gc may remove; the caller holds the lock."""
     import duckdb
 
@@ -59,7 +60,7 @@ def collectable(place: Place, young: float = YOUNG) -> list[Path]:
         path
         for path in files
         if path.relative_to(place.folder).as_posix() not in held
-        and now - path.stat().st_mtime > young
+        and now - path.stat().st_mtime > YOUNG
     )
 
 
@@ -67,7 +68,10 @@ def collect(place: Place, files: list[Path]) -> None:
     """Remove weights files, said in a journal first; the caller holds the lock."""
     _write(place, [entry("collect", None, f.relative_to(place.folder).as_posix()) for f in files])
     for path in files:
-        path.unlink(missing_ok=True)
+        # A run that saves equal weights touches the file and refers to it.
+        with suppress(FileNotFoundError):
+            if place.now() - path.stat().st_mtime > YOUNG:
+                path.unlink()
 
 
 def _write(place: Place, entries: Iterable[Care]) -> None:

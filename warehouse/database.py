@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -55,8 +56,18 @@ def known_migrations() -> list[Migration]:
 def open_live(place: Place) -> DuckDBPyConnection:
     """The live database to write to, made and migrated as needed; hold the lock while you do."""
     if not place.database.exists():
+        refuse_without_index(place)
         create(place.database)
     return open_file(place.database, place)
+
+
+def refuse_without_index(place: Place) -> None:
+    """A new database beside an archive would hide what is archived: say so instead."""
+    if place.archive.is_dir() and any(place.archive.iterdir()):
+        raise BrokenError(
+            f"{place.database} is gone, its archived journals are not: "
+            "`python -m warehouse rebuild` makes it again from them"
+        )
 
 
 def create(path: Path) -> None:
@@ -141,12 +152,16 @@ def _applied(con: DuckDBPyConnection) -> tuple[set[int], str | None]:
 @contextmanager
 def in_words(place: Place) -> Iterator[None]:
     """Turn DuckDB's errors about the file itself into sentences."""
-    import duckdb
-
     try:
         yield
-    except duckdb.Error as error:
-        raise _explained(error, place) from error
+    except Exception as error:
+        # Imported by whoever raised it; not by us, for commands that need no database.
+        duckdb = sys.modules.get("duckdb")
+        if duckdb is None or not isinstance(error, duckdb.Error):
+            raise
+        if (explained := _explained(error, place)) is error:
+            raise
+        raise explained from error
 
 
 def _explained(error: Exception, place: Place) -> Exception:

@@ -74,7 +74,7 @@ def sync(results: str | os.PathLike[str] | None = None, *, wait: float = 0.0) ->
             with place.locked(wait):
                 ingest(place, result)
     except (WarehouseError, OSError, duckdb.Error) as error:
-        result.reason = str(error).strip()
+        result.reason = str(error).strip().splitlines()[0]
     result.waiting = sum(f.state in ("ended", "abandoned") for f in waiting(place))
     return result
 
@@ -100,7 +100,7 @@ def overlay(con: DuckDBPyConnection, found: Iterable[Found]) -> None:
             for journal in batch:
                 try:
                     load.add(journal, read(journal.path))
-                except FileNotFoundError:  # it has just ended; the next look shows it
+                except OSError:  # it has just ended, or is not ours to read
                     continue
             load.commit()
 
@@ -126,7 +126,7 @@ def _take_in(
     result.lost += load.lost
     keep(place, [(f, r) for f, r, verdict in read_now if verdict in ("new", "there")], result)
     for found, reading, verdict in read_now:
-        if verdict not in ("new", "there"):
+        if verdict not in ("new", "there", "twice"):
             set_aside(place, found, reading, verdict, result)
 
 

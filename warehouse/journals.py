@@ -107,6 +107,8 @@ def _state(path: Path, now: float) -> State | None:
                 pass
     except FileNotFoundError:  # it has just ended
         return None
+    except OSError:  # not ours to read
+        return "running"
     return "silent" if now - stat.st_mtime >= SILENCE else "running"
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import WarehouseError
-from warehouse.database import create, in_words, open_file, sql_of
+from warehouse.database import create, in_words, open_file, refuse_without_index, sql_of
 from warehouse.ingest import overlay
 from warehouse.journals import Found, waiting
 from warehouse.place import Place
@@ -104,6 +104,7 @@ def _make(path: Path, place: Place, found: list[Found]) -> None:
                     log, draft.with_name(draft.name + log.name.removeprefix(place.database.name))
                 )
         else:
+            refuse_without_index(place)
             create(draft)
         con = open_file(draft, place)
         try:

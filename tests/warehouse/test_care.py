@@ -56,8 +56,13 @@ def test_rebuild_makes_an_equal_database_table_by_table(house: House) -> None:
     assert tables(house) == before
     assert not list(house.results.glob("*.before-*"))
     (house.results / "warehouse.duckdb").unlink()
+    third = house.run()
+    # A new, empty index would hide what is archived.
+    assert "is gone, its archived journals are not" in warehouse.sync(house.results).sentence()
+    with pytest.raises(warehouse.WarehouseError, match="rebuild"):
+        warehouse.connect(house.results)
     assert house.command("rebuild").returncode == 0
-    assert tables(house) == before
+    assert {row[0] for row in tables(house)["runs"]} == {one, two, lost, third}
 
 
 def test_tags_notes_and_deletion_show_and_can_be_taken_back(house: House, rows: Ask) -> None:
@@ -127,7 +132,7 @@ def test_gc_refuses_where_the_index_is_not_complete(house: House) -> None:
     aged(house)
     (house.results / "warehouse.duckdb").unlink()
     done = house.command("gc", "--yes")
-    assert done.returncode == 2 and "rebuild` first" in done.stderr
+    assert done.returncode == 2 and "is gone, its archived journals are not" in done.stderr
     assert (house.results / saved.uri).exists()
 
 

@@ -280,6 +280,18 @@ def test_a_lost_run_that_went_on_is_replaced_whole(house: House, rows: Ask) -> N
     assert rows(house, "SELECT count(*) FROM weights") == [(0,)]
 
 
+def test_two_journals_of_one_run_at_once_go_in_one_after_the_other(
+    house: House, rows: Ask
+) -> None:
+    run_id = house.run(epochs=4)
+    house.write(records(run_id, 2), finish=False)
+    assert rows(house, "SELECT count(*), any_value(status) FROM runs") == [(1, "finished")]
+    first = warehouse.sync(house.results)
+    assert (first.ingested, first.waiting, first.problems) == ([run_id], 1, [])
+    assert "is there already" in warehouse.sync(house.results).problems[0]
+    assert rows(house, "SELECT count(*) FROM epochs") == [(4,)]
+
+
 def test_another_machines_run_is_lost_only_when_its_heart_is_silent(
     house: House, rows: Ask
 ) -> None:

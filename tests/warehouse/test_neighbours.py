@@ -111,7 +111,9 @@ def test_killed_makers_and_killed_ingests_lose_and_double_nothing(house: House, 
     heard: dict[str, int] = {}
     for _ in range(4):
         makers = [house.python(MAKER + "while True: one(pause=0.001)") for _ in range(3)]
-        time.sleep(0.5 + chance.random() * 0.7)
+        for maker in makers:
+            assert maker.stdout is not None and maker.stdout.readline()
+        time.sleep(chance.random() * 0.7)
         for maker in makers:
             maker.send_signal(signal.SIGKILL)
         for maker in makers:

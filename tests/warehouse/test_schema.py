@@ -73,23 +73,21 @@ def test_every_worked_question_runs_with_and_without_runs(house: House, name: st
 def test_an_old_warehouse_keeps_its_rows(house: House) -> None:
     house.run()
     warehouse.sync(house.results)
-    newer = Migration(2, "002_more", "ALTER TABLE runs ADD COLUMN more VARCHAR DEFAULT 'x'")
+    newer = Migration(98, "098_more", "ALTER TABLE runs ADD COLUMN more VARCHAR DEFAULT 'x'")
     with duckdb.connect(str(house.results / "warehouse.duckdb")) as con:
         for _ in range(2):
             migrate(con, [*known_migrations(), newer])
         assert con.execute("SELECT status, more FROM runs").fetchall() == [("finished", "x")]
-        assert con.execute("SELECT number FROM migrations ORDER BY number").fetchall() == [
-            (0,),
-            (1,),
-            (2,),
-        ]
+        rows = con.execute("SELECT number FROM migrations ORDER BY number").fetchall()
+        assert [n for (n,) in rows] == [0, *(step.number for step in known_migrations()), 98]
 
 
 def test_a_migration_that_fails_leaves_nothing(blank: Any) -> None:
-    broken = Migration(2, "002_broken", "CREATE TABLE extra (a INTEGER); SELECT nonsense")
+    broken = Migration(98, "098_broken", "CREATE TABLE extra (a INTEGER); SELECT nonsense")
     with pytest.raises(duckdb.Error):
         migrate(blank, [*known_migrations(), broken])
-    assert blank.execute("SELECT max(number) FROM migrations").fetchall() == [(1,)]
+    newest = known_migrations()[-1].number
+    assert blank.execute("SELECT max(number) FROM migrations").fetchall() == [(newest,)]
     assert blank.execute(
         "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'extra'"
     ).fetchall() == [(0,)]
@@ -106,7 +104,7 @@ def test_a_newer_warehouse_is_refused_and_journals_wait(house: House) -> None:
     house.run()
     result = warehouse.sync(house.results)
     assert result.waiting == 1
-    assert "written by a newer Sweephouse (schema 99, this one knows 1)" in result.sentence()
+    assert "written by a newer Sweephouse (schema 99, this one knows" in result.sentence()
     with pytest.raises(warehouse.WarehouseError, match="newer Sweephouse"):
         warehouse.connect(house.results)
 

@@ -13,9 +13,19 @@ from warehouse.lines import Fields, dump
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-Verdict = Literal["new", "there", "other", "newer", "no run"]
-"""`there`: this very journal is in already. `other`: its run id is, with other content."""
-_KINDS = ("journal", "run_start", "epoch_end", "weights", "evaluation", "replay", "run_end", "care")
+Verdict = Literal["new", "there", "twice", "other", "newer", "no run"]
+"""`there`: this very journal is in already. `other`: its run id is, with other content. `twice`:
+another journal of the run is in this batch; one at a time."""
+_KINDS = (
+    "journal",
+    "run_start",
+    "epoch_end",
+    "weights",
+    "evaluation",
+    "replay",
+    "run_end",
+    "care",
+)
 
 
 class Batch:
@@ -25,6 +35,7 @@ class Batch:
         """Look up which of the runs are there already; files for DuckDB go into `staging`."""
         self.new: list[str] = []
         self.lost: list[str] = []
+        self._added: set[str] = set()
         self._con = con
         self._replaces = False
         self._staging = staging
@@ -50,6 +61,8 @@ class Batch:
             return "new"
         if reading.start is None:
             return "no run"
+        if reading.run_id in self._added:
+            return "twice"
         running = found.state == "running"
         replaces = False
         if (there := self._known.get(reading.run_id)) is not None:
@@ -61,7 +74,7 @@ class Batch:
             if not replaces:
                 return "other"
         status = "running" if running else "lost"
-        self._known[reading.run_id] = (status, reading.bytes, reading.sha256)
+        self._added.add(reading.run_id)
         self._stage_run(reading, status, replaces)
         self.new.append(reading.run_id)
         if not running and not any(kind == "run_end" for kind, _ in reading.rows):
