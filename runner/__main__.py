@@ -40,7 +40,7 @@ def _main(words: Sequence[str]) -> int:
         from runner.commands import run_command
 
         return run_command(words)
-    return _train()
+    return _train(words)
 
 
 def _is_command(words: Sequence[str]) -> bool:
@@ -48,7 +48,7 @@ def _is_command(words: Sequence[str]) -> bool:
     return bool(words) and not words[0].startswith(("-", "~", "+")) and "=" not in words[0]
 
 
-def _train() -> int:
+def _train(words: Sequence[str]) -> int:
     """Compose with Hydra what the command line says, and train it."""
     import hydra
     from hydra.errors import HydraException
@@ -66,7 +66,7 @@ def _train() -> int:
     refuse_odd_names(sys.argv[1:])
     # Hydra then raises what it would print and exit with 1 for; we say it in our own way.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    sweep = Sweep()
+    sweep = Sweep(words)
 
     @hydra.main(version_base="1.3", config_path=f"pkg://{CONFIG_MODULE}", config_name=CONFIG_NAME)
     def application(composed: DictConfig) -> None:

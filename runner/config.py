@@ -100,8 +100,9 @@ def settings_params() -> list[Param]:
 _settings_model = functools.cache(lambda: model_of("config", settings_params()))
 
 
+@functools.cache
 def register(registry: Registry) -> None:
-    """Give Hydra the typed nodes of the root and of every component."""
+    """Give Hydra the typed nodes of the root and of every component, once a registry."""
     from hydra.core.config_store import ConfigStore
 
     store = ConfigStore.instance()

@@ -51,3 +51,9 @@ def choices(wrong: str, available: Iterable[str]) -> str:
     near = difflib.get_close_matches(wrong, names, n=1)
     hint = f"did you mean '{near[0]}'? " if near else ""
     return f"{hint}available: {', '.join(names) or 'none'}"
+
+
+def in_one_line(error: BaseException) -> str:
+    """The error's type and the first line of what it says."""
+    said = str(error).partition("\n")[0]
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__

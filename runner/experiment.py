@@ -16,7 +16,7 @@ from runner.config import Config, fingerprint, flatten
 from runner.data import Prepared, load, prepare
 from runner.engines import find_engine
 from runner.engines.contract import Checkpoint, Job
-from runner.errors import RunnerError
+from runner.errors import RunnerError, in_one_line
 from runner.identity import data_identity
 from runner.nouns import Data, Splits
 from runner.progress import progress_for_output
@@ -162,7 +162,7 @@ def _fail(start: RunStart, error: BaseException, recorder: Recorder) -> None:
             seconds=0.0,
             epochs=0,
             best_epoch=None,
-            error=f"{type(error).__name__}: {error}".partition("\n")[0],
+            error=in_one_line(error),
             traceback=traceback.format_exc(),
         )
     )

@@ -24,7 +24,7 @@ import pluggy
 
 from runner import hookspecs
 from runner.door import MARKS, Marks
-from runner.errors import ConfigError, PluginError, choices
+from runner.errors import ConfigError, PluginError, choices, in_one_line
 from runner.hookspecs import KINDS, PROJECT, Kind
 from runner.params import Model, Param, check, model_of, params_of
 
@@ -70,7 +70,7 @@ class Component:
         return self.function(*(offers[name] for name in self.needs), **params)
 
 
-@dataclass
+@dataclass(eq=False)
 class Registry:
     """All components of all plugins."""
 
@@ -142,14 +142,15 @@ def _load_plugin(
         modules = list(_modules(importlib.import_module(entry.module)))
     # A plugin may fail in any way, SystemExit included, and must not take the runner down.
     except (Exception, SystemExit) as error:
-        said = f"{type(error).__name__}: {error}".partition("\n")[0]
         warnings.warn(
             f"plugin '{entry.name}' ({origin.replace('@', ' ')}) is left out: "
-            f"importing {entry.module} failed with {said}",
+            f"importing {entry.module} failed with {in_one_line(error)}",
             stacklevel=2,
         )
         return
     for module in modules:
+        if manager.is_registered(module):
+            continue  # another entry point leads to it too
         manager.register(module, name=f"{entry.name}|{origin}|{module.__name__}")
         for function in vars(module).values():
             marks = getattr(function, MARKS, None)

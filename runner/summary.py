@@ -56,7 +56,8 @@ def failures_of(results: Path, sweep_id: str) -> Sequence[tuple[str, str, str, s
     """The runs of a sweep that did not end well: run id, status, overrides, error."""
     with warehouse.connect(results) as connection:
         return connection.execute(
-            "SELECT run_id, status, array_to_string(overrides, ' '), coalesce(error, '') "
+            "SELECT run_id, status, array_to_string(overrides, ' '), "
+            "coalesce(error, 'its process is gone') "
             "FROM runs WHERE sweep_id = ? AND status IN ('failed', 'lost') ORDER BY run_id",
             [sweep_id],
         ).fetchall()

@@ -16,6 +16,7 @@ from runner.experiment import Run, plan, train
 from runner.recorder import Outcome
 from runner.records import new_run_id
 from runner.summary import failures_of, run_lines, runs_of_sweep, sweep_lines
+from warehouse.place import Place
 
 SWEEP = "SWEEPHOUSE_SWEEP"
 """Environment variable by which the jobs of one --multirun know that they belong together."""
@@ -36,10 +37,12 @@ AGAIN = {
 class Sweep:
     """Takes the jobs that Hydra hands over, one or many; in workers, each has a copy."""
 
-    def __init__(self) -> None:
+    def __init__(self, words: Sequence[str]) -> None:
+        """words: the command line; the jobs of a sweep may run in processes of their own."""
         self.sweep_id = os.environ.setdefault(SWEEP, new_run_id())
-        self.results: Path | None = None
-        self.multirun = False
+        self.multirun = "-m" in words or "--multirun" in words
+        named = [word.partition("=")[2] for word in words if word.startswith("results=")]
+        self.results = Place.of(named[-1] if named else None).folder
         self._outcomes: list[Outcome] = []
         self._refused = 0
 
@@ -102,7 +105,7 @@ class Sweep:
     def close(self) -> int:
         """Print what came of the sweep; the command's exit code."""
         statuses = [outcome.status for outcome in self._outcomes]
-        if self.multirun and self.results is not None:
+        if self.multirun:
             warehouse.sync(self.results, wait=10.0)
             failed = failures_of(self.results, self.sweep_id)
             for line in sweep_lines(self.results, self.sweep_id, failed):

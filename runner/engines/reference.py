@@ -15,7 +15,7 @@ from runner.data import Part, parts
 from runner.devices import tensorflow_on
 from runner.engines.contract import Job, Record
 from runner.engines.tracker import Tracker
-from runner.errors import JournalError
+from runner.errors import JournalError, in_one_line
 from runner.randomness import order
 from runner.records import Evaluation, RunEnd
 
@@ -45,8 +45,7 @@ class KerasEngine:
             except KeyboardInterrupt:
                 end = tracker.end("stopped", "stopped by the user")
             except (Exception, SystemExit) as error:
-                said = f"{type(error).__name__}: {error}".partition("\n")[0]
-                end = tracker.end("failed", said, traceback.format_exc())
+                end = tracker.end("failed", in_one_line(error), traceback.format_exc())
             record(replace(end, seconds=time.perf_counter() - began))
 
     def _train(self, job: Job, tracker: Tracker, record: Record) -> RunEnd:
