@@ -444,6 +444,27 @@ def test_a_folder_that_cannot_be_written_makes_journals_wait(house: House) -> No
     assert result.waiting == 1 and "cannot be written" in result.sentence()
 
 
+@pytest.mark.parametrize("limit", [0, 20_000, 300_000, 600_000, 1_000_000])
+def test_a_full_disk_makes_journals_wait_and_costs_nothing(
+    house: House, rows: Ask, limit: int
+) -> None:
+    first = house.run()
+    warehouse.sync(house.results)
+    many = [house.run(epochs=30) for _ in range(60)]
+    process = house.python(
+        "import resource, warehouse\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
+        "print(warehouse.sync(results).sentence())\n"
+    )
+    said, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, "") and said
+    warehouse.sync(house.results)
+    expected = {first, *many}
+    assert {run_id for (run_id,) in rows(house, "SELECT run_id FROM runs")} == expected
+    assert rows(house, "SELECT count(*) FROM epochs") == [(3 + 60 * 30,)]
+    assert house.command("verify").stdout == "all is well\n"
+
+
 def test_a_journal_that_vanishes_under_the_reader_is_no_error(house: House) -> None:
     run_id = house.run()
     shutil.rmtree(house.journals)

@@ -113,7 +113,7 @@ def test_killed_makers_and_killed_ingests_lose_and_double_nothing(house: House, 
         makers = [house.python(MAKER + "while True: one(pause=0.001)") for _ in range(3)]
         for maker in makers:
             assert maker.stdout is not None and maker.stdout.readline()
-        time.sleep(chance.random() * 0.7)
+        time.sleep(0.2 + chance.random() * 0.6)
         for maker in makers:
             maker.send_signal(signal.SIGKILL)
         for maker in makers:
@@ -125,7 +125,7 @@ def test_killed_makers_and_killed_ingests_lose_and_double_nothing(house: House, 
     result = warehouse.sync(house.results, wait=5)
     assert (result.waiting, result.problems, result.reason) == (0, [], None)
     there = dict(rows(house, "SELECT run_id, epochs FROM runs"))
-    assert len(heard) > 12
+    assert len(heard) >= 12
     assert [(run, n) for run, n in heard.items() if there.get(run, 0) < n] == []
     sound(house, rows)
     statuses = {status for (status,) in rows(house, "SELECT DISTINCT status FROM runs")}
