@@ -1,0 +1,94 @@
+"""Small real things that tests share: trained runs, and plugins installed as pip would."""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import runner
+from runner.registry import load
+
+
+class Site:
+    """A folder on sys.path into which a test installs plugins, as pip would."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def install(self, source: str, name: str = "toys", version: str = "1.0") -> None:
+        """Put a module there, with the entry point that makes it a plugin; replaces an older."""
+        self.remove(name)
+        (self.folder / f"{name}.py").write_text(textwrap.dedent(source), encoding="utf-8")
+        info = self.folder / f"{name}-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", encoding="utf-8"
+        )
+        entry = f"[runner]\n{name} = {name}\n"
+        (info / "entry_points.txt").write_text(entry, encoding="utf-8")
+        self.forget(name)
+
+    def remove(self, name: str) -> None:
+        """Take a plugin away again."""
+        for info in self.folder.glob(f"{name}-*.dist-info"):
+            shutil.rmtree(info)
+        (self.folder / f"{name}.py").unlink(missing_ok=True)
+        shutil.rmtree(self.folder / "__pycache__", ignore_errors=True)
+        self.forget(name)
+
+    def forget(self, name: str) -> None:
+        """Make this process see what lies there now."""
+        sys.modules.pop(name, None)
+        importlib.invalidate_caches()
+        load.cache_clear()
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """An empty site folder; what a test installs there is gone after it."""
+    folder = Site(tmp_path / "site")
+    monkeypatch.syspath_prepend(str(folder.folder))
+    yield folder
+    monkeypatch.undo()
+    for file in folder.folder.glob("*.py"):
+        folder.forget(file.stem)
+    load.cache_clear()
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """A results folder that does not exist yet."""
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def train(results: Path) -> Callable[..., Any]:
+    """`runner.run` with its results in the test's own folder."""
+
+    def train(*overrides: str) -> Any:
+        return runner.run([*overrides, f"results={results}"])
+
+    return train
+
+
+@pytest.fixture(scope="session")
+def twins(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any, Path]:
+    """Two finished runs of one config and seed, dropout and all, and their results folder."""
+    folder = tmp_path_factory.mktemp("twins") / "results"
+    overrides = [
+        "dataset=wine",
+        "preprocessing=[standardize]",
+        "regularizer=[l2,dropout,batch_norm]",
+        "epochs=3",
+        "seed=7",
+        f"results={folder}",
+    ]
+    return runner.run(overrides), runner.run(overrides), folder

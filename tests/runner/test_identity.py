@@ -1,0 +1,133 @@
+"""What the data are: said by files, by text, or by the arrays themselves."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from runner.composition import compose
+from runner.config import Choice
+from runner.errors import DataError
+from runner.identity import data_identity
+from runner.nouns import Data, Splits, Task
+from tests.conftest import Site
+
+DATASETS = """
+from runner import dataset
+
+def said(*, version: int):
+    return f"table of version {version}"
+
+@dataset(identity=said)
+def named(*, version: int = 1):
+    '''Says in words what it is.'''
+
+@dataset
+def silent():
+    '''Says nothing.'''
+"""
+
+
+def chosen(*overrides: str) -> Choice:
+    return compose(overrides)[0].one("dataset")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "data.npz"
+    np.savez(path, x=np.eye(3), y=np.arange(3))
+    return path
+
+
+@pytest.fixture
+def identify(results: Path) -> Callable[..., str]:
+    """The identity of a chosen dataset that must not be loaded for it."""
+
+    def identify(*overrides: str) -> str:
+        return data_identity(chosen(*overrides), pytest.fail, results)
+
+    return identify
+
+
+def test_files_are_known_by_content_not_by_name(
+    identify: Callable[..., str], file: Path, tmp_path: Path
+) -> None:
+    first = identify("dataset=arrays", f"dataset.path={file}")
+    moved = file.rename(tmp_path / "other.npz")
+    assert identify("dataset=arrays", f"dataset.path={moved}") == first
+    moved.write_bytes(moved.read_bytes() + b"x")
+    assert identify("dataset=arrays", f"dataset.path={moved}") != first
+
+
+def test_a_file_is_hashed_once_until_its_size_or_time_changes(
+    identify: Callable[..., str], file: Path
+) -> None:
+    words = ("dataset=arrays", f"dataset.path={file}")
+    first = identify(*words)
+    stamp = file.stat()
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(bytes(content))
+    # Size and time as before: nothing tells that the file must be read again.
+    os.utime(file, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    assert identify(*words) == first
+    os.utime(file)
+    assert identify(*words) != first
+
+
+def test_a_damaged_memory_of_hashes_is_no_harm(
+    identify: Callable[..., str], file: Path, results: Path
+) -> None:
+    words = ("dataset=arrays", f"dataset.path={file}")
+    first = identify(*words)
+    (results / "file-hashes.json").write_text("{torn", encoding="utf-8")
+    assert identify(*words) == first
+
+
+def test_a_place_where_nothing_can_be_remembered_is_no_harm(
+    identify: Callable[..., str], file: Path, results: Path
+) -> None:
+    results.write_text("a file, not a folder", encoding="utf-8")
+    assert identify("dataset=arrays", f"dataset.path={file}").startswith("sha256:")
+    assert results.read_text(encoding="utf-8") == "a file, not a folder"
+
+
+def test_a_missing_file_is_named(identify: Callable[..., str], tmp_path: Path) -> None:
+    missing = tmp_path / "missing.npz"
+    with pytest.raises(DataError, match=r"missing\.npz cannot be read: No such file"):
+        identify("dataset=arrays", f"dataset.path={missing}")
+
+
+def test_a_dataset_may_say_in_words_what_it_is(site: Site, identify: Callable[..., str]) -> None:
+    site.install(DATASETS)
+    assert identify("dataset=named") == "table of version 1"
+    assert identify("dataset=named", "dataset.version=2") == "table of version 2"
+
+
+def part(rows: int, fill: float) -> tuple[Any, Any]:
+    return np.full((rows, 2), fill), np.zeros(rows)
+
+
+def test_a_silent_dataset_is_known_by_its_arrays(site: Site, results: Path) -> None:
+    site.install(DATASETS)
+
+    def identity(data: Data | Splits) -> str:
+        return data_identity(chosen("dataset=silent"), lambda: data, results)
+
+    task = Task.binary()
+    whole = identity(Data(*part(4, 1.0), task))
+    assert identity(Data(*part(4, 1.0), task)) == whole
+    seen = {
+        whole,
+        identity(Data(*part(4, 2.0), task)),
+        identity(Data(*part(5, 1.0), task)),
+        identity(Data(part(4, 1.0)[0].astype("float32"), part(4, 1.0)[1], task)),
+        identity(Splits(part(4, 1.0), None, part(4, 3.0), task)),
+        identity(Splits(part(4, 1.0), part(4, 3.0), part(4, 3.0), task)),
+    }
+    assert len(seen) == 6
