@@ -1,0 +1,1 @@
+"""Spirals for Sweephouse; the components are in this package's modules."""
