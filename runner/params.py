@@ -223,7 +223,8 @@ def _type_name(annotation: Any) -> str:
         return "|".join("null" if arg is type(None) else _type_name(arg) for arg in args)
     if origin is not None:
         inner = ",".join(_type_name(arg) for arg in args if arg is not ...)
-        return f"{origin.__name__}[{inner}]"
+        several = origin is not str and issubclass(origin, Sequence)
+        return f"{'list' if several else origin.__name__}[{inner}]"
     if inspect.isclass(annotation) and issubclass(annotation, enum.Enum):
         return "|".join(annotation.__members__)
     return getattr(annotation, "__name__", str(annotation))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from runner.engines.contract import Checkpoint
+from runner.engines.tensors import numpy_of
 from runner.errors import ModelError
 from runner.nouns import Recipe
 
@@ -24,19 +25,19 @@ Best = tuple[float, int | None, Sequence[Any]]
 
 def snapshot(recipe: Recipe, best: Best) -> tuple[dict[str, Array], str]:
     """The state as tensors, and as JSON what is no tensor."""
-    value, epoch, weights = best
+    judged, epoch, weights = best
     parts = {
         "model": recipe.model.weights,
         "optimizer": recipe.model.optimizer.variables,
-        "best": weights,
     }
     tensors = {
-        f"{part}/{index:04d}": np.array(variable)
+        f"{part}/{index:04d}": numpy_of(variable)
         for part, variables in parts.items()
         for index, variable in enumerate(variables)
     }
+    tensors |= {f"best/{index:04d}": value for index, value in enumerate(weights)}
     state = {
-        "best": value,
+        "best": judged,
         "best_epoch": epoch,
         "callbacks": [_plain_state(callback) for callback in recipe.callbacks],
     }

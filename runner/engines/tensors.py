@@ -24,6 +24,11 @@ def with_preprocessing(model: keras.Model, preprocessing: keras.Model | None) ->
     return keras.Model(preprocessing.inputs, model(preprocessing.outputs[0]))
 
 
+def numpy_of(variable: Any) -> Array:
+    """A copy of the variable's value that further training does not touch."""
+    return np.array(variable.numpy())
+
+
 def tensors_of(model: keras.Model) -> dict[str, Array]:
     """The model's weights by their path; equal paths are told apart by a count."""
     found: dict[str, Array] = {}
@@ -32,7 +37,7 @@ def tensors_of(model: keras.Model) -> dict[str, Array]:
         while name in found:
             count += 1
             name = f"{weight.path}#{count}"
-        found[name] = np.array(weight)
+        found[name] = numpy_of(weight)
     return found
 
 

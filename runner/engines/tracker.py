@@ -8,16 +8,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from runner.build import monitor_of
 from runner.engines.checkpoint import restore, snapshot
 from runner.engines.contract import Job, Kept, Record
-from runner.engines.tensors import graph_of, tensors_of, with_preprocessing
+from runner.engines.tensors import graph_of, numpy_of, tensors_of, with_preprocessing
 from runner.randomness import generator_state, seed_generators
 from runner.records import EpochEnd, RunEnd, Status, now
 
 if TYPE_CHECKING:
+    import numpy as np
+
     Array = np.ndarray[Any, Any]
 
 
@@ -78,7 +78,7 @@ class Tracker:
         judged = self._sign * values[self._monitor]
         if judged < self._best:
             self._best, self.best_epoch = judged, epoch
-            self._best_weights = [np.array(weight) for weight in self._model.weights]
+            self._best_weights = [numpy_of(weight) for weight in self._model.weights]
         if not math.isfinite(values["loss"]):
             self.trouble = (
                 f"the loss became {values['loss']} in epoch {epoch}; "
