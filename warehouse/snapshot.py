@@ -64,13 +64,17 @@ def _guarded(place: Place) -> Iterator[None]:
 
 def _shelf(place: Place) -> Path:
     """The folder for snapshots: beside the database, or elsewhere where that is not ours."""
-    if place.folder.is_dir() and os.access(place.folder, os.W_OK):
-        shelf = place.folder / "snapshots"
-    else:
-        name = hashlib.sha256(str(place.folder).encode()).hexdigest()[:12]
-        shelf = Path(tempfile.gettempdir()) / f"sweephouse-{os.getuid()}" / name
-    shelf.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return shelf
+    shelf = place.folder / "snapshots"
+    if place.folder.is_dir():
+        with suppress(OSError):
+            shelf.mkdir(exist_ok=True)
+        if os.access(shelf, os.W_OK | os.X_OK):
+            return shelf
+    name = hashlib.sha256(str(place.folder).encode()).hexdigest()[:12]
+    own = Path(tempfile.gettempdir()) / f"sweephouse-{os.getuid()}"
+    own.mkdir(mode=0o700, exist_ok=True)
+    (own / name).mkdir(exist_ok=True)
+    return own / name
 
 
 def _state(place: Place, found: list[Found]) -> str:

@@ -139,8 +139,8 @@ def test_any_order_of_events_keeps_every_epoch_once() -> None:
         [sys.executable, "-c", OTHER], cwd=ROOT, stdin=-1, stdout=-1, text=True
     ) as Runs.other:
         Runs.TestCase.settings = settings(
-            max_examples=6,
-            stateful_step_count=14,
+            max_examples=5,
+            stateful_step_count=12,
             deadline=None,
             derandomize=True,
             database=None,
