@@ -37,7 +37,12 @@ def cnn(
     pooling: Literal["max", "average"] = "max",
     activation: Activation = "relu",
 ) -> Any:
-    """Convolution blocks (`blocks=[32,{filters:64,pool:1}]`), dense `units`, a linear head."""
+    """Convolution blocks (`blocks=[32,{filters:64,pool:1}]`), dense `units`, a linear head.
+
+    A block is a number of filters, or {filters, kernel, stride, pool}; pool is the side of the
+    pooling window after it, 1 for none. Raises ModelError for examples that are no images, and
+    where nothing would be left of one.
+    """
     import keras
 
     if len(input_shape) not in (2, 3):

@@ -19,7 +19,10 @@ def rnn(
     units: Sequence[Annotated[int, Ge(1)]] = (64,),
     bidirectional: bool = False,
 ) -> Any:
-    """LSTM or GRU layers over (steps, features), one width each, then a linear head."""
+    """LSTM or GRU layers over (steps, features), one width each, then a linear head.
+
+    Raises ModelError for examples of another rank.
+    """
     import keras
 
     if len(input_shape) != 2:
