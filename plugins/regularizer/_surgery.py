@@ -35,14 +35,14 @@ class Graph:
         return (o for o, inputs, _ in self.calls if not given.isdisjoint(inputs))
 
     def tail(self) -> Iterator[Any]:
-        """The operations from the outputs back to the last layers with kernels, these included."""
-        reached = set(self.outputs)
+        """The output layers, which no other kernel follows, and what comes after them."""
+        followed: set[int] = set()
         for operation, inputs, outputs in reversed(self.calls):
-            if reached.isdisjoint(outputs):
-                continue
-            yield operation
-            if not has_kernel(operation):
-                reached.update(inputs)
+            hidden = not followed.isdisjoint(outputs)
+            if not hidden:
+                yield operation
+            if hidden or has_kernel(operation):
+                followed.update(inputs)
 
 
 def graph_model(model: Any, who: str) -> Any:

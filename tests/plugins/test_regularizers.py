@@ -88,9 +88,28 @@ def dictionaries():
     return Model(inputs, layers.Dense(3, name="head")(x))
 
 
+def skipping():
+    """The last hidden layer is added to the output, beside an output layer of its own."""
+    from keras import Input, Model, layers
+
+    inputs = Input((6,))
+    hidden = layers.Dense(3, activation="relu", name="hidden")(inputs)
+    sums = layers.Add()([hidden, layers.Dense(3, name="head")(hidden)])
+    return Model(inputs, layers.Add(name="top")([sums, layers.Dense(3, name="wide")(inputs)]))
+
+
 MODELS = {
     f.__name__: f
-    for f in (sequential, branches, nested, convolutions, recurrent, attention, dictionaries)
+    for f in (
+        sequential,
+        branches,
+        nested,
+        convolutions,
+        recurrent,
+        attention,
+        dictionaries,
+        skipping,
+    )
 }
 ON_MODELS = ["l1", "l2", "elastic_net", "max_norm", "dropout", "batch_norm"]
 
@@ -175,6 +194,7 @@ def test_dropout_follows_every_hidden_activation_and_not_the_output(make):
         recurrent: ["both", "gru", "steps"],
         attention: ["mix"],
         dictionaries: ["mix"],
+        skipping: ["hidden"],
     }
     for build, wanted in after.items():
         keras.utils.clear_session()
