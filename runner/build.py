@@ -21,7 +21,8 @@ HEADS = {
 }
 # Metrics of which more is better; of anything else, less is.
 MORE_IS_BETTER = re.compile(
-    r"acc|auc|precision|recall|f1|fbeta|r2|iou|specificity|sensitivity|cosine|top_?k|true_"
+    r"acc|auc|precision|recall|f1|fbeta|r2|iou|specificity|sensitivity|cosine|correlation|top_?k"
+    r"|true_"
 )
 
 
@@ -64,7 +65,7 @@ def build(config: Config, data: Prepared) -> Recipe:
         if not isinstance(recipe, Recipe):
             name = regularizer.component.name
             raise PluginError(f"regularizer '{name}' returned {type(recipe).__name__}, not Recipe")
-    recipe.model = _with_head(recipe.model, task)
+    recipe.model = _with_head(recipe.model, task, data.input_shape)
     recipe.model.compile(
         optimizer=recipe.optimizer, loss=recipe.loss, metrics=recipe.metrics, jit_compile=False
     )
@@ -80,9 +81,8 @@ def _architecture(config: Config, data: Prepared, task: Task) -> keras.Model:
     where = f"architecture '{choice.component.name}'"
     if not isinstance(model, keras.Model):
         raise PluginError(f"{where} returned {type(model).__name__}, not a Keras model")
-    if not model.built:
-        model.build((None, *data.input_shape))
-    shape = model.compute_output_shape((None, *data.input_shape))
+    # A call builds any model; build() would leave a subclassed model's layers without weights.
+    shape = model(keras.Input(data.input_shape)).shape
     if tuple(shape[1:]) != (task.outputs,):
         raise ModelError(
             f"{where} gives outputs of shape {tuple(shape[1:])} for an input of shape "
@@ -91,7 +91,7 @@ def _architecture(config: Config, data: Prepared, task: Task) -> keras.Model:
     return model
 
 
-def _with_head(model: keras.Model, task: Task) -> keras.Model:
+def _with_head(model: keras.Model, task: Task, input_shape: tuple[int, ...]) -> keras.Model:
     """The model with softmax or sigmoid on top, unless it ends in an activation of its own."""
     import keras
 
@@ -101,9 +101,11 @@ def _with_head(model: keras.Model, task: Task) -> keras.Model:
     # float32 even under mixed precision: probabilities need the digits.
     activation = keras.layers.Activation(head, dtype="float32", name="probabilities")
     if not _is_functional(model):
-        inputs = keras.Input(model.input_shape[1:], name="features")
+        inputs = keras.Input(input_shape, name="features")
         return keras.Model(inputs, activation(model(inputs)))
-    return keras.Model(model.inputs, activation(model.outputs[0]))
+    # No list of one: a model over a list warns when it is called with an array.
+    inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
+    return keras.Model(inputs, activation(model.outputs[0]))
 
 
 def _is_functional(model: keras.Model) -> bool:

@@ -21,7 +21,7 @@ def with_preprocessing(model: keras.Model, preprocessing: keras.Model | None) ->
 
     if preprocessing is None:
         return model
-    return keras.Model(preprocessing.inputs, model(preprocessing.outputs[0]))
+    return keras.Model(preprocessing.input, model(preprocessing.outputs[0]))
 
 
 def numpy_of(variable: Any) -> Array:
