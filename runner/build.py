@@ -120,6 +120,8 @@ def _ends_in_activation(model: keras.Model) -> bool:
     import keras
 
     last = model.layers[-1] if model.layers else None
+    if isinstance(last, keras.Model):
+        return _ends_in_activation(last)
     if isinstance(last, keras.layers.Softmax):
         return True
     linear = (None, keras.activations.linear)

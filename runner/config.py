@@ -55,7 +55,7 @@ class Settings:
     checkpoint: Annotated[int, Gt(0)] | None = None
     limit_batches: Annotated[int, Gt(0)] | None = None
     debug: Literal["summary", "overfit"] | None = None
-    engine: str = "keras"
+    engine: str = "fast"
     device: str = "auto"
     results: str = "results"
     skip: Literal["auto", "finished", "nothing"] = "auto"
@@ -74,7 +74,7 @@ ABOUT = {
     "checkpoint": "every so many epochs keep what `resume` needs; null: never",
     "limit_batches": "at most so many batches an epoch and a split",
     "debug": "summary: print the model and stop; overfit: train on one batch",
-    "engine": "what trains",
+    "engine": "what trains: fast (a program an epoch) or keras (model.fit)",
     "device": "auto, cpu, gpu or gpu:N",
     "results": "the folder for warehouse, journals and weights",
     "skip": "finished: do not train what is there already; auto: that, in a --multirun",

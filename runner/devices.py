@@ -11,6 +11,13 @@ from collections.abc import Iterator
 from runner.config import Settings
 from runner.errors import ConfigError
 
+REWRITES = (
+    "constant_folding",
+    "arithmetic_optimization",
+    "remapping",
+    "layout_optimizer",
+)
+"""Graph rewrites that reorder arithmetic."""
 LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
 
@@ -76,5 +83,7 @@ def tensorflow_on(settings: Settings) -> Iterator[str]:
     place, device = pick_device(settings.device)
     if settings.deterministic:
         tf.config.experimental.enable_op_determinism()
+        # Else a convolution's last bits depend on the program around it.
+        tf.config.optimizer.set_experimental_options(dict.fromkeys(REWRITES, False))
     with tf.device(place):
         yield device

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from runner.keras_private import global_seed_state
+
 if TYPE_CHECKING:
     import keras
 
@@ -35,8 +37,7 @@ def seed_generators(model: keras.Model) -> list[Any]:
     The last is Keras' global generator, for layers that bring none of their own.
     """
     import keras
-    from keras.src.random.seed_generator import global_seed_generator
 
     own = [v for v in model.variables if v.path.endswith("seed_generator_state")]
     with keras.device("cpu:0"):
-        return [*own, global_seed_generator().state]
+        return [*own, global_seed_state()]

@@ -9,6 +9,7 @@ from runner.engines.contract import Engine
 from runner.errors import ConfigError, choices
 
 ENGINES = {
+    "fast": "runner.engines.fast:FastEngine",
     "keras": "runner.engines.reference:KerasEngine",
 }
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import time
-import traceback
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from runner.build import steps
 from runner.config import Settings
-from runner.data import Part, parts
+from runner.data import Part
 from runner.devices import tensorflow_on
 from runner.engines.contract import Job, Record
+from runner.engines.lifecycle import begin, callbacks_of, conclude, live
 from runner.engines.tracker import Tracker
-from runner.errors import JournalError, in_one_line
 from runner.randomness import order
-from runner.records import Evaluation, RunEnd
+from runner.records import RunEnd
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -35,59 +33,31 @@ class KerasEngine:
     def train(self, jobs: Sequence[Job], record: Record) -> None:
         """Train the jobs one after the other."""
         for job in jobs:
-            began = time.perf_counter()
-            tracker = Tracker(job, record)
-            record(replace(job.start, engine=self.name))
-            try:
-                end = self._train(job, tracker, record)
-            except JournalError:
-                raise
-            except KeyboardInterrupt:
-                end = tracker.end("stopped", "stopped by the user")
-            except (Exception, SystemExit) as error:
-                end = tracker.end("failed", in_one_line(error), traceback.format_exc())
-            record(replace(end, seconds=time.perf_counter() - began))
+            live(job, record, self.name, functools.partial(fit, job, record))
 
-    def _train(self, job: Job, tracker: Tracker, record: Record) -> RunEnd:
-        import keras
 
-        model, data = job.recipe.model, job.data
-        size = job.config.settings.batch_size
-        first = keras.callbacks.LambdaCallback(
-            on_epoch_begin=lambda epoch, logs: tracker.epoch_begin(epoch + 1),
-            on_epoch_end=lambda epoch, logs: tracker.epoch_end(epoch + 1, logs),
+def fit(job: Job, record: Record, tracker: Tracker) -> RunEnd:
+    """Train the job's model with Keras' own loop."""
+    model, data = job.recipe.model, job.data
+    size = job.config.settings.batch_size
+    model.fit(
+        epochs_of(data.splits.train, job),
+        steps_per_epoch=steps(job.config, data),
+        epochs=job.config.settings.epochs,
+        initial_epoch=begin(job),
+        validation_data=data.splits.val and batches(data.splits.val, size),
+        callbacks=callbacks_of(job, tracker),
+        shuffle=False,  # the order is ours
+        verbose=0,
+    )
+
+    def evaluate(part: Part) -> Mapping[str, Any]:
+        judged: Mapping[str, Any] = model.evaluate(
+            batches(part, size), verbose=0, return_dict=True
         )
-        # Callbacks reset themselves when training begins, and act on the epoch's end.
-        last = keras.callbacks.LambdaCallback(
-            on_train_begin=lambda logs: tracker.train_begin(),
-            on_epoch_end=lambda epoch, logs: tracker.checkpoint(),
-        )
-        model.fit(
-            epochs_of(data.splits.train, job),
-            steps_per_epoch=steps(job.config, data),
-            epochs=job.config.settings.epochs,
-            initial_epoch=begin(job),
-            validation_data=data.splits.val and batches(data.splits.val, size),
-            callbacks=[first, *job.recipe.callbacks, last],
-            shuffle=False,  # the order is ours
-            verbose=0,
-        )
-        if tracker.trouble:
-            return tracker.end("failed", tracker.trouble)
-        tracker.keep_best()
-        for split, part in parts(data.splits):
-            if split != "train":
-                judged = model.evaluate(batches(part, size), verbose=0, return_dict=True)
-                values = {name: float(value) for name, value in judged.items()}
-                record(Evaluation(job.start.run_id, split, values))
-        if tracker.stopped:
-            return tracker.end("stopped", f"stopped by the user after epoch {tracker.epoch}")
-        return tracker.end("finished")
+        return judged
 
-
-def begin(job: Job) -> int:
-    """How many epochs the run has behind it before it begins."""
-    return len(job.resume.epochs) if job.resume else 0
+    return conclude(job, tracker, record, evaluate)
 
 
 def batches(part: Part, size: int) -> tf.data.Dataset:
