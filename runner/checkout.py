@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import importlib.util
+import sys
 import warnings
 from pathlib import Path
 
@@ -47,14 +49,14 @@ def _is_checkout(folder: Path) -> bool:
 
 def _installed_runner() -> Path | None:
     """Where the distribution's own `runner` lies, if it was installed as a copy."""
-    import importlib.metadata
-
-    try:
-        files = importlib.metadata.files("sweephouse") or []
-    except importlib.metadata.PackageNotFoundError:
-        return None
-    found = next((file for file in files if file.as_posix() == "runner/__main__.py"), None)
-    return Path(str(found.locate())).resolve().parent if found is not None else None
+    # A build leaves its metadata in the checkout: that is not where it is installed.
+    here = Path.cwd().resolve()
+    elsewhere = [place for place in sys.path if Path(place or ".").resolve() != here]
+    for found in importlib.metadata.distributions(name="sweephouse", path=elsewhere):
+        for file in found.files or []:
+            if file.as_posix() == "runner/__main__.py":
+                return Path(str(file.locate())).resolve().parent
+    return None
 
 
 def _digest(folder: Path) -> str:
