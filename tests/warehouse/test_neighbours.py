@@ -34,9 +34,7 @@ def one(epochs=4, pause=0.0):
             print(run_id, getattr(record, "epoch", 0), flush=True)
             time.sleep(pause)
         journal.finish()
-    began = time.monotonic()
     warehouse.sync(results)
-    return time.monotonic() - began
 """
 
 
@@ -87,17 +85,13 @@ def test_makers_do_not_wait_for_holders_and_nothing_is_lost(house: House, rows: 
         "    except duckdb.Error: pass\n"
         "    time.sleep(0.02)\n"
     )
-    makers = [
-        house.python(MAKER + "print('slowest', max(one() for _ in range(8)))") for _ in range(4)
-    ]
+    makers = [house.python(MAKER + "for _ in range(4): one()") for _ in range(8)]
     said = set()
     for maker in makers:
+        # They end while the holder stays: nobody waited for the database.
         printed, errors = maker.communicate(timeout=60)
         assert (maker.returncode, errors) == (0, "")
-        lines = [line.split() for line in printed.splitlines()]
-        said |= {first for first, _ in lines if first != "slowest"}
-        # Generous: the machine is shared; the holder stays far longer than this.
-        assert float(lines[-1][1]) < 2.0
+        said |= {line.split()[0] for line in printed.splitlines()}
     holder.communicate("\n")
     flicker.communicate()
     warehouse.sync(house.results, wait=5)
