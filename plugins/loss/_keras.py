@@ -6,7 +6,7 @@ from typing import Any
 
 from runner import Task
 
-from .._targets import demand, like_outputs, loss_on  # noqa: TID252 - two kinds share it
+from .._targets import demand, like_outputs, loss_on
 
 BY_NUMBER = ("SparseCategoricalCrossentropy", "CategoricalGeneralizedCrossEntropy", "Circle")
 """Losses that take classes by their numbers, as the targets give them."""

@@ -13,7 +13,7 @@ from annotated_types import Ge, Gt, Le, Lt
 
 from runner import Task, loss
 
-from .._targets import (  # noqa: TID252 - two kinds share it
+from .._targets import (
     ALL,
     BY_CLASS,
     BY_LABEL,

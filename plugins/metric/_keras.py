@@ -6,7 +6,7 @@ from typing import Any
 
 from runner import Task
 
-from .._targets import demand, metric_on_outputs  # noqa: TID252 - two kinds share it
+from .._targets import demand, metric_on_outputs
 
 BY_NUMBER = ("SparseCategorical", "SparseTopK", "IoU", "MeanIoU")
 """Metrics that take classes by their numbers, as the targets give them."""

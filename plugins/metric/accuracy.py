@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runner import Task, metric
 
-from .._targets import CLASSES  # noqa: TID252 - two kinds share it
+from .._targets import CLASSES
 from ._keras import make
 
 

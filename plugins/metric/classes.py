@@ -12,7 +12,7 @@ from annotated_types import Ge, Le, Lt
 
 from runner import Task, metric
 
-from .._targets import BY_CLASS, BY_LABEL  # noqa: TID252 - two kinds share it
+from .._targets import BY_CLASS, BY_LABEL
 from ._keras import make
 
 Share = Annotated[float, Ge(0), Le(1)]

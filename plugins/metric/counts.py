@@ -14,7 +14,7 @@ from annotated_types import Ge, Gt, Le
 
 from runner import Task, metric
 
-from .._targets import BY_CLASS, BY_LABEL, CLASSES  # noqa: TID252 - two kinds share it
+from .._targets import BY_CLASS, BY_LABEL, CLASSES
 from ._keras import make
 
 Share = Annotated[float, Ge(0), Le(1)]

@@ -11,7 +11,7 @@ from annotated_types import Ge
 
 from runner import Task, metric
 
-from .._targets import ALL, VALUES  # noqa: TID252 - two kinds share it
+from .._targets import ALL, VALUES
 from ._keras import make
 
 

@@ -8,7 +8,7 @@ from annotated_types import Ge, Lt
 
 from runner import ModelError, Recipe, Task, regularizer
 
-from .._targets import like_outputs, loss_on  # noqa: TID252 - shared with losses
+from .._targets import like_outputs, loss_on
 
 UNFIT = ("hinge", "circle", "ctc")
 """Losses that read targets as signs or as numbers, not as probabilities."""
