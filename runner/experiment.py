@@ -16,7 +16,7 @@ from runner.config import Config, fingerprint, flatten
 from runner.data import Prepared, load, prepare
 from runner.engines import find_engine
 from runner.engines.contract import Checkpoint, Job
-from runner.errors import RunnerError, in_one_line
+from runner.errors import JournalError, RunnerError, in_one_line
 from runner.identity import data_identity
 from runner.nouns import Data, Splits
 from runner.progress import progress_for_output
@@ -76,9 +76,9 @@ def train(run: Run, resume: Checkpoint | None = None, closing: Closing | None = 
     resume: where to go on rather than begin.
     closing: makes a last record from the run's epochs.
 
-    Raises RunnerError for what is wrong before anything trains, and JournalError where the
-    journal cannot be written. Whatever else happens while a component is called or the model
-    trains is the outcome of a failed run.
+    Raises RunnerError for what is wrong before anything trains. Whatever happens while a
+    component is called or the model trains, a journal that can no longer be written included,
+    is the outcome of a failed run.
     """
     config, settings = run.config, run.config.settings
     engine = find_engine(settings.engine)
@@ -94,6 +94,10 @@ def train(run: Run, resume: Checkpoint | None = None, closing: Closing | None = 
             with Watch(recorder.beat, recorder.stop_at_once) as watch:
                 make = functools.partial(build, config, data)
                 engine.train([Job(start, config, data, make, watch.requested, resume)], recorder)
+        except JournalError as error:
+            if run.run_id not in recorder.outcomes:
+                raise
+            recorder.give_up(run.run_id, error)
         except RunnerError:
             raise
         except (Exception, SystemExit) as error:

@@ -71,8 +71,14 @@ class Journal:
     def finish(self) -> Path:
         """Make the file durable, give it its final name and let go of the lock."""
         done = self.path.with_name(self.path.name.removesuffix(RUNNING) + DONE)
-        os.fsync(self._file)
-        self.path.rename(done)
+        try:
+            os.fsync(self._file)
+            self.path.rename(done)
+        except OSError as error:
+            raise JournalError(
+                f"the journal {self.path} cannot be finished ({error.strerror}); what it holds "
+                "is kept."
+            ) from error
         self.close()
         return done
 

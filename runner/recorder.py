@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -87,6 +88,29 @@ class Recorder:
                     run.outcome.evaluations[event.split] = dict(event.metrics)
                 case RunEnd():
                     self._end(event)
+
+    def give_up(self, run_id: str, error: JournalError) -> None:
+        """End a run whose journal failed, in the journal too if that is possible again.
+
+        An unfinished journal keeps what it holds; the next ingest takes it in as lost.
+        """
+        run = self._open.pop(run_id)
+        run.outcome.status, run.outcome.error = "failed", str(error)
+        run.outcome.epochs = len(run.epochs)
+        end = RunEnd(
+            run_id,
+            "failed",
+            now(),
+            time.monotonic() - run.began,
+            len(run.epochs),
+            None,
+            str(error),
+        )
+        with contextlib.suppress(JournalError, OSError):
+            run.journal.append(end)
+            run.journal.finish()
+        run.journal.close()
+        self._progress.end(end)
 
     def beat(self) -> None:
         """Show that the open runs are alive."""
