@@ -97,11 +97,12 @@ class Recorder:
         run = self._open.pop(run_id)
         run.outcome.status, run.outcome.error = "failed", str(error)
         run.outcome.epochs = len(run.epochs)
+        run.outcome.seconds = time.monotonic() - run.began
         end = RunEnd(
             run_id,
             "failed",
             now(),
-            time.monotonic() - run.began,
+            run.outcome.seconds,
             len(run.epochs),
             None,
             str(error),
