@@ -20,6 +20,7 @@ class Site:
     """A folder on sys.path into which a test installs plugins, as pip would."""
 
     def __init__(self, folder: Path) -> None:
+        """folder: made here; whoever makes the Site puts it on sys.path."""
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -89,6 +90,7 @@ def twins(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any, Path]:
         "regularizer=[l2,dropout,batch_norm]",
         "epochs=3",
         "seed=7",
+        "engine=keras",
         f"results={folder}",
     ]
     return runner.run(overrides), runner.run(overrides), folder

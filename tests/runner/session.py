@@ -37,13 +37,19 @@ def session(
         [sys.executable, __file__],
         input=json.dumps([list(words) for words in commands]),
         cwd=folder,
-        env=os.environ | dict(environment or {}),
+        env=as_users_have_it(environment),
         capture_output=True,
         text=True,
         timeout=300,
     )
     assert child.returncode == 0, child.stderr
     return [Done(tuple(words), *rest) for words, *rest in json.loads(child.stdout)]
+
+
+def as_users_have_it(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment without what this process, its runs and the other tests put into it."""
+    ours = ("SWEEPHOUSE_", "HYDRA_", "TF_CPP_MIN_LOG_LEVEL")
+    return {k: v for k, v in os.environ.items() if not k.startswith(ours)} | dict(more or {})
 
 
 def _one(words: Words) -> list[Any]:
