@@ -14,7 +14,7 @@ import inspect
 import os
 import pkgutil
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -153,7 +153,8 @@ def _load_plugin(
             continue  # another entry point leads to it too
         manager.register(module, name=f"{entry.name}|{origin}|{module.__name__}")
         for function in vars(module).values():
-            marks = getattr(function, MARKS, None)
+            # Functions only: asking a lazily loaded module for an attribute would import it.
+            marks = getattr(function, MARKS, None) if inspect.isfunction(function) else None
             if not isinstance(marks, Marks) or function.__module__ != module.__name__:
                 continue
             if (complaint := _complaint(function)) is not None:
@@ -200,11 +201,23 @@ def _complaint(function: Any) -> str | None:
         defaults = {p.name: p.default for p in params if p.name not in required}
         if not required:
             check(model, defaults, kind.key)
+        identity = getattr(function, MARKS).identity
+        if identity is not None and not _accepts(identity, params):
+            return f"{where} has an identity function that does not take the same params after `*`"
     except (PluginError, ConfigError) as error:
         return f"{where} breaks its contract: {error}"
     except Exception as error:
         return f"{where} has a type that cannot be configured: {str(error).partition(chr(10))[0]}"
     return None
+
+
+def _accepts(identity: Any, params: Sequence[Param]) -> bool:
+    """Whether the function can be called with exactly these params by name."""
+    try:
+        inspect.signature(identity).bind(**{param.name: None for param in params})
+    except TypeError:
+        return False
+    return True
 
 
 def _add(

@@ -6,8 +6,9 @@ con.sql("FROM leaderboard LIMIT 10").df()
 """
 
 from runner.errors import WarehouseError
-from warehouse.ingest import SyncResult, sync
+from warehouse.ingest import sync
 from warehouse.lookup import WeightsFile, find_run, latest_runs, weights_of
+from warehouse.result import SyncResult
 from warehouse.snapshot import connect
 
 __all__ = [

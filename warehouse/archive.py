@@ -13,7 +13,7 @@ from warehouse.journals import Found, Reading
 from warehouse.place import Place
 
 if TYPE_CHECKING:
-    from warehouse.ingest import SyncResult
+    from warehouse.result import SyncResult
 
 MANY = 32
 """From here on one sync of the whole system is cheaper than one a file."""

@@ -12,7 +12,6 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,42 +22,13 @@ from warehouse.database import in_words, open_live
 from warehouse.journals import Found, Reading, read, waiting
 from warehouse.load import Batch
 from warehouse.place import BusyError, Place, this_host
+from warehouse.result import SyncResult
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 BATCH = 1000
 """Journals a transaction: bounds memory, and what a kill in a long ingest has to do again."""
-
-
-@dataclass
-class SyncResult:
-    """What an ingest did, and what it left."""
-
-    ingested: list[str] = field(default_factory=list)
-    """The runs whose rows are new or were replaced."""
-    lost: list[str] = field(default_factory=list)
-    """Those of them whose process is gone."""
-    waiting: int = 0
-    """The ended journals that are still to go in."""
-    reason: str | None = None
-    """Why they wait."""
-    problems: list[str] = field(default_factory=list)
-    """Lines and journals that could not go in, each by its name."""
-
-    def sentence(self) -> str:
-        """All of it in one line."""
-        said = [_count(len(self.ingested), "run") + " taken in"]
-        if self.lost:
-            said[0] += f", {len(self.lost)} of them lost"
-        if self.problems:
-            said.append(_count(len(self.problems), "problem"))
-        if self.reason and self.waiting:
-            verb = "waits" if self.waiting == 1 else "wait"
-            said.append(f"{_count(self.waiting, 'journal')} {verb}: {self.reason}")
-        elif self.reason:
-            said.append(self.reason)
-        return "; ".join(said)
 
 
 def sync(results: str | os.PathLike[str] | None = None, *, wait: float = 0.0) -> SyncResult:
@@ -155,7 +125,3 @@ def batches(found: Iterable[Found]) -> Iterator[list[Found]]:
     todo = iter(found)
     while batch := list(islice(todo, BATCH)):
         yield batch
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

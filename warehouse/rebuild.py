@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from warehouse.database import BrokenError, create, in_words, open_file
-from warehouse.ingest import SyncResult, batches, ingest
+from warehouse.ingest import batches, ingest
 from warehouse.journals import CARE, Found, read
 from warehouse.load import Batch
 from warehouse.place import Place
+from warehouse.result import SyncResult
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -292,3 +292,23 @@ def test_source_files_of_a_built_in_component_hold_its_shared_code():
     names = {path.name for path in registry.source_files(dropout.function)}
     assert {"dropout.py", "_surgery.py"} <= names
     assert "l2.py" not in names
+
+
+def test_an_identity_that_takes_other_params_than_its_dataset_is_named(install):
+    install(
+        "mine",
+        """
+        from runner import dataset
+
+        def _identity(*, rows):
+            return "rows"
+
+        @dataset(identity=_identity)
+        def tiny(*, columns: int = 4):
+            "A few columns."
+        """,
+    )
+    with pytest.warns(UserWarning, match="identity function that does not take the same params"):
+        loaded = registry.load()
+    with pytest.raises(PluginError, match="dataset 'tiny'"):
+        loaded.find("dataset", "tiny")

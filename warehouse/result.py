@@ -1,0 +1,39 @@
+"""What an ingest has to say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class SyncResult:
+    """What an ingest did, and what it left."""
+
+    ingested: list[str] = field(default_factory=list)
+    """The runs whose rows are new or were replaced."""
+    lost: list[str] = field(default_factory=list)
+    """Those of them whose process is gone."""
+    waiting: int = 0
+    """The ended journals that are still to go in."""
+    reason: str | None = None
+    """Why they wait."""
+    problems: list[str] = field(default_factory=list)
+    """Lines and journals that could not go in, each by its name."""
+
+    def sentence(self) -> str:
+        """All of it in one line."""
+        said = [_count(len(self.ingested), "run") + " taken in"]
+        if self.lost:
+            said[0] += f", {len(self.lost)} of them lost"
+        if self.problems:
+            said.append(_count(len(self.problems), "problem"))
+        if self.reason and self.waiting:
+            verb = "waits" if self.waiting == 1 else "wait"
+            said.append(f"{_count(self.waiting, 'journal')} {verb}: {self.reason}")
+        elif self.reason:
+            said.append(self.reason)
+        return "; ".join(said)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
