@@ -1,0 +1,330 @@
+"""Who may import whom, and what must never load TensorFlow."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.runner.session import as_users_have_it
+
+ROOT = Path(__file__).parents[1]
+HEAVY = {"tensorflow", "keras", "sklearn", "pandas", "scipy"}
+
+# From the top down: a module imports from its own room and from those below it. What is not
+# named here stands beside the config.
+ROOMS = [
+    {"__main__", "help"},
+    {"commands", "again", "composition", "launchers", "restore", "summary", "sweep"},
+    {"experiment", "recorder"},
+    {"engines"},
+    {"build", "data"},
+    {"config", "door", "hookspecs", "registry"},
+    {"errors", "journal", "nouns", "params", "records", "weights"},
+]
+BESIDE_CONFIG = 5
+MAY_ASK_THE_WAREHOUSE = {0, 1}
+
+
+def modules(folder: str) -> dict[str, ast.Module]:
+    """Every module below a folder of the repository: dotted name -> syntax tree."""
+    found = {}
+    for file in sorted((ROOT / folder).rglob("*.py")):
+        parts = file.relative_to(ROOT).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        found[name] = ast.parse(file.read_text(encoding="utf-8"))
+    assert found
+    return found
+
+
+RUNNER, WAREHOUSE, PLUGINS = modules("runner"), modules("warehouse"), modules("plugins")
+
+
+def imported(tree: ast.AST, name: str, everywhere: bool = True) -> Iterator[str]:
+    """The modules that a module imports, as dotted names.
+
+    everywhere: inside functions too; what only type checkers see is never counted.
+    """
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not everywhere:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                package = name if name in PACKAGES else name.rpartition(".")[0]
+                for _ in range(node.level - 1):
+                    package = package.rpartition(".")[0]
+                base = f"{package}.{base}".rstrip(".")
+            named = [f"{base}.{alias.name}" for alias in node.names]
+            yield from ([n if n in ALL else base for n in named] or [base])
+        else:
+            yield from imported(node, name, everywhere)
+
+
+ALL = RUNNER | WAREHOUSE | PLUGINS
+PACKAGES = {n for n in ALL if (ROOT / n.replace(".", "/") / "__init__.py").is_file()}
+
+
+def room(module: str) -> int:
+    """Which room of ROOMS a module of the runner stands in."""
+    part = module.split(".")[1]
+    return next((i for i, names in enumerate(ROOMS) if part in names), BESIDE_CONFIG)
+
+
+def within_runner() -> Iterator[tuple[str, str]]:
+    """Every import of one module of the runner by another."""
+    for name, tree in RUNNER.items():
+        for other in imported(tree, name):
+            if name != "runner" and other.partition(".")[0] == "runner":
+                yield name, other
+
+
+def test_every_room_has_somebody_in_it() -> None:
+    # Else a renamed file would slip out of its rule.
+    there = {name.split(".")[1] for name in RUNNER if "." in name}
+    assert [names & there for names in ROOMS if not names & there] == []
+
+
+def test_imports_go_down_only() -> None:
+    wrong = [
+        f"{name} imports {other}"
+        for name, other in within_runner()
+        if other != "runner" and room(other) < room(name)
+    ]
+    assert wrong == []
+
+
+def test_no_module_of_the_runner_needs_its_own_root() -> None:
+    assert [name for name, other in within_runner() if other == "runner"] == []
+
+
+def test_no_two_modules_need_each_other() -> None:
+    needs: dict[str, set[str]] = {}
+    for name, other in within_runner():
+        needs.setdefault(name, set()).add(other)
+    done: set[str] = set()
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        assert name not in path, " -> ".join((*path, name))
+        if name not in done:
+            for other in sorted(needs.get(name, ())):
+                visit(other, (*path, name))
+            done.add(name)
+
+    for name in sorted(needs):
+        visit(name, ())
+
+
+def test_importing_the_root_needs_only_the_door() -> None:
+    assert set(imported(RUNNER["runner"], "runner", everywhere=False)) - {
+        "__future__",
+        "typing",
+    } == {"runner.door", "runner.errors", "runner.nouns"}
+
+
+def test_only_commands_and_launchers_talk_to_the_warehouse() -> None:
+    wrong = [
+        f"{name} imports {other}"
+        for name, tree in RUNNER.items()
+        for other in imported(tree, name)
+        if other.partition(".")[0] == "warehouse" and room(name) not in MAY_ASK_THE_WAREHOUSE
+    ]
+    assert wrong == []
+
+
+def test_the_warehouse_knows_the_journals_and_nothing_else_of_the_runner() -> None:
+    known = {"runner.records", "runner.journal", "runner.errors"}
+    wrong = [
+        f"{name} imports {other}"
+        for name, tree in WAREHOUSE.items()
+        for other in imported(tree, name)
+        if other.partition(".")[0] == "runner" and other not in known
+    ]
+    assert wrong == []
+
+
+def test_components_know_only_the_public_door() -> None:
+    light = set(sys.stdlib_module_names) | {"numpy", "annotated_types", "plugins", "runner"}
+    wrong = []
+    for name, tree in PLUGINS.items():
+        for other in imported(tree, name):
+            top = other.partition(".")[0]
+            if top == "runner" and other != "runner":
+                wrong.append(f"{name} imports {other}, not the root")
+            if top in ("warehouse", "tensorflow"):
+                wrong.append(f"{name} imports {other}")
+        for other in imported(tree, name, everywhere=False):
+            if other.partition(".")[0] not in light:
+                wrong.append(f"{name} imports {other} at module level")
+    assert wrong == []
+
+
+@pytest.mark.parametrize("folder", ["runner", "warehouse", "plugins", "conf"])
+def test_nothing_heavy_is_imported_at_module_level(folder: str) -> None:
+    wrong = [
+        f"{name} imports {other}"
+        for name, tree in modules(folder).items()
+        for other in imported(tree, name, everywhere=False)
+        if other.partition(".")[0] in HEAVY
+    ]
+    assert wrong == []
+
+
+# --- In a process --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def without_tensorflow(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """An environment in which importing anything heavy raises and leaves a mark."""
+    folder = tmp_path_factory.mktemp("light")
+    # DuckDB itself imports pandas, where it is, to bind the values of a query.
+    for name in HEAVY - {"pandas"}:
+        (folder / f"{name}.py").write_text(
+            f"from pathlib import Path\n"
+            f"Path({str(folder / 'loaded')!r}).open('a').write({name!r})\n"
+            f"raise ImportError('{name} was imported')\n",
+            encoding="utf-8",
+        )
+    path = os.pathsep.join(p for p in (str(folder), os.environ.get("PYTHONPATH")) if p)
+    return as_users_have_it({"PYTHONPATH": path, "LIGHT": str(folder)})
+
+
+def run_light(
+    words: list[str], environment: dict[str, str], folder: Path, **more: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command that must not load anything heavy."""
+    mark = Path(environment["LIGHT"]) / "loaded"
+    done = subprocess.run(
+        words,
+        env=environment | more,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert not mark.exists(), f"{words} imported {mark.read_text(encoding='utf-8')}"
+    return done
+
+
+def test_the_blocker_blocks(without_tensorflow: dict[str, str], tmp_path: Path) -> None:
+    mark = Path(without_tensorflow["LIGHT"]) / "loaded"
+    try:
+        with pytest.raises(AssertionError, match="imported keras"):
+            run_light(
+                [sys.executable, "-c", "try: import keras\nexcept ImportError: pass"],
+                without_tensorflow,
+                tmp_path,
+            )
+    finally:
+        mark.unlink()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--help"], "architecture"),
+        (["--cfg", "job", "optimizer=sgd", "--resolve"], "momentum: 0.0"),
+        (["--info", "defaults"], "optimizer/adam"),
+        (["architecture=mpl"], ""),
+        (["restore", "--help"], "--to"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_asking_the_runner_loads_no_tensorflow(
+    without_tensorflow: dict[str, str], tmp_path: Path, words: list[str], said: str
+) -> None:
+    done = run_light([sys.executable, "-m", "runner", *words], without_tensorflow, tmp_path)
+    assert done.returncode == (2 if words == ["architecture=mpl"] else 0), done.stderr
+    assert said in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "choices"),
+    [
+        ("runner architecture=", {"architecture=mlp", "architecture=cnn"}),
+        ("runner experiment=mnist", {"experiment=mnist_cnn"}),
+        ("runner optimizer=sgd optimizer.mom", {"optimizer.momentum="}),
+    ],
+)
+def test_completion_offers_components_and_params_without_tensorflow(
+    without_tensorflow: dict[str, str], tmp_path: Path, line: str, choices: set[str]
+) -> None:
+    # As the function that `runner -sc install=bash` defines asks for it.
+    script = Path(sysconfig.get_path("scripts")) / "runner"
+    done = run_light(
+        [str(script), "-sc", "query=bash"],
+        without_tensorflow,
+        tmp_path,
+        COMP_LINE=line,
+        COMP_POINT=str(len(line)),
+    )
+    assert done.returncode == 0, done.stderr
+    assert choices <= set(done.stdout.split())
+
+
+ASK_EVERYTHING = """
+import contextlib, io, sys
+from warehouse.__main__ import main
+
+for words in (["--help"], *([name, "--help"] for name in sys.argv[1:])):
+    with contextlib.suppress(SystemExit):
+        main(words)
+run = sys.stdin.read()
+for words in (
+    ["path"], ["sync"], ["runs"], ["show", run], ["curves", run], ["compare", run, run],
+    ["sql", "SELECT count(*) FROM runs"], ["sql", "--format", "csv", "FROM leaderboard"],
+    ["verify"], ["tag", run, "good"], ["note", run, "a note"], ["delete", run],
+    ["undelete", run], ["gc"], ["rebuild"],
+):
+    if words[0] in sys.argv[1:]:
+        assert main(["--results", "results", *words]) == 0, words
+"""
+
+
+def test_asking_the_warehouse_loads_no_tensorflow(
+    without_tensorflow: dict[str, str], tmp_path: Path
+) -> None:
+    from runner.records import new_run_id
+    from tests.warehouse.conftest import House
+
+    house = House(tmp_path / "results")
+    run_id = house.run(run_id=new_run_id())
+    usage = run_light([sys.executable, "-m", "warehouse", "--help"], without_tensorflow, tmp_path)
+    listed = usage.stdout.partition("COMMAND\n")[2].splitlines()
+    commands = [line.split()[0] for line in listed if line.strip()]
+    assert {"sql", "runs", "show", "curves", "compare", "sync", "path"} <= set(commands)
+    child = subprocess.run(
+        [sys.executable, "-c", ASK_EVERYTHING, *commands],
+        env=without_tensorflow,
+        cwd=tmp_path,
+        input=run_id,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert child.returncode == 0, child.stderr
+    assert not (Path(without_tensorflow["LIGHT"]) / "loaded").exists()
+
+
+def test_importing_the_public_doors_loads_no_tensorflow(
+    without_tensorflow: dict[str, str], tmp_path: Path
+) -> None:
+    code = (
+        "import runner, warehouse, sys\n"
+        "import runner.build, runner.experiment, runner.sweep, runner.restore\n"
+        "from runner.registry import load\n"
+        "assert load().of_kind('architecture')\n"
+        "assert not {'tensorflow', 'keras', 'sklearn'} & set(sys.modules)\n"
+    )
+    done = run_light([sys.executable, "-c", code], without_tensorflow, tmp_path)
+    assert done.returncode == 0, done.stderr
