@@ -280,6 +280,17 @@ def test_whole_numbers_are_equal_as_int_and_float(
 
 
 @bounded
+@given(note=st.integers(-(10**6), 10**6))
+def test_that_holds_too_where_no_signature_says_the_type(
+    note: int, body: Mapping[str, Any]
+) -> None:
+    said = {"note": note, "notes": {"deep": [note]}}
+    as_float = {"note": float(note), "notes": {"deep": [float(note)]}}
+    assert of({**body, **said}) == of({**body, **as_float})
+    assert of({**body, **said}) != of({**body, "note": note + 0.5, "notes": said["notes"]})
+
+
+@bounded
 @given(
     engine=st.text(max_size=8),
     device=st.text(max_size=8),
