@@ -1,0 +1,115 @@
+"""An engine that needs no TensorFlow: `engine=tests.faults.engine:SteadyEngine`.
+
+Its losses are a pure function of (seed, epoch). Whatever `record` has taken it acknowledges on a
+side channel, a line a thing, so that a test can compare what a killed process had been promised
+with what the warehouse has.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+
+from runner.config import Settings
+from runner.engines.contract import Event, Job, Kept, Record
+from runner.engines.fast import FastEngine
+from runner.errors import JournalError, in_one_line
+from runner.records import EpochEnd, Evaluation, RunEnd, RunStart, Status, now
+
+SIDE = "SWEEPHOUSE_TEST_SIDE"
+"""Environment variable: the file of acknowledgements."""
+PAUSE = "SWEEPHOUSE_TEST_PAUSE"
+"""Environment variable: seconds that an epoch takes."""
+
+
+def loss_of(seed: int, epoch: int) -> float:
+    """What an epoch's loss must be."""
+    return 1 / epoch + random.Random(f"{seed}:{epoch}").random() / 100
+
+
+def acknowledge(line: str) -> None:
+    """Append the line to the side channel, past all buffers of this process."""
+    file = os.open(os.environ[SIDE], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    os.write(file, f"{line}\n".encode())
+    os.close(file)
+
+
+def acknowledging(record: Record) -> Record:
+    """The same, and a line on the side channel for what was taken."""
+
+    def say(event: Event) -> None:
+        record(event)
+        match event:
+            case RunStart():
+                acknowledge(f"{event.run_id} start")
+            case EpochEnd():
+                acknowledge(f"{event.run_id} epoch {event.epoch} {event.loss!r}")
+                time.sleep(float(os.environ.get(PAUSE, "0")))
+            case RunEnd():
+                acknowledge(f"{event.run_id} end {event.status}")
+
+    return say
+
+
+class RealEngine(FastEngine):
+    """The default engine, acknowledging."""
+
+    def train(self, jobs: Sequence[Job], record: Record) -> None:
+        """Train them."""
+        super().train(jobs, acknowledging(record))
+
+
+class SteadyEngine:
+    """Trains nothing, steadily."""
+
+    name = "steady"
+
+    @contextmanager
+    def ready(self, settings: Settings) -> Iterator[str]:
+        """Nothing to load."""
+        yield "none"
+
+    def train(self, jobs: Sequence[Job], record: Record) -> None:
+        """The jobs one after the other."""
+        for job in jobs:
+            _train(job, record)
+
+
+def _train(job: Job, record: Record) -> None:
+    say = acknowledging(record)
+    run_id, settings, epoch = job.start.run_id, job.config.settings, 0
+
+    def end(status: Status, error: str | None = None, trace: str | None = None) -> None:
+        say(RunEnd(run_id, status, now(), 0.1, epoch, epoch or None, error, trace))
+
+    say(replace(job.start, engine="steady"))
+    try:
+        for epoch in range(1, settings.epochs + 1):
+            loss = loss_of(settings.seed, epoch)
+            metrics = {"train": {"accuracy": 1 - loss / 2}, "val": {"accuracy": 0.9 - loss / 2}}
+            say(EpochEnd(run_id, epoch, loss, loss + 0.1, 0.001, 0.1, metrics))
+            if settings.checkpoint and epoch % settings.checkpoint == 0:
+                record(_kept(job, epoch, "checkpoint"))
+            if job.stop() and epoch < settings.epochs:
+                return end("stopped", f"stopped by the user after epoch {epoch}")
+        record(_kept(job, epoch, "best"))
+        for split in ("val", "test"):
+            record(Evaluation(run_id, split, {"loss": loss, "accuracy": 1 - loss / 2}))
+    except JournalError:
+        raise
+    except Exception as error:
+        return end("failed", in_one_line(error), traceback.format_exc())
+    end("finished")
+
+
+def _kept(job: Job, epoch: int, role: str) -> Kept:
+    draw = np.random.Generator(np.random.Philox(key=[job.config.settings.seed, epoch]))
+    tensors = {"kernel": draw.random((16, 16), dtype="float32")}
+    return Kept(job.start.run_id, epoch, role, tensors)
