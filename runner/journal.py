@@ -82,6 +82,12 @@ class Journal:
         self.close()
         return done
 
+    def discard(self) -> None:
+        """Take the file away again: not even its first record could be written."""
+        self.close()
+        with contextlib.suppress(OSError):
+            self.path.unlink()
+
     def close(self) -> None:
         """Let go of the file; one that was not finished is salvaged by the next ingest."""
         if self._file >= 0:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from runner import weights
 from runner.engines.contract import Event, Kept
@@ -81,7 +85,7 @@ class Recorder:
                     run.journal.append(event)
                     run.epochs.append(event)
                     run.outcome.losses.append(event.loss)
-                    self._progress.epoch(event)
+                    _show(self._progress.epoch, event)
                 case Evaluation():
                     run = self._open[event.run_id]
                     run.journal.append(event)
@@ -111,7 +115,7 @@ class Recorder:
             run.journal.append(end)
             run.journal.finish()
         run.journal.close()
-        self._progress.end(end)
+        _show(self._progress.end, end)
 
     def beat(self) -> None:
         """Show that the open runs are alive."""
@@ -133,11 +137,15 @@ class Recorder:
 
     def _start(self, start: RunStart) -> None:
         journal = Journal(self.results / "journals", start.run_id)
-        journal.append(start)
+        try:
+            journal.append(start)
+        except JournalError:
+            journal.discard()
+            raise
         outcome = Outcome(start.run_id, monitor=start.monitor)
         self._open[start.run_id] = _Open(journal, outcome)
         self.outcomes[start.run_id] = outcome
-        self._progress.start(start)
+        _show(self._progress.start, start)
 
     def _keep(self, kept: Kept) -> None:
         """Store the files first; their rows only refer to what is there."""
@@ -171,14 +179,30 @@ class Recorder:
             if outcome.closing is not None:
                 run.journal.append(outcome.closing)
         run.journal.append(end)
-        run.journal.finish()
+        try:
+            run.journal.finish()
+        except JournalError as error:
+            # It is whole, only not under its final name: the next ingest takes it as it is.
+            run.journal.close()
+            warnings.warn(str(error), stacklevel=2)
         del self._open[end.run_id]
         outcome.status, outcome.seconds = end.status, end.seconds
         outcome.epochs, outcome.best_epoch = end.epochs, end.best_epoch
         outcome.error, outcome.traceback = end.error, end.traceback
         best = next((event for event in run.epochs if event.epoch == end.best_epoch), None)
         outcome.best = _value(best, outcome.monitor) if best else None
-        self._progress.end(end)
+        _show(self._progress.end, end)
+
+
+def _show(tell: Callable[[Any], None], event: Event) -> None:
+    """Tell the display; where nobody reads it any more, train on in silence."""
+    try:
+        tell(event)
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def _value(event: EpochEnd, monitor: str) -> float | None:

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 import warehouse
 from runner.composition import compose, experiment_name, settle
-from runner.errors import RunnerError
+from runner.errors import RunnerError, WarehouseError
 from runner.experiment import Run, plan, train
 from runner.recorder import Outcome
 from runner.records import new_run_id
@@ -55,13 +55,14 @@ class Sweep:
         self.multirun = application.mode == RunMode.MULTIRUN
         try:
             config = settle(composed)
-            self.results = Path(config.settings.results).absolute()
             run = plan(
                 config,
                 experiment_name(application.runtime.choices),
                 list(application.overrides.task),
+                base=Path(application.runtime.cwd),  # Hydra may have changed the folder
                 sweep_id=self.sweep_id if self.multirun else None,
             )
+            self.results = run.results
             if (reason := self._skip(run)) is not None:
                 print(f"skipped: {' '.join(run.overrides) or 'the default experiment'} {reason}")
                 return
@@ -98,6 +99,11 @@ class Sweep:
             return f"is run {run_id}, {status}, and retry={settings.retry}"
         return None
 
+    @property
+    def stopped(self) -> bool:
+        """Whether the user stopped a run, and with it the sweep."""
+        return any(outcome.status == "stopped" for outcome in self._outcomes)
+
     def refuse(self) -> None:
         """Count a job that never began to train."""
         self._refused += 1
@@ -106,12 +112,20 @@ class Sweep:
         """Print what came of the sweep; the command's exit code."""
         statuses = [outcome.status for outcome in self._outcomes]
         if self.multirun:
-            warehouse.sync(self.results, wait=10.0)
-            failed = failures_of(self.results, self.sweep_id)
-            for line in sweep_lines(self.results, self.sweep_id, failed):
-                print(line)
-            statuses += ["failed"] * len(failed)
+            try:
+                statuses += self._sum_up()
+            except WarehouseError as error:
+                # The runs' own journals and exit code say what happened all the same.
+                print(f"error: {error}", file=sys.stderr)
         return exit_code(statuses, self._refused)
+
+    def _sum_up(self) -> list[str]:
+        """Print what the warehouse has of the sweep; a status for each run that failed."""
+        warehouse.sync(self.results, wait=10.0)
+        failed = failures_of(self.results, self.sweep_id)
+        for line in sweep_lines(self.results, self.sweep_id, failed):
+            print(line)
+        return ["failed"] * len(failed)
 
 
 def exit_code(statuses: Sequence[str], refused: int = 0) -> int:

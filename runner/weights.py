@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -47,11 +48,17 @@ def store(results: Path, content: bytes, suffix: str) -> Stored:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(f".{os.getpid()}.tmp")
-        with draft.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        try:
+            with draft.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(path)
+        except OSError:
+            # On a full disk, half a file would keep what little is left.
+            with contextlib.suppress(OSError):
+                draft.unlink()
+            raise
     else:
         # Touched, so that the garbage collector sees that somebody refers to it again.
         os.utime(path)

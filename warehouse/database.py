@@ -176,6 +176,11 @@ def _explained(error: Exception, place: Place) -> Exception:
         return WarehouseError(f"{path} is a directory, not a database; move it away")
     if "Permission denied" in said or "Read-only file system" in said:
         return WarehouseError(f"{path} cannot be written; make it and its folder writable")
+    if full := re.search(r"No space left on device|File too large|Disk quota exceeded", said):
+        return WarehouseError(
+            f"the warehouse in {place.folder} cannot be written ({full[0]}); the journals hold "
+            "everything: make space, and `python -m warehouse sync` takes them in"
+        )
     if _BROKEN.search(said):
         first = said.splitlines()[0]
         return BrokenError(

@@ -38,9 +38,14 @@ def connect(results: str | os.PathLike[str] | None = None) -> DuckDBPyConnection
     if place.database.is_dir():
         raise WarehouseError(f"{place.database} is a directory, not a database; move it away")
     with _guarded(place):
-        path = snapshot(place)
-        with in_words(place):
-            con = duckdb.connect(str(path), read_only=True)
+        try:
+            with in_words(place):
+                path = snapshot(place)
+                con = duckdb.connect(str(path), read_only=True)
+        except OSError as error:
+            raise WarehouseError(
+                f"{place.folder} cannot be read: no snapshot could be made ({error.strerror})"
+            ) from error
         _forget_others(path)
     return con
 

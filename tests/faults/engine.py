@@ -111,5 +111,5 @@ def _train(job: Job, record: Record) -> None:
 
 def _kept(job: Job, epoch: int, role: str) -> Kept:
     draw = np.random.Generator(np.random.Philox(key=[job.config.settings.seed, epoch]))
-    tensors = {"kernel": draw.random((16, 16), dtype="float32")}
+    tensors = {"kernel": draw.random((64, 64), dtype="float32")}
     return Kept(job.start.run_id, epoch, role, tensors)
