@@ -56,14 +56,21 @@ def _train(words: Sequence[str]) -> int:
     from omegaconf.errors import OmegaConfBaseException
 
     from runner.checkout import warn_of_another_copy
-    from runner.composition import CONFIG_MODULE, CONFIG_NAME, explain, refuse_odd_names
+    from runner.composition import (
+        CONFIG_MODULE,
+        CONFIG_NAME,
+        explain,
+        refuse_odd_names,
+        spelled_out,
+    )
     from runner.config import register
     from runner.registry import load
     from runner.sweep import RECOVERING, Sweep
 
     warn_of_another_copy()
     register(load())
-    refuse_odd_names(sys.argv[1:])
+    sys.argv[1:] = words = spelled_out(words)
+    refuse_odd_names(words)
     # Hydra then raises what it would print and exit with 1 for; we say it in our own way.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     sweep = Sweep(words)
@@ -82,6 +89,9 @@ def _train(words: Sequence[str]) -> int:
             print(f"error: a worker died ({error}); going on with the rest", file=sys.stderr)
             os.environ[RECOVERING] = "1"
             continue
+        except KeyboardInterrupt:
+            if not sweep.stopped:
+                raise
         except RunnerError:
             sweep.refuse()  # told when it happened; the other jobs went on
         break

@@ -29,6 +29,7 @@ def compose(overrides: Sequence[str]) -> tuple[Config, str]:
     import hydra
 
     register(load())
+    overrides = spelled_out(overrides)
     refuse_odd_names(overrides)
     try:
         with hydra.initialize_config_module(CONFIG_MODULE, version_base="1.3"):
@@ -52,6 +53,12 @@ def settle(composed: DictConfig) -> Config:
         raise explain(error) from error
     assert isinstance(body, dict)
     return config_of({str(key): value for key, value in body.items()}, load())
+
+
+def spelled_out(words: Sequence[str]) -> list[str]:
+    """The overrides with `~regularizer` as `regularizer=[]`: Hydra cannot delete such groups."""
+    several = {f"~{kind.key}": f"{kind.key}=[]" for kind in KINDS.values() if kind.many}
+    return [several.get(word, word) for word in words]
 
 
 def refuse_odd_names(words: Sequence[str]) -> None:
@@ -104,9 +111,6 @@ def explain(error: Exception) -> ConfigError:
         return _unknown_choice(found[1] or "", found[2], text)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         return _unknown_choice("", error.missing_cfg_file, text)
-    if found := re.match(r"Could not delete '(\w+)'. No match", text):
-        # Hydra cannot delete a group of which several are chosen.
-        return ConfigError(f"~{found[1]} is not possible: give {found[1]}=[] for none")
     cause = error.__cause__
     if (found := re.match(r"Could not override '(.+?)'", text)) and cause:
         return _unknown_key(found[1], _first_line(cause))

@@ -46,6 +46,8 @@ def import_tensorflow() -> None:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+            # A process that this one starts would take it for the user's own wish.
+            del os.environ[LOG_LEVEL]
 
 
 def pick_device(wanted: str) -> tuple[str, str]:

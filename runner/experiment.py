@@ -7,7 +7,7 @@ import os
 import socket
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,8 @@ class Run:
     """What the data are."""
     experiment: str
     overrides: Sequence[str]
+    base: Path = field(default_factory=Path)
+    """Where the user stands, against which a relative results folder counts."""
     sweep_id: str | None = None
     resumed_from: str | None = None
     replay_of: str | None = None
@@ -49,7 +51,7 @@ class Run:
     @property
     def results(self) -> Path:
         """The folder that keeps what comes of it."""
-        return Path(self.config.settings.results).absolute()
+        return (self.base / self.config.settings.results).absolute()
 
 
 def plan(config: Config, experiment: str, overrides: Sequence[str], **relations: Any) -> Run:

@@ -60,6 +60,8 @@ def conclude(
 ) -> RunEnd:
     """Keep the best weights, judge them on val and test, and make the run's end."""
     if tracker.trouble:
+        if tracker.best_epoch is not None:
+            tracker.keep_best()
         return tracker.end("failed", tracker.trouble)
     tracker.keep_best()
     for split, part in parts(job.data.splits):

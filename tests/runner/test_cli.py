@@ -109,6 +109,7 @@ WORKS: dict[str, tuple[str, ...]] = {
     "own config": ("--config-dir", "mine", "-cn", "whole"),
     "added key": ("+note=hello", "seed=2", *QUICK),
     "deleted group": ("~schedule", "seed=3", *QUICK),
+    "another folder": ("hydra.job.chdir=true", "seed=4", *QUICK),
     "choice": ("-m", "optimizer=adam,sgd", "results=swept", *QUICK),
     "range": ("--multirun", "seed=range(10,12)", "results=swept", *QUICK),
     "glob": ("-m", "experiment=glob(breast*)", "results=swept", "epochs=1", "limit_batches=1"),
@@ -174,7 +175,7 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(what: str, said: Said) -> Non
 
 def test_no_mistake_leaves_a_run_behind(said: Said, folder: Path, rows: Rows) -> None:
     assert len(said) == len(WORKS | MISTAKES | LAST)
-    assert rows("results", "SELECT count(*) FROM runs") == [(5,)]
+    assert rows("results", "SELECT count(*) FROM runs") == [(6,)]
     assert rows("results", "SELECT DISTINCT status FROM runs") == [("finished",)]
     assert list((folder / "results" / "journals").glob("*.jsonl")) == []
 
