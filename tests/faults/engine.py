@@ -28,6 +28,9 @@ SIDE = "SWEEPHOUSE_TEST_SIDE"
 PAUSE = "SWEEPHOUSE_TEST_PAUSE"
 """Environment variable: seconds that an epoch takes."""
 
+FAIL = "SWEEPHOUSE_TEST_FAIL"
+"""Environment variable: the seed whose run raises in its third epoch."""
+
 
 def loss_of(seed: int, epoch: int) -> float:
     """What an epoch's loss must be."""
@@ -84,22 +87,25 @@ class SteadyEngine:
 
 def _train(job: Job, record: Record) -> None:
     say = acknowledging(record)
-    run_id, settings, epoch = job.start.run_id, job.config.settings, 0
+    run_id, settings, done = job.start.run_id, job.config.settings, 0
 
     def end(status: Status, error: str | None = None, trace: str | None = None) -> None:
-        say(RunEnd(run_id, status, now(), 0.1, epoch, epoch or None, error, trace))
+        say(RunEnd(run_id, status, now(), 0.1, done, done or None, error, trace))
 
     say(replace(job.start, engine="steady"))
     try:
         for epoch in range(1, settings.epochs + 1):
+            if epoch == 3 and os.environ.get(FAIL) == str(settings.seed):
+                raise ValueError("asked to fail")
             loss = loss_of(settings.seed, epoch)
             metrics = {"train": {"accuracy": 1 - loss / 2}, "val": {"accuracy": 0.9 - loss / 2}}
             say(EpochEnd(run_id, epoch, loss, loss + 0.1, 0.001, 0.1, metrics))
+            done = epoch
             if settings.checkpoint and epoch % settings.checkpoint == 0:
                 record(_kept(job, epoch, "checkpoint"))
             if job.stop() and epoch < settings.epochs:
                 return end("stopped", f"stopped by the user after epoch {epoch}")
-        record(_kept(job, epoch, "best"))
+        record(_kept(job, done, "best"))
         for split in ("val", "test"):
             record(Evaluation(run_id, split, {"loss": loss, "accuracy": 1 - loss / 2}))
     except JournalError:

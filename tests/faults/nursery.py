@@ -64,10 +64,7 @@ class Nursery:
 
 def environment() -> dict[str, str]:
     """The environment of runners that find the test engine and the test plugin."""
-    return os.environ | {
-        "PYTHONPATH": os.pathsep.join([str(ROOT), str(SITE)]),
-        "TF_CPP_MIN_LOG_LEVEL": "2",
-    }
+    return os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(SITE)])}
 
 
 def _serve(heavy: bool) -> None:
@@ -86,8 +83,12 @@ def _serve(heavy: bool) -> None:
     with contextlib.suppress(ImportError):
         importlib.import_module("pandas")  # DuckDB would
     if heavy:
-        for name in ("tensorflow", "keras", "runner.engines.fast"):
-            importlib.import_module(name)
+        # A GPU that was used before a fork is of no use after it.
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+        from runner.devices import import_tensorflow
+
+        import_tensorflow()
+        importlib.import_module("keras")
     _composed()
     # Children need not look through what was there before them.
     gc.collect()
