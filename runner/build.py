@@ -69,6 +69,9 @@ def build(config: Config, data: Prepared) -> Recipe:
     recipe.model.compile(
         optimizer=recipe.optimizer, loss=recipe.loss, metrics=recipe.metrics, jit_compile=False
     )
+    # Inside a traced training step, a slot that begins as a copy of its weight (schedule-free
+    # AdamW's) would be set back to it in every step.
+    recipe.model.optimizer.build(recipe.model.trainable_variables)
     _check_monitor(monitor, recipe)
     return recipe
 

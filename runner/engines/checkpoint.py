@@ -49,14 +49,12 @@ def restore(recipe: Recipe, checkpoint: Checkpoint) -> tuple[float, int | None, 
 
     Raises ModelError where the model or its optimizer has other variables than when it was saved.
     """
-    optimizer = recipe.model.optimizer
-    if not optimizer.built:
-        optimizer.build(recipe.model.trainable_variables)
     _assign(recipe.model.weights, _part(checkpoint.tensors, "model"))
-    _assign(optimizer.variables, _part(checkpoint.tensors, "optimizer"))
+    _assign(recipe.model.optimizer.variables, _part(checkpoint.tensors, "optimizer"))
     state = json.loads(checkpoint.state)
     for callback, saved in zip(recipe.callbacks, state["callbacks"], strict=True):
-        vars(callback).update(saved)
+        # Keras turns the sign of min_delta when a callback first judges; a new one does so anew.
+        vars(callback).update({k: v for k, v in saved.items() if k != "min_delta"})
     return state["best"], state["best_epoch"], _part(checkpoint.tensors, "best")
 
 

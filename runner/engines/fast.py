@@ -8,6 +8,7 @@ loss, metrics, regularizers and optimizer stay Keras' own, and the losses equal 
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -23,6 +24,10 @@ from runner.engines.tracker import Tracker
 from runner.randomness import order
 from runner.records import RunEnd
 
+PIECE_SECONDS = 1.0
+"""How long the program may run before Python gets a word in: signals, other threads."""
+FIRST_PIECE = 4
+"""Batches of a run's first piece; the later ones go by the clock."""
 BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
 
 
@@ -68,7 +73,7 @@ def _overrides(thing: Any, base: type, hooks: Sequence[str]) -> bool:
 
 
 def run_program(job: Job, record: Record, tracker: Tracker) -> RunEnd:
-    """Train the job's model, one call of the program an epoch."""
+    """Train the job's model, each epoch in one or a few calls of the program."""
     import keras
     import tensorflow as tf
 
@@ -103,55 +108,94 @@ def run_program(job: Job, record: Record, tracker: Tracker) -> RunEnd:
 
 
 class _Program:
-    """A model's training and its evaluation, each one compiled function over all batches."""
+    """A model's training and its evaluation, each one compiled function over many batches."""
 
     def __init__(self, model: Any, example: Part, batch_size: int) -> None:
         import tensorflow as tf
 
         self._model, self._size = model, batch_size
-        # Its slots must not be made inside of a program that runs many times.
-        model.optimizer.build(model.trainable_variables)
-        rows = [tf.TensorSpec([None, *array.shape[1:]], array.dtype) for array in example]
-        index = tf.TensorSpec([None], tf.int64)
-        self._train = tf.function(self._train_all, [*rows, index], autograph=False)
-        self._test = tf.function(self._test_all, rows, autograph=False)
+        self._piece = FIRST_PIECE
+        self._rows = [tf.TensorSpec([None, *array.shape[1:]], array.dtype) for array in example]
 
-    def train(self, features: Any, targets: Any, index: Any) -> dict[str, Any]:
+    @functools.cached_property
+    def _train(self) -> Any:
+        import tensorflow as tf
+
+        index, bound = tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.int32)
+        return _traced(self._train_batches, [*self._rows, index, bound, bound])
+
+    @functools.cached_property
+    def _test(self) -> Any:
+        return _traced(self._test_batches, self._rows)
+
+    def train(self, features: Any, targets: Any, index: Any) -> dict[str, float]:
         """One epoch over the rows of `index` in its order; the metrics of the epoch."""
-        self._model.reset_metrics()
-        self._train(features, targets, index)
-        return dict(self._model.get_metrics_result())
+        import tensorflow as tf
 
-    def evaluate(self, features: Any, targets: Any) -> dict[str, Any]:
+        self._model.reset_metrics()
+        logs: dict[str, float] = {}
+        begin, rows = 0, len(index)
+        while begin < rows:
+            clock = time.perf_counter()
+            end = min(begin + self._piece * self._size, rows)
+            bounds = tf.constant(begin), tf.constant(end)
+            logs = _plain(self._train(features, targets, index, *bounds))
+            each = (time.perf_counter() - clock) * self._size / (end - begin)
+            self._piece, begin = next_piece(self._piece, each), end
+        return logs
+
+    def evaluate(self, features: Any, targets: Any) -> dict[str, float]:
         """The metrics over all rows, without training."""
         self._model.reset_metrics()
-        self._test(features, targets)
-        return dict(self._model.get_metrics_result())
+        return _plain(self._test(features, targets))
 
-    def _train_all(self, features: Any, targets: Any, index: Any) -> None:
+    def _train_batches(
+        self, features: Any, targets: Any, index: Any, begin: Any, end: Any
+    ) -> dict[str, Any]:
         import tensorflow as tf
 
-        def step(begin: Any) -> None:
-            rows = index[begin : begin + self._size]
+        def step(at: Any) -> None:
+            rows = index[at : at + self._size]
             self._model.train_step((tf.gather(features, rows), tf.gather(targets, rows)))
 
-        self._over_batches(tf.shape(index)[0], step)
+        return self._over_batches(begin, end, step)
 
-    def _test_all(self, features: Any, targets: Any) -> None:
+    def _test_batches(self, features: Any, targets: Any) -> dict[str, Any]:
         import tensorflow as tf
 
-        def step(begin: Any) -> None:
-            end = begin + self._size
-            self._model.test_step((features[begin:end], targets[begin:end]))
+        def step(at: Any) -> None:
+            end = at + self._size
+            self._model.test_step((features[at:end], targets[at:end]))
 
-        self._over_batches(tf.shape(features)[0], step)
+        return self._over_batches(tf.constant(0), tf.shape(features)[0], step)
 
-    def _over_batches(self, rows: Any, step: Callable[[Any], None]) -> None:
-        """A loop inside the program; the last batch may be smaller."""
+    def _over_batches(self, begin: Any, end: Any, step: Callable[[Any], None]) -> dict[str, Any]:
+        """A loop inside the program, and the metrics after it; the last batch may be smaller."""
         import tensorflow as tf
 
-        def body(begin: Any) -> tuple[Any]:
-            step(begin)
-            return (begin + self._size,)
+        def body(at: Any) -> tuple[Any]:
+            step(at)
+            return (at + self._size,)
 
-        tf.while_loop(lambda begin: begin < rows, body, [tf.constant(0)], parallel_iterations=1)
+        tf.while_loop(lambda at: at < end, body, [begin], parallel_iterations=1)
+        return dict(self._model.get_metrics_result())
+
+
+def next_piece(piece: int, seconds: float) -> int:
+    """How many batches to run at once where each took so long: not far from the last piece.
+
+    A program's first run is slow for reasons that do not come back, and a clock may stand still.
+    """
+    return max(1, min(8 * piece, int(PIECE_SECONDS / max(seconds, 1e-9))))
+
+
+def _traced(function: Callable[..., Any], signature: Sequence[Any]) -> Any:
+    """The function as a program; traced once, so that TensorFlow does not look for other types."""
+    import tensorflow as tf
+
+    return tf.function(function, signature, autograph=False).get_concrete_function()
+
+
+def _plain(logs: Mapping[str, Any]) -> dict[str, float]:
+    """The metrics as numbers, in the order in which `fit` gives them."""
+    return {name: float(value) for name, value in sorted(logs.items())}
