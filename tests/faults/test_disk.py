@@ -137,9 +137,10 @@ def test_a_folder_that_turns_read_only_keeps_what_was_acknowledged(
 
 
 def test_a_folder_that_cannot_be_written_stops_a_run_before_it_trains(house: House) -> None:
-    house.results.write_text("a file where the folder should be")
+    house.results.mkdir()
+    (house.results / "journals").write_text("a file where the folder should be")
     run = house.run("seed=1", "epochs=3")
     assert run.wait() == 2
     assert run.said.count("error:") == 1 and "Traceback" not in run.said
-    assert "nothing was trained" in run.said
+    assert "cannot be written" in run.said and "nothing was trained" in run.said
     assert house.promised() == {}

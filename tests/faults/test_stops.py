@@ -13,6 +13,7 @@ from collections import Counter
 import pytest
 
 from tests.faults.conftest import House, until
+from tests.faults.engine import FAIL
 from tests.faults.nursery import STEADY, environment
 
 
@@ -85,11 +86,11 @@ def test_a_run_goes_on_when_nobody_reads_what_it_prints(house: House) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_worker_of_joblib_costs_its_run_alone(house: House) -> None:
+def test_a_killed_worker_of_joblib_and_a_failing_run_cost_no_other(house: House) -> None:
     seeds = ",".join(str(seed) for seed in range(8))
     launcher = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
     words = ["-m", f"seed={seeds}", "epochs=40", *launcher]
-    sweep = house.process(*words, pause=0.02)
+    sweep = house.process(*words, pause=0.02, **{FAIL: "7"})
     victims: list[str] = []
 
     def at_work() -> bool:
@@ -106,7 +107,9 @@ def test_a_killed_worker_of_joblib_costs_its_run_alone(house: House) -> None:
     statuses = Counter(house.check().values())
     # The other worker may have been taken down with it.
     assert 1 <= statuses.pop("lost") <= 2
+    assert statuses.pop("failed") == 1
     assert set(statuses) == {"finished"}
+    assert "ValueError: asked to fail" in sweep.said
     assert "error: a worker died" in sweep.said
     assert "its process is gone" in sweep.said
     tried = house.rows("SELECT seed FROM runs ORDER BY seed")
