@@ -59,4 +59,4 @@ def run(overrides: Sequence[str] = ()) -> Outcome:
     """
     from runner.sweep import run_overrides
 
-    return run_overrides(list(overrides))
+    return run_overrides([overrides] if isinstance(overrides, str) else list(overrides))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
 from typing import Any
 
-from runner.errors import RunnerError
+from runner.errors import ConfigError, RunnerError
 
 WRONG, INTERRUPTED = 2, 130
 RECOVERIES = 10
@@ -69,6 +69,8 @@ def _train(words: Sequence[str]) -> int:
 
     warn_of_another_copy()
     register(load())
+    if {"-m", "--multirun"} & set(words) and {"-c", "--cfg", "--info", "-i"} & set(words):
+        raise ConfigError("--multirun trains and --cfg or --info only prints: give one of them")
     sys.argv[1:] = words = spelled_out(words)
     refuse_odd_names(words)
     # Hydra then raises what it would print and exit with 1 for; we say it in our own way.
@@ -92,8 +94,8 @@ def _train(words: Sequence[str]) -> int:
         except KeyboardInterrupt:
             if not sweep.stopped:
                 raise
-        except RunnerError:
-            sweep.refuse()  # told when it happened; the other jobs went on
+        except RunnerError as error:
+            sweep.refuse(str(error))  # told when it happened; the other jobs went on
         break
     return sweep.close()
 

@@ -135,7 +135,8 @@ def compared(run_id: str, earlier: Recorded, epochs: Sequence[EpochEnd]) -> Repl
                     run_id, earlier.run_id, False, len(both), was.epoch, name, expected, actual
                 )
     counts = len(earlier.epochs), len(epochs)
-    if counts[0] != counts[1]:
+    # A run that was cut short says nothing of what would have come.
+    if earlier.status == "finished" and counts[0] != counts[1]:
         first = len(both) + 1
         return Replay(run_id, earlier.run_id, False, len(both), first, "epochs", *counts)
     return Replay(run_id, earlier.run_id, True, len(both))

@@ -42,6 +42,18 @@ def build(config: Config, data: Prepared) -> Recipe:
 
     Raises ModelError, DataError or ConfigError where components do not fit each other.
     """
+    recipe = assemble(config, data)
+    recipe.model.compile(
+        optimizer=recipe.optimizer, loss=recipe.loss, metrics=recipe.metrics, jit_compile=False
+    )
+    # Inside a traced training step, a slot that begins as a copy of its weight (schedule-free
+    # AdamW's) would be set back to it in every step.
+    recipe.model.optimizer.build(recipe.model.trainable_variables)
+    return recipe
+
+
+def assemble(config: Config, data: Prepared) -> Recipe:
+    """All that is to be compiled, not compiled yet."""
     import keras
 
     # Layer names start anew, so that equal runs have equal names for their weights.
@@ -66,12 +78,6 @@ def build(config: Config, data: Prepared) -> Recipe:
             name = regularizer.component.name
             raise PluginError(f"regularizer '{name}' returned {type(recipe).__name__}, not Recipe")
     recipe.model = _with_head(recipe.model, task, data.input_shape)
-    recipe.model.compile(
-        optimizer=recipe.optimizer, loss=recipe.loss, metrics=recipe.metrics, jit_compile=False
-    )
-    # Inside a traced training step, a slot that begins as a copy of its weight (schedule-free
-    # AdamW's) would be set back to it in every step.
-    recipe.model.optimizer.build(recipe.model.trainable_variables)
     _check_monitor(monitor, recipe)
     return recipe
 

@@ -62,11 +62,13 @@ def _resume(arguments: argparse.Namespace) -> int:
 
 def _replay(arguments: argparse.Namespace) -> int:
     from runner.again import replay
+    from runner.records import Replay
     from runner.sweep import close_run, exit_code
 
     outcome, results = replay(arguments.run, arguments.results)
     close_run(outcome, results)
-    return exit_code([outcome.status])
+    differs = isinstance(outcome.closing, Replay) and not outcome.closing.equal
+    return exit_code([outcome.status, "failed" if differs else "finished"])
 
 
 COMMANDS = {

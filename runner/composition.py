@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -27,10 +28,14 @@ def compose(overrides: Sequence[str]) -> tuple[Config, str]:
     Raises ConfigError or PluginError.
     """
     import hydra
+    from hydra.core.global_hydra import GlobalHydra
 
     register(load())
     overrides = spelled_out(overrides)
     refuse_odd_names(overrides)
+    # The caller may be a Hydra application, whose state is none of ours.
+    outer = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
     try:
         with hydra.initialize_config_module(CONFIG_MODULE, version_base="1.3"):
             composed = hydra.compose(CONFIG_NAME, list(overrides), return_hydra_config=True)
@@ -40,10 +45,15 @@ def compose(overrides: Sequence[str]) -> tuple[Config, str]:
             return settle(composed), experiment_name(choice)
     except (HydraException, OmegaConfBaseException) as error:
         raise explain(error) from error
+    finally:
+        GlobalHydra.instance().hydra = outer
 
 
-def settle(composed: DictConfig) -> Config:
-    """The composed config resolved and checked; ConfigError or PluginError if it is wrong."""
+def settle(composed: DictConfig, base: Path | None = None) -> Config:
+    """The composed config resolved and checked; ConfigError or PluginError if it is wrong.
+
+    base: the folder where the user stands, if Hydra has changed it.
+    """
     try:
         missing = sorted(OmegaConf.missing_keys(composed))
         if missing:
@@ -52,7 +62,7 @@ def settle(composed: DictConfig) -> Config:
     except OmegaConfBaseException as error:
         raise explain(error) from error
     assert isinstance(body, dict)
-    return config_of({str(key): value for key, value in body.items()}, load())
+    return config_of({str(key): value for key, value in body.items()}, load(), base)
 
 
 def spelled_out(words: Sequence[str]) -> list[str]:

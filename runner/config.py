@@ -11,6 +11,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import math
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -163,13 +164,16 @@ class Config:
         return body | dict(self.notes)
 
 
-def config_of(body: Mapping[str, Any], registry: Registry) -> Config:
-    """Check a plain config; ConfigError or PluginError names the first thing that is wrong."""
+def config_of(body: Mapping[str, Any], registry: Registry, base: Path | None = None) -> Config:
+    """Check a plain config; ConfigError or PluginError names the first thing that is wrong.
+
+    base: the folder against which components' relative paths count, if not the present one.
+    """
     body = dict(body)
     chosen: dict[str, Sequence[Choice]] = {}
     for kind in KINDS.values():
         node = body.pop(kind.key, None)
-        chosen[kind.name] = list(_choices(kind, node, registry))
+        chosen[kind.name] = list(_choices(kind, node, registry, base or Path.cwd()))
     names = {field.name for field in dataclasses.fields(Settings)}
     notes = {key: value for key, value in body.items() if key not in names}
     values = {key: value for key, value in body.items() if key in names}
@@ -187,7 +191,7 @@ def config_of(body: Mapping[str, Any], registry: Registry) -> Config:
 WITHOUT = {"schedule": "constant", "loss": "auto"}
 
 
-def _choices(kind: Kind, node: Any, registry: Registry) -> Iterator[Choice]:
+def _choices(kind: Kind, node: Any, registry: Registry, base: Path) -> Iterator[Choice]:
     """The components that a kind's part of the config names."""
     if kind.many:
         named = dict(node or {})
@@ -208,7 +212,10 @@ def _choices(kind: Kind, node: Any, registry: Registry) -> Iterator[Choice]:
     for name, params in named.items():
         component = registry.find(kind.name, name)
         place = f"{kind.key}.{name}" if kind.many else kind.key
-        found.append(Choice(component, component.check(params, place)))
+        checked = component.check(params, place)
+        # Whole, so that the run can be trained again from anywhere.
+        whole = {k: base / v if isinstance(v, Path) else v for k, v in checked.items()}
+        found.append(Choice(component, whole))
     if kind.many and not kind.ordered:
         found.sort(key=lambda c: (STAGES.index(c.component.marks.stage), c.component.name))
     return iter(found)
@@ -276,6 +283,8 @@ def fingerprint(config: Config, data_identity: str) -> str:
 
 def _integral(value: Any) -> Any:
     """The value with 1.0 written as 1, so that equal numbers are equal text."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # only the user's own keys may hold one
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, Mapping):

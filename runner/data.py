@@ -64,17 +64,33 @@ def load(config: Config) -> Data | Splits:
     named = [("", (data.features, data.targets))] if isinstance(data, Data) else parts(data)
     for name, (features, targets) in named:
         _check_part(f"{where} {name}".strip(), features, targets, data.task)
+    first = named[0][1][0].shape[1:]
+    for name, (features, _) in named[1:]:
+        if features.shape[1:] != first:
+            raise DataError(
+                f"{where} has examples of shape {features.shape[1:]} in {name} and of shape "
+                f"{first} in train; they must be the same"
+            )
     return data
 
 
 def _check_part(where: str, features: Array, targets: Array, task: Task) -> None:
     """Raise DataError for rows that cannot be trained on as the task says."""
+    for name, array in (("features", features), ("targets", targets)):
+        if not isinstance(array, np.ndarray):
+            kind = type(array).__name__
+            raise DataError(f"{where} has {name} of type {kind}; they must be a NumPy array")
     if len(features) != len(targets):
         raise DataError(f"{where} has {len(features)} rows but {len(targets)} targets")
     if len(features) == 0:
         raise DataError(f"{where} has no rows")
     if not np.issubdtype(features.dtype, np.number) and features.dtype != bool:
         raise DataError(f"{where} has features of type {features.dtype}; they must be numbers")
+    if not np.issubdtype(targets.dtype, np.number) and targets.dtype != bool:
+        raise DataError(f"{where} has targets of type {targets.dtype}; they must be numbers")
+    if np.isinf(features).any():
+        count = int(np.isinf(features).sum())
+        raise DataError(f"{where} has {count} infinite values among its features")
     values = np.asarray(targets, dtype=np.float64)
     if not np.isfinite(values).all():
         raise DataError(f"{where} has {int((~np.isfinite(values)).sum())} targets that are NaN")
@@ -83,6 +99,12 @@ def _check_part(where: str, features: Array, targets: Array, task: Task) -> None
         if width != task.outputs:
             raise DataError(f"{where} has {width} values a target; its task says {task.outputs}")
         return
+    width = task.outputs if task.kind == "multilabel" else 1
+    if targets.size != len(targets) * width:
+        raise DataError(
+            f"{where} has targets of shape {targets.shape}; a {task.kind} task takes "
+            f"{width} label(s) a row: integers, not one-hot rows"
+        )
     highest = task.outputs - 1 if task.kind == "classification" else 1
     wrong = values[(values < 0) | (values > highest) | (values % 1 != 0)]
     if wrong.size:
@@ -165,6 +187,8 @@ def _preprocess(
     """The transformed parts, and one Keras model that transforms a batch in the same way."""
     import keras
 
+    # Names start anew, so that equal preprocessing is equal as JSON, whatever ran before.
+    keras.utils.clear_session()
     raw = keras.Input(raw_shape, name="raw")
     value: Any = raw
     for step in steps:

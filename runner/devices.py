@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sys
 import tempfile
@@ -39,6 +40,8 @@ def import_tensorflow() -> None:
             import tensorflow as tf
 
             tf.config.list_physical_devices()
+            # A million objects that never go: no collection needs to walk through them.
+            gc.freeze()
         except BaseException:
             notices.seek(0)
             os.write(kept, notices.read())

@@ -7,7 +7,7 @@ import os
 import socket
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,10 @@ from runner.engines import find_engine
 from runner.engines.contract import Checkpoint, Job
 from runner.errors import JournalError, RunnerError, in_one_line
 from runner.identity import data_identity
+from runner.journal import check_writable
 from runner.nouns import Data, Splits
 from runner.progress import progress_for_output
-from runner.recorder import Closing, Outcome, Recorder
+from runner.recorder import JOURNALS, Closing, Outcome, Recorder
 from runner.records import RunEnd, RunStart, new_run_id, now
 from runner.surroundings import git_state, versions
 from runner.watch import Watch
@@ -39,6 +40,8 @@ class Run:
     overrides: Sequence[str]
     base: Path = field(default_factory=Path)
     """Where the user stands, against which a relative results folder counts."""
+    trouble: BaseException | None = None
+    """What a component raised when the run was planned."""
     sweep_id: str | None = None
     resumed_from: str | None = None
     replay_of: str | None = None
@@ -60,15 +63,16 @@ def plan(config: Config, experiment: str, overrides: Sequence[str], **relations:
     Raises DataError where the dataset's files are missing.
     """
     draft = Run(new_run_id(), config, "", "", experiment, overrides, **relations)
-    identity = data_identity(config.one("dataset"), lambda: draft.data, draft.results)
-    body = dict(vars(draft)) | {
-        "fingerprint": fingerprint(config, identity),
-        "identity": identity,
-    }
-    data = body.pop("data", None)
-    run = Run(**body)
-    if data is not None:
-        vars(run)["data"] = data
+    try:
+        identity = data_identity(config.one("dataset"), lambda: draft.data, draft.results)
+    except RunnerError:
+        raise
+    except (Exception, SystemExit) as error:
+        # A component's mistake: it is raised again, and recorded, when the run begins.
+        return replace(draft, fingerprint=fingerprint(config, "unknown"), trouble=error)
+    run = replace(draft, fingerprint=fingerprint(config, identity), identity=identity)
+    if "data" in vars(draft):
+        vars(run)["data"] = draft.data
     return run
 
 
@@ -84,27 +88,36 @@ def train(run: Run, resume: Checkpoint | None = None, closing: Closing | None = 
     """
     config, settings = run.config, run.config.settings
     engine = find_engine(settings.engine)
-    with engine.ready(settings) as device:
-        start = _start(run, device)
-        recorder = Recorder(run.results, progress_for_output(), closing)
-        try:
-            data = prepare(run.data, config)
+    recorder = Recorder(run.results, progress_for_output(), closing)
+    start = _start(run, settings.device)
+    watch = Watch(recorder.beat, recorder.stop_at_once)
+    try:
+        # What needs no TensorFlow comes first: a mistake is then told at once.
+        check_writable(run.results / JOURNALS)
+        if run.trouble is not None:
+            raise run.trouble
+        raw = run.data
+        with engine.ready(settings) as device:
+            start = _start(run, device)
+            data = prepare(raw, config)
             start = _start(run, device, data)
             if settings.debug == "summary":
                 build(config, data).model.summary()
                 return Outcome(run.run_id, status="summary")
-            with Watch(recorder.beat, recorder.stop_at_once) as watch:
-                make = functools.partial(build, config, data)
+            make = functools.partial(build, config, data)
+            with watch:
                 engine.train([Job(start, config, data, make, watch.requested, resume)], recorder)
-        except JournalError as error:
-            if run.run_id not in recorder.outcomes:
-                raise
-            recorder.give_up(run.run_id, error)
-        except RunnerError:
+    except JournalError as error:
+        if run.run_id not in recorder.outcomes:
             raise
-        except (Exception, SystemExit) as error:
-            _fail(start, error, recorder)
-    return recorder.outcomes[run.run_id]
+        recorder.give_up(run.run_id, error)
+    except RunnerError:
+        raise
+    except (Exception, SystemExit) as error:
+        _fail(start, error, recorder)
+    outcome = recorder.outcomes[run.run_id]
+    outcome.stop_requested = watch.requested()
+    return outcome
 
 
 def _start(run: Run, device: str, data: Prepared | None = None) -> RunStart:

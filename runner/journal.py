@@ -9,6 +9,7 @@ costs at most the last second or epoch, whichever is longer.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import time
@@ -23,6 +24,21 @@ DONE = ".done.jsonl"
 SYNC_SECONDS = 1.0
 
 
+def check_writable(folder: Path) -> None:
+    """Raise JournalError where a folder for journals can be seen to be out of reach."""
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    code = errno.EACCES if there.is_dir() else errno.ENOTDIR
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise _unwritable(folder, OSError(code, os.strerror(code)))
+
+
+def _unwritable(place: Path, error: OSError) -> JournalError:
+    return JournalError(
+        f"the journal {place} cannot be written ({error.strerror}); nothing was trained. "
+        "Make the folder writable or choose another with results=<folder>."
+    )
+
+
 class Journal:
     """The open journal of one running run."""
 
@@ -34,10 +50,7 @@ class Journal:
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
             self._file = os.open(self.path, flags, 0o644)
         except OSError as error:
-            raise JournalError(
-                f"the journal {self.path} cannot be written ({error.strerror}); nothing was "
-                "trained. Make the folder writable or choose another with results=<folder>."
-            ) from error
+            raise _unwritable(self.path, error) from error
         # A filesystem without locks (some network shares) must not stop a run.
         with contextlib.suppress(OSError):
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)

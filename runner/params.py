@@ -31,6 +31,9 @@ SCALARS: dict[Any, Any] = {
     float: FloatNode,
     str: StringNode,
 }
+NOT_A_LIST = ("list_type", "tuple_type", "is_instance_of")
+NOT_A_GROUP = ("dataclass_type", "dict_type", "model_type")
+"""Pydantic's names for what its own words would not tell a person at a command line."""
 MANY = 8
 """A type with more choices than these is shortened in the help."""
 PLAIN = (bool, int, float, str, bytes, Path)
@@ -133,6 +136,14 @@ def _sentence(error: pydantic.ValidationError, model: Model, place: str) -> str:
         known = [field.alias or "" for field in model.model_fields.values()]
         wrong = str(first["loc"][-1])
         return f"{place} has no param '{wrong}': {choices(wrong, known)}"
+    if first["type"] in NOT_A_LIST:
+        return (
+            f"{name}={_show(first['input'])} is not a list: give {name}=[{_show(first['input'])}]"
+        )
+    if first["type"] in NOT_A_GROUP:
+        return (
+            f"{name}={_show(first['input'])} is not valid: give its keys one by one, {name}.<key>="
+        )
     reason = first["msg"].removeprefix("Value error, ")
     return f"{name}={_show(first['input'])} is not valid: {reason[0].lower()}{reason[1:]}"
 

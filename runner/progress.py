@@ -27,7 +27,10 @@ def progress_for_output() -> Progress:
 
 def _extent(start: RunStart) -> tuple[int, int]:
     """How many epochs the run may have, and how many rows it trains on in each."""
-    return int(start.config["epochs"]), int(start.data.get("train", 0))
+    config, rows = start.config, int(start.data.get("train", 0))
+    limit = config["limit_batches"]
+    limited = rows if limit is None else min(rows, limit * config["batch_size"])
+    return int(config["epochs"]), limited
 
 
 class PlainProgress:

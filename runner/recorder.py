@@ -20,6 +20,8 @@ from runner.journal import Journal
 from runner.progress import Progress
 from runner.records import EpochEnd, Evaluation, Record, RunEnd, RunStart, Weights, now
 
+JOURNALS = "journals"
+"""The folder of journals below the results folder."""
 Closing = Callable[[str, Sequence[EpochEnd]], Record | None]
 """Makes a last record of a run from its id and epochs, written before its end."""
 
@@ -43,6 +45,8 @@ class Outcome:
     seconds: float = 0.0
     error: str | None = None
     traceback: str | None = None
+    stop_requested: bool = False
+    """Whether the user asked to stop while it trained, even if it came to its end anyway."""
     closing: Record | None = None
     """What was recorded just before the end, such as how a replay compares."""
 
@@ -136,7 +140,7 @@ class Recorder:
                 continue
 
     def _start(self, start: RunStart) -> None:
-        journal = Journal(self.results / "journals", start.run_id)
+        journal = Journal(self.results / JOURNALS, start.run_id)
         try:
             journal.append(start)
         except JournalError:

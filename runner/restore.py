@@ -33,7 +33,6 @@ def restore(run: str, to: Path, results: Path | None = None) -> Path:
         raise ConfigError(f"--to {to} is not valid: give a file name that ends in .keras")
     if not to.absolute().parent.is_dir():
         raise ConfigError(f"--to {to} is not valid: there is no folder {to.absolute().parent}")
-    import_tensorflow()
     model = model_of(run, results)
     model.save(to)
     return to
@@ -53,6 +52,7 @@ def model_of(run: str, results: Path | None = None) -> keras.Model:
     if "best" not in files:
         raise WarehouseError(f"run {run_id} has no weights: it ended before it kept any")
     tensors = weights.load(folder, *files["best"])
+    import_tensorflow()
     model = None
     if "graph" in files:
         model = _from_graph(weights.read(folder, *files["graph"]).decode())
@@ -76,8 +76,8 @@ def _from_graph(graph: str) -> keras.Model | None:
 
 def _from_config(body: Mapping[str, Any]) -> keras.Model:
     """The model as the run's components make it, which takes its data and its plugins."""
-    from runner.build import build
+    from runner.build import assemble
 
     config = config_of(body, load_plugins())
     data = prepare(load(config), config)
-    return with_preprocessing(build(config, data).model, data.preprocessing)
+    return with_preprocessing(assemble(config, data).model, data.preprocessing)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,12 +10,19 @@ from typing import TYPE_CHECKING
 import warehouse
 from runner.recorder import Outcome
 from runner.records import Replay
+from warehouse.place import Place
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
-def run_lines(outcome: Outcome) -> Iterator[str]:
+def asking(results: Path) -> str:
+    """The command that asks this results folder."""
+    named = "" if results == Place.of(None).folder else f" --results {shlex.quote(str(results))}"
+    return f"python -m warehouse{named}"
+
+
+def run_lines(outcome: Outcome, results: Path) -> Iterator[str]:
     """What a run came to, and how to see more of it."""
     short = outcome.run_id[-8:]
     yield ""
@@ -32,8 +40,8 @@ def run_lines(outcome: Outcome) -> Iterator[str]:
     if isinstance(outcome.closing, Replay):
         yield f"replay    {replay_words(outcome.closing)}"
     where = f"\"SELECT * FROM leaderboard WHERE run_id LIKE '%{short}'\""
-    yield f"show it   python -m warehouse show {short}"
-    yield f"ask SQL   python -m warehouse sql {where}"
+    yield f"show it   {asking(results)} show {short}"
+    yield f"ask SQL   {asking(results)} sql {where}"
 
 
 def replay_words(replay: Replay) -> str:
@@ -64,18 +72,25 @@ def failures_of(results: Path, sweep_id: str) -> Sequence[tuple[str, str, str, s
 
 
 def sweep_lines(
-    results: Path, sweep_id: str, failed: Sequence[tuple[str, str, str, str]]
+    results: Path,
+    sweep_id: str,
+    failed: Sequence[tuple[str, str, str, str]],
+    refused: Sequence[str],
 ) -> Iterator[str]:
-    """How many runs a sweep has, what failed and why, and how to compare them."""
+    """How many runs a sweep has, what failed or never began and why, and how to compare them."""
     with warehouse.connect(results) as connection:
         counts = connection.execute(
             "SELECT status, count(*) FROM runs WHERE sweep_id = ? GROUP BY status ORDER BY status",
             [sweep_id],
         ).fetchall()
     said = ", ".join(f"{count} {status}" for status, count in counts) or "nothing trained"
+    if refused:
+        said += f", {len(refused)} refused"
     yield ""
     yield f"sweep     {sweep_id}: {said}"
     for run_id, status, overrides, error in failed:
         yield f"{status:<9} {run_id[-8:]}  {overrides}  {error}".rstrip()
+    for sentence in refused:
+        yield f"refused   {sentence}"
     where = f"\"SELECT * FROM leaderboard WHERE sweep_id = '{sweep_id}'\""
-    yield f"compare   python -m warehouse sql {where}"
+    yield f"compare   {asking(results)} sql {where}"

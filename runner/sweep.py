@@ -44,7 +44,7 @@ class Sweep:
         named = [word.partition("=")[2] for word in words if word.startswith("results=")]
         self.results = Place.of(named[-1] if named else None).folder
         self._outcomes: list[Outcome] = []
-        self._refused = 0
+        self._refused: list[str] = []
 
     def train(self, composed: DictConfig) -> None:
         """Train one composed config; in a sweep, whatever happens to it leaves the others be."""
@@ -54,12 +54,13 @@ class Sweep:
         application = HydraConfig.get()
         self.multirun = application.mode == RunMode.MULTIRUN
         try:
-            config = settle(composed)
+            base = Path(application.runtime.cwd)  # Hydra may have changed the folder
+            config = settle(composed, base)
             run = plan(
                 config,
                 experiment_name(application.runtime.choices),
                 list(application.overrides.task),
-                base=Path(application.runtime.cwd),  # Hydra may have changed the folder
+                base=base,
                 sweep_id=self.sweep_id if self.multirun else None,
             )
             self.results = run.results
@@ -69,14 +70,14 @@ class Sweep:
             outcome = train(run)
         except RunnerError as error:
             print(f"error: {error}", file=sys.stderr)
+            self.refuse(f"{' '.join(application.overrides.task)}  {error}")
             if self.multirun:
                 # The sweeper raises it again after the last job, from worker processes too.
                 raise
-            self.refuse()
             return
         self._outcomes.append(outcome)
         close_run(outcome, run.results)
-        if outcome.status == "stopped":
+        if outcome.stop_requested:
             raise KeyboardInterrupt
 
     def _skip(self, run: Run) -> str | None:
@@ -101,12 +102,13 @@ class Sweep:
 
     @property
     def stopped(self) -> bool:
-        """Whether the user stopped a run, and with it the sweep."""
-        return any(outcome.status == "stopped" for outcome in self._outcomes)
+        """Whether the user asked to stop, and with the run the sweep."""
+        return any(outcome.stop_requested for outcome in self._outcomes)
 
-    def refuse(self) -> None:
-        """Count a job that never began to train."""
-        self._refused += 1
+    def refuse(self, said: str) -> None:
+        """Remember a job that never began to train, unless this process has seen it itself."""
+        if not any(said in one for one in self._refused):
+            self._refused.append(said)
 
     def close(self) -> int:
         """Print what came of the sweep; the command's exit code."""
@@ -117,13 +119,15 @@ class Sweep:
             except WarehouseError as error:
                 # The runs' own journals and exit code say what happened all the same.
                 print(f"error: {error}", file=sys.stderr)
-        return exit_code(statuses, self._refused)
+            if self.stopped:
+                return INTERRUPTED
+        return exit_code(statuses, len(self._refused))
 
     def _sum_up(self) -> list[str]:
         """Print what the warehouse has of the sweep; a status for each run that failed."""
         warehouse.sync(self.results, wait=10.0)
         failed = failures_of(self.results, self.sweep_id)
-        for line in sweep_lines(self.results, self.sweep_id, failed):
+        for line in sweep_lines(self.results, self.sweep_id, failed, self._refused):
             print(line)
         return ["failed"] * len(failed)
 
@@ -151,7 +155,7 @@ def close_run(outcome: Outcome, results: Path) -> None:
     if outcome.status == "summary":
         return
     result = warehouse.sync(results)
-    for line in run_lines(outcome):
+    for line in run_lines(outcome, results):
         print(line)
     if result.reason or result.problems:
         print(f"warehouse {result.sentence()}")

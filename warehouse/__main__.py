@@ -12,6 +12,7 @@ from warehouse.commands import care, compare, curves, gc, rebuild, runs, show, s
 from warehouse.database import in_words
 from warehouse.place import ENVIRONMENT, Place
 
+SAME = f"the results folder (default: ${ENVIRONMENT}, else ./results)"
 COMMANDS = (sql, runs, show, curves, compare, sync, rebuild, verify, care, gc)
 
 
@@ -25,11 +26,14 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument(
         "--results",
         metavar="DIR",
-        help=f"the results folder (default: ${ENVIRONMENT}, else ./results)",
+        help=SAME,
     )
     words = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:
         command.add(words)
+    for parser in words.choices.values():
+        # After the command, too; absent there, it must not hide what stood before.
+        parser.add_argument("--results", metavar="DIR", default=argparse.SUPPRESS, help=SAME)
     return top
 
 

@@ -28,9 +28,15 @@ class Place:
 
     @classmethod
     def of(cls, results: str | os.PathLike[str] | None = None) -> Place:
-        """The folder named, else the environment's, else `results` where the user stands."""
+        """The folder named, else the environment's, else `results` where the user stands.
+
+        Raises WarehouseError where that is a file.
+        """
         chosen = results or os.environ.get(ENVIRONMENT) or "results"
-        return cls(Path(chosen).expanduser().absolute())
+        folder = Path(chosen).expanduser().absolute()
+        if folder.exists() and not folder.is_dir():
+            raise WarehouseError(f"{folder} is a file, not a results folder")
+        return cls(folder)
 
     @property
     def database(self) -> Path:

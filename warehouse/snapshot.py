@@ -35,8 +35,6 @@ def connect(results: str | os.PathLike[str] | None = None) -> DuckDBPyConnection
     import duckdb
 
     place = Place.of(results)
-    if place.database.is_dir():
-        raise WarehouseError(f"{place.database} is a directory, not a database; move it away")
     with _guarded(place):
         try:
             with in_words(place):
@@ -52,6 +50,8 @@ def connect(results: str | os.PathLike[str] | None = None) -> DuckDBPyConnection
 
 def snapshot(place: Place) -> Path:
     """The file of the newest state, made if need be; the caller keeps ingest away."""
+    if place.database.is_dir():
+        raise WarehouseError(f"{place.database} is a directory, not a database; move it away")
     found = waiting(place)
     # The same file name as the live one: the catalog is called `warehouse` in both.
     path = _shelf(place) / _state(place, found) / place.database.name

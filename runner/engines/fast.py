@@ -82,6 +82,9 @@ def run_program(job: Job, record: Record, tracker: Tracker) -> RunEnd:
     val = splits.val and tuple(tf.constant(array) for array in splits.val)
     taken = min(len(splits.train[0]), steps(job.config, job.data) * settings.batch_size)
     program = _Program(model, splits.train, settings.batch_size)
+    # The model makes its metrics' variables when it first judges; made inside of a program they
+    # would have TensorFlow trace it twice.
+    model.test_step((features[:1], targets[:1]))
     callbacks = keras.callbacks.CallbackList(
         callbacks_of(job, tracker), model=model, epochs=settings.epochs, verbose=0
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -57,8 +58,21 @@ def assign_tensors(model: keras.Model, tensors: Mapping[str, Array]) -> None:
 
 
 def graph_of(model: keras.Model) -> str | None:
-    """The model as JSON; None where Keras cannot (it is then rebuilt from the config)."""
+    """The model as JSON; None where Keras cannot (it is then rebuilt from the config).
+
+    Without what it was compiled with: losses and metrics of plugins would have to be there for
+    anybody who reads it.
+    """
     try:
-        return str(model.to_json())
+        return json.dumps(_uncompiled(json.loads(model.to_json())))
     except Exception:
         return None
+
+
+def _uncompiled(node: Any) -> Any:
+    """The graph, and every model inside of it, without its `compile_config`."""
+    if isinstance(node, dict):
+        return {key: _uncompiled(item) for key, item in node.items() if key != "compile_config"}
+    if isinstance(node, list):
+        return [_uncompiled(item) for item in node]
+    return node

@@ -82,7 +82,7 @@ class Tracker:
         if not math.isfinite(values["loss"]):
             self.trouble = (
                 f"the loss became {values['loss']} in epoch {epoch}; "
-                f"the last epoch with a finite loss is {epoch - 1}"
+                f"the last epoch with a finite loss is {epoch - 1 or 'none'}"
             )
         self.stopped = self._job.stop() and epoch < self._job.config.settings.epochs
         if self.trouble or self.stopped:

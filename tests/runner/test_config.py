@@ -187,7 +187,7 @@ REFUSED = [
     ("debug=all", "debug=all", "'summary' or 'overfit'"),
     ("split.val=-0.1", "split.val=-0.1", "greater than or equal to 0"),
     ("split.val=0.6 split.test=0.5", "split.val=0.6", "split.test=0.5", "less than 1"),
-    ("split=3", "split=3", "SplitSettings"),
+    ("split=3", "split=3", "one by one"),
     ("dataset=arrays", "dataset.path", "dataset.path=<value>"),
     ("optimizer.learning_rate=${nosuch}", "optimizer.learning_rate", "'nosuch'"),
     ("epochs=${oc.env:NOSUCH}", "epochs", "NOSUCH"),

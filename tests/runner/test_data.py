@@ -279,3 +279,33 @@ def test_overfitting_trains_and_judges_one_and_the_same_batch() -> None:
     ready = prepared(data, "debug=overfit", "batch_size=8")
     assert ready.rows() == {"train": 8, "val": 8}
     assert numbers(ready.splits.train) == numbers(ready.splits.val)
+
+
+@pytest.mark.parametrize(
+    ("returned", "said"),
+    [
+        ("Data([[1.0]] * 9, np.zeros(9), Task.regression())", "features of type list"),
+        ("Data(np.ones((9, 2)), np.array(['a'] * 9), Task.binary())", "must be numbers"),
+        ("Data(np.ones((9, 2)), np.eye(9), Task.classification(9))", "not one-hot rows"),
+        ("Data(np.full((9, 2), np.inf), np.zeros(9), Task.regression())", "18 infinite values"),
+        (
+            "Splits((np.ones((9, 2)), np.zeros(9)), (np.ones((9, 3)), np.zeros(9)), None, "
+            "Task.regression())",
+            "shape (3,) in val and of shape (2,) in train",
+        ),
+    ],
+)
+def test_arrays_that_no_model_could_take_are_one_sentence(
+    site: Site, returned: str, said: str
+) -> None:
+    site.install(
+        "import numpy as np\n"
+        "from runner import Data, Splits, Task, dataset\n\n"
+        "@dataset\n"
+        "def odd():\n"
+        '    "Odd."\n'
+        f"    return {returned}\n"
+    )
+    with pytest.raises(DataError) as refused:
+        load(compose(["dataset=odd"])[0])
+    assert said in str(refused.value)

@@ -31,6 +31,8 @@ from tests.runner.pairs import (
 ENGINES = ("keras", "fast")
 RULE = 1e-6
 """The relative difference of losses, metrics and learning rates that the engines may have."""
+NOISE = 1e-4
+"""The same where a weight follows rounding alone; `deterministic=true` takes that away too."""
 
 IRIS = ("dataset=iris", "epochs=3", "regularizer=[]")
 SMALL = (*IRIS, "architecture.units=[6]")
@@ -169,11 +171,16 @@ def there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 # --- The same numbers ----------------------------------------------------------------------------
 
 
-def check(found: Apart, tolerance: float = RULE) -> None:
+def check(found: Apart) -> None:
     assert found.engine == "fast"
-    assert found.numbers <= tolerance, found
+    if any("batch_norm" in word for word in found.words):
+        # A bias in front of a batch normalization has no gradient but rounding, of which
+        # optimizers that divide by its size make whole steps; they show in val and test.
+        assert found.numbers <= NOISE, found
+        return
+    assert found.numbers <= RULE, found
     # Weights are what the losses are made of; rounding that the losses hide shows there.
-    assert found.weights <= 10 * tolerance, found
+    assert found.weights <= 10 * RULE, found
 
 
 @pytest.mark.parametrize("name", QUICK)
@@ -195,7 +202,8 @@ def test_combinations_equal_the_reference_too(name: str) -> None:
 
 @pytest.mark.slow
 def test_under_deterministic_every_bit_of_every_record_is_the_same(folder: Path) -> None:
-    lines = [[*words, "deterministic=true"] for words in (QUICK | SLOW).values()]
+    every = QUICK | SLOW | random_pairs(12)
+    lines = [[*words, "deterministic=true"] for words in every.values()]
     found = in_a_process(lines, folder)
     assert len(found) == len(lines)
     assert [one for one in found if one.where or one.engine != "fast"] == []

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import runner
 import warehouse
+from tests.conftest import Site
 from tests.runner.session import as_users_have_it
 
 SMALL = ("dataset=iris", "epochs=2", "limit_batches=1")
@@ -103,3 +105,44 @@ def test_it_works_inside_a_notebooks_process(tmp_path: Path) -> None:
     assert json.loads(last) == ["finished", "finished", ["results"]]
     assert any(line.startswith("epoch 1/1  loss ") for line in said)
     assert done.stderr == ""
+
+
+def test_a_dataset_that_raises_is_a_failed_run_with_its_traceback(
+    site: Site, train: Callable[..., Any], results: Path
+) -> None:
+    site.install(
+        """
+        from runner import dataset
+
+        @dataset
+        def boom():
+            "Raises."
+            raise KeyError("no such row")
+        """
+    )
+    outcome = train("dataset=boom", "epochs=1")
+    assert outcome.status == "failed"
+    with warehouse.connect(results) as connection:
+        said = connection.execute("SELECT error, traceback FROM failures").fetchone()
+    assert said is not None
+    assert "no such row" in said[0]
+    assert "boom" in said[1]
+
+
+def test_one_override_may_be_given_as_text(results: Path) -> None:
+    with pytest.raises(runner.RunnerError, match="epochs=0 is not valid"):
+        runner.run("epochs=0")
+
+
+def test_relative_data_files_count_from_where_the_run_was_started(
+    train: Callable[..., Any], results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.savez(tmp_path / "rows.npz", x=np.random.default_rng(0).random((40, 3)), y=[0, 1] * 20)
+    outcome = train("dataset=arrays", "dataset.path=rows.npz", "epochs=1", "batch_size=8")
+    with warehouse.connect(results) as connection:
+        [(path,)] = connection.execute(
+            "SELECT value FROM params WHERE name = 'dataset.path'"
+        ).fetchall()
+    assert outcome.status == "finished"
+    assert path == str(tmp_path / "rows.npz")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -154,3 +156,24 @@ def test_a_model_that_is_code_is_built_again_from_its_config(
     )
     found = sorted(weight.numpy().tobytes() for weight in model.weights)
     assert found == sorted(tensor.tobytes() for tensor in stored.values())
+
+
+def test_the_restored_file_needs_neither_runner_nor_plugins(
+    train: Callable[..., Any], results: Path, tmp_path: Path
+) -> None:
+    """Also with preprocessing and with metrics that only our plugins have."""
+    outcome = train(
+        "dataset=breast_cancer", "preprocessing=[standardize]", "metrics=[auc]", "epochs=1"
+    )
+    restore(outcome.run_id, tmp_path / "model.keras", results)
+    code = (
+        "import sys, keras, numpy\n"
+        f"model = keras.models.load_model({str(tmp_path / 'model.keras')!r})\n"
+        "print(model(numpy.zeros((1, 30), 'float32')).shape)\n"
+        "assert not [name for name in sys.modules if name.startswith('runner')]\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "(1, 1)" in done.stdout
