@@ -1,0 +1,83 @@
+"""Seconds at the shell: `python -m runner` against a script that is written by hand.
+
+    python benchmarks/command.py [--rounds 5]
+
+Both train the same network on digits for 20 epochs, and start from nothing: imports are
+included, and for the runner the journal, the weights and the warehouse. They take turns as
+processes of their own; ratios are taken within a round. The seconds of some commands that train
+nothing come after them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+HERE = Path(__file__).parent
+RUN = ["-m", "runner", "dataset=digits", "architecture=mlp", "regularizer=[]"]
+TRAINING = {
+    "by hand": [str(HERE / "by_hand.py")],
+    "runner, engine keras": [*RUN, "engine=keras"],
+    "runner, engine fast": RUN,
+}
+ASKING = {
+    "runner --help": ["-m", "runner", "--help"],
+    "warehouse sql": ["-m", "warehouse", "sql", "SELECT count(*) FROM runs"],
+    "import keras": ["-c", "import keras"],
+}
+
+
+def seconds(words: Sequence[str], folder: Path) -> tuple[float, float]:
+    """Wall and CPU of one process."""
+    before, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    quiet = os.environ | {"SWEEPHOUSE_RESULTS": str(folder / "results")}
+    done = subprocess.run(
+        [sys.executable, *words], cwd=folder, env=quiet, capture_output=True, text=True
+    )
+    wall = time.perf_counter() - wall
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(words)}: {done.stderr}")
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    commands = TRAINING | ASKING
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        # The first one reads files from a cold disk, and makes the warehouse.
+        for words in TRAINING.values():
+            seconds(words, folder)
+        rounds = [
+            {command: seconds(words, folder) for command, words in commands.items()}
+            for _ in range(arguments.rounds)
+        ]
+    print("| command | wall of by hand's | CPU of by hand's | seconds | CPU seconds |")
+    print("|---|---|---|---|---|")
+    for command in commands:
+        cells = [command]
+        for index in (0, 1):
+            if command in TRAINING:
+                ratios = [turn[command][index] / turn["by hand"][index] for turn in rounds]
+                spread = f"({min(ratios):.2f} to {max(ratios):.2f})"
+                cells.append(f"{statistics.median(ratios):.2f} {spread}")
+            else:
+                cells.append("")
+        for index in (0, 1):
+            cells.append(f"{statistics.median(turn[command][index] for turn in rounds):.2f}")
+        print("| " + " | ".join(cells) + " |")
+
+
+if __name__ == "__main__":
+    main()
