@@ -40,7 +40,7 @@ def import_tensorflow() -> None:
             import tensorflow as tf
 
             tf.config.list_physical_devices()
-            # A million objects that never go: no collection needs to walk through them.
+            # What an import makes never goes: no collection needs to walk through it.
             gc.freeze()
         except BaseException:
             notices.seek(0)
