@@ -470,7 +470,8 @@ def test_both_engines_see_the_same_rows_in_the_same_order(odd: Any) -> None:
     for engine in ENGINES:
         odd.SEEN.clear()
         events_of(job_of([*words, "epochs=2", "regularizer=[]", "split.test=0"]), engine)
-        seen.append(list(odd.SEEN))
+        # `fast` first shows the loss a single row, eagerly, so that metrics make their variables.
+        seen.append([batch for batch in odd.SEEN if len(batch) > 1])
     assert seen[0] == seen[1]
     # 18 rows to train on and 4 to validate, twice, and val once more at the end.
     assert [len(batch) for batch in seen[1]] == [4, 4, 4, 4, 2, 4] * 2 + [4]
