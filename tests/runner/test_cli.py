@@ -64,7 +64,10 @@ MISTAKES: dict[str, tuple[tuple[str, ...], str]] = {
     "monitor": (("dataset=iris", "monitor=val_auc"), r"'val_auc'.*val_accuracy"),
     "engine": (("engine=nosuch",), r"'nosuch'.*keras"),
     "device": (("device=gpu:77",), r"device=gpu:77.*available: auto, cpu"),
-    "results that are a file": (("results=text.npz",), r"text\.npz is a file, not a results folder"),
+    "results that are a file": (
+        ("results=text.npz",),
+        r"text\.npz is a file, not a results folder",
+    ),
     "preset": (("experiment=nosuch",), r"'nosuch'.*mnist_cnn"),
     "config name": (("-cn", "nosuch"), r"'nosuch'.*--config-name"),
     "config folder": (("--config-dir", "nosuch"), r"nosuch.*not found"),
