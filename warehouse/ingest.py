@@ -32,7 +32,10 @@ BATCH = 1000
 
 
 def sync(results: str | os.PathLike[str] | None = None, *, wait: float = 0.0) -> SyncResult:
-    """Ingest what ended or was abandoned; never raises for a warehouse that cannot be written."""
+    """Ingest what ended or was abandoned; never raises for a warehouse that cannot be written.
+
+    Raises WarehouseError only where `results` is a file: no run could have written there.
+    """
     import duckdb
 
     place, result = Place.of(results), SyncResult()

@@ -429,7 +429,8 @@ def test_a_file_that_is_no_warehouse_makes_journals_wait_and_readers_say_why(
 
 def test_a_results_folder_that_is_a_file_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "results").touch()
-    assert warehouse.sync(tmp_path / "results").ingested == []
+    with pytest.raises(warehouse.WarehouseError, match="is a file, not a results folder"):
+        warehouse.sync(tmp_path / "results")
 
 
 def test_a_folder_that_cannot_be_written_makes_journals_wait(house: House) -> None:
