@@ -16,6 +16,7 @@ from runner.experiment import Run, plan, train
 from runner.recorder import Outcome
 from runner.records import new_run_id
 from runner.summary import failures_of, run_lines, runs_of_sweep, sweep_lines
+from runner.watch import INTERRUPTED
 from warehouse.place import Place
 
 SWEEP = "SWEEPHOUSE_SWEEP"
@@ -23,8 +24,8 @@ SWEEP = "SWEEPHOUSE_SWEEP"
 RECOVERING = "SWEEPHOUSE_RECOVERING"
 """Set when the launcher's workers died and the rest of the sweep is trained: whatever the sweep
 has tried is then skipped, however it ended."""
-FINISHED, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
-"""Exit codes: all well; a run failed; nothing began to train; stopped by the user."""
+FINISHED, FAILED, WRONG = 0, 1, 2
+"""Exit codes: all well; a run failed; nothing began to train. The user's stop has its own."""
 # Which earlier statuses `retry` trains again.
 AGAIN = {
     "all": {"failed", "lost", "stopped"},

@@ -32,7 +32,7 @@ class Watch:
     def __init__(self, beat: Callable[[], None], at_once: Callable[[], None]) -> None:
         self._beat, self._at_once = beat, at_once
         self._requested = threading.Event()
-        self._read, self._write = os.pipe()
+        self._read = self._write = -1
         self._thread = threading.Thread(target=self._listen, name="watch", daemon=True)
         self._before: dict[int, Any] = {}
         self._fd_before = -1
@@ -42,6 +42,8 @@ class Watch:
         return self._requested.is_set()
 
     def __enter__(self) -> Watch:
+        # Made here: a watch that is never entered leaves no descriptors open.
+        self._read, self._write = os.pipe()
         os.set_blocking(self._write, False)
         # Only the main thread may handle signals; elsewhere they go where they went before.
         if threading.current_thread() is threading.main_thread():
