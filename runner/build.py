@@ -57,7 +57,7 @@ def assemble(config: Config, data: Prepared) -> Recipe:
     import keras
 
     # Layer names start anew, so that equal runs have equal names for their weights.
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(config.settings.seed)
     keras.config.set_dtype_policy(config.settings.precision)
     monitor, mode = monitor_of(config, data)

@@ -188,7 +188,7 @@ def _preprocess(
     import keras
 
     # Names start anew, so that equal preprocessing is equal as JSON, whatever ran before.
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     raw = keras.Input(raw_shape, name="raw")
     value: Any = raw
     for step in steps:
