@@ -1,7 +1,8 @@
 """What the data are: an identity that needs neither TensorFlow nor, as a rule, the data.
 
-A dataset says it as text or as files; files are hashed by content, and the hash is remembered by
-path, size and time of change, so that a sweep hashes a file once. A dataset that says nothing is
+A dataset says it as text or as files (or as files by name, where the names say something too);
+files are hashed by content, and the hash is remembered by path, size and time of change, so that
+a sweep hashes a file once. A dataset that says nothing is
 loaded and its arrays are hashed.
 """
 
@@ -11,7 +12,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,9 @@ def data_identity(choice: Choice, load: Callable[[], Data | Splits], results: Pa
     said = say(**choice.params)
     if isinstance(said, str):
         return said
+    if isinstance(said, Mapping):
+        pairs = list(zip(said, _hashes(list(said.values()), results), strict=True))
+        return "sha256:" + hashlib.sha256(json.dumps(pairs).encode()).hexdigest()
     files = [said] if isinstance(said, Path) else list(said)
     return "sha256:" + hashlib.sha256("".join(_hashes(files, results)).encode()).hexdigest()
 

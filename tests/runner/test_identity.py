@@ -18,6 +18,7 @@ from runner.nouns import Data, Splits, Task
 from tests.conftest import Site
 
 DATASETS = """
+from pathlib import Path
 from runner import dataset
 
 def said(*, version: int):
@@ -26,6 +27,13 @@ def said(*, version: int):
 @dataset(identity=said)
 def named(*, version: int = 1):
     '''Says in words what it is.'''
+
+def _labelled(*, first: Path, second: Path):
+    return {"cat": first, "dog": second}
+
+@dataset(identity=_labelled)
+def labelled(*, first: Path, second: Path):
+    '''Says which file is which.'''
 
 @dataset
 def silent():
@@ -107,6 +115,23 @@ def test_a_dataset_may_say_in_words_what_it_is(site: Site, identify: Callable[..
     site.install(DATASETS)
     assert identify("dataset=named") == "table of version 1"
     assert identify("dataset=named", "dataset.version=2") == "table of version 2"
+
+
+def test_files_by_name_are_known_by_their_names_too(
+    site: Site, identify: Callable[..., str], tmp_path: Path
+) -> None:
+    site.install(DATASETS)
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.write_text("meow", encoding="utf-8")
+    two.write_text("woof", encoding="utf-8")
+
+    def known(first: Path, second: Path) -> str:
+        return identify("dataset=labelled", f"dataset.first={first}", f"dataset.second={second}")
+
+    before = known(one, two)
+    assert known(two, one) != before
+    moved = one.rename(tmp_path / "three")
+    assert known(moved, two) == before
 
 
 def part(rows: int, fill: float) -> tuple[Any, Any]:
