@@ -22,7 +22,7 @@ from runner.door import (
     schedule,
 )
 from runner.errors import DataError, ModelError, RunnerError
-from runner.nouns import Data, Recipe, Split, Splits, Task
+from runner.nouns import Data, Input, Recipe, Split, Splits, Stream, Task, Transform
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,12 +32,15 @@ if TYPE_CHECKING:
 __all__ = [
     "Data",
     "DataError",
+    "Input",
     "ModelError",
     "Recipe",
     "RunnerError",
     "Split",
     "Splits",
+    "Stream",
     "Task",
+    "Transform",
     "architecture",
     "dataset",
     "loss",

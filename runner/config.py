@@ -27,6 +27,7 @@ from runner.hookspecs import KINDS, Kind
 from runner.nouns import Split
 from runner.params import Param, check, model_of, node_of, open_node_of, plain
 from runner.registry import Component, Registry, source_files
+from runner.splitting import check_split
 
 FINGERPRINT_VERSION = 1
 STAGES: tuple[Stage, ...] = ("structure", "penalty")
@@ -34,11 +35,14 @@ STAGES: tuple[Stage, ...] = ("structure", "penalty")
 
 @dataclass(frozen=True)
 class SplitSettings(Split):
-    """Shares of the rows that are held out, and the seed that draws them."""
+    """Shares of the rows that are held out, and how they are drawn."""
 
     val: Annotated[float, Ge(0), Lt(1)] = 0.2
     test: Annotated[float, Ge(0), Lt(1)] = 0.2
     seed: Annotated[int, Ge(0)] = 0
+    by: str | None = None
+    folds: Annotated[int, Ge(2)] | None = None
+    fold: Annotated[int, Ge(0)] = 0
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ ABOUT = {
     "seed": "initial weights, order of batches, random masks",
     "epochs": "how many at most",
     "batch_size": "rows a step",
-    "split": "shares held out, and the seed that draws them",
+    "split": "shares held out; by: null, hash, hash:, group: or time:COLUMN; folds and fold",
     "monitor": "the metric that judges a run; null: val_loss, or loss without a val split",
     "mode": "whether less or more of it is better",
     "precision": "Keras dtype policy",
@@ -178,12 +182,7 @@ def config_of(body: Mapping[str, Any], registry: Registry, base: Path | None = N
     notes = {key: value for key, value in body.items() if key not in names}
     values = {key: value for key, value in body.items() if key in names}
     settings = Settings(**check(_settings_model(), values, ""))
-    share = settings.split.val + settings.split.test
-    if share >= 1:
-        raise ConfigError(
-            f"split.val={settings.split.val} and split.test={settings.split.test} leave nothing "
-            "to train on: together they must be less than 1"
-        )
+    check_split(settings.split)
     return Config(settings, chosen, notes)
 
 

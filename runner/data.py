@@ -37,6 +37,8 @@ class Prepared:
     """The shape of one raw example."""
     preprocessing: keras.Model | None
     """From a batch of raw examples to a batch of the model's inputs; None if they are equal."""
+    weights: Array | None = None
+    """How much each training row counts in the loss: float32 (rows,); None if all count the same."""
 
     @property
     def input_shape(self) -> tuple[int, ...]:

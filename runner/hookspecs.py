@@ -7,17 +7,19 @@ are its own params, which the config supplies.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from runner.nouns import Data, Recipe, Split, Splits, Task
+from runner.nouns import Data, Input, Recipe, Split, Splits, Task, Transform
 
 if TYPE_CHECKING:
     import keras
     import numpy as np
+
+    from runner.nouns import Features
 
 PROJECT = "runner"
 _spec = pluggy.HookspecMarker(PROJECT)
@@ -60,27 +62,39 @@ def _kind(
 def dataset(split: Split) -> Data | Splits:
     """Give the data and say what the task is.
 
-    split: the shares and the seed of the run's split, for a source that divides itself.
+    split: the `split` part of the config, for a source that divides itself: shares, seed, `by`,
+        `folds`; `split.assign(keys)` gives each row of a block its part by its content.
 
-    Returns Data(features, targets, task): features an array of shape (rows, ...), targets of
-    shape (rows,) or (rows, values); the runner splits it, seeded and stratified by class. A
-    source with parts of its own returns Splits(train, val, test, task), each part a pair
-    (features, targets). Classification targets are integers 0 .. classes-1.
+    Returns Data(features, targets, task): features an array of shape (rows, ...), or a dict of
+    such arrays for a model with several inputs; targets of shape (rows,) or (rows, values); the
+    runner splits it as the config says. Columns of text (missing text is "") are for the
+    preprocessing to encode. `columns=` gives what `split.by` may name beside the features,
+    `weights=` how much each row counts in training, `vocabulary=` which inputs are codes.
+
+    A source with parts of its own returns Splits(train, val, test, task), each part a pair
+    (features, targets), or a Stream(rows, sample, read) where it is too large for memory; if it
+    takes `split` it divides by all of it. Classification targets are integers 0 .. classes-1.
     """
     raise NotImplementedError
 
 
 @_kind()
-def architecture(input_shape: tuple[int, ...], outputs: int, seed: int) -> keras.Model:
+def architecture(
+    input_shape: tuple[int, ...], inputs: Mapping[str, Input], outputs: int, seed: int
+) -> keras.Model:
     """Make the network.
 
-    input_shape: the shape of one example, without the batch axis.
+    input_shape: the shape of one example, without the batch axis; an architecture that takes
+        this alone cannot be used with data of several inputs.
+    inputs: what the model is given, by name: an Input with `shape`, `dtype` and, for codes (for
+        an embedding), `vocabulary`. Data of one array have the one input "features".
     outputs: how many units the head has (classes, labels or values; 1 for a binary task).
     seed: the run's seed; Keras' own random state is set from it already.
 
     Returns an uncompiled Keras model that maps a batch of shape (batch, *input_shape) to
     (batch, outputs). Its last layer is linear: the runner puts softmax or sigmoid on top as the
-    task asks. A model that ends in an activation of its own keeps it.
+    task asks. A model that ends in an activation of its own keeps it. With several inputs the
+    model has one for each, called as it is: keras.Input(shape, dtype=dtype, name=name).
     """
     raise NotImplementedError
 
@@ -131,16 +145,25 @@ def regularizer(recipe: Recipe, task: Task, monitor: str, mode: str, seed: int) 
 
 @_kind(many=True, ordered=True)
 def preprocessing(
-    features: np.ndarray[Any, Any], targets: np.ndarray[Any, Any], task: Task
-) -> Callable[[Any], Any]:
+    features: Features, targets: np.ndarray[Any, Any], task: Task
+) -> Callable[[Any], Any] | Transform:
     """Fit a transformation of the features on the training split.
 
-    features, targets: the training split's arrays, as the components before it left them.
+    features, targets: the training split's arrays, as the components before it left them (of a
+        stream: its sample). Features of several inputs are a dict of arrays by name; in it text
+        is of dtype object or str, whole numbers are integers, anything else is floating.
     task: the dataset's task.
 
-    Returns a function from a batch of features (a tensor of shape (batch, ...)) to the
-    transformed batch, made of Keras layers or keras.ops only, so that it can become the first
-    part of the saved model. It must not look at anything but the training split.
+    Returns a function from a batch of features (a tensor of shape (batch, ...), or a dict of
+    them by name where features are a dict) to the transformed batch: a tensor, or a dict of
+    tensors whose names are the model's inputs. An array of shape (rows,) is a tensor of shape
+    (batch,). The function is made of Keras layers or keras.ops only, so that it can become the
+    first part of the saved model. It must not look at anything but the training split.
+
+    What comes out in the end is given to the model as float32, integers too, unless they are
+    codes: a component that makes codes says so and returns Transform(function, vocabulary), where
+    vocabulary maps the input's name ("features" where there is one tensor) to the number of
+    codes. Text that is still text after the last component is refused.
     """
     raise NotImplementedError
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
 
     import keras
     import numpy as np
 
     Array = np.ndarray[Any, Any]
+    Features = Array | dict[str, Array]
+    Part: TypeAlias = "tuple[Features, Array] | Stream"
 
 TaskKind = Literal["classification", "binary", "multilabel", "regression"]
 
@@ -48,31 +50,101 @@ class Task:
 
 
 @dataclass(frozen=True)
+class Input:
+    """One input of a model: what architectures are told of it."""
+
+    shape: tuple[int, ...]
+    """One example, without the batch axis; () where it is one value a row."""
+    dtype: str = "float32"
+    """What the model is given: float32, or int32 for codes."""
+    vocabulary: int | None = None
+    """For codes, how many there are: integers 0 .. vocabulary-1."""
+
+
+@dataclass(frozen=True)
 class Split:
-    """The `split` part of the config: shares of the rows, and the seed that draws them."""
+    """The `split` part of the config: shares of the rows, and how they are drawn."""
 
     val: float
     test: float
     seed: int
+    by: str | None = None
+    """What decides: None (drawn, by class), hash, hash:COLUMN, group:COLUMN or time:COLUMN."""
+    folds: int | None = None
+    """Cross-validation: what is left of the test share in so many parts, one of them val."""
+    fold: int = 0
+    """The part that is val, counted from 0."""
+
+    @property
+    def column(self) -> str | None:
+        """The column that `by` names, if it names one."""
+        return (self.by or "").partition(":")[2] or None
+
+    def assign(self, *keys: Array) -> Array:
+        """The part of every row by its own content: int8, 0 train, 1 val, 2 test.
+
+        keys: arrays of numbers, text or times, a row of each for every row of the data. Equal
+        rows go into the same part, in every block, order, process and version; shares and folds
+        hold on average.
+        """
+        from runner.splitting import by_hash
+
+        return by_hash(self, *keys)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A part of a dataset that is too large for memory, read block by block in every epoch."""
+
+    rows: int
+    """How many there are."""
+    sample: tuple[Features, Array]
+    """Features and targets of some rows. It gives shapes and types, it is checked before anything
+    trains, and in the training part preprocessing is fitted on it: there, up to 100,000 rows
+    drawn over all of the part."""
+    read: Callable[[np.random.Generator | None], Iterator[tuple[Features, Array]]]
+    """Begins a new pass over the part: blocks of (features, targets), of any number of rows, best
+    some 64,000. The generator draws the order of the blocks; None asks for the source's own,
+    the same in every pass. Rows inside of a block need no shuffling. A thread calls it."""
 
 
 @dataclass(frozen=True)
 class Data:
     """A dataset not yet split: features (rows, ...), targets (rows,) or (rows, values)."""
 
-    features: Array
+    features: Features
+    """One array, or several by name: numbers, or text that the preprocessing makes numbers of."""
     targets: Array
     task: Task
+    columns: Mapping[str, Array] = field(default_factory=dict)
+    """Further values of every row by which `split.by` may divide: keys, groups, times."""
+    weights: Array | None = None
+    """How much each row counts in the training loss, (rows,)."""
+    vocabulary: Mapping[str, int] = field(default_factory=dict)
+    """The inputs that are codes, integers 0 .. n-1, with their n; other integers are numbers.
+    Where features are one array, its name is "features"."""
 
 
 @dataclass(frozen=True)
 class Splits:
-    """A dataset in its parts, each a pair (features, targets); val and test may be None."""
+    """A dataset in its parts, each (features, targets) or a Stream; val and test may be None."""
 
-    train: tuple[Array, Array]
-    val: tuple[Array, Array] | None
-    test: tuple[Array, Array] | None
+    train: Part
+    val: Part | None
+    test: Part | None
     task: Task
+    weights: Array | None = None
+    """How much each training row counts in the loss, (rows,); not for a Stream."""
+    vocabulary: Mapping[str, int] = field(default_factory=dict)
+    """As in Data."""
+
+
+@dataclass(frozen=True)
+class Transform:
+    """A preprocessing that makes codes: its function, and how many codes each input has then."""
+
+    function: Callable[[Any], Any]
+    vocabulary: Mapping[str, int]
 
 
 @dataclass

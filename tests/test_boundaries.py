@@ -24,9 +24,9 @@ ROOMS = [
     {"commands", "again", "composition", "launchers", "restore", "summary", "sweep"},
     {"experiment", "recorder"},
     {"engines"},
-    {"build", "data"},
+    {"augment", "build", "data"},
     {"config", "door", "hookspecs", "registry"},
-    {"errors", "journal", "nouns", "params", "records", "weights"},
+    {"errors", "journal", "nouns", "params", "records", "splitting", "weights"},
 ]
 BESIDE_CONFIG = 5
 MAY_ASK_THE_WAREHOUSE = {0, 1}
