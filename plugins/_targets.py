@@ -38,12 +38,16 @@ def demand(
 
 
 def like_outputs(task: Task) -> Change:
-    """A function (y_true, y_pred) -> y_true in the shape of y_pred; classes become one-hot."""
+    """A function (y_true, y_pred) -> y_true in the shape of y_pred; classes become one-hot.
+
+    Rows that are shares of classes already, as mixing makes them, stay what they are.
+    """
 
     def change(y_true: Any, y_pred: Any) -> Any:
         from keras import ops
 
-        if task.kind == "classification":
+        shares = len(y_true.shape) == 2 and y_true.shape[-1] == task.outputs > 1
+        if task.kind == "classification" and not shares:
             classes = ops.cast(ops.reshape(y_true, (-1,)), "int32")
             return ops.one_hot(classes, task.outputs, dtype=y_pred.dtype)
         return ops.reshape(ops.cast(y_true, y_pred.dtype), ops.shape(y_pred))

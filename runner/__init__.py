@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from runner.door import (
     architecture,
+    augmentation,
+    callback,
     dataset,
     loss,
     metric,
@@ -42,6 +44,8 @@ __all__ = [
     "Task",
     "Transform",
     "architecture",
+    "augmentation",
+    "callback",
     "dataset",
     "loss",
     "metric",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from runner.augment import augment
 from runner.config import Config
 from runner.data import Prepared
 from runner.errors import ConfigError, ModelError, PluginError, choices
@@ -78,6 +79,8 @@ def assemble(config: Config, data: Prepared) -> Recipe:
             name = regularizer.component.name
             raise PluginError(f"regularizer '{name}' returned {type(recipe).__name__}, not Recipe")
     recipe.model = _with_head(recipe.model, task, data.input_shape)
+    recipe = augment(recipe, config, data)
+    recipe.callbacks += _callbacks(config, task, monitor, mode)
     _check_monitor(monitor, recipe)
     return recipe
 
@@ -177,6 +180,21 @@ def _metrics(config: Config, task: Task) -> list[Any]:
     flat = [one for item in made for one in (item if isinstance(item, list) else [item])]
     names = [getattr(one, "name", getattr(one, "__name__", str(one))) for one in flat]
     return [one for i, one in enumerate(flat) if names[i] not in names[:i]]
+
+
+def _callbacks(config: Config, task: Task, monitor: str, mode: str) -> list[Any]:
+    import keras
+
+    made = []
+    for choice in config.chosen["callback"]:
+        one = choice(task=task, epochs=config.settings.epochs, monitor=monitor, mode=mode)
+        if not isinstance(one, keras.callbacks.Callback):
+            raise PluginError(
+                f"callback '{choice.component.name}' returned {type(one).__name__}, not a Keras "
+                "callback"
+            )
+        made.append(one)
+    return made
 
 
 def _check_monitor(monitor: str, recipe: Recipe) -> None:

@@ -251,8 +251,8 @@ def fingerprint(config: Config, data_identity: str) -> str:
     components = []
     for kind, choice in config.all():
         params = plain(choice.params)
-        if kind.name == "dataset":
-            # Where the data lie is no part of what they are.
+        if kind.name in ("dataset", "callback"):
+            # Where data lie is no part of what they are, nor where a callback writes.
             params = {k: v for k, v in params.items() if not isinstance(choice.params[k], Path)}
         component = choice.component
         components.append(

@@ -85,6 +85,8 @@ optimizer = Decorator("optimizer")
 schedule = Decorator("schedule")
 regularizer = Decorator("regularizer")
 preprocessing = Decorator("preprocessing")
+augmentation = Decorator("augmentation")
+callback = Decorator("callback")
 loss = Decorator("loss")
 metric = Decorator("metric")
 

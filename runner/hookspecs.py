@@ -161,9 +161,43 @@ def preprocessing(
     first part of the saved model. It must not look at anything but the training split.
 
     What comes out in the end is given to the model as float32, integers too, unless they are
-    codes: a component that makes codes says so and returns Transform(function, vocabulary), where
+    codes. A component that makes codes says so and returns Transform(function, vocabulary), where
     vocabulary maps the input's name ("features" where there is one tensor) to the number of
     codes. Text that is still text after the last component is refused.
+    """
+    raise NotImplementedError
+
+
+@_kind(many=True, ordered=True)
+def augmentation(task: Task, input_shape: tuple[int, ...], seed: int) -> Callable[..., Any]:
+    """Change training batches at random, before the model learns from them.
+
+    task: the dataset's task.
+    input_shape: the shape of one example as the model takes it, without the batch axis.
+    seed: the run's seed; every epoch's random numbers follow from it and the epoch.
+
+    Returns a Keras layer without weights, called with training=True on the features, or a
+    function that takes by name any of: features, a tensor of shape (batch, *input_shape);
+    targets, float32, as the dataset gives them but one-hot for a classification; generator, a
+    keras.random.SeedGenerator to draw from. It returns the features, or (features, targets) if it
+    takes targets; shapes stay. Both run inside of a compiled program: Keras layers and keras.ops
+    only. Val, test and the saved model never see it; metrics of training count mixed targets as
+    the nearest label. Raise ModelError with one clear sentence where the examples do not fit.
+    """
+    raise NotImplementedError
+
+
+@_kind(many=True)
+def callback(task: Task, epochs: int, monitor: str, mode: str) -> keras.callbacks.Callback:
+    """Make a Keras callback: whatever no other kind is for.
+
+    task: the dataset's task.
+    epochs: how many epochs the run may last.
+    monitor, mode: the metric that judges the run, and "min" or "max".
+
+    Returns a Keras callback. One that acts on batches has engine `keras` train the run. What it
+    keeps as numbers, text or flags in its attributes goes into checkpoints and comes back when
+    the run is resumed, after its `on_train_begin`.
     """
     raise NotImplementedError
 

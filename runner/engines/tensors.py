@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from runner.augment import without_augmentation
 from runner.errors import ModelError
 
 if TYPE_CHECKING:
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
 
 
 def with_preprocessing(model: keras.Model, preprocessing: keras.Model | None) -> keras.Model:
-    """The model that takes raw rows."""
+    """The model that takes raw rows, as it is without augmentation."""
     import keras
 
+    model = without_augmentation(model)
     if preprocessing is None:
         return model
     return keras.Model(preprocessing.input, model(preprocessing.outputs[0]))
