@@ -6,7 +6,7 @@ A decorator only marks; nothing is registered until `runner.registry.load()` rea
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, overload
@@ -18,7 +18,7 @@ from runner.hookspecs import PROJECT
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Stage = Literal["structure", "penalty"]
-Identity = Callable[..., str | Path | Sequence[Path]]
+Identity = Callable[..., str | Path | Sequence[Path] | Mapping[str, Path]]
 MARKS = "component_marks"
 
 
@@ -68,7 +68,8 @@ class Decorator:
         aliases: further names for the same component.
         stage: for a regularizer that changes the model's layers, "structure".
         identity: for a dataset, a function of the same params that says what the data are
-            without loading them: text, or the files whose content is hashed.
+            without loading them: text, or the files whose content is hashed, by name
+            where their names say something too.
         """
 
         def mark(function: Function) -> Function:

@@ -4,60 +4,119 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
+from annotated_types import Ge
 
-from runner import Data, DataError, Splits, Task, dataset
+from runner import Data, DataError, Split, Splits, dataset
+
+from ._blocks import Source, only_by_content, streams
+from ._files import one_file
+from ._labels import Asked, codes, targets_of, task_of
 
 Array = np.ndarray[Any, Any]
-Asked = Literal["auto", "classification", "binary", "multilabel", "regression"]
 PARTS = ("train", "val", "test")
-MANY_CLASSES = 1000
-"""More than that, and whole numbers are rather values than classes."""
+OTHER_NAMES = {"features": "x", "targets": "y"}
 
 
-def _files(*, path: Path, task: Asked) -> list[Path]:
-    return [path.expanduser()]
+def _files(*, path: Path, targets: Path | None, **_: Any) -> list[Path]:
+    return [file.expanduser() for file in (path, targets) if file is not None]
 
 
 @dataset(identity=_files)
-def arrays(*, path: Path, task: Asked = "auto") -> Data | Splits:
+def arrays(
+    split: Split,
+    *,
+    path: Path,
+    targets: Path | None = None,
+    task: Asked = "auto",
+    memory: Annotated[int, Ge(0)] = 1024,
+) -> Data | Splits:
     """Your own .npz file: x and y, or x_train, y_train and maybe x_val, y_val, x_test, y_test.
+
+    Instead of x and y, features and targets will do. With `targets` given, path and targets are
+    two .npy files; if the features take more than `memory` MiB as float32, they stay on disk,
+    are read in blocks, and each row goes into train, val or test by its content.
 
     task: what y is; auto goes by its type: text or whole numbers are classes (0 and 1 alone:
     binary), columns of 0 and 1 are labels, anything else is values. Raises DataError for a file
-    that is missing, is no .npz, or whose arrays do not fit together.
+    that is missing, is of another kind, or whose arrays do not fit together.
     """
-    file = path.expanduser()
+    if targets is not None:
+        return _two_files(split, path, targets, task, memory)
+    file = one_file(path, "an .npz file")
     held = _read(file)
     if "x_train" in held:
         parts = {part: _pair(file, held, f"_{part}") for part in PARTS if f"x_{part}" in held}
         _agree(file, parts)
     else:
         parts = {"all": _pair(file, held, "")}
-    targets, found = _targets(file, [y for _, y in parts.values()], task)
-    pairs = {name: (parts[name][0], y) for name, y in zip(parts, targets, strict=True)}
+    found, known = targets_of(f"y in {file}", [y for _, y in parts.values()], task)
+    pairs = {name: (parts[name][0], y) for name, y in zip(parts, found, strict=True)}
     if "all" in pairs:
-        return Data(*pairs["all"], found)
-    return Splits(pairs["train"], pairs.get("val"), pairs.get("test"), found)
+        return Data(*pairs["all"], known)
+    return Splits(pairs["train"], pairs.get("val"), pairs.get("test"), known)
+
+
+def _two_files(
+    split: Split, path: Path, targets: Path, asked: Asked, memory: int
+) -> Data | Splits:
+    """Features and targets from a .npy file each, the features mapped."""
+    file = one_file(path, "a .npy file of features")
+    x = _mapped(file, "path")
+    y_file = one_file(targets, "a .npy file of targets", "dataset.targets")
+    y = np.array(_mapped(y_file, "targets"))
+    _check("the features", "the targets", f"{file} and {y_file}", x, y)
+    y = y[:, 0] if y.shape[1:] == (1,) else y
+    task, known = task_of(f"dataset.targets={y_file}", y, asked)
+
+    def features(rows: Array) -> Array:
+        first, last = int(rows[0]), int(rows[-1])
+        # Mapped anew for every read, so that memory is given back.
+        near = _mapped(file, "path")[first : last + 1]
+        return np.asarray(near if len(near) == len(rows) else near[rows - first], "float32")
+
+    source = Source(
+        what=f"dataset.path={file}",
+        rows=len(x),
+        row_bytes=4 * int(np.prod(x.shape[1:])),
+        read=lambda rows: (features(rows), codes(y[rows], task, known)),
+        part=lambda rows: split.assign(features(rows)),
+        files=[file],
+    )
+    if source.fits <= memory:
+        return Data(*source.everything, task)
+    only_by_content(split, "a .npy file")
+    return streams(source, split, task)
+
+
+def _mapped(file: Path, key: str) -> Array:
+    """The array of a .npy file, on disk; DataError if it is not such a file."""
+    try:
+        found = np.load(file, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        found = None
+    if not isinstance(found, np.ndarray):
+        raise DataError(
+            f"dataset.{key}={file} is not a .npy file of a plain array, or is cut off: write it "
+            "with numpy.save(path, array)"
+        )
+    return found
 
 
 def _read(file: Path) -> dict[str, Array]:
-    """The file's arrays; DataError if it is not such a file."""
-    if not file.is_file():
-        what = "is a directory" if file.is_dir() else "does not exist"
-        raise DataError(f"dataset.path={file} {what}: give the path of an .npz file")
-    if file.stat().st_size == 0:
-        raise DataError(f"dataset.path={file} is empty: write it with numpy.savez(path, x=, y=)")
+    """The file's arrays by name; DataError if it is not such a file."""
     try:
         with np.load(file, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+            held = {name: archive[name] for name in archive.files}
     except (AttributeError, TypeError, OSError, zipfile.BadZipFile, ValueError, EOFError):
+        more = ", or give dataset.targets= beside a .npy file" if file.suffix == ".npy" else ""
         raise DataError(
             f"dataset.path={file} is not an .npz file of plain arrays: write it with "
-            "numpy.savez(path, x=, y=)"
+            f"numpy.savez(path, x=, y=){more}"
         ) from None
+    return {OTHER_NAMES.get(name, name): array for name, array in held.items()}
 
 
 def _pair(file: Path, held: dict[str, Array], tail: str) -> tuple[Array, Array]:
@@ -70,17 +129,28 @@ def _pair(file: Path, held: dict[str, Array], tail: str) -> tuple[Array, Array]:
                 "y_train"
             )
     x, y = held[f"x{tail}"], held[f"y{tail}"]
-    if x.ndim < 2:
-        raise DataError(f"x{tail} in {file} has shape {x.shape}: it must be (rows, features, ...)")
-    if x.dtype.kind not in "fiub":
-        raise DataError(f"x{tail} in {file} is of type {x.dtype}: it must hold real numbers")
-    if y.ndim not in (1, 2):
-        raise DataError(f"y{tail} in {file} has shape {y.shape}: it must be (rows,) or (rows, n)")
-    if len(x) != len(y):
-        raise DataError(f"x{tail} and y{tail} in {file} differ: {len(x)} rows and {len(y)} rows")
-    if x.size == 0:
-        raise DataError(f"x{tail} in {file} is empty: its shape is {x.shape}")
+    _check(f"x{tail}", f"y{tail}", str(file), x, y)
     return x.astype("float32"), y[:, 0] if y.shape[1:] == (1,) else y
+
+
+def _check(x_name: str, y_name: str, where: str, x: Array, y: Array) -> None:
+    """Raise DataError where two arrays are no features and targets."""
+    if x.ndim < 2:
+        raise DataError(
+            f"{x_name} in {where} has shape {x.shape}: it must be (rows, features, ...)"
+        )
+    if x.dtype.kind not in "fiub":
+        raise DataError(f"{x_name} in {where} is of type {x.dtype}: it must hold real numbers")
+    if y.ndim not in (1, 2):
+        raise DataError(
+            f"{y_name} in {where} has shape {y.shape}: it must be (rows,) or (rows, n)"
+        )
+    if len(x) != len(y):
+        raise DataError(
+            f"{x_name} and {y_name} in {where} differ: {len(x)} rows and {len(y)} rows"
+        )
+    if x.size == 0:
+        raise DataError(f"{x_name} in {where} is empty: its shape is {x.shape}")
 
 
 def _agree(file: Path, parts: dict[str, tuple[Array, Array]]) -> None:
@@ -92,59 +162,3 @@ def _agree(file: Path, parts: dict[str, tuple[Array, Array]]) -> None:
                 f"the parts of {file} differ in shape: x_train {x.shape}, y_train {y.shape}, but "
                 f"x_{part} {other_x.shape}, y_{part} {other_y.shape}"
             )
-
-
-def _targets(file: Path, targets: list[Array], asked: Asked) -> tuple[list[Array], Task]:
-    """The parts' targets in the task's type, and the task."""
-    every = np.concatenate(targets)
-    if every.dtype.kind not in "fiubUS":
-        raise DataError(f"y in {file} is of type {every.dtype}: it must hold numbers or text")
-    names: tuple[str, ...] = ()
-    if every.dtype.kind in "US":
-        found, every = np.unique(every, return_inverse=True)
-        names = tuple(str(name) for name in found)
-        every = every.reshape(np.concatenate(targets).shape)
-    kind = _guess(file, every) if asked == "auto" else asked
-    _fits(file, every, kind)
-    if kind == "regression":
-        task = Task.regression(1 if every.ndim == 1 else every.shape[1])
-    elif kind == "multilabel":
-        task = Task.multilabel(every.shape[1])
-    elif kind == "binary":
-        task = Task.binary(names)
-    else:
-        task = Task.classification(len(names) or int(every.max()) + 1, names)
-    every = every.astype("int64" if kind in ("classification", "binary") else "float32")
-    return np.split(every, np.cumsum([len(y) for y in targets])[:-1]), task
-
-
-def _guess(file: Path, y: Array) -> Asked:
-    """The kind of task that such targets are for; DataError where they may be two."""
-    zeros_and_ones = bool(np.isin(y, (0, 1)).all())
-    if y.ndim == 2:
-        return "multilabel" if zeros_and_ones else "regression"
-    if zeros_and_ones:
-        return "binary"
-    if y.dtype.kind == "f":
-        return "regression"
-    if y.max() >= MANY_CLASSES or y.min() < 0:
-        raise DataError(
-            f"y in {file} holds whole numbers from {y.min()} to {y.max()}, which may be classes "
-            "or values: say dataset.task=classification or dataset.task=regression"
-        )
-    return "classification"
-
-
-def _fits(file: Path, y: Array, kind: str) -> None:
-    """Raise DataError where targets cannot be what the task says."""
-    if kind in ("classification", "binary"):
-        if y.ndim != 1:
-            raise DataError(f"y in {file} has shape {y.shape}: {kind} needs shape (rows,)")
-        if not np.isfinite(y).all() or (y != np.floor(y)).any() or y.min() < 0:
-            raise DataError(f"y in {file} holds other than whole numbers from 0 on: not classes")
-    if kind == "multilabel" and y.ndim != 2:
-        raise DataError(f"y in {file} has shape {y.shape}: multilabel needs shape (rows, labels)")
-    if kind in ("binary", "multilabel") and not np.isin(y, (0, 1)).all():
-        raise DataError(f"y in {file} holds other values than 0 and 1: not {kind}")
-    if not np.isfinite(y).all():
-        raise DataError(f"y in {file} holds NaN or infinite values: drop those rows")

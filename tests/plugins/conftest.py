@@ -9,7 +9,7 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from runner import registry
+from runner import Split, registry
 from runner.hookspecs import KINDS
 
 
@@ -22,6 +22,8 @@ class Door:
     def __call__(self, kind: str, name: str, **given: Any) -> Any:
         component = self.registry.find(kind, name)
         offers = {k: v for k, v in given.items() if k in KINDS[kind].offers}
+        if kind == "dataset":
+            offers.setdefault("split", Split(val=0.2, test=0.2, seed=0))
         params = {k: v for k, v in given.items() if k not in KINDS[kind].offers}
         return component(offers, component.check(params, kind))
 

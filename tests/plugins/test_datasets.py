@@ -119,7 +119,9 @@ def test_arrays_with_parts_of_their_own_stay_split(make, tmp_path):
     assert data.val is None
     assert data.test[1].tolist() == [3, 0]
     assert data.task == Task.classification(4)
-    assert make.registry.find("dataset", "arrays").marks.identity(path=path, task="auto") == [path]
+    assert make.registry.find("dataset", "arrays").marks.identity(path=path, targets=None) == [
+        path
+    ]
 
 
 def bad(folder: Path, what: str) -> Path:
