@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
-
-from annotated_types import Ge
+from typing import Any, Literal
 
 from runner import ModelError, architecture
 
 from ._activations import Activation
-
-Count = Annotated[int, Ge(1)]
+from ._layers import Count, Normalization, dense_layers, image_input, normalized
 
 
 @dataclass(frozen=True)
@@ -35,25 +32,22 @@ def cnn(
     units: Sequence[Count] = (),
     padding: Literal["same", "valid"] = "same",
     pooling: Literal["max", "average"] = "max",
+    reduce: Literal["flatten", "average", "max"] = "flatten",
     activation: Activation = "relu",
+    normalization: Normalization = "none",
 ) -> Any:
     """Convolution blocks (`blocks=[32,{filters:64,pool:1}]`), dense `units`, a linear head.
 
-    A block is a number of filters, or {filters, kernel, stride, pool}; pool is the side of the
-    pooling window after it, 1 for none. Raises ModelError for examples that are no images, and
-    where nothing would be left of one.
+    Examples of shape (height, width) or (height, width, channels). A block is a number of
+    filters, or {filters, kernel, stride, pool}; pool is the side of the pooling window after it,
+    1 for none. The last maps are flattened, or reduced to the average or the largest value of
+    each (Lin, Chen, Yan 2014). Normalization stands between a convolution and its activation.
+    Raises ModelError for examples that are no images, and where nothing would be left of one.
     """
     import keras
 
-    if len(input_shape) not in (2, 3):
-        raise ModelError(
-            "architecture=cnn takes images of shape (height, width) or (height, width, channels), "
-            f"and the examples have shape {input_shape}: try mlp or linear"
-        )
     pool = {"max": keras.layers.MaxPooling2D, "average": keras.layers.AveragePooling2D}[pooling]
-    inputs = x = keras.Input(input_shape)
-    if len(input_shape) == 2:
-        x = keras.layers.Reshape((*input_shape, 1), name="channel")(x)
+    inputs, x = image_input("cnn", input_shape)
     for number, entry in enumerate(blocks, 1):
         block = entry if isinstance(entry, Block) else Block(entry)
         _check_size(x.shape[1:3], block, number, padding)
@@ -62,14 +56,21 @@ def cnn(
             block.kernel,
             strides=block.stride,
             padding=padding,
-            activation=activation,
+            activation=activation if normalization == "none" else None,
+            use_bias=normalization == "none",
             name=f"conv_{number}",
         )(x)
+        if normalization != "none":
+            x = normalized(x, normalization, activation, f"conv_{number}")
         if block.pool > 1:
             x = pool(block.pool, name=f"pool_{number}")(x)
-    x = keras.layers.Flatten(name="flatten")(x)
-    for number, width in enumerate(units, 1):
-        x = keras.layers.Dense(width, activation=activation, name=f"dense_{number}")(x)
+    if reduce == "flatten":
+        x = keras.layers.Flatten(name="flatten")(x)
+    elif reduce == "average":
+        x = keras.layers.GlobalAveragePooling2D(name="average")(x)
+    else:
+        x = keras.layers.GlobalMaxPooling2D(name="max")(x)
+    x = dense_layers(x, units, activation, normalization)
     return keras.Model(inputs, keras.layers.Dense(outputs, name="head")(x))
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
-
-from annotated_types import Ge
+from typing import Any
 
 from runner import architecture
 
 from ._activations import Activation
+from ._layers import Count, Normalization, dense_layers
 
 
 @architecture
@@ -17,14 +16,18 @@ def mlp(
     input_shape: tuple[int, ...],
     outputs: int,
     *,
-    units: Sequence[Annotated[int, Ge(1)]] = (64, 64),
+    units: Sequence[Count] = (64, 64),
     activation: Activation = "relu",
+    normalization: Normalization = "none",
 ) -> Any:
-    """Dense layers, one width each, then a linear head; examples of any shape are flattened."""
+    """Dense layers, one width each, then a linear head; examples of any shape are flattened.
+
+    Normalization stands between a layer and its activation: batch (Ioffe, Szegedy 2015) or
+    layer (Ba, Kiros, Hinton 2016).
+    """
     import keras
 
     inputs = keras.Input(input_shape)
     x = keras.layers.Flatten(name="flatten")(inputs) if len(input_shape) != 1 else inputs
-    for number, width in enumerate(units, 1):
-        x = keras.layers.Dense(width, activation=activation, name=f"dense_{number}")(x)
+    x = dense_layers(x, units, activation, normalization)
     return keras.Model(inputs, keras.layers.Dense(outputs, name="head")(x))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
-
-from annotated_types import Ge
+from typing import Any, Literal
 
 from runner import ModelError, architecture
+
+from ._layers import Count, Normalization, normalized
+from ._series import series_input
 
 
 @architecture
@@ -16,28 +17,32 @@ def rnn(
     outputs: int,
     *,
     cell: Literal["lstm", "gru"] = "lstm",
-    units: Sequence[Annotated[int, Ge(1)]] = (64,),
+    units: Sequence[Count] = (64,),
     bidirectional: bool = False,
+    normalization: Normalization = "none",
+    padding: float | None = None,
+    vocabulary: Count | None = None,
+    embedding: Count = 64,
 ) -> Any:
-    """LSTM or GRU layers over (steps, features), one width each, then a linear head.
+    """LSTM (Hochreiter, Schmidhuber 1997) or GRU (Cho et al. 2014) layers, then a linear head.
 
-    Raises ModelError for examples of another rank.
+    One width a layer, each read in both directions if `bidirectional` (Schuster, Paliwal 1997).
+    Examples are series of shape (steps, features), where steps whose features all equal
+    `padding` are skipped; or token ids of shape (steps,), of which there are `vocabulary`, 0 is
+    padding, and each is embedded in `embedding` values. Raises ModelError for other shapes.
     """
     import keras
 
-    if len(input_shape) != 2:
-        raise ModelError(
-            "architecture=rnn takes sequences of shape (steps, features), and the examples have "
-            f"shape {input_shape}: try mlp{' or cnn' if len(input_shape) == 3 else ''}"
-        )
     if not units:
         raise ModelError("architecture=rnn needs a recurrent layer: give units=[64]")
+    inputs, x, _ = series_input("rnn", input_shape, vocabulary, embedding, mask_layers=True)
+    if padding is not None and len(input_shape) == 2:
+        x = keras.layers.Masking(padding, name="padding")(x)
     make = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}[cell]
-    inputs = x = keras.Input(input_shape)
     for number, width in enumerate(units, 1):
         name = f"{cell}_{number}"
         layer = make(width, return_sequences=number < len(units), name=name)
         if bidirectional:
             layer = keras.layers.Bidirectional(layer, name=f"bidirectional_{number}")
-        x = layer(x)
+        x = normalized(layer(x), normalization, "linear", name)
     return keras.Model(inputs, keras.layers.Dense(outputs, name="head")(x))

@@ -1,0 +1,104 @@
+"""Convolutions over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from runner import ModelError, architecture
+
+from ._activations import Activation
+from ._layers import Count, Normalization, dense_layers, normalized
+from ._series import over_time, series_input
+
+
+@dataclass(frozen=True)
+class Block:
+    """One convolution over the steps and the pooling after it."""
+
+    filters: Count
+    kernel: Count = 5
+    dilation: Count = 1
+    """Steps between two that the kernel reads."""
+    stride: Count = 1
+    pool: Count = 1
+    """Steps in a pooling window; 1 for no pooling."""
+
+
+@architecture
+def conv1d(
+    input_shape: tuple[int, ...],
+    outputs: int,
+    *,
+    blocks: Sequence[Count | Block] = (Block(64), Block(64, dilation=2), Block(64, dilation=4)),
+    units: Sequence[Count] = (),
+    padding: Literal["same", "causal", "valid"] = "same",
+    reduce: Literal["average", "max", "flatten"] = "average",
+    activation: Activation = "relu",
+    normalization: Normalization = "batch",
+    vocabulary: Count | None = None,
+    embedding: Count = 64,
+) -> Any:
+    """Convolutions over time (`blocks=[64,{filters:9,dilation:2}]`), dense `units`, a linear head.
+
+    Examples are series of shape (steps, features), or token ids of shape (steps,), of which there
+    are `vocabulary`, 0 is padding, and each is embedded in `embedding` values. A block is a
+    number of filters, or {filters, kernel, dilation, stride, pool}. The defaults follow the fully
+    convolutional network of Wang, Yan, Oates 2017, with dilations (Yu, Koltun 2016) for its
+    larger kernels; padding=causal lets no step see a later one (van den Oord et al. 2016).
+    Raises ModelError for other shapes, and where no step would be left.
+    """
+    import keras
+
+    inputs, x, mask = series_input("conv1d", input_shape, vocabulary, embedding)
+    if mask is not None:
+        x = x * keras.ops.cast(mask, x.dtype)
+    for number, entry in enumerate(blocks, 1):
+        block = entry if isinstance(entry, Block) else Block(entry)
+        _check(x.shape[1], block, number, padding)
+        x = keras.layers.Conv1D(
+            block.filters,
+            block.kernel,
+            strides=block.stride,
+            dilation_rate=block.dilation,
+            padding=padding,
+            activation=activation if normalization == "none" else None,
+            use_bias=normalization == "none",
+            name=f"conv_{number}",
+        )(x)
+        if normalization != "none":
+            x = normalized(x, normalization, activation, f"conv_{number}")
+        if block.pool > 1:
+            x = keras.layers.MaxPooling1D(block.pool, name=f"pool_{number}")(x)
+    if reduce == "flatten":
+        x = keras.layers.Flatten(name="flatten")(x)
+    else:
+        # Where a block changed the number of steps, no mask says any more which are padding.
+        whole = mask is not None and mask.shape[1] == x.shape[1]
+        x = over_time(x, mask if whole else None, reduce)
+    x = dense_layers(x, units, activation)
+    return keras.Model(inputs, keras.layers.Dense(outputs, name="head")(x))
+
+
+def _check(steps: int, block: Block, number: int, padding: str) -> None:
+    """Raise ModelError where the block cannot be, or where it would leave no step."""
+    where = f"architecture.blocks[{number - 1}]"
+    if block.stride > 1 and block.dilation > 1:
+        raise ModelError(
+            f"{where} has stride {block.stride} and dilation {block.dilation}: one of them must "
+            "be 1"
+        )
+    reach = (block.kernel - 1) * block.dilation + 1
+    left = steps - reach + 1 if padding == "valid" else steps
+    left = (left + block.stride - 1) // block.stride
+    if left < 1:
+        raise ModelError(
+            f"{where}: there are {steps} steps there, and its kernel reaches over {reach}: take "
+            "a smaller kernel or dilation, fewer blocks, or padding=same"
+        )
+    if left < block.pool:
+        raise ModelError(
+            f"{where}: {left} steps after the convolution are too few to be pooled by "
+            f"{block.pool}: take fewer blocks, or pool: 1 in this one"
+        )

@@ -1,0 +1,38 @@
+"""A bag of embedded tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from runner import architecture
+
+from ._activations import Activation
+from ._layers import Count, Normalization, dense_layers
+from ._series import over_time, series_input
+
+
+@architecture
+def embed(
+    input_shape: tuple[int, ...],
+    outputs: int,
+    *,
+    vocabulary: Count | None = None,
+    width: Count = 64,
+    reduce: Literal["average", "max"] = "average",
+    units: Sequence[Count] = (),
+    activation: Activation = "relu",
+    normalization: Normalization = "none",
+) -> Any:
+    """The average of the tokens' embeddings, dense `units`, a linear head (Joulin et al. 2017).
+
+    Examples are token ids of shape (steps,), of which there are `vocabulary`; 0 is padding and
+    does not count. A series of shape (steps, features) is averaged as it is. Raises ModelError
+    for other shapes.
+    """
+    import keras
+
+    inputs, x, mask = series_input("embed", input_shape, vocabulary, width)
+    x = over_time(x, mask, reduce)
+    x = dense_layers(x, units, activation, normalization)
+    return keras.Model(inputs, keras.layers.Dense(outputs, name="head")(x))
