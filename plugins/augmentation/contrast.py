@@ -27,4 +27,7 @@ def contrast(
     import keras
 
     limits = (-math.inf if low is None else low, math.inf if high is None else high)
-    return keras.layers.RandomContrast(amount, value_range=limits, seed=seed, dtype="float32")
+    # Keras takes one number for a factor of 1 or more.
+    return keras.layers.RandomContrast(
+        (amount, amount), value_range=limits, seed=seed, dtype="float32"
+    )
