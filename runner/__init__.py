@@ -24,7 +24,7 @@ from runner.door import (
     schedule,
 )
 from runner.errors import DataError, ModelError, RunnerError
-from runner.nouns import Data, Input, Recipe, Split, Splits, Stream, Task, Transform
+from runner.nouns import Data, Input, Recipe, RunWeights, Split, Splits, Stream, Task, Transform
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +37,7 @@ __all__ = [
     "Input",
     "ModelError",
     "Recipe",
+    "RunWeights",
     "RunnerError",
     "Split",
     "Splits",

@@ -24,7 +24,7 @@ from annotated_types import Ge, Gt, Lt
 from runner.door import Stage
 from runner.errors import ConfigError, choices
 from runner.hookspecs import KINDS, Kind
-from runner.nouns import Split
+from runner.nouns import RunWeights, Split
 from runner.params import Param, check, model_of, node_of, open_node_of, plain
 from runner.registry import Component, Registry, source_files
 from runner.splitting import check_split
@@ -220,6 +220,17 @@ def _choices(kind: Kind, node: Any, registry: Registry, base: Path) -> Iterator[
     return iter(found)
 
 
+def files_of(config: Config) -> list[Path]:
+    """The files that params name, but for the dataset's, whose identity says what they are."""
+    return [
+        value
+        for kind, choice in config.all()
+        if kind.name not in ("dataset", "callback")
+        for value in choice.params.values()
+        if isinstance(value, Path) and value.is_file()
+    ]
+
+
 def flatten(config: Config) -> list[dict[str, Any]]:
     """The config as rows of the params table: dotted name, text, and number where it is one."""
     return list(_flat("", config.plain()))
@@ -241,16 +252,21 @@ def _flat(prefix: str, node: Any) -> Iterator[dict[str, Any]]:
     yield {"name": prefix, "value": text, "number": number}
 
 
-def fingerprint(config: Config, data_identity: str) -> str:
+def fingerprint(
+    config: Config, data_identity: str, contents: Mapping[Path, str] | None = None
+) -> str:
     """sha256 over what determines the outcome, as hex.
 
     That is: the settings but engine, device and place; every component's name, params, version
     and source; and what the data are. Key order, 1 against 1.0, and paths make no difference.
+
+    contents: what the files are that params name, by sha256; it stands for their path. An earlier
+        run's weights are known by theirs.
     """
     body = config.plain()
     components = []
     for kind, choice in config.all():
-        params = plain(choice.params)
+        params = {k: _content(v, contents or {}) for k, v in choice.params.items()}
         if kind.name in ("dataset", "callback"):
             # Where data lie is no part of what they are, nor where a callback writes.
             params = {k: v for k, v in params.items() if not isinstance(choice.params[k], Path)}
@@ -278,6 +294,15 @@ def fingerprint(config: Config, data_identity: str) -> str:
     }
     text = json.dumps(_integral(said), sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _content(value: Any, contents: Mapping[Path, str]) -> Any:
+    """A param's value as JSON can say it, a file's content in place of its path."""
+    if isinstance(value, RunWeights):
+        return f"sha256:{value.sha256}"
+    if isinstance(value, Path) and value in contents:
+        return f"sha256:{contents[value]}"
+    return plain(value)
 
 
 def _integral(value: Any) -> Any:

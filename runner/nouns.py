@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +16,15 @@ if TYPE_CHECKING:
     Features = Array | dict[str, Array]
     Part: TypeAlias = "tuple[Features, Array] | Stream"
 
+class Place:
+    """Marks a param that says where something lies, not what it is.
+
+    It is no part of the fingerprint, and a relative path counts from where the user stands.
+    """
+
+
+Source = Annotated[str, Place()]
+"""A file, a pattern of files, or a URI without a password."""
 TaskKind = Literal["classification", "binary", "multilabel", "regression"]
 
 
@@ -140,6 +150,39 @@ class Splits:
 
 
 @dataclass(frozen=True)
+class ColumnProfile:
+    """What one column of a dataset holds; None where that has no meaning or is not known."""
+
+    name: str
+    type: str
+    missing: int
+    distinct: int | None = None
+    """How many values there are, in a large dataset about."""
+    min: str | None = None
+    max: str | None = None
+    mean: float | None = None
+    std: float | None = None
+    q25: float | None = None
+    q50: float | None = None
+    q75: float | None = None
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A first look at a dataset, taken once for its identity."""
+
+    rows: int
+    columns: tuple[ColumnProfile, ...] = ()
+    source: str | None = None
+    """Where it came from, without a password."""
+    query: str | None = None
+    label: tuple[str, ...] = ()
+    """The columns that are to be predicted."""
+    classes: Mapping[str, int] = field(default_factory=dict)
+    """Class -> rows, for a classification."""
+
+
+@dataclass(frozen=True)
 class Transform:
     """A preprocessing that makes codes: its function, and how many codes each input has then."""
 
@@ -156,3 +199,43 @@ class Recipe:
     optimizer: keras.optimizers.Optimizer
     metrics: list[Any] = field(default_factory=list)
     callbacks: list[keras.callbacks.Callback] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class RunWeights:
+    """The kept weights of an earlier run: what `run:<id>` gives a param of this type.
+
+    Annotate a param `RunWeights | Path | None`, say, and the runner looks the run up in the
+    warehouse before it calls the component, and records where the weights came from.
+    """
+
+    run_id: str
+    """The whole id, once the runner has looked it up."""
+    weights_id: str = ""
+    path: Path = Path()
+    """The safetensors file: the model's weights of its best epoch, by their Keras path."""
+    sha256: str = ""
+    load: Callable[[], keras.Model] | None = field(default=None, compare=False, repr=False)
+
+    def model(self) -> keras.Model:
+        """The run's trained model; it takes raw rows, as `restore` gives it."""
+        assert self.load is not None, "the runner has not looked the run up"
+        return self.load()
+
+    def __str__(self) -> str:
+        return f"run:{self.run_id}"
+
+    @classmethod
+    def said(cls, value: Any) -> RunWeights:
+        """What `run:<id>` in a config means; ValueError for anything else."""
+        if isinstance(value, RunWeights):
+            return value
+        if isinstance(value, str) and value.startswith("run:") and value != "run:":
+            return cls(value.removeprefix("run:"))
+        raise ValueError("give run:<id>, an earlier run's id or either end of it")
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, *_: Any) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_plain_validator_function(cls.said)

@@ -23,6 +23,7 @@ import pydantic
 from omegaconf import MISSING, BooleanNode, DictConfig, FloatNode, IntegerNode, StringNode
 
 from runner.errors import ConfigError, PluginError, choices
+from runner.nouns import RunWeights
 
 Model = type[pydantic.BaseModel]
 SCALARS: dict[Any, Any] = {
@@ -197,7 +198,7 @@ def plain(value: Any) -> Any:
     """The value as JSON and YAML can say it."""
     if isinstance(value, enum.Enum):
         return value.name
-    if isinstance(value, Path):
+    if isinstance(value, Path | RunWeights):
         return str(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
@@ -224,6 +225,8 @@ def _show(value: Any) -> str:
 def _type_name(annotation: Any) -> str:
     """The type as a reader of the help wants it: no module names, choices spelled out."""
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if annotation is RunWeights:
+        return "run:ID"
     if origin is typing.Annotated:
         limits = " ".join(_limit(item) for item in args[1:])
         return f"{_type_name(args[0])} {limits}".strip()
