@@ -13,13 +13,15 @@ import json
 import math
 import os
 import time
+import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal
 
-FORMAT_VERSION = 1
-"""Written in every `run_start`; a reader refuses a journal of a newer version."""
+FORMAT_VERSION = 2
+"""Written in every `run_start`; a reader refuses a journal of a newer version. 2 brought what is
+said of outputs and of tensors: `confusion` to `artifact`, and `judgement`."""
 
 Status = Literal["running", "finished", "stopped", "failed", "lost"]
 
@@ -102,6 +104,115 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class Confusion:
+    """How often rows of one class were taken for another; pairs that never occur are left out.
+
+    `actual` and `predicted` are places in `classes`. A task of several labels has the two
+    classes "label" and "not label" for each.
+    """
+
+    record: ClassVar[str] = "confusion"
+    run_id: str
+    split: str
+    classes: Sequence[str]
+    actual: Sequence[int]
+    predicted: Sequence[int]
+    rows: Sequence[int]
+
+
+@dataclass(frozen=True)
+class CurvePoints:
+    """The points of one curve of one class, in order; `runner.evaluation.Curve` says which."""
+
+    record: ClassVar[str] = "curve_points"
+    run_id: str
+    split: str
+    curve: str
+    class_name: str
+    x: Sequence[float]
+    y: Sequence[float]
+    threshold: Sequence[float | None]
+
+
+@dataclass(frozen=True)
+class Tensors:
+    """Figures of the tensors of saved weights, a place in every list for each tensor."""
+
+    record: ClassVar[str] = "tensors"
+    run_id: str
+    weights_id: str
+    layer: Sequence[str]
+    name: Sequence[str]
+    shape: Sequence[Sequence[int]]
+    dtype: Sequence[str]
+    parameters: Sequence[int]
+    mean: Sequence[float]
+    std: Sequence[float]
+    l2: Sequence[float]
+    """The Euclidean norm."""
+    zero_share: Sequence[float]
+    """The share of parameters that are exactly zero."""
+    dead_units: Sequence[int | None]
+    """Places of the last axis where all parameters are zero; None for fewer than two axes."""
+
+
+@dataclass(frozen=True)
+class Layers:
+    """The layers of a run's model in their order, a place in every list for each layer.
+
+    A layer inside of a nested model is named by the whole path, `inner/dense`.
+    """
+
+    record: ClassVar[str] = "layers"
+    run_id: str
+    name: Sequence[str]
+    class_name: Sequence[str]
+    output_shape: Sequence[Sequence[int | None] | None]
+    """Of one example, without the batch axis; None where Keras does not know."""
+    parameters: Sequence[int]
+    inputs: Sequence[Sequence[str]]
+    """The layers that feed it, where the model is a graph."""
+    config: Sequence[str]
+    """As JSON."""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A reference to a file that came of a run; it was fsynced before this was written.
+
+    `kind` is "picture" (the model, SVG) or "predictions" (Parquet). `uri` is relative to the
+    results folder.
+    """
+
+    record: ClassVar[str] = "artifact"
+    run_id: str
+    kind: str
+    uri: str
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Kept weights judged once more, on other data; it begins a journal of its own.
+
+    `evaluation`, `confusion` and `curve_points` of the same run follow it there.
+    """
+
+    record: ClassVar[str] = "judgement"
+    entry_id: str
+    run_id: str
+    entered_at: str
+    host: str
+    weights_id: str
+    source: str
+    """The overrides, as typed; "its own data" where there were none."""
+    data: Mapping[str, Any]
+    """identity of the data, and rows of each part that was judged."""
+    version: int = FORMAT_VERSION
+
+
+@dataclass(frozen=True)
 class Replay:
     """How a replay's losses compare with the run that it repeats."""
 
@@ -148,10 +259,22 @@ class Care:
     version: int = FORMAT_VERSION
 
 
-Record = RunStart | EpochEnd | Weights | Evaluation | Replay | RunEnd | Care
-KINDS: dict[str, type[Record]] = {
-    kind.record: kind for kind in (RunStart, EpochEnd, Weights, Evaluation, Replay, RunEnd, Care)
-}
+Said = Evaluation | Confusion | CurvePoints
+"""What is said of the outputs for one split."""
+Record = (
+    RunStart
+    | EpochEnd
+    | Weights
+    | Tensors
+    | Layers
+    | Artifact
+    | Said
+    | Replay
+    | RunEnd
+    | Care
+    | Judged
+)
+KINDS: dict[str, type[Record]] = {kind.record: kind for kind in typing.get_args(Record)}
 
 
 def to_line(record: Record) -> bytes:

@@ -39,10 +39,11 @@ def record(place: Place, entries: Iterable[Care]) -> None:
 
 
 def collectable(place: Place) -> list[Path]:
-    """The weights files that gc may remove; the caller holds the lock."""
+    """The weights files and artifacts that gc may remove; the caller holds the lock."""
     import duckdb
 
-    if not place.weights.is_dir():
+    folders = [folder for folder in (place.weights, place.artifacts) if folder.is_dir()]
+    if not folders:
         return []
     with duckdb.connect(str(snapshot(place)), read_only=True) as con:
         if missing := missing_runs(con, place):
@@ -51,11 +52,13 @@ def collectable(place: Place) -> list[Path]:
                 "said about their weights; `python -m warehouse rebuild` first"
             )
         rows = con.execute(
-            "SELECT uri FROM weights WHERE run_id NOT IN (SELECT run_id FROM deleted)"
+            "SELECT uri FROM (SELECT run_id, uri FROM weights UNION ALL "
+            "SELECT run_id, uri FROM artifacts) "
+            "WHERE run_id NOT IN (SELECT run_id FROM deleted)"
         ).fetchall()
     held = {uri for (uri,) in rows} | _mentioned(place)
     now = place.now()
-    files = (path for path in place.weights.rglob("*") if path.is_file())
+    files = (path for folder in folders for path in folder.rglob("*") if path.is_file())
     return sorted(
         path
         for path in files

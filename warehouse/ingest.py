@@ -65,11 +65,11 @@ def ingest(place: Place, result: SyncResult) -> None:
         con.close()
 
 
-def overlay(con: DuckDBPyConnection, found: Iterable[Found]) -> None:
+def overlay(con: DuckDBPyConnection, place: Place, found: Iterable[Found]) -> None:
     """Lay journals that are not ingested yet over a copy of the database; they stay."""
     for batch in batches(found):
         with tempfile.TemporaryDirectory(prefix="sweephouse-") as staging:
-            load = Batch(con, Path(staging), [f.run_id for f in batch])
+            load = Batch(con, place.folder, Path(staging), [f.run_id for f in batch])
             for journal in batch:
                 try:
                     load.add(journal, read(journal.path))
@@ -84,7 +84,7 @@ def _take_in(
     """One transaction, then the archive."""
     read_now: list[tuple[Found, Reading, str]] = []
     with _staging(place) as staging:
-        load = Batch(con, staging, [f.run_id for f in batch])
+        load = Batch(con, place.folder, staging, [f.run_id for f in batch])
         for found in batch:
             try:
                 reading = read(found.path)

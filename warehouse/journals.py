@@ -16,6 +16,9 @@ from warehouse.place import Place, this_host
 
 CARE = "care-"
 """How the names of journals begin that hold care, not a run."""
+JUDGEMENT = "judgement-"
+"""How those begin that hold kept weights judged later."""
+BESIDE = (CARE, JUDGEMENT)
 SILENCE = 60.0
 """Seconds without a heartbeat after which another machine's run counts as lost."""
 
@@ -52,6 +55,11 @@ class Reading:
     def start(self) -> Fields | None:
         """Its `run_start`; a run cannot go in without."""
         return self.rows[0][1] if self.rows and self.rows[0][0] == "run_start" else None
+
+    @property
+    def judgement(self) -> Fields | None:
+        """Its `judgement`, if it is of kept weights judged later."""
+        return self.rows[0][1] if self.rows and self.rows[0][0] == "judgement" else None
 
     @property
     def is_care(self) -> bool:
@@ -160,9 +168,11 @@ def _fits(reading: Reading, kind: str, fields: Fields, seen: set[tuple[object, .
         if kind != "care":
             raise BadLineError(f"a {kind} among care records")
         key: tuple[object, ...] = (kind, fields["entry_id"])
+    elif reading.run_id.startswith(JUDGEMENT):
+        key = _of_judgement(reading, kind, fields)
     else:
-        if kind == "care":
-            raise BadLineError("a care record in a run's journal")
+        if kind in ("care", "judgement"):
+            raise BadLineError(f"a {kind} record in a run's journal")
         if fields["run_id"] != reading.run_id:
             raise BadLineError(f"belongs to run {fields['run_id']}, not to this journal's")
         if kind != "run_start" and not reading.rows:
@@ -173,15 +183,30 @@ def _fits(reading: Reading, kind: str, fields: Fields, seen: set[tuple[object, .
     seen.add(key)
 
 
+def _of_judgement(reading: Reading, kind: str, fields: Fields) -> tuple[object, ...]:
+    """What a line of a judgement's journal is of; first the judgement, then what it says."""
+    if kind not in ("judgement", "evaluation", "confusion", "curve_points"):
+        raise BadLineError(f"a {kind} in a judgement")
+    if kind != "judgement" and reading.judgement is None:
+        raise BadLineError(f"a {kind} before any judgement")
+    if reading.judgement is not None and fields["run_id"] != reading.judgement["run_id"]:
+        raise BadLineError(f"belongs to run {fields['run_id']}, not to this judgement's")
+    return (kind, *_identity(kind, fields))
+
+
 def _identity(kind: str, fields: Fields) -> tuple[object, ...]:
     if kind == "epoch_end":
         if fields["epoch"] < 1:
             raise BadLineError("epochs count from 1")
         return (fields["epoch"],)
-    if kind == "weights":
+    if kind in ("weights", "tensors"):
         return (fields["weights_id"],)
-    if kind == "evaluation":
+    if kind in ("evaluation", "confusion"):
         return (fields["split"],)
+    if kind == "curve_points":
+        return (fields["split"], fields["curve"], fields["class_name"])
+    if kind == "artifact":
+        return (fields["kind"], fields["uri"])
     if kind == "run_end" and fields["status"] == "running":
         raise BadLineError("a run_end cannot say that the run is running")
     return ()

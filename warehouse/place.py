@@ -58,6 +58,10 @@ class Place:
     def weights(self) -> Path:
         return self.folder / "weights"
 
+    @property
+    def artifacts(self) -> Path:
+        return self.folder / "artifacts"
+
     def logs_of(self, database: Path) -> list[Path]:
         """The write-ahead logs beside a database file, if it has any."""
         return sorted(database.parent.glob(f"{database.name}.wal*"))

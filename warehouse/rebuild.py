@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from warehouse.database import BrokenError, create, in_words, open_file
 from warehouse.ingest import batches, ingest
-from warehouse.journals import CARE, Found, read
+from warehouse.journals import BESIDE, Found, read
 from warehouse.load import Batch
 from warehouse.place import Place
 from warehouse.result import SyncResult
@@ -32,7 +32,7 @@ def load_archive(con: DuckDBPyConnection, place: Place) -> list[str]:
     problems: list[str] = []
     for batch in batches(Found(path, "ended") for path in archived(place)):
         with tempfile.TemporaryDirectory(prefix="sweephouse-") as staging:
-            load = Batch(con, Path(staging), [found.run_id for found in batch])
+            load = Batch(con, place.folder, Path(staging), [found.run_id for found in batch])
             for found in batch:
                 try:
                     verdict = load.add(found, read(found.path))
@@ -49,7 +49,7 @@ def missing_runs(con: DuckDBPyConnection, place: Place) -> list[str]:
     """The runs that are archived and not in the database."""
     names = [path.name.removesuffix(ENDING) for path in archived(place)]
     there = {run_id for (run_id,) in con.execute("SELECT run_id FROM runs").fetchall()}
-    return [name for name in names if not name.startswith(CARE) and name not in there]
+    return [name for name in names if not name.startswith(BESIDE) and name not in there]
 
 
 def rebuild(place: Place) -> tuple[SyncResult, Path | None]:

@@ -118,7 +118,7 @@ def _make(path: Path, place: Place, found: list[Found]) -> None:
         con = open_file(draft, place)
         try:
             with in_words(place):
-                overlay(con, found)
+                overlay(con, place, found)
                 con.execute("CHECKPOINT")
         finally:
             con.close()

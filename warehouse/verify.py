@@ -31,11 +31,11 @@ def verify(place: Place) -> list[str]:
         con = open_file(path, place)
         with con, in_words(place):
             problems += load_archive(con, place)
-            overlay(con, waiting(place))
+            overlay(con, place, waiting(place))
             name = str(snapshot(place)).replace("'", "''")
             con.execute(f"ATTACH '{name}' AS live (READ_ONLY)")
             problems += _rows(con)
-            problems += _weights(con, place)
+            problems += _files(con, place)
     return problems
 
 
@@ -84,10 +84,12 @@ def _rows(con: DuckDBPyConnection) -> Iterator[str]:
         yield f"run {run_id} says that it trained {said} epochs, {there} are there"
 
 
-def _weights(con: DuckDBPyConnection, place: Place) -> Iterator[str]:
-    """Weights files that are gone or are not what was saved."""
+def _files(con: DuckDBPyConnection, place: Place) -> Iterator[str]:
+    """Weights files and artifacts that are gone or are not what was saved."""
     rows = con.execute(
-        "SELECT uri, sha256, bytes, list(DISTINCT run_id ORDER BY run_id) FROM live.weights "
+        "SELECT uri, sha256, bytes, list(DISTINCT run_id ORDER BY run_id) FROM ("
+        "SELECT run_id, uri, sha256, bytes FROM live.weights UNION ALL "
+        "SELECT run_id, uri, sha256, bytes FROM live.artifacts) "
         "WHERE run_id NOT IN (SELECT run_id FROM live.deleted) GROUP BY ALL ORDER BY uri"
     ).fetchall()
     for uri, digest, size, runs in rows:

@@ -113,7 +113,7 @@ def test_gc_removes_only_what_no_live_run_refers_to(house: House) -> None:
             journal.append(record)
         assert house.command("delete", drop).returncode == 0
         dry = house.command("gc")
-        assert "2 weights files" in dry.stdout and "--yes removes them" in dry.stdout
+        assert "2 files" in dry.stdout and "--yes removes them" in dry.stdout
         assert (house.results / only.uri).exists() and orphan.exists()
         assert house.command("gc", "--yes").returncode == 0
     left = {p.name for p in (house.results / "weights").rglob("*") if p.is_file()}

@@ -17,7 +17,7 @@ import pytest
 
 import warehouse
 from runner.journal import Journal
-from runner.records import EpochEnd, RunEnd, new_run_id, now, to_line
+from runner.records import FORMAT_VERSION, EpochEnd, RunEnd, new_run_id, now, to_line
 from tests.warehouse.conftest import House, ending, records
 
 Ask = Callable[..., list[tuple[Any, ...]]]
@@ -238,11 +238,12 @@ def test_a_line_torn_by_a_full_disk_in_the_middle_costs_only_itself(
 
 
 def test_a_journal_of_a_newer_format_waits_where_it_is(house: House, rows: Ask) -> None:
-    run_id, other = house.run(version=2), house.run()
+    run_id, other = house.run(version=FORMAT_VERSION + 1), house.run()
     result = warehouse.sync(house.results)
     assert result.ingested == [other] and result.waiting == 1
     assert result.problems == [
-        f"{run_id}.done.jsonl line 1: format version 2, this program knows 1: "
+        f"{run_id}.done.jsonl line 1: format version {FORMAT_VERSION + 1}, this program knows "
+        f"{FORMAT_VERSION}: "
         "it waits for a newer Sweephouse"
     ]
     assert (house.journals / f"{run_id}.done.jsonl").exists()

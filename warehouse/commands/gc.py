@@ -1,4 +1,4 @@
-"""`gc`: weights that no live run refers to."""
+"""`gc`: weights and artifacts that no live run refers to."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def add(words: Words) -> None:
     """`gc`."""
     own = words.add_parser(
         "gc",
-        help="remove weights that no run refers to",
-        description="List the weights files that no run refers to which is not deleted; --yes "
-        "removes them. Files younger than an hour stay, and so does what a journal names "
-        "that is not taken in yet.",
+        help="remove weights and artifacts that no run refers to",
+        description="List the weights files and artifacts that no run refers to which is not "
+        "deleted; --yes removes them. Files younger than an hour stay, and so does what a "
+        "journal names that is not taken in yet.",
     )
     own.add_argument("--yes", action="store_true", help="remove them")
     own.set_defaults(run=run)
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
             collect(place, files)
     for path in files:
         print(path)
-    what = f"{len(files)} weights file{'' if len(files) == 1 else 's'}, {total} bytes"
+    what = f"{len(files)} file{'' if len(files) == 1 else 's'}, {total} bytes"
     if arguments.yes:
         sync(place.folder, wait=10.0)
         print(f"removed {what}")

@@ -21,6 +21,7 @@ FACTS = (
     "best_epoch, monitor, seed, engine, device, host, git_commit, git_dirty, fingerprint, "
     "overrides, data, versions"
 )
+CLASS_SCORES = ("precision", "recall", "f1", "roc_auc", "pr_auc")
 PARTS = {
     "components": "SELECT kind, name, distribution, version FROM components WHERE run_id = $1 "
     "ORDER BY kind, name",
@@ -28,9 +29,18 @@ PARTS = {
     "metrics": "SELECT split, name, first, last, min, max, best_epoch FROM run_metrics "
     "WHERE run_id = $1 ORDER BY split, name",
     "evaluations": "SELECT split, name, value FROM evaluations WHERE run_id = $1 "
-    "ORDER BY split, name",
+    "AND judgement_id IS NULL AND NOT contains(name, '[') ORDER BY split, name",
+    "classes": "SELECT split, class, "
+    + ", ".join(f"max(value) FILTER (name = '{name}') AS {name}" for name in CLASS_SCORES)
+    + " FROM class_scores WHERE run_id = $1 GROUP BY split, class ORDER BY split, class",
+    "judgements": "SELECT j.judged_at, j.source, e.split, e.name, e.value FROM judgements AS j "
+    "JOIN evaluations AS e USING (judgement_id) WHERE j.run_id = $1 "
+    "AND NOT contains(e.name, '[') ORDER BY ALL",
+    "layers": "SELECT position, name, class, output_shape, parameters FROM layers "
+    "WHERE run_id = $1 ORDER BY position",
     "weights": "SELECT role, epoch, uri, bytes, format FROM weights WHERE run_id = $1 "
     "ORDER BY epoch, role",
+    "artifacts": "SELECT kind, uri, bytes FROM artifacts WHERE run_id = $1 ORDER BY kind, uri",
     "tags": "SELECT tag, tagged_at FROM tags WHERE run_id = $1 ORDER BY tag",
     "notes": "SELECT noted_at, note FROM notes WHERE run_id = $1 ORDER BY noted_at",
     "failure": "SELECT last_finite_epoch, error, traceback FROM failures WHERE run_id = $1",

@@ -51,7 +51,74 @@ SELECT * FROM read_json(
     getvariable('staging') || '/evaluation.jsonl',
     format = 'newline_delimited',
     maximum_object_size = 67108864,
-    columns = {run_id: 'VARCHAR', split: 'VARCHAR', metrics: 'MAP(VARCHAR, DOUBLE)'}
+    columns = {run_id: 'VARCHAR', split: 'VARCHAR', metrics: 'MAP(VARCHAR, DOUBLE)', judgement_id: 'VARCHAR'}
+);
+
+CREATE OR REPLACE TEMP TABLE staged_confusion AS
+SELECT * FROM read_json(
+    getvariable('staging') || '/confusion.jsonl',
+    format = 'newline_delimited',
+    maximum_object_size = 67108864,
+    columns = {
+        run_id: 'VARCHAR', split: 'VARCHAR', classes: 'VARCHAR[]', actual: 'BIGINT[]',
+        predicted: 'BIGINT[]', rows: 'BIGINT[]', judgement_id: 'VARCHAR'
+    }
+);
+
+CREATE OR REPLACE TEMP TABLE staged_curve AS
+SELECT * FROM read_json(
+    getvariable('staging') || '/curve_points.jsonl',
+    format = 'newline_delimited',
+    maximum_object_size = 67108864,
+    columns = {
+        run_id: 'VARCHAR', split: 'VARCHAR', curve: 'VARCHAR', class_name: 'VARCHAR', x: 'DOUBLE[]',
+        y: 'DOUBLE[]', threshold: 'DOUBLE[]', judgement_id: 'VARCHAR'
+    }
+);
+
+CREATE OR REPLACE TEMP TABLE staged_tensors AS
+SELECT * FROM read_json(
+    getvariable('staging') || '/tensors.jsonl',
+    format = 'newline_delimited',
+    maximum_object_size = 67108864,
+    columns = {
+        run_id: 'VARCHAR', weights_id: 'VARCHAR', layer: 'VARCHAR[]', name: 'VARCHAR[]',
+        shape: 'BIGINT[][]', dtype: 'VARCHAR[]', parameters: 'BIGINT[]', mean: 'DOUBLE[]',
+        std: 'DOUBLE[]', l2: 'DOUBLE[]', zero_share: 'DOUBLE[]', dead_units: 'BIGINT[]'
+    }
+);
+
+CREATE OR REPLACE TEMP TABLE staged_layers AS
+SELECT * FROM read_json(
+    getvariable('staging') || '/layers.jsonl',
+    format = 'newline_delimited',
+    maximum_object_size = 67108864,
+    columns = {
+        run_id: 'VARCHAR', name: 'VARCHAR[]', class_name: 'VARCHAR[]', output_shape: 'BIGINT[][]',
+        parameters: 'BIGINT[]', inputs: 'VARCHAR[][]', config: 'VARCHAR[]'
+    }
+);
+
+CREATE OR REPLACE TEMP TABLE staged_artifact AS
+SELECT * FROM read_json(
+    getvariable('staging') || '/artifact.jsonl',
+    format = 'newline_delimited',
+    columns = {run_id: 'VARCHAR', kind: 'VARCHAR', uri: 'VARCHAR', sha256: 'VARCHAR', bytes: 'BIGINT'}
+);
+
+-- Filled from the files that artifacts of this kind name.
+CREATE OR REPLACE TEMP TABLE staged_prediction AS
+SELECT * FROM predictions LIMIT 0;
+
+CREATE OR REPLACE TEMP TABLE staged_judgement AS
+SELECT * FROM read_json(
+    getvariable('staging') || '/judgement.jsonl',
+    format = 'newline_delimited',
+    maximum_object_size = 67108864,
+    columns = {
+        entry_id: 'VARCHAR', run_id: 'VARCHAR', entered_at: 'TIMESTAMP', host: 'VARCHAR',
+        weights_id: 'VARCHAR', source: 'VARCHAR', data: 'VARCHAR'
+    }
 );
 
 CREATE OR REPLACE TEMP TABLE staged_replay AS

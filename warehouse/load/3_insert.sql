@@ -28,9 +28,91 @@ INSERT INTO metrics
 SELECT run_id, epoch, split, name, value FROM staged_metric
 WHERE name <> 'loss';
 
+-- A judgement that is there already, from a journal that was left behind, is not fresh either.
+CREATE OR REPLACE TEMP TABLE fresh_judgement AS
+SELECT * FROM staged_judgement
+WHERE entry_id NOT IN (SELECT judgement_id FROM judgements);
+
+INSERT INTO judgements
+SELECT entry_id, run_id, entered_at, host, weights_id, source, data
+FROM fresh_judgement;
+
+CREATE OR REPLACE TEMP TABLE fresh_said AS
+SELECT run_id, NULL::VARCHAR AS judgement_id FROM fresh
+UNION ALL
+SELECT run_id, entry_id FROM fresh_judgement;
+
 INSERT INTO evaluations
-SELECT run_id, split, unnest(map_keys(metrics)), unnest(map_values(metrics))
-FROM staged_evaluation SEMI JOIN fresh USING (run_id);
+SELECT e.run_id, e.split, unnest(map_keys(e.metrics)), unnest(map_values(e.metrics)), e.judgement_id
+FROM staged_evaluation AS e
+JOIN fresh_said AS f ON f.run_id = e.run_id AND f.judgement_id IS NOT DISTINCT FROM e.judgement_id;
+
+INSERT INTO confusion
+SELECT run_id, split, classes[actual + 1], classes[predicted + 1], rows, judgement_id
+FROM (
+    SELECT
+        c.run_id,
+        c.split,
+        c.classes,
+        unnest(c.actual) AS actual,
+        unnest(c.predicted) AS predicted,
+        unnest(c.rows) AS rows,
+        c.judgement_id
+    FROM staged_confusion AS c
+    JOIN fresh_said AS f ON f.run_id = c.run_id AND f.judgement_id IS NOT DISTINCT FROM c.judgement_id
+);
+
+INSERT INTO curves_points
+SELECT
+    c.run_id,
+    c.split,
+    c.curve,
+    c.class_name,
+    unnest(range(1, len(c.x) + 1)),
+    unnest(c.x),
+    unnest(c.y),
+    unnest(c.threshold),
+    c.judgement_id
+FROM staged_curve AS c
+JOIN fresh_said AS f ON f.run_id = c.run_id AND f.judgement_id IS NOT DISTINCT FROM c.judgement_id
+WHERE len(c.x) = len(c.y) AND len(c.x) = len(c.threshold);
+
+INSERT INTO artifacts
+SELECT run_id, kind, uri, sha256, bytes
+FROM staged_artifact SEMI JOIN fresh USING (run_id);
+
+INSERT INTO predictions
+SELECT run_id, split, row, output, target, predicted, target_name, predicted_name, error, outputs
+FROM staged_prediction SEMI JOIN fresh USING (run_id);
+
+INSERT INTO layers
+SELECT
+    run_id,
+    unnest(range(1, len(name) + 1)),
+    unnest(name),
+    unnest(class_name),
+    unnest(output_shape),
+    unnest(parameters),
+    unnest(inputs),
+    unnest(config)
+FROM staged_layers SEMI JOIN fresh USING (run_id)
+WHERE len(name) = greatest(len(class_name), len(output_shape), len(parameters), len(inputs), len(config));
+
+INSERT INTO tensors
+SELECT
+    run_id,
+    weights_id,
+    unnest(layer),
+    unnest(name),
+    unnest(shape),
+    unnest(dtype),
+    unnest(parameters),
+    unnest(mean),
+    unnest(std),
+    unnest(l2),
+    unnest(zero_share),
+    unnest(dead_units)
+FROM staged_tensors SEMI JOIN fresh USING (run_id);
 
 INSERT INTO weights
 SELECT weights_id, run_id, epoch, role, uri, sha256, bytes, format
@@ -154,3 +236,13 @@ LEFT JOIN run_metrics AS m
 INSERT INTO care
 SELECT entry_id, action, entered_at, run_id, text
 FROM staged_care ANTI JOIN care USING (entry_id);
+
+-- Where gc has removed a file of predictions, the rows that were read from it go too.
+DELETE FROM predictions
+WHERE run_id IN (
+    SELECT a.run_id
+    FROM artifacts AS a
+    JOIN care AS c ON c.text = a.uri AND c.action = 'collect'
+    JOIN runs AS r ON r.run_id = a.run_id AND c.entered_at > coalesce(r.ended_at, r.started_at)
+    WHERE a.kind = 'predictions'
+);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
@@ -21,22 +22,35 @@ _KINDS = (
     "run_start",
     "epoch_end",
     "weights",
+    "tensors",
+    "layers",
+    "artifact",
     "evaluation",
+    "confusion",
+    "curve_points",
     "replay",
     "run_end",
     "care",
+    "judgement",
 )
+_AS_TEXT = {"run_start": ("config", "data"), "judgement": ("data",)}
 
 
 class Batch:
     """A transaction being prepared: add readings, then commit."""
 
-    def __init__(self, con: DuckDBPyConnection, staging: Path, run_ids: list[str]) -> None:
-        """Look up which of the runs are there already; files for DuckDB go into `staging`."""
+    def __init__(
+        self, con: DuckDBPyConnection, results: Path, staging: Path, run_ids: list[str]
+    ) -> None:
+        """Look up which of the runs are there already; files for DuckDB go into `staging`.
+
+        results: the folder against which the uris of artifacts count.
+        """
         self.new: list[str] = []
         self.lost: list[str] = []
         self._added: set[str] = set()
-        self._con = con
+        self._con, self._results = con, results
+        self._predictions: list[Fields] = []
         self._replaces = False
         self._staging = staging
         self._files: dict[str, BinaryIO] = {
@@ -58,6 +72,11 @@ class Batch:
         if reading.is_care:
             for _, fields in reading.rows:
                 self._stage("care", fields)
+            return "new"
+        if (judgement := reading.judgement) is not None:
+            entry = {"judgement_id": judgement["entry_id"]}
+            for kind, fields in reading.rows:
+                self._stage(kind, fields if kind == "judgement" else fields | entry)
             return "new"
         if reading.start is None:
             return "no run"
@@ -92,6 +111,8 @@ class Batch:
             for name, text in sql_of("load"):
                 if self._replaces or not name.startswith("2_"):
                     con.execute(text)
+                if name.startswith("1_"):
+                    self._read_predictions()
             con.execute("COMMIT")
         except BaseException:
             con.execute("ROLLBACK")
@@ -110,12 +131,31 @@ class Batch:
             },
         )
         for kind, fields in reading.rows:
-            if kind == "run_start":
-                fields = fields | {name: _json(fields[name]) for name in ("config", "data")}
             self._stage(kind, fields)
+            if kind == "artifact" and fields["kind"] == "predictions":
+                self._predictions.append(fields)
 
     def _stage(self, kind: str, fields: Fields) -> None:
-        self._files[kind].write(dump(fields))
+        texts = {name: _json(fields[name]) for name in _AS_TEXT.get(kind, ())}
+        self._files[kind].write(dump(fields | texts))
+
+    def _read_predictions(self) -> None:
+        """Stage the rows of the files that are there and are what was written."""
+        for artifact in self._predictions:
+            path = self._results / artifact["uri"]
+            if not path.resolve().is_relative_to(self._results.resolve()):
+                continue
+            try:
+                with path.open("rb") as file:
+                    found = hashlib.file_digest(file, "sha256").hexdigest()
+            except OSError:  # `verify` names what is missing
+                continue
+            if found == artifact["sha256"]:
+                self._con.execute(
+                    "INSERT INTO staged_prediction BY NAME "
+                    "SELECT ? AS run_id, * FROM read_parquet(?)",
+                    [artifact["run_id"], str(path)],
+                )
 
 
 def _json(value: object) -> str:

@@ -23,6 +23,7 @@ WITH said AS (
     UNION ALL
     SELECT run_id, 3, 'outcome', concat(split, ' ', name), value::VARCHAR, value
     FROM evaluations
+    WHERE judgement_id IS NULL AND NOT contains(name, '[')
 ),
 
 one AS (
