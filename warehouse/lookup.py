@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -44,11 +45,21 @@ def find_run(con: DuckDBPyConnection, text: str) -> str:
     if wanted in ids:
         return wanted
     if not wanted or not ids:
-        raise WarehouseError(f"there is no run {text!r}; `python -m warehouse runs` lists them")
+        raise WarehouseError(
+            f"there is no run {text!r}{_near(con, wanted)}; `python -m warehouse runs` lists them"
+        )
     if len(ids) > 1:
         shown = ", ".join(ids[:3]) + (", ..." if len(ids) > 3 else "")
         raise WarehouseError(f"{text!r} names {len(ids)} runs ({shown}); give more of the id")
     return str(ids[0])
+
+
+def _near(con: DuckDBPyConnection, wanted: str) -> str:
+    """The end of a sentence about an unknown run: ids that are nearly it, short ones for short."""
+    ids = [run_id for (run_id,) in con.execute("SELECT run_id FROM runs").fetchall()]
+    by_tail = {run_id[-max(len(wanted), 4) :]: run_id for run_id in ids}
+    near = difflib.get_close_matches(wanted, by_tail, n=3)
+    return f" (near: {', '.join(near)})" if near else ""
 
 
 def weights_of(

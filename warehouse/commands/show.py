@@ -38,6 +38,7 @@ PARTS = {
     "AND NOT contains(e.name, '[') ORDER BY ALL",
     "layers": "SELECT position, name, class, output_shape, parameters FROM layers "
     "WHERE run_id = $1 ORDER BY position",
+    "lineage": "SELECT generation, relation, ancestor_id FROM lineage WHERE run_id = $1",
     "weights": "SELECT role, epoch, uri, bytes, format FROM weights WHERE run_id = $1 "
     "ORDER BY epoch, role",
     "artifacts": "SELECT kind, uri, bytes FROM artifacts WHERE run_id = $1 ORDER BY kind, uri",

@@ -13,6 +13,7 @@ DELETE FROM predictions WHERE run_id IN (SELECT run_id FROM staged_journal WHERE
 DELETE FROM layers WHERE run_id IN (SELECT run_id FROM staged_journal WHERE replaces);
 DELETE FROM tensors WHERE run_id IN (SELECT run_id FROM staged_journal WHERE replaces);
 DELETE FROM components WHERE run_id IN (SELECT run_id FROM staged_journal WHERE replaces);
+DELETE FROM parents WHERE run_id IN (SELECT run_id FROM staged_journal WHERE replaces);
 DELETE FROM weights WHERE run_id IN (SELECT run_id FROM staged_journal WHERE replaces);
 DELETE FROM replays WHERE run_id IN (SELECT run_id FROM staged_journal WHERE replaces);
 DELETE FROM failures WHERE run_id IN (SELECT run_id FROM staged_journal WHERE replaces);

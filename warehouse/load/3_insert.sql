@@ -118,6 +118,10 @@ INSERT INTO weights
 SELECT weights_id, run_id, epoch, role, uri, sha256, bytes, format
 FROM staged_weights SEMI JOIN fresh USING (run_id);
 
+INSERT INTO parents
+SELECT run_id, p.param, p.run_id, p.weights_id, p.sha256
+FROM (SELECT run_id, unnest(parents) AS p FROM staged_start SEMI JOIN fresh USING (run_id));
+
 INSERT INTO replays
 SELECT run_id, replay_of, equal, epochs, epoch, name, expected, actual
 FROM staged_replay SEMI JOIN fresh USING (run_id);
