@@ -24,7 +24,20 @@ from runner.door import (
     schedule,
 )
 from runner.errors import DataError, ModelError, RunnerError
-from runner.nouns import Data, Input, Recipe, RunWeights, Split, Splits, Stream, Task, Transform
+from runner.nouns import (
+    ColumnProfile,
+    Data,
+    Input,
+    Profile,
+    Recipe,
+    RunWeights,
+    Source,
+    Split,
+    Splits,
+    Stream,
+    Task,
+    Transform,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,13 +45,16 @@ if TYPE_CHECKING:
     from runner.recorder import Outcome
 
 __all__ = [
+    "ColumnProfile",
     "Data",
     "DataError",
     "Input",
     "ModelError",
+    "Profile",
     "Recipe",
     "RunWeights",
     "RunnerError",
+    "Source",
     "Split",
     "Splits",
     "Stream",

@@ -36,6 +36,11 @@ def _main(words: Sequence[str]) -> int:
 
         print(help_text())
         return 0
+    from runner.params import refuse_passwords
+
+    # Before anything keeps or prints what was typed, Hydra included.
+    for word in words:
+        refuse_passwords(word.partition("=")[2], word.partition("=")[0])
     if _is_command(words):
         from runner.commands import run_command
 

@@ -25,7 +25,7 @@ from runner.door import Stage
 from runner.errors import ConfigError, choices
 from runner.hookspecs import KINDS, Kind
 from runner.nouns import RunWeights, Split
-from runner.params import Param, check, model_of, node_of, open_node_of, plain
+from runner.params import Param, check, model_of, node_of, open_node_of, plain, refuse_passwords
 from runner.registry import Component, Registry, source_files
 from runner.splitting import check_split
 
@@ -174,6 +174,7 @@ def config_of(body: Mapping[str, Any], registry: Registry, base: Path | None = N
     base: the folder against which components' relative paths count, if not the present one.
     """
     body = dict(body)
+    refuse_passwords(body, "")
     chosen: dict[str, Sequence[Choice]] = {}
     for kind in KINDS.values():
         node = body.pop(kind.key, None)
@@ -213,7 +214,15 @@ def _choices(kind: Kind, node: Any, registry: Registry, base: Path) -> Iterator[
         place = f"{kind.key}.{name}" if kind.many else kind.key
         checked = component.check(params, place)
         # Whole, so that the run can be trained again from anywhere.
-        whole = {k: base / v if isinstance(v, Path) else v for k, v in checked.items()}
+        places = component.places
+        whole = {
+            key: base / value
+            if isinstance(value, Path)
+            else str(base / value)
+            if key in places and "://" not in value
+            else value
+            for key, value in checked.items()
+        }
         found.append(Choice(component, whole))
     if kind.many and not kind.ordered:
         found.sort(key=lambda c: (STAGES.index(c.component.marks.stage), c.component.name))
@@ -269,7 +278,12 @@ def fingerprint(
         params = {k: _content(v, contents or {}) for k, v in choice.params.items()}
         if kind.name in ("dataset", "callback"):
             # Where data lie is no part of what they are, nor where a callback writes.
-            params = {k: v for k, v in params.items() if not isinstance(choice.params[k], Path)}
+            places = choice.component.places
+            params = {
+                k: v
+                for k, v in params.items()
+                if not isinstance(choice.params[k], Path) and k not in places
+            }
         component = choice.component
         components.append(
             [

@@ -15,9 +15,11 @@ import pluggy
 
 from runner.errors import DataError
 from runner.hookspecs import PROJECT
+from runner.nouns import Profile
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Stage = Literal["structure", "penalty"]
+ProfileOf = Callable[..., Profile | None]
 Identity = Callable[..., str | Path | Sequence[Path] | Mapping[str, Path]]
 MARKS = "component_marks"
 
@@ -30,6 +32,7 @@ class Marks:
     aliases: tuple[str, ...] = ()
     stage: Stage = "penalty"
     identity: Identity | None = None
+    profile: ProfileOf | None = None
 
 
 class Decorator:
@@ -50,6 +53,7 @@ class Decorator:
         aliases: Sequence[str] = (),
         stage: Stage = "penalty",
         identity: Identity | None = None,
+        profile: ProfileOf | None = None,
     ) -> Callable[[Function], Function]: ...
 
     def __call__(
@@ -61,6 +65,7 @@ class Decorator:
         aliases: Sequence[str] = (),
         stage: Stage = "penalty",
         identity: Identity | None = None,
+        profile: ProfileOf | None = None,
     ) -> Any:
         """Mark the function as a component.
 
@@ -73,7 +78,7 @@ class Decorator:
         """
 
         def mark(function: Function) -> Function:
-            said = Marks(name or function.__name__, tuple(aliases), stage, identity)
+            said = Marks(name or function.__name__, tuple(aliases), stage, identity, profile)
             setattr(function, MARKS, said)
             return self._implements(function)
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     Features = Array | dict[str, Array]
     Part: TypeAlias = "tuple[Features, Array] | Stream"
 
+
 class Place:
     """Marks a param that says where something lies, not what it is.
 

@@ -13,6 +13,7 @@ import dataclasses
 import enum
 import functools
 import inspect
+import re
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +24,7 @@ import pydantic
 from omegaconf import MISSING, BooleanNode, DictConfig, FloatNode, IntegerNode, StringNode
 
 from runner.errors import ConfigError, PluginError, choices
-from runner.nouns import RunWeights
+from runner.nouns import Place, RunWeights
 
 Model = type[pydantic.BaseModel]
 SCALARS: dict[Any, Any] = {
@@ -56,6 +57,11 @@ class Param:
     def required(self) -> bool:
         """Whether it has no default."""
         return self.default is inspect.Parameter.empty
+
+    @property
+    def is_place(self) -> bool:
+        """Whether its value says where something lies, not what it is."""
+        return any(isinstance(mark, Place) for mark in typing.get_args(self.annotation)[1:])
 
     def describe(self) -> str:
         """`name: type = default`, as the help shows it."""
@@ -209,6 +215,40 @@ def plain(value: Any) -> Any:
     return value
 
 
+_PASSWORD = re.compile(
+    r"(?P<head>\w://[^/\s:@]*:)(?!\d+(?:/|$))[^@\s]+(?P<tail>@)"
+    r"|(?P<key>[?&;\s](?:password|passwd|pwd)=)[^&;\s]+"
+)
+"""A password inside a URI: before the host, or as a key after it."""
+
+
+def refuse_passwords(value: Any, place: str) -> None:
+    """Raise ConfigError for a URI that holds a password: a config is printed, logged and kept.
+
+    value: a text, or a config with texts in it.
+    """
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            refuse_passwords(item, f"{place}.{key}" if place else str(key))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            refuse_passwords(item, place)
+    elif isinstance(value, str) and (hidden := without_password(value)) != value:
+        raise ConfigError(
+            f"{place}={hidden} holds a password, and a config is kept for ever: leave it out and "
+            "give it by the environment (PGPASSWORD, MYSQL_PWD) or a DuckDB secret"
+        )
+
+
+def without_password(text: str) -> str:
+    """The text with *** for every password in a URI."""
+
+    def hide(found: re.Match[str]) -> str:
+        return f"{found['head'] or found['key']}***{found['tail'] or ''}"
+
+    return _PASSWORD.sub(hide, text) if "://" in text else text
+
+
 def _show(value: Any) -> str:
     """The value as one would type it in an override."""
     if value is None:
@@ -219,7 +259,7 @@ def _show(value: Any) -> str:
         return "{" + ",".join(f"{key}:{_show(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):
         return f"[{','.join(_show(item) for item in value)}]"
-    return str(value)
+    return without_password(str(value))
 
 
 def _type_name(annotation: Any) -> str:

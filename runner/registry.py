@@ -61,6 +61,11 @@ class Component:
             if p.kind is not p.KEYWORD_ONLY
         )
 
+    @property
+    def places(self) -> frozenset[str]:
+        """The params that say where something lies, not what it is."""
+        return frozenset(param.name for param in self.params if param.is_place)
+
     def check(self, values: Mapping[str, Any], place: str) -> dict[str, Any]:
         """The config's values as the signature types them; ConfigError names what is wrong."""
         return check(self.model, values, place)
@@ -204,6 +209,9 @@ def _complaint(function: Any) -> str | None:
         identity = getattr(function, MARKS).identity
         if identity is not None and not _accepts(identity, params):
             return f"{where} has an identity function that does not take the same params after `*`"
+        profile = getattr(function, MARKS).profile
+        if profile is not None and not _accepts(profile, params):
+            return f"{where} has a profile function that does not take the same params after `*`"
     except (PluginError, ConfigError) as error:
         return f"{where} breaks its contract: {error}"
     except Exception as error:

@@ -1,0 +1,83 @@
+"""What the columns of a query hold: counted by DuckDB in one scan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runner import ColumnProfile, Profile
+
+from ._sql_query import Column, Query
+from ._sql_source import Database, in_words, name
+
+FEW_CLASSES = 1000
+
+
+def profile_of_query(
+    database: Database, query: Query, label: list[str], text: str | None
+) -> Profile:
+    """Rows, and of every column type, missing values, distinct values, range and quartiles.
+
+    text: the query as the config has it.
+    """
+    said = ["count(*)"]
+    for column in query.columns:
+        said += _statistics(column)
+    cursor = database.cursor()
+    try:
+        with in_words(database.source):
+            row = cursor.execute(f"SELECT {', '.join(said)} FROM (\n{query.text}\n)").fetchone()
+            assert row is not None
+            classes = {}
+            if len(label) == 1 and query.column(label[0], "dataset.label").family != "float":
+                counted = cursor.execute(
+                    f"SELECT {name(query.column(label[0], 'dataset.label').name)}::VARCHAR, "
+                    f"count(*) FROM (\n{query.text}\n) GROUP BY ALL ORDER BY ALL "
+                    f"LIMIT {FEW_CLASSES + 1}"
+                ).fetchall()
+                if len(counted) <= FEW_CLASSES:
+                    classes = {str(value): int(count) for value, count in counted}
+    finally:
+        cursor.close()
+    rows, values = int(row[0]), list(row[1:])
+    columns = []
+    for column in query.columns:
+        width = len(_statistics(column))
+        columns.append(_column(column, rows, values[:width]))
+        del values[:width]
+    return Profile(
+        rows=rows,
+        columns=tuple(columns),
+        source=database.source.text,
+        query=text,
+        label=tuple(query.column(one, "dataset.label").name for one in label),
+        classes=classes,
+    )
+
+
+def _statistics(column: Column) -> list[str]:
+    """The aggregates of a column; quartiles and moments where there are numbers."""
+    named = name(column.name)
+    said = [f"count({named})"]
+    if column.family == "other":
+        return said
+    said += [f"approx_count_distinct({named})", f"min({named})::VARCHAR", f"max({named})::VARCHAR"]
+    if column.family in ("integer", "float"):
+        number = f"{named}::DOUBLE"
+        finite = f"CASE WHEN isfinite({number}) THEN {number} END"
+        said += [f"avg({finite})", f"stddev_pop({finite})"]
+        said += [f"approx_quantile({finite}, {share})" for share in (0.25, 0.5, 0.75)]
+    return said
+
+
+def _column(column: Column, rows: int, values: list[Any]) -> ColumnProfile:
+    present, *rest = values
+    missing = rows - int(present)
+    if not rest:
+        return ColumnProfile(column.name, column.type, missing)
+    distinct, low, high, *numbers = rest
+    mean, std, q25, q50, q75 = numbers or [None] * 5
+    # The count is an estimate; whether there is one value only is known.
+    distinct = min(int(present), 1 if low == high else max(2, int(distinct)))
+    return ColumnProfile(
+        column.name, column.type, missing, distinct, low, high, mean, std, q25, q50, q75
+    )

@@ -1,0 +1,356 @@
+"""The rows of a query as arrays: which columns, in which types, whole or block by block."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from runner import DataError
+
+from ._sql_query import Column, Query
+from ._sql_source import Database, in_words, name, quoted
+
+Array = np.ndarray[Any, Any]
+Text = Literal["strings", "codes"]
+BLOCK = 65_536
+"""Rows that are read at once from what has no blocks of its own."""
+ROW_GROUP = 122_880
+"""Rows of a row group of a DuckDB table."""
+LARGE = 4 * BLOCK
+"""A range with more rows is read in pieces."""
+MIXED = 0.9
+"""From this share of numbers on, other text in a column is taken for a mistake."""
+DAY = "86400000000.0"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which columns of the query are what."""
+
+    features: tuple[Column, ...]
+    labels: tuple[Column, ...]
+    key: Column | None
+    """The column that `split.by` names."""
+    text: Text
+
+    @property
+    def numeric(self) -> bool:
+        """Whether all features are numbers, and so one array."""
+        return all(column.family != "text" for column in self.features)
+
+    @property
+    def row_bytes(self) -> int:
+        """About how much a row takes in memory; a text for 64 bytes."""
+        return sum(64 if c.family == "text" else 4 for c in (*self.features, *self.labels))
+
+    def select(self, query: str) -> str:
+        """The query with every column in the type that the arrays have."""
+        said = [f"{_feature(c)} AS f{i}" for i, c in enumerate(self.features)]
+        said += [f"{_label(c)} AS l{i}" for i, c in enumerate(self.labels)]
+        said += [f"{_key(self.key)} AS k"] if self.key else []
+        return f"SELECT {', '.join(said)} FROM (\n{query}\n)"
+
+
+def _feature(column: Column) -> str:
+    """Numbers as FLOAT with NaN for what is missing, text with ''; dates as days since 1970."""
+    named = name(column.name)
+    if column.family == "text":
+        return f"coalesce({named}::VARCHAR, '')"
+    if column.type == "TIME":
+        value = f"(extract('epoch' FROM {named}) / 86400)"
+    elif column.family == "date":
+        value = f"(epoch_us({_timestamp(column)}) / {DAY})"
+    else:
+        value = named
+    return f"coalesce({value}::FLOAT, 'nan'::FLOAT)"
+
+
+def _label(column: Column) -> str:
+    """Text as it is, with NULL; anything else as DOUBLE with NaN."""
+    named = name(column.name)
+    if column.family == "text":
+        return f"{named}::VARCHAR"
+    return f"coalesce({named}::DOUBLE, 'nan'::DOUBLE)"
+
+
+def _key(column: Column) -> str:
+    """Whole numbers and times as BIGINT, other numbers as DOUBLE, text as it is."""
+    named = name(column.name)
+    if column.family == "date" and column.type != "TIME":
+        return f"epoch_us({_timestamp(column)})"
+    kinds = {"boolean": "BIGINT", "integer": "BIGINT", "float": "DOUBLE"}
+    return f"{named}::{kinds.get(column.family, 'VARCHAR')}"
+
+
+def _timestamp(column: Column) -> str:
+    named = name(column.name)
+    return named if column.type.endswith("TIME ZONE") else f"{named}::TIMESTAMP"
+
+
+@dataclass
+class Rows:
+    """Some rows: features as columns, labels as columns, and the key."""
+
+    features: list[Array]
+    labels: list[Array]
+    key: Array | None
+    number: int | None = None
+    """Which range of the source these are, whole and in its order."""
+
+    def __len__(self) -> int:
+        return len(self.labels[0])
+
+    def take(self, chosen: Array) -> Rows:
+        """The rows of a mask or of row numbers."""
+        key = None if self.key is None else self.key[chosen]
+        return Rows([f[chosen] for f in self.features], [y[chosen] for y in self.labels], key)
+
+    @staticmethod
+    def joined(parts: Sequence[Rows]) -> Rows:
+        """All the rows of several."""
+        first = parts[0]
+        return Rows(
+            [np.concatenate([p.features[i] for p in parts]) for i in range(len(first.features))],
+            [np.concatenate([p.labels[i] for p in parts]) for i in range(len(first.labels))],
+            None if first.key is None else np.concatenate([p.key for p in parts]),
+        )
+
+
+@dataclass(frozen=True)
+class Range:
+    """Some rows of a source that can be read by themselves."""
+
+    table: str
+    """What to read from."""
+    position: str
+    """The column that counts its rows."""
+    first: int
+    last: int
+
+
+@dataclass
+class Reader:
+    """Reads a query's rows from an open source."""
+
+    database: Database
+    query: Query
+    layout: Layout
+    ranges: list[Range] | None = field(init=False)
+    """Parts of the source that can be read in any order; None where there is only its own."""
+
+    def __post_init__(self) -> None:
+        with in_words(self.database.source):
+            self.ranges = self._find_ranges()
+
+    def count(self) -> int:
+        """How many rows the query has."""
+        return int(self._ask(f"SELECT count(*) FROM (\n{self.query.text}\n)")[0][0])
+
+    def whole(self) -> Rows:
+        """All rows at once."""
+        cursor = self.database.cursor()
+        try:
+            with in_words(self.database.source):
+                select = self.layout.select(self.query.text)
+                return self._rows(cursor.execute(select).fetchnumpy())
+        finally:
+            cursor.close()
+
+    def by_key(self) -> Iterator[tuple[Any, int]]:
+        """Every value of the key in its order, with the number of its rows."""
+        cursor = self.database.cursor()
+        try:
+            with in_words(self.database.source):
+                found = cursor.execute(
+                    f"SELECT k, count(*) FROM ({self.layout.select(self.query.text)}) "
+                    "GROUP BY k ORDER BY k"
+                )
+                while rows := found.fetchmany(BLOCK):
+                    yield from rows
+        finally:
+            cursor.close()
+
+    def blocks(self, random: np.random.Generator | None = None) -> Iterator[Rows]:
+        """A new pass over all rows, in an order that `random` draws where the source has one."""
+        cursor = self.database.cursor()
+        try:
+            with in_words(self.database.source):
+                if self.ranges is None:
+                    yield from self._in_batches(cursor)
+                    return
+                order = range(len(self.ranges))
+                for number in order if random is None else random.permutation(len(order)):
+                    chosen = self.ranges[number]
+                    cursor.execute(
+                        f"CREATE OR REPLACE TEMP VIEW {name(self.query.table or '')} AS "
+                        f"FROM {chosen.table} WHERE {chosen.position} "
+                        f"BETWEEN {chosen.first} AND {chosen.last}"
+                    )
+                    if chosen.last - chosen.first < LARGE:
+                        select = self.layout.select(self.query.text)
+                        rows = self._rows(cursor.execute(select).fetchnumpy())
+                        rows.number = int(number)
+                        if len(rows):
+                            yield rows
+                    else:
+                        yield from self._in_batches(cursor)
+        finally:
+            cursor.close()
+
+    def _in_batches(self, cursor: Any) -> Iterator[Rows]:
+        """What the query gives now, as it comes."""
+        if importlib.util.find_spec("pyarrow") is None:
+            raise DataError(
+                f"{self.database.source.text} is too large to be read at once, and reading it in "
+                "batches needs the package pyarrow: pip install 'sweephouse[databases]'"
+            )
+        batches = cursor.execute(self.layout.select(self.query.text)).to_arrow_reader(BLOCK)
+        for batch in batches:
+            if batch.num_rows:
+                columns = zip(batch.schema.names, batch.columns, strict=True)
+                yield self._rows({k: c.to_numpy(zero_copy_only=False) for k, c in columns})
+
+    def _rows(self, columns: Mapping[str, Any]) -> Rows:
+        """Arrays by alias as Rows."""
+        plain = {alias: _unmasked(column) for alias, column in columns.items()}
+        rows = Rows(
+            [plain[f"f{i}"] for i in range(len(self.layout.features))],
+            [plain[f"l{i}"] for i in range(len(self.layout.labels))],
+            plain.get("k"),
+        )
+        if rows.key is not None and _missing(rows.key):
+            assert self.layout.key is not None
+            raise DataError(
+                f"split.by needs a value in every row, and '{self.layout.key.name}' misses some: "
+                "leave those rows out in dataset.query"
+            )
+        return rows
+
+    def _find_ranges(self) -> list[Range] | None:
+        """Row groups of Parquet files and of DuckDB tables."""
+        table, source = self.query.table, self.database.source
+        if table == "source" and source.kind == "parquet":
+            return self._row_groups()
+        if table is not None and source.kind == "duckdb":
+            place = f"origin.{name(table)}"
+            is_table = self._ask(
+                "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'origin' "
+                f"AND schema_name = 'main' AND table_name = {quoted(table)}"
+            )[0][0]
+            if not is_table:
+                return None
+            last = self._ask(f"SELECT coalesce(max(rowid), -1) FROM {place}")[0][0]
+            return [
+                Range(place, "rowid", first, first + ROW_GROUP - 1)
+                for first in range(0, last + 1, ROW_GROUP)
+            ]
+        return None
+
+    def _row_groups(self) -> list[Range] | None:
+        """Row groups, small ones of a file together."""
+        files = ", ".join(quoted(str(file)) for file in self.database.source.files)
+        shapes = self._ask(
+            "SELECT count(DISTINCT columns) FROM (SELECT list((name, type)) AS columns "
+            f"FROM parquet_schema([{files}]) GROUP BY file_name)"
+        )[0][0]
+        if shapes > 1:
+            return None
+        groups = self._ask(
+            "SELECT file_name, any_value(row_group_num_rows) "
+            f"FROM parquet_metadata([{files}]) "
+            "GROUP BY file_name, row_group_id ORDER BY file_name, row_group_id"
+        )
+        found: list[Range] = []
+        file, first, end = None, 0, 0
+        for name_, rows in groups:
+            if name_ != file or end - first >= BLOCK:
+                if file is not None:
+                    found.append(_parquet(file, first, end))
+                first = end = end if name_ == file else 0
+                file = name_
+            end += rows
+        if file is not None:
+            found.append(_parquet(file, first, end))
+        return found
+
+    def _ask(self, sql: str) -> list[tuple[Any, ...]]:
+        cursor = self.database.cursor()
+        try:
+            with in_words(self.database.source):
+                return cursor.execute(sql).fetchall()
+        finally:
+            cursor.close()
+
+
+def _parquet(file: str, first: int, end: int) -> Range:
+    return Range(f"read_parquet([{quoted(file)}])", "file_row_number", first, end - 1)
+
+
+def _unmasked(column: Any) -> Array:
+    """The column with None or NaN where DuckDB has NULL."""
+    if not np.ma.isMaskedArray(column):
+        return np.asarray(column)
+    if column.dtype == object:
+        return np.asarray(column.filled(None))
+    return np.where(np.ma.getmaskarray(column), np.nan, column.data)
+
+
+def _missing(column: Array) -> bool:
+    if column.dtype == object:
+        return any(value is None for value in column)
+    return bool(np.isnan(column).any()) if column.dtype.kind == "f" else False
+
+
+class Check:
+    """Looks over features as they pass, for columns that cannot be meant so."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._rows = 0
+        self._present = [0] * len(layout.features)
+        self._numbers = [0] * len(layout.features)
+        self._odd: list[str | None] = [None] * len(layout.features)
+
+    def see(self, rows: Rows) -> None:
+        """Take one block into account."""
+        first = self._rows == 0
+        self._rows += len(rows)
+        for i, values in enumerate(rows.features):
+            if values.dtype.kind == "f":
+                self._present[i] += len(values) - int(np.isnan(values).sum())
+                continue
+            self._present[i] += int(np.count_nonzero(values != ""))
+            if first:
+                said = [text for text in values.tolist() if text != ""]
+                odd = [text for text in said if not _is_number(text)]
+                if len(odd) < (1 - MIXED) * len(said):
+                    self._numbers[i], self._odd[i] = len(said) - len(odd), next(iter(odd), None)
+
+    def settle(self) -> None:
+        """Raise DataError for what was seen."""
+        if self._rows == 0:
+            raise DataError("dataset.query gives no rows: loosen its WHERE, or look at the source")
+        for i, column in enumerate(self._layout.features):
+            if not self._present[i]:
+                raise DataError(
+                    f"the column '{column.name}' is missing in all {self._rows} rows: leave it "
+                    "out of dataset.features or of dataset.query"
+                )
+            if (odd := self._odd[i]) is not None:
+                raise DataError(
+                    f"the column '{column.name}' mixes types: {self._numbers[i]} of its values "
+                    f"are numbers, and others are text such as {odd!r}; in dataset.query, write "
+                    f"TRY_CAST({name(column.name)} AS DOUBLE) to have those missing"
+                )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

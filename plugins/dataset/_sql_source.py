@@ -1,0 +1,282 @@
+"""Where rows come from: a file, a pattern of files or a database, opened read-only in DuckDB."""
+
+from __future__ import annotations
+
+import glob
+import importlib.util
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from runner import DataError
+
+from ._files import near, one_file
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+Kind = Literal["parquet", "csv", "json", "duckdb", "sqlite", "postgres", "mysql"]
+FILES: tuple[Kind, ...] = ("parquet", "csv", "json")
+SUFFIXES: dict[str, Kind] = {
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".json": "json",
+    ".jsonl": "json",
+    ".ndjson": "json",
+    ".duckdb": "duckdb",
+    ".ddb": "duckdb",
+    ".sqlite": "sqlite",
+    ".sqlite3": "sqlite",
+}
+COMPRESSED = (".gz", ".zst")
+SCHEMES: dict[str, Kind] = {
+    "postgres": "postgres",
+    "postgresql": "postgres",
+    "mysql": "mysql",
+    "mariadb": "mysql",
+}
+PASSWORDS = {"postgres": "PGPASSWORD", "mysql": "MYSQL_PWD"}
+WHAT = (
+    "a .parquet, .csv, .json, .duckdb or .sqlite file, a pattern of files, or a URI such as "
+    "postgres://user@host/database"
+)
+MEMORY = "512MB"
+"""What DuckDB may hold; beyond that it spills to disk."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What `dataset.source` names."""
+
+    text: str
+    """As the config has it."""
+    kind: Kind
+    files: tuple[Path, ...] = ()
+    """The files, sorted; of a database in a file that one, of a server none."""
+    delimiter: str | None = None
+    """Of CSV files; None: DuckDB finds out."""
+    secret: str | None = None
+    """The DuckDB secret that holds the password."""
+
+    @property
+    def is_files(self) -> bool:
+        """Whether the rows are the content of plain files, the table `source` in a query."""
+        return self.kind in FILES
+
+
+def find(text: str, delimiter: str | None = None, secret: str | None = None) -> Source:
+    """The source that a text names; DataError where there is none such."""
+    scheme, is_uri, _ = text.partition("://")
+    if is_uri:
+        if scheme.lower() not in SCHEMES:
+            known = ", ".join(f"{name}://" for name in SCHEMES)
+            raise DataError(
+                f"dataset.source={text} is of no kind known here: give {known} or {WHAT}"
+            )
+        return Source(text, SCHEMES[scheme.lower()], secret=secret)
+    path = Path(text).expanduser()
+    if any(mark in text for mark in "*?["):
+        files = _matching(path)
+    else:
+        files = (one_file(path, WHAT, key="dataset.source"),)
+    kinds = {_kind_of(file) for file in files}
+    if len(kinds) > 1 or not kinds <= {*FILES, *(["duckdb", "sqlite"] if len(files) == 1 else [])}:
+        raise DataError(
+            f"dataset.source={text} matches {len(files)} files of the kinds "
+            f"{', '.join(sorted(kinds))}: a pattern is for Parquet, CSV or JSON files of one kind"
+        )
+    return Source(text, kinds.pop(), files, delimiter)
+
+
+def _matching(pattern: Path) -> tuple[Path, ...]:
+    """The files that a pattern such as data/**/*.parquet matches, sorted by path; never none."""
+    # Not Path.glob: the pattern may be absolute.
+    found = [Path(name) for name in sorted(glob.glob(str(pattern), recursive=True))]  # noqa: PTH207
+    if files := tuple(file for file in found if file.is_file()):
+        return files
+    raise DataError(f"dataset.source={pattern} matches no file{near(pattern)}")
+
+
+def _kind_of(file: Path) -> Kind:
+    """By suffix, and for others by the first bytes."""
+    name = file.name.lower()
+    for tail in COMPRESSED:
+        name = name.removesuffix(tail)
+    if (kind := SUFFIXES.get(Path(name).suffix)) is not None:
+        return kind
+    with file.open("rb") as opened:
+        head = opened.read(16)
+    if head.startswith(b"SQLite format 3"):
+        return "sqlite"
+    if head[8:12] == b"DUCK":
+        return "duckdb"
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    raise DataError(f"dataset.source={file} is of no kind known here: give {WHAT}")
+
+
+class Database:
+    """The source, open in DuckDB; every use by a thread of its own takes a cursor."""
+
+    def __init__(self, source: Source) -> None:
+        """Open it read-only; DataError where that cannot be."""
+        import duckdb
+
+        spill = Path(tempfile.gettempdir()) / f"sweephouse-spill-{os.getpid()}"
+        self.source = source
+        self._con = duckdb.connect(
+            config={
+                "memory_limit": MEMORY,
+                "temp_directory": str(spill),
+                # An extension that is missing is told, not fetched from the network.
+                "autoinstall_known_extensions": "false",
+                "python_enable_replacements": "false",
+            }
+        )
+        try:
+            with in_words(source):
+                self._open()
+        except BaseException:
+            self._con.close()
+            raise
+
+    def _open(self) -> None:
+        con, source = self._con, self.source
+        with suppress(Exception):
+            con.execute("SET GLOBAL TimeZone = 'UTC'")
+        if source.is_files:
+            paths = ", ".join(quoted(str(file)) for file in source.files)
+            con.execute(f"SET GLOBAL allowed_paths = [{paths}]")
+        else:
+            if source.kind != "duckdb":
+                _load_extension(con, source.kind)
+            options = [f"TYPE {source.kind}", "READ_ONLY"]
+            options += [f"SECRET {name(source.secret)}"] if source.secret else []
+            place = str(source.files[0]) if source.files else _uri(source)
+            con.execute(f"ATTACH {quoted(place)} AS origin ({', '.join(options)})")
+        # A query reads its source and nothing else, or its identity would not be the source's.
+        con.execute("SET GLOBAL enable_external_access = false")
+
+    def cursor(self) -> DuckDBPyConnection:
+        """A connection of its own to the same source; the caller closes it."""
+        cursor = self._con.cursor()
+        with in_words(self.source):
+            if self.source.is_files:
+                cursor.execute(f"CREATE TEMP VIEW source AS FROM {self.table()}")
+            else:
+                cursor.execute("USE origin")
+        return cursor
+
+    def table(self) -> str:
+        """The expression that reads the files."""
+        source = self.source
+        files = ", ".join(quoted(str(file)) for file in source.files)
+        options = ""
+        if source.kind == "csv":
+            options = ", sample_size = 100000"
+            options += f", delim = {quoted(source.delimiter)}" if source.delimiter else ""
+        if len(source.files) > 1:
+            options += ", union_by_name = true"
+        return f"read_{source.kind}([{files}]{options})"
+
+    def tables(self) -> list[str]:
+        """What an attached database holds, by name."""
+        found = self._con.execute(
+            "SELECT table_name FROM duckdb_tables() WHERE database_name = 'origin' UNION "
+            "SELECT view_name FROM duckdb_views() WHERE database_name = 'origin' AND NOT internal"
+        ).fetchall()
+        return sorted(name for (name,) in found)
+
+    def close(self) -> None:
+        """Let go of the source."""
+        self._con.close()
+
+
+def _uri(source: Source) -> str:
+    """The URI as DuckDB knows it."""
+    scheme, _, rest = source.text.partition("://")
+    return f"{'mysql' if source.kind == 'mysql' else scheme}://{rest}"
+
+
+def _load_extension(con: DuckDBPyConnection, kind: str) -> None:
+    """Load DuckDB's reader of another database from the package that carries it."""
+    import duckdb
+
+    spec = importlib.util.find_spec(f"duckdb_extension_{kind}")
+    for folder in (spec and spec.submodule_search_locations) or ():
+        file = Path(folder) / "extensions" / f"v{duckdb.__version__}" / f"{kind}.duckdb_extension"
+        if file.is_file():
+            with tempfile.TemporaryDirectory(prefix="sweephouse-") as place:
+                # DuckDB takes the name of its entry point from the file's.
+                link = Path(place) / f"{kind}_scanner.duckdb_extension"
+                link.symlink_to(file)
+                con.execute(f"LOAD {quoted(str(link))}")
+                return
+    try:
+        con.execute(f"LOAD {kind}")
+    except duckdb.Error:
+        raise DataError(
+            f"reading from {kind} needs the package duckdb-extension-{kind} for DuckDB "
+            f"{duckdb.__version__}, which is missing: pip install 'sweephouse[databases]'"
+        ) from None
+
+
+@contextmanager
+def in_words(source: Source) -> Iterator[None]:
+    """Turn what DuckDB raises about the source or the query into one sentence."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.Error as error:
+        raise DataError(_explained(str(error), source)) from None
+
+
+def _explained(said: str, source: Source) -> str:
+    """One sentence for DuckDB's words; it never holds a password, for none is in the config."""
+    first = " ".join(said.partition("\n\n")[0].split())
+    reason = first.partition(": ")[2] or first
+    where = f"dataset.source={source.text}"
+    if re.search(r"password authentication failed|no password supplied|Access denied", said):
+        given = PASSWORDS.get(source.kind, "")
+        how = "is set but wrong" if os.environ.get(given) else "is not set"
+        return (
+            f"{where} refuses the user: give the password by the environment variable {given}, "
+            f"which {how}, or by a DuckDB secret (dataset.secret=<name>)"
+        )
+    if re.search(r"[Uu]nable to connect|[Ff]ailed to connect|could not connect", said):
+        detail = re.split(r'": |parameters ".*?": ', first)[-1]
+        return f"{where} cannot be reached: {detail}"
+    if "Could not set lock" in said:
+        return f"{where} is being written by another process: close it there, or read a copy"
+    if re.search(
+        r"not a database|not a valid DuckDB|No magic bytes|too small to be a Parquet", said
+    ):
+        return f"{where} is damaged or no {source.kind} file: {reason}"
+    if found := re.search(r'column "(.+?)": column was declared as (\w+), found "(.*?)"', said):
+        return (
+            f"{where} mixes types in the column '{found[1]}': it is declared as {found[2]} and "
+            f"holds {found[3]!r}; mend the rows, or leave them out in dataset.query"
+        )
+    if re.search(r"Conversion Error|Mismatch Type|Error when converting column", said):
+        return f"{where} mixes types in a column: {reason}"
+    if "Permission Error" in said:
+        return f"dataset.query reads more than {where}: a query is over its own source alone"
+    return f"dataset.query over {source.text} cannot be run: {reason}"
+
+
+def quoted(text: str) -> str:
+    """A text literal in SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def name(text: str) -> str:
+    """A name in SQL."""
+    return '"' + text.replace('"', '""') + '"'

@@ -1,0 +1,226 @@
+"""Rows of a database or of data files, chosen by a query."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+from annotated_types import Ge
+
+from runner import Data, DataError, Profile, Source, Split, Splits, dataset
+
+from ._sql_labels import Asked, Labels
+from ._sql_profile import profile_of_query
+from ._sql_query import Query, read_query
+from ._sql_rows import Layout, Reader, Text
+from ._sql_source import Database, find, in_words, name
+from ._sql_stream import in_memory, streamed
+
+MEMORY_BYTES = 1 << 30
+"""However few the rows, more than this is streamed."""
+
+
+def _identity(
+    *,
+    source: Source,
+    query: str | None,
+    label: str | list[str],
+    features: list[str] | None,
+    task: Asked,
+    text: Text,
+    memory_rows: int,
+    identity: str | None,
+    secret: str | None,
+    summary: bool,
+) -> str | Sequence[Path]:
+    """What the user vouches for; the files; or a checksum over the rows of a database."""
+    if identity is not None:
+        return f"vouched:{identity}"
+    if (found := find(source, secret=secret)).is_files:
+        return found.files
+    return _checksum(source, query, secret)[0]
+
+
+@functools.lru_cache(maxsize=64)
+def _checksum(source: str, query: str | None, secret: str | None) -> tuple[str, int]:
+    """The identity of a query's rows, and their number: one scan, once a process.
+
+    The sum of a hash of each row's text is the same in any order of the rows, and rows that are
+    there twice count twice.
+    """
+    with opened(source, query, secret=secret) as (database, read):
+        # NULL must not be equal to any text, nor two columns to one.
+        said = ", ".join(
+            f"coalesce(chr(31) || {name(c.name)}::VARCHAR, chr(30))" for c in read.columns
+        )
+        cursor = database.cursor()
+        try:
+            with in_words(database.source):
+                row = cursor.execute(
+                    f"SELECT count(*), coalesce(sum(md5_number_lower(concat({said}))), 0) "
+                    f"FROM (\n{read.text}\n)"
+                ).fetchone()
+        finally:
+            cursor.close()
+    assert row is not None
+    rows, total = row
+    words = [*(f"{c.name} {c.type}" for c in read.columns), str(rows), str(total)]
+    if query is not None:
+        words.append(" ".join(query.split()))
+    return "rows:" + hashlib.sha256("\n".join(words).encode()).hexdigest(), int(rows)
+
+
+def _profile(
+    *,
+    source: Source,
+    query: str | None,
+    label: str | list[str],
+    features: list[str] | None,
+    task: Asked,
+    text: Text,
+    memory_rows: int,
+    identity: str | None,
+    secret: str | None,
+    summary: bool,
+) -> Profile | None:
+    """What every column holds, in one scan."""
+    if not summary:
+        return None
+    with opened(source, query, secret=secret) as (database, read):
+        return profile_of_query(database, read, _labels(label), query)
+
+
+@dataset(identity=_identity, profile=_profile)
+def sql(
+    split: Split,
+    *,
+    source: Source,
+    query: str | None = None,
+    label: str | list[str],
+    features: list[str] | None = None,
+    task: Asked = "auto",
+    text: Text = "strings",
+    memory_rows: Annotated[int, Ge(0)] = 1_000_000,
+    identity: str | None = None,
+    secret: str | None = None,
+    summary: bool = True,
+) -> Data | Splits:
+    """Rows of a database or of data files, by a query; streamed where they are many.
+
+    source: a Parquet, CSV or JSON file or pattern, a DuckDB or SQLite file, or
+        postgres://user@host/database or mysql://user@host/database, without the password.
+    query: one SELECT; files are the table `source`, and all of it without a query.
+    label: one column or several.
+    features: the columns to learn from; null: all but the label and what split.by names.
+    task: auto: floats are values to predict, text, truth values and few whole numbers classes.
+    text: columns of text as strings, for a preprocessing to encode, or as integer codes.
+    memory_rows: more rows than these are not loaded but read anew in every epoch.
+    identity: says what the rows are, where a checksum over all of them would take too long.
+    secret: the name of the DuckDB secret that holds the password.
+    summary: whether to look over all columns before the first training.
+    """
+    with opened(source, query, secret=secret, keep=True) as (database, read):
+        reader, labels, rows = _begin(
+            database, read, label, features, task, text, split, memory_rows
+        )
+        if not database.source.is_files and identity is None:
+            expected = _checksum(source, query, secret)[1]
+            if rows != expected:
+                raise DataError(
+                    f"dataset.source={source} has changed since the command began: the query gave "
+                    f"{expected} rows, now it gives {rows}"
+                )
+        return read_rows(reader, labels, split, rows, memory_rows)
+
+
+def _begin(
+    database: Database,
+    query: Query,
+    label: str | list[str],
+    features: list[str] | None,
+    task: Asked,
+    text: Text,
+    split: Split,
+    memory_rows: int,
+) -> tuple[Reader, Labels, int]:
+    layout = layout_of(query, _labels(label), features, text, split)
+    reader = Reader(database, query, layout)
+    return reader, Labels(layout.labels, task), reader.count()
+
+
+def read_rows(
+    reader: Reader, labels: Labels, split: Split, rows: int, memory_rows: int
+) -> Data | Splits:
+    """The rows as arrays if they are few, else as streams, which keep the source open."""
+    if rows == 0:
+        raise DataError("dataset.query gives no rows: loosen its WHERE, or look at the source")
+    if rows <= memory_rows and rows * reader.layout.row_bytes <= MEMORY_BYTES:
+        data = in_memory(reader, labels)
+        reader.database.close()
+        return data
+    return streamed(reader, labels, split, rows)
+
+
+@contextmanager
+def opened(
+    source: str,
+    query: str | None,
+    delimiter: str | None = None,
+    secret: str | None = None,
+    keep: bool = False,
+) -> Iterator[tuple[Database, Query]]:
+    """The source and the checked query; closed at the end, unless it is to be kept."""
+    database = Database(find(source, delimiter, secret))
+    try:
+        yield database, read_query(database, query)
+    except BaseException:
+        database.close()
+        raise
+    if not keep:
+        database.close()
+
+
+def layout_of(
+    query: Query, label: list[str], features: list[str] | None, text: Text, split: Split
+) -> Layout:
+    """Which columns are what; DataError for names that are none and types that cannot be used."""
+    labels = tuple(query.column(one, "dataset.label") for one in label)
+    if not labels:
+        raise DataError("dataset.label=[] names no column: give one or more")
+    key = None
+    if split.column is not None:
+        key = query.column(split.column, f"split.by={split.by}")
+        if (split.by or "").startswith("time:") and key.family not in ("date", "integer", "float"):
+            raise DataError(
+                f"split.by={split.by} needs a time or a number, and the column is {key.type}"
+            )
+    if features is None:
+        chosen = [c for c in query.columns if c not in labels and c != key]
+    else:
+        chosen = [query.column(one, "dataset.features") for one in features]
+    if not chosen:
+        raise DataError("dataset.features names no column: give one or more beside the label")
+    names = [column.name for column in query.columns]
+    for column in (*chosen, *labels):
+        if names.count(column.name) > 1:
+            raise DataError(
+                f"dataset.query gives two columns '{column.name}': name one of them otherwise, "
+                "by AS"
+            )
+        if column in labels and column in chosen:
+            raise DataError(f"'{column.name}' is both in dataset.features and in dataset.label")
+        if column.family == "other":
+            raise DataError(
+                f"the column '{column.name}' is of type {column.type}, which is neither number, "
+                "truth value, text nor date: leave it out by dataset.features, or compute "
+                "columns from it in dataset.query"
+            )
+    return Layout(tuple(chosen), labels, key, text)
+
+
+def _labels(label: str | list[str]) -> list[str]:
+    return [label] if isinstance(label, str) else label
