@@ -56,6 +56,8 @@ class RunStart:
     """The run whose epochs this one begins with."""
     replay_of: str | None = None
     """The run that this one repeats, to see whether the losses are the same."""
+    parents: Sequence[Mapping[str, str]] = field(default_factory=list)
+    """`{"param", "run_id", "weights_id", "sha256"}` of each earlier run's weights that it uses."""
     git_commit: str | None = None
     git_dirty: bool | None = None
     version: int = FORMAT_VERSION
