@@ -39,13 +39,13 @@ def data_identity(choice: Choice, load: Callable[[], Data | Splits], results: Pa
     if isinstance(said, str):
         return said
     if isinstance(said, Mapping):
-        pairs = list(zip(said, _hashes(list(said.values()), results), strict=True))
+        pairs = list(zip(said, file_hashes(list(said.values()), results), strict=True))
         return "sha256:" + hashlib.sha256(json.dumps(pairs).encode()).hexdigest()
     files = [said] if isinstance(said, Path) else list(said)
-    return "sha256:" + hashlib.sha256("".join(_hashes(files, results)).encode()).hexdigest()
+    return "sha256:" + hashlib.sha256("".join(file_hashes(files, results)).encode()).hexdigest()
 
 
-def _hashes(files: Sequence[Path], results: Path) -> list[str]:
+def file_hashes(files: Sequence[Path], results: Path) -> list[str]:
     """sha256 of each file, from the cache where path, size and time of change are the same."""
     cache = results / CACHE
     try:

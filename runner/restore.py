@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import warehouse
 from runner import weights
-from runner.config import config_of
+from runner.config import Config, config_of
 from runner.data import load, prepare
 from runner.devices import import_tensorflow
 from runner.engines.tensors import assign_tensors, with_preprocessing
 from runner.errors import ConfigError, WarehouseError
+from runner.lineage import look_up
 from runner.registry import load as load_plugins
 from warehouse.place import Place
 
@@ -58,9 +59,17 @@ def model_of(run: str, results: Path | None = None) -> keras.Model:
         model = _from_graph(weights.read(folder, *files["graph"]).decode())
     if model is None:
         assert said is not None
-        model = _from_config(json.loads(said[0]))
+        model = _from_config(json.loads(said[0]) | {"results": str(folder)})
     assign_tensors(model, tensors)
     return model
+
+
+def with_parents(config: Config, base: Path) -> Config:
+    """The config with the weights of every earlier run that a param names looked up.
+
+    base: where the user stands, against which the results folder counts.
+    """
+    return look_up(config, base, model_of)
 
 
 def _from_graph(graph: str) -> keras.Model | None:
@@ -78,6 +87,6 @@ def _from_config(body: Mapping[str, Any]) -> keras.Model:
     """The model as the run's components make it, which takes its data and its plugins."""
     from runner.build import assemble
 
-    config = config_of(body, load_plugins())
+    config = with_parents(config_of(body, load_plugins()), Path())
     data = prepare(load(config), config)
     return with_preprocessing(assemble(config, data).model, data.preprocessing)
