@@ -240,6 +240,21 @@ def files_of(config: Config) -> list[Path]:
     ]
 
 
+def parents_of(config: Config) -> list[dict[str, str]]:
+    """The earlier runs whose weights params name, as `RunStart` has them."""
+    return [
+        {
+            "param": f"{kind.key}{f'.{choice.component.name}' if kind.many else ''}.{name}",
+            "run_id": value.run_id,
+            "weights_id": value.weights_id,
+            "sha256": value.sha256,
+        }
+        for kind, choice in config.all()
+        for name, value in choice.params.items()
+        if isinstance(value, RunWeights)
+    ]
+
+
 def flatten(config: Config) -> list[dict[str, Any]]:
     """The config as rows of the params table: dotted name, text, and number where it is one."""
     return list(_flat("", config.plain()))
