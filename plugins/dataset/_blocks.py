@@ -74,20 +74,27 @@ def streams(source: Source, split: Split, task: Task) -> Splits:
     """The source in its parts; a byte a row is all that stays in memory."""
     every = [source.part(rows) for rows in blocks(source.rows, source.row_bytes)]
     part_of = np.concatenate(every).astype(np.int8)
-    made: dict[str, Stream | None] = {}
-    for part, name in enumerate(PARTS):
+    made = []
+    for part in range(len(PARTS)):
         count = int((part_of == part).sum())
-        made[name] = _stream(source, part_of, part, count, split.seed) if count else None
+        made.append(_stream(source, part_of, part, count, split.seed) if count else None)
+    return divided(source.what, source.rows, made, split, task)
+
+
+def divided(
+    what: str, rows: int, made: Sequence[Stream | None], split: Split, task: Task
+) -> Splits:
+    """The streams of train, val and test; DataError where one that should have rows has none."""
     wanted = (1.0, split.folds or split.val, split.test)
-    for name, share in zip(PARTS, wanted, strict=True):
-        if share and made[name] is None:
+    for name, share, part in zip(PARTS, wanted, made, strict=True):
+        if share and part is None:
             raise DataError(
-                f"{source.what} has {source.rows} rows, and none of them falls into {name}: "
-                "the shares of the split hold on average, so take another split.seed or more rows"
+                f"{what} has {rows} rows, and none of them falls into {name}: the shares of the "
+                "split hold on average, so take another split.seed or more rows"
             )
-    train = made["train"]
+    train, val, test = made
     assert train is not None
-    return Splits(train, made["val"], made["test"], task)
+    return Splits(train, val, test, task)
 
 
 def only_by_content(split: Split, what: str) -> None:
@@ -113,12 +120,17 @@ def _stream(source: Source, part_of: Array, part: int, count: int, seed: int) ->
             if len(rows):
                 yield source.read(rows)
 
-    limit = min(SAMPLE_ROWS if part == 0 else GLANCE_ROWS, count)
-    limit = max(1, min(limit, SAMPLE_BYTES // max(1, source.row_bytes)))
-    random = np.random.Generator(np.random.Philox(key=[seed, part]))
-    chosen = np.sort(random.choice(count, limit, replace=False, shuffle=False))
+    chosen = sample_rows(part, count, source.row_bytes, seed)
     sample = source.read(np.flatnonzero(part_of == part)[chosen])
     return Stream(count, sample, read)
+
+
+def sample_rows(part: int, count: int, row_bytes: int, seed: int) -> Array:
+    """Which of so many rows of a part make its sample, ascending, drawn over all of them."""
+    limit = min(SAMPLE_ROWS if part == 0 else GLANCE_ROWS, count)
+    limit = max(1, min(limit, SAMPLE_BYTES // max(1, row_bytes)))
+    random = np.random.Generator(np.random.Philox(key=[seed, part]))
+    return np.sort(random.choice(count, limit, replace=False, shuffle=False))
 
 
 def stamps(files: Sequence[Path]) -> dict[Path, tuple[int, int]]:

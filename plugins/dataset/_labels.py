@@ -51,9 +51,34 @@ def task_of(where: str, labels: Array, asked: Asked) -> tuple[Task, Array | None
     return Task.classification(len(names) or int(labels.max()) + 1, names), known
 
 
+class Seen:
+    """The labels of a source that is read in blocks, as far as the task depends on them."""
+
+    def __init__(self) -> None:
+        self._values: Array | None = None
+
+    def add(self, labels: Array) -> None:
+        """Take in a block's labels, (rows,) or (rows, values)."""
+        labels = labels.astype(str) if labels.dtype.kind == "O" else labels
+        labels = labels[:, 0] if labels.shape[1:] == (1,) else labels
+        before = self._values
+        values = labels if before is None else np.concatenate([before, labels])
+        values = np.unique(values, axis=0 if values.ndim == 2 else None)
+        if len(values) > 2 * MANY_CLASSES and values.dtype.kind not in "US":
+            # So many are values, or classes of which the ends say how many there are.
+            values = np.concatenate([values[:MANY_CLASSES], values[-MANY_CLASSES:]])
+        self._values = values
+
+    def task(self, where: str, asked: Asked) -> tuple[Task, Array | None]:
+        """As task_of says."""
+        assert self._values is not None
+        return task_of(where, self._values, asked)
+
+
 def codes(labels: Array, task: Task, known: Array | None = None) -> Array:
     """Labels in the type of the task: int64 classes, or float32."""
     if known is not None:
+        labels = labels.astype(str) if labels.dtype.kind == "O" else labels
         labels = np.searchsorted(known, labels.astype(known.dtype))
     return labels.astype("int64" if task.kind in ("classification", "binary") else "float32")
 

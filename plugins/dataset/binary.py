@@ -13,7 +13,7 @@ from runner import Data, DataError, Split, Splits, Task, dataset
 
 from ._blocks import Source, blocks, only_by_content, streams
 from ._files import one_file
-from ._labels import MANY_CLASSES, Asked, codes, task_of
+from ._labels import Asked, Seen, codes
 from ._numbers import ByteOrder, Number, number_type
 
 Array = np.ndarray[Any, Any]
@@ -99,16 +99,10 @@ class Records:
 
     def task(self, asked: Asked) -> Task:
         """The task by the labels of the whole file."""
-        seen: Array | None = None
+        seen = Seen()
         for rows in blocks(self.rows, self.kind.itemsize):
-            found = self.labels(rows)
-            values = found if seen is None else np.concatenate([seen, found])
-            seen = np.unique(values, axis=0 if values.ndim == 2 else None)
-            if len(seen) > 2 * MANY_CLASSES:
-                # So many are values, or classes of which the ends say how many there are.
-                seen = np.concatenate([seen[:MANY_CLASSES], seen[-MANY_CLASSES:]])
-        assert seen is not None
-        return task_of(f"the label in {self.file}", seen, asked)[0]
+            seen.add(self.labels(rows))
+        return seen.task(f"the label in {self.file}", asked)[0]
 
 
 def _record_type(

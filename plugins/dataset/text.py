@@ -1,0 +1,166 @@
+"""Texts with labels, from a table or a folder."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from runner import Data, DataError, dataset
+
+from ._files import by_name, one_file
+from ._labels import Asked, numbers_or_text, targets_of
+
+DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": "\t"}
+JSON_LINES = (".jsonl", ".ndjson")
+Row = dict[str, Any]
+
+
+def _files(*, path: Path, **_: Any) -> list[Path] | dict[str, Path]:
+    place = path.expanduser()
+    return by_name(_texts(place)) if place.is_dir() else [place]
+
+
+@dataset(identity=_files)
+def text(
+    *,
+    path: Path,
+    text: str = "text",
+    label: str = "label",
+    columns: Sequence[str] = (),
+    delimiter: str | None = None,
+    above: float | None = None,
+    task: Asked = "auto",
+) -> Data:
+    """Texts with a label each: a .csv, .tsv or .jsonl file, or a folder of .txt files a class.
+
+    text, label: the columns (of .jsonl, the keys) that hold them. columns: the names of the
+    columns where the file's first line does not say them. delimiter: null goes by the suffix; in
+    tab-separated files quotes mean nothing. above: makes numbers as labels a binary task, yes
+    where the number is larger. Of a folder, each folder in it is a class and each .txt file
+    below that an example.
+
+    Features are text, (rows,): preprocessing=[vectorize] makes numbers of it.
+    """
+    place = path.expanduser()
+    if place.is_dir():
+        files = _texts(place)
+        said = np.array([file.relative_to(place).parts[0] for file in files])
+        texts = [_content(file) for file in files]
+        where = f"the folders' names in {place}"
+    else:
+        file = one_file(path, "a .csv, .tsv or .jsonl file, or a folder of texts")
+        rows = list(_rows(file, columns, delimiter, text, label))
+        if not rows:
+            raise DataError(f"dataset.path={file} has no rows")
+        texts = ["" if row[text] is None else str(row[text]) for _, row in rows]
+        said = numbers_or_text([_label(file, line, label, row[label]) for line, row in rows])
+        where = f"the column {label} of {file}"
+    if above is not None:
+        if said.dtype.kind not in "if":
+            odd = next(value for value in said.tolist() if not _is_number(value))
+            raise DataError(f"dataset.above={above} needs numbers, and {where} holds {odd!r}")
+        said = (said > above).astype("int64")
+    targets, found = targets_of(where, [said], task)
+    return Data(np.array(texts, dtype=object), targets[0], found)
+
+
+def _texts(folder: Path) -> list[Path]:
+    """The .txt files in the folder's folders, sorted; never none."""
+    files = sorted(file for file in folder.glob("*/**/*.txt") if file.is_file())
+    if not files:
+        raise DataError(
+            f"dataset.path={folder} holds no text: it must have a folder for each class, with "
+            ".txt files in it"
+        )
+    return files
+
+
+def _content(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file} is not UTF-8 text: byte {error.start} is not") from None
+
+
+def _rows(
+    file: Path, columns: Sequence[str], delimiter: str | None, text: str, label: str
+) -> Iterator[tuple[int, Row]]:
+    """The rows by their line numbers; DataError where one lacks the text or the label."""
+    lines = _content(file).split("\n")
+    if file.suffix.lower() in JSON_LINES:
+        found = _json_rows(file, lines)
+    else:
+        found = _table_rows(file, lines, columns, delimiter)
+    for line, row in found:
+        for key, name in (("text", text), ("label", label)):
+            if name not in row:
+                have = ", ".join(str(column) for column in row if column is not None)
+                raise DataError(
+                    f"dataset.{key}={name} is no column of {file} (line {line}), which has {have}"
+                    + ("" if columns else "; dataset.columns= names them where line 1 does not")
+                )
+        yield line, row
+
+
+def _json_rows(file: Path, lines: Sequence[str]) -> Iterator[tuple[int, Row]]:
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError:
+            row = None
+        if not isinstance(row, dict):
+            raise DataError(f"{file} is no JSON object in line {number}: {line[:60]!r}")
+        yield number, row
+
+
+def _table_rows(
+    file: Path, lines: Sequence[str], columns: Sequence[str], delimiter: str | None
+) -> Iterator[tuple[int, Row]]:
+    suffix = file.suffix.lower()
+    between = delimiter or DELIMITERS.get(suffix)
+    if between is None or len(between) != 1:
+        raise DataError(
+            f"dataset.path={file} has the suffix '{suffix}', which does not tell its delimiter: "
+            "give dataset.delimiter= (one character), or a .csv, .tsv or .jsonl file"
+        )
+    quoting: Any = csv.QUOTE_NONE if between == "\t" else csv.QUOTE_MINIMAL
+    whole = (line.removesuffix("\r") + "\n" for line in lines)
+    reader = csv.reader(whole, delimiter=between, quoting=quoting)
+    names = list(columns)
+    try:
+        for cells in reader:
+            if not cells:
+                continue
+            if not names:
+                names = cells
+                continue
+            if len(cells) != len(names):
+                raise DataError(
+                    f"{file} has {len(cells)} cells in line {reader.line_num}, and its columns "
+                    f"are {len(names)}: {', '.join(names)}"
+                )
+            yield reader.line_num, dict(zip(names, cells, strict=True))
+    except csv.Error as error:
+        raise DataError(f"{file} is no such table in line {reader.line_num}: {error}") from None
+
+
+def _label(file: Path, line: int, column: str, value: Any) -> str:
+    """A label as text; truth values of JSON are 0 and 1."""
+    if value is None or value == "":
+        raise DataError(f"{file} has no {column} in line {line}")
+    return str(int(value)) if isinstance(value, bool) else str(value)
+
+
+def _is_number(value: str) -> bool:
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True
