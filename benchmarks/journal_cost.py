@@ -14,8 +14,9 @@ from pathlib import Path
 
 import warehouse
 from runner.composition import compose
-from runner.experiment import _start, plan
+from runner.experiment import _start
 from runner.journal import Journal
+from runner.plan import plan
 from runner.records import EpochEnd, RunEnd, RunStart, new_run_id, now
 
 

@@ -20,7 +20,7 @@ from runner import run
 from runner.composition import compose
 from runner.data import prepare
 from runner.devices import import_tensorflow
-from runner.experiment import plan
+from runner.plan import plan
 
 WORKLOADS = {
     "digits_mlp": ["dataset=digits", "architecture=mlp", "regularizer=[l2,dropout]"],

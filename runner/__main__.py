@@ -57,7 +57,6 @@ def _train(words: Sequence[str]) -> int:
     """Compose with Hydra what the command line says, and train it."""
     import hydra
     from hydra.errors import HydraException
-    from omegaconf import DictConfig
     from omegaconf.errors import OmegaConfBaseException
 
     from runner.checkout import warn_of_another_copy
@@ -69,11 +68,13 @@ def _train(words: Sequence[str]) -> int:
         spelled_out,
     )
     from runner.config import register
+    from runner.launchers import install
     from runner.registry import load
     from runner.sweep import RECOVERING, Sweep
 
     warn_of_another_copy()
     register(load())
+    install()
     if {"-m", "--multirun"} & set(words) and {"-c", "--cfg", "--info", "-i"} & set(words):
         raise ConfigError("--multirun trains and --cfg or --info only prints: give one of them")
     sys.argv[1:] = words = spelled_out(words)
@@ -82,9 +83,10 @@ def _train(words: Sequence[str]) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     sweep = Sweep(words)
 
-    @hydra.main(version_base="1.3", config_path=f"pkg://{CONFIG_MODULE}", config_name=CONFIG_NAME)
-    def application(composed: DictConfig) -> None:
-        sweep.train(composed)
+    # A method: the packed launcher finds the sweep that it belongs to.
+    application = hydra.main(
+        version_base="1.3", config_path=f"pkg://{CONFIG_MODULE}", config_name=CONFIG_NAME
+    )(sweep.train)
 
     for _ in range(RECOVERIES):
         try:

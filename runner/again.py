@@ -14,7 +14,8 @@ from runner import weights
 from runner.config import Config, config_of
 from runner.engines.contract import Checkpoint
 from runner.errors import ConfigError
-from runner.experiment import Run, plan, train
+from runner.experiment import train
+from runner.plan import Run, plan
 from runner.recorder import Outcome
 from runner.records import EpochEnd, Record, Replay
 from runner.registry import load
@@ -38,7 +39,7 @@ class Recorded:
     """Epoch, uri and sha256 of the last one."""
     results: Path
 
-    def again(self, **relation: str) -> Run:
+    def again(self, **relation: Any) -> Run:
         """The same run planned anew."""
         return plan(self.config, self.experiment, self.overrides, **relation)
 
@@ -105,10 +106,10 @@ def resume(run: str, results: Path | None = None) -> tuple[Outcome, Path]:
         tensors=weights.load(earlier.results, uri, sha256),
         state=weights.load_state(earlier.results, uri, sha256),
     )
-    again = earlier.again(resumed_from=earlier.run_id)
+    again = earlier.again(resumed_from=earlier.run_id, resume=checkpoint)
     _warn_of_changes(earlier, again)
     print(f"resuming {earlier.run_id} after epoch {epoch}")
-    return train(again, resume=checkpoint), earlier.results
+    return train(again), earlier.results
 
 
 def replay(run: str, results: Path | None = None) -> tuple[Outcome, Path]:

@@ -60,7 +60,8 @@ class Settings:
     checkpoint: Annotated[int, Gt(0)] | None = None
     limit_batches: Annotated[int, Gt(0)] | None = None
     debug: Literal["summary", "overfit"] | None = None
-    engine: str = "fast"
+    engine: str = "auto"
+    strict: bool = False
     device: str = "auto"
     results: str = "results"
     skip: Literal["auto", "finished", "nothing"] = "auto"
@@ -79,14 +80,16 @@ ABOUT = {
     "checkpoint": "every so many epochs keep what `resume` needs; null: never",
     "limit_batches": "at most so many batches an epoch and a split",
     "debug": "summary: print the model and stop; overfit: train on one batch",
-    "engine": "what trains: fast (a program an epoch) or keras (model.fit)",
+    "engine": "what trains: packed (many runs as one program), fast (an epoch as one), keras "
+    "(model.fit); auto: packed for several runs, else fast",
+    "strict": "an engine that cannot train a run is an error, not a reason to take another",
     "device": "auto, cpu, gpu or gpu:N",
     "results": "the folder for warehouse, journals and weights",
     "skip": "finished: do not train what is there already; auto: that, in a --multirun",
     "retry": "of what did not finish earlier, what skip=finished trains again",
 }
 # These say where and how a run is trained, not what comes out.
-NOT_IN_FINGERPRINT = {"checkpoint", "engine", "device", "results", "skip", "retry"}
+NOT_IN_FINGERPRINT = {"checkpoint", "engine", "strict", "device", "results", "skip", "retry"}
 
 
 def settings_params() -> list[Param]:
@@ -112,6 +115,15 @@ def register(registry: Registry) -> None:
 
     store = ConfigStore.instance()
     store.store(name="settings", node=open_node_of(settings_params()))
+    # What a --multirun uses by default; the classes are in runner/launchers/.
+    launcher: dict[str, Any] = {"_target_": "hydra_plugins.sweephouse.PackedLauncher"}
+    sweeper = {"_target_": "hydra_plugins.sweephouse.QuickSweeper"}
+    store.store(group="hydra/launcher", name="packed", node=launcher)
+    store.store(
+        group="hydra/sweeper",
+        name="quick",
+        node=sweeper | {"max_batch_size": None, "params": None},
+    )
     for (kind_name, name), component in registry.components.items():
         kind = KINDS[kind_name]
         constants = {} if kind.many else {"name": component.name}

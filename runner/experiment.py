@@ -1,4 +1,4 @@
-"""One run from a composed config to its outcome: the main path, read top to bottom."""
+"""Runs from plan to outcome, one or a thousand: the main path, read top to bottom."""
 
 from __future__ import annotations
 
@@ -6,118 +6,295 @@ import functools
 import os
 import socket
 import traceback
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 from runner.build import build, monitor_of
-from runner.config import Config, fingerprint, flatten
-from runner.data import Prepared, load, prepare
+from runner.config import flatten
+from runner.data import Prepared, prepare
 from runner.engines import find_engine
-from runner.engines.contract import Checkpoint, Job
+from runner.engines.contract import Engine, Event, Job, Refused
 from runner.errors import JournalError, RunnerError, in_one_line
-from runner.identity import data_identity
 from runner.journal import check_writable
 from runner.nouns import Data, Splits
+from runner.plan import Run, data_key, source_key
 from runner.progress import progress_for_output
 from runner.recorder import JOURNALS, Closing, Outcome, Recorder
-from runner.records import RunEnd, RunStart, new_run_id, now
+from runner.records import RunEnd, RunStart, now
 from runner.surroundings import git_state, versions
 from runner.watch import Watch
 
-
-@dataclass(frozen=True)
-class Run:
-    """One training of one composed config with one seed, planned but not begun."""
-
-    run_id: str
-    config: Config
-    fingerprint: str
-    identity: str
-    """What the data are."""
-    experiment: str
-    overrides: Sequence[str]
-    base: Path = field(default_factory=Path)
-    """Where the user stands, against which a relative results folder counts."""
-    trouble: BaseException | None = None
-    """What a component raised when the run was planned."""
-    sweep_id: str | None = None
-    resumed_from: str | None = None
-    replay_of: str | None = None
-
-    @functools.cached_property
-    def data(self) -> Data | Splits:
-        """The dataset, loaded when first asked for."""
-        return load(self.config)
-
-    @property
-    def results(self) -> Path:
-        """The folder that keeps what comes of it."""
-        return (self.base / self.config.settings.results).absolute()
+Came = Outcome | RunnerError
+"""What came of a run: its outcome, or why it never began."""
+Told = Callable[[Run, Came], None]
 
 
-def plan(config: Config, experiment: str, overrides: Sequence[str], **relations: Any) -> Run:
-    """The run that a config means, with its fingerprint; as a rule nothing is loaded for it.
-
-    Raises DataError where the dataset's files are missing.
-    """
-    draft = Run(new_run_id(), config, "", "", experiment, overrides, **relations)
-    try:
-        identity = data_identity(config.one("dataset"), lambda: draft.data, draft.results)
-    except RunnerError:
-        raise
-    except (Exception, SystemExit) as error:
-        # A component's mistake: it is raised again, and recorded, when the run begins.
-        return replace(draft, fingerprint=fingerprint(config, "unknown"), trouble=error)
-    run = replace(draft, fingerprint=fingerprint(config, identity), identity=identity)
-    if "data" in vars(draft):
-        vars(run)["data"] = draft.data
-    return run
-
-
-def train(run: Run, resume: Checkpoint | None = None, closing: Closing | None = None) -> Outcome:
+def train(run: Run, closing: Closing | None = None) -> Outcome:
     """Train one run and record it; the outcome says how it ended.
 
-    resume: where to go on rather than begin.
     closing: makes a last record from the run's epochs.
 
     Raises RunnerError for what is wrong before anything trains. Whatever happens while a
     component is called or the model trains, a journal that can no longer be written included,
     is the outcome of a failed run.
     """
-    config, settings = run.config, run.config.settings
-    engine = find_engine(settings.engine)
-    recorder = Recorder(run.results, progress_for_output(), closing)
-    start = _start(run, settings.device)
-    watch = Watch(recorder.beat, recorder.stop_at_once)
+    came = train_all([run], closing=closing).get(run.run_id)
+    if came is None:
+        raise KeyboardInterrupt
+    if isinstance(came, RunnerError):
+        raise came
+    return came
+
+
+def train_all(
+    runs: Sequence[Run], told: Told | None = None, closing: Closing | None = None
+) -> dict[str, Came]:
+    """Train runs, those that can share one call of an engine together; what came of each by id.
+
+    Data that several runs share are loaded and prepared once, and no two datasets are in memory
+    at once. Whatever is wrong with one run is that run's own. After Ctrl-C no further run
+    begins: those are missing from the answer.
+
+    told: is told of each run as soon as it has come to its end or is refused.
+    """
+    batch = _Batch(len(runs), told, closing)
     try:
-        # What needs no TensorFlow comes first: a mistake is then told at once.
-        check_writable(run.results / JOURNALS)
-        if run.trouble is not None:
-            raise run.trouble
-        raw = run.data
-        with engine.ready(settings) as device:
-            start = _start(run, device)
-            data = prepare(raw, config)
-            start = _start(run, device, data)
-            if settings.debug == "summary":
-                build(config, data).model.summary()
-                return Outcome(run.run_id, status="summary")
-            make = functools.partial(build, config, data)
-            with watch:
-                engine.train([Job(start, config, data, make, watch.requested, resume)], recorder)
-    except JournalError as error:
+        # Op determinism, once on, stays on: those that ask for it come last.
+        ordered = sorted(runs, key=lambda run: run.config.settings.deterministic)
+        for same in _alike(ordered, _place):
+            batch.train_in_one_place(same)
+    finally:
+        batch.progress.close()
+    return batch.came
+
+
+def _place(run: Run) -> Hashable:
+    """What runs must have in common to be handed to one engine."""
+    settings = run.config.settings
+    return (
+        run.results,
+        settings.engine,
+        settings.strict,
+        settings.device,
+        settings.precision,
+        settings.deterministic,
+    )
+
+
+def _alike(runs: Iterable[Run], key: Callable[[Run], Hashable]) -> Iterator[list[Run]]:
+    """The runs in groups of one key, in the order in which the keys first appear."""
+    groups: dict[Hashable, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(key(run), []).append(run)
+    yield from groups.values()
+
+
+class _Batch:
+    """Runs on their way, and what came of each so far."""
+
+    def __init__(self, runs: int, told: Told | None, closing: Closing | None) -> None:
+        self.came: dict[str, Came] = {}
+        self.progress = progress_for_output(runs)
+        self._told, self._closing = told, closing
+        self._stopped = False
+
+    def train_in_one_place(self, runs: Sequence[Run]) -> None:
+        """Train runs that one engine takes, one set of data after the other."""
+        if self._stopped:
+            return
+        settings, results = runs[0].config.settings, runs[0].results
+        recorder = Recorder(results, self.progress, self._closing)
+        try:
+            engine = find_engine(settings.engine, len(runs))
+            check_writable(results / JOURNALS)
+        except RunnerError as error:
+            return self._refuse(runs, error)
+        with ExitStack() as stack:
+            device = ""
+            for same in _alike(runs, lambda run: source_key(run.config)):
+                # What needs no TensorFlow comes first: a mistake is then told at once.
+                raw = self._load(same, recorder)
+                if raw is None:
+                    continue
+                try:
+                    device = device or stack.enter_context(engine.ready(settings))
+                except RunnerError as error:
+                    return self._refuse([r for r in runs if r.run_id not in self.came], error)
+                except (Exception, SystemExit) as error:
+                    self._fail([r for r in runs if r.run_id not in self.came], error, recorder)
+                    return
+                for alike in _alike(same, lambda run: data_key(run.config)):
+                    if not self._stopped:
+                        self._train_on(raw, alike, engine, device, recorder)
+                del raw
+                same[0].source.release()
+
+    def _load(self, runs: Sequence[Run], recorder: Recorder) -> Data | Splits | None:
+        """The data of runs that name the same dataset; None where they cannot be had."""
+        if self._stopped:
+            return None
+        try:
+            if runs[0].trouble is not None:
+                raise runs[0].trouble
+            return runs[0].source.data
+        except RunnerError as error:
+            self._refuse(runs, error)
+        except (Exception, SystemExit) as error:
+            self._fail(runs, error, recorder)
+        return None
+
+    def _train_on(
+        self,
+        raw: Data | Splits,
+        runs: Sequence[Run],
+        engine: Engine,
+        device: str,
+        recorder: Recorder,
+    ) -> None:
+        """Train runs whose data are prepared in the same way, by one call of the engine."""
+        try:
+            data = prepare(raw, runs[0].config)
+        except RunnerError as error:
+            return self._refuse(runs, error)
+        except (Exception, SystemExit) as error:
+            return self._fail(runs, error, recorder)
+        if runs[0].config.settings.debug == "summary":
+            return self._summarize(runs, data, recorder)
+        watch = Watch(recorder.beat, recorder.stop_at_once)
+        jobs = []
+        for run in runs:
+            try:
+                start = _start(run, device, data)
+            except RunnerError as error:
+                self._refuse([run], error)
+                continue
+            make = functools.partial(build, run.config, data)
+            jobs.append(Job(start, run.config, data, make, watch.requested, run.resume))
+        with watch:
+            self._engage(engine, jobs, {run.run_id: run for run in runs}, recorder, watch)
+        if watch.requested():
+            self._stopped = True
+            for run in runs:
+                if isinstance(came := self.came.get(run.run_id), Outcome):
+                    came.stop_requested = True
+
+    def _engage(
+        self,
+        engine: Engine,
+        jobs: Sequence[Job],
+        runs: dict[str, Run],
+        recorder: Recorder,
+        watch: Watch,
+    ) -> None:
+        """Have the engine train the jobs; where it gives up over one, have it train the rest."""
+
+        def record(event: Event) -> None:
+            run = runs[event.run_id]
+            if isinstance(event, Refused):
+                return self._settle(run, event.error)
+            if isinstance(event, RunStart):
+                event = replace(event, started_at=now())  # the job may have waited its turn
+            try:
+                recorder(event)
+            except JournalError as error:
+                self._give_up(run, error, recorder)
+                raise
+            if isinstance(event, RunEnd):
+                self._settle(run, recorder.outcomes[event.run_id])
+
+        while jobs and not watch.requested():
+            left = len(jobs)
+            try:
+                engine.train(jobs, record)
+                return
+            except (Exception, SystemExit) as error:
+                jobs = [job for job in jobs if job.start.run_id not in self.came]
+                if not isinstance(error, JournalError) or len(jobs) == left:
+                    jobs = self._blame(error, jobs, runs, recorder)
+
+    def _blame(
+        self,
+        error: Exception | SystemExit,
+        jobs: Sequence[Job],
+        runs: dict[str, Run],
+        recorder: Recorder,
+    ) -> Sequence[Job]:
+        """End the jobs that an engine's error belongs to; those that are left.
+
+        They are the ones that had begun, or else the next in turn.
+        """
+        begun = [job for job in jobs if job.start.run_id in recorder.outcomes]
+        guilty = begun or jobs[:1]
+        for job in guilty:
+            run = runs[job.start.run_id]
+            if isinstance(error, RunnerError) and not begun:
+                self._settle(run, error)
+            else:
+                self._record_failure(job.start, run, error, recorder)
+        return [job for job in jobs if job not in guilty]
+
+    def _summarize(self, runs: Sequence[Run], data: Prepared, recorder: Recorder) -> None:
+        """Print the models, and train nothing."""
+        for run in runs:
+            try:
+                build(run.config, data).model.summary()
+            except RunnerError as error:
+                self._settle(run, error)
+            except (Exception, SystemExit) as error:
+                self._fail([run], error, recorder)
+            else:
+                self._settle(run, Outcome(run.run_id, status="summary"))
+
+    def _settle(self, run: Run, came: Came) -> None:
+        """Remember what came of a run, and tell."""
+        if run.run_id not in self.came:
+            self.came[run.run_id] = came
+            if self._told is not None:
+                self._told(run, came)
+
+    def _refuse(self, runs: Iterable[Run], error: RunnerError) -> None:
+        for run in runs:
+            self._settle(run, error)
+
+    def _fail(
+        self, runs: Iterable[Run], error: Exception | SystemExit, recorder: Recorder
+    ) -> None:
+        """Record runs that failed outside of their engine: a component raised, say."""
+        for run in runs:
+            self._record_failure(_start(run, run.config.settings.device), run, error, recorder)
+
+    def _record_failure(
+        self, start: RunStart, run: Run, error: BaseException, recorder: Recorder
+    ) -> None:
+        trace = "".join(traceback.format_exception(error))
+        end = RunEnd(
+            run_id=start.run_id,
+            status="failed",
+            ended_at=now(),
+            seconds=0.0,
+            epochs=0,
+            best_epoch=None,
+            error=in_one_line(error),
+            traceback=trace,
+        )
+        try:
+            if start.run_id not in recorder.outcomes:
+                recorder(start)
+            recorder(end)
+        except JournalError as unwritable:
+            return self._give_up(run, unwritable, recorder)
+        self._settle(run, recorder.outcomes[run.run_id])
+
+    def _give_up(self, run: Run, error: JournalError, recorder: Recorder) -> None:
+        """End a run whose journal cannot be written; one without any never began."""
+        if run.run_id in self.came:
+            return
         if run.run_id not in recorder.outcomes:
-            raise
+            return self._settle(run, error)
         recorder.give_up(run.run_id, error)
-    except RunnerError:
-        raise
-    except (Exception, SystemExit) as error:
-        _fail(start, error, recorder)
-    outcome = recorder.outcomes[run.run_id]
-    outcome.stop_requested = watch.requested()
-    return outcome
+        self._settle(run, recorder.outcomes[run.run_id])
 
 
 def _start(run: Run, device: str, data: Prepared | None = None) -> RunStart:
@@ -166,22 +343,4 @@ def _start(run: Run, device: str, data: Prepared | None = None) -> RunStart:
         replay_of=run.replay_of,
         git_commit=commit,
         git_dirty=dirty,
-    )
-
-
-def _fail(start: RunStart, error: BaseException, recorder: Recorder) -> None:
-    """Record a run that failed outside of its engine: a component raised, memory ran out."""
-    if start.run_id not in recorder.outcomes:
-        recorder(start)
-    recorder(
-        RunEnd(
-            run_id=start.run_id,
-            status="failed",
-            ended_at=now(),
-            seconds=0.0,
-            epochs=0,
-            best_epoch=None,
-            error=in_one_line(error),
-            traceback=traceback.format_exc(),
-        )
     )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from runner.records import EpochEnd, RunEnd, RunStart
@@ -11,18 +14,42 @@ from runner.records import EpochEnd, RunEnd, RunStart
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
+EVERY_SECONDS = 10.0
+"""How often a sweep says how far it is where nothing can be drawn over."""
+MOVE_SECONDS = 0.1
+"""How often a bar over many runs is drawn."""
+
 
 class Progress(Protocol):
-    """Told of a run's start, epochs and end."""
+    """Told of runs' starts, epochs and ends, and when there is nothing more to come."""
 
     def start(self, start: RunStart) -> None: ...
     def epoch(self, event: EpochEnd) -> None: ...
     def end(self, end: RunEnd) -> None: ...
+    def close(self) -> None: ...
 
 
-def progress_for_output() -> Progress:
-    """The display that fits where the output goes."""
-    return LiveProgress() if sys.stdout.isatty() else PlainProgress()
+def progress_for_output(runs: int = 1) -> Progress:
+    """The display that fits the number of runs, and where the output goes."""
+    if sys.stdout.isatty():
+        return LiveProgress() if runs == 1 else LiveSweepProgress(runs)
+    return PlainProgress() if runs == 1 else PlainSweepProgress(runs)
+
+
+def say(line: str) -> None:
+    """Print a line; where nobody reads it any more, go on in silence."""
+    try:
+        print(line, flush=True)
+    except OSError:
+        be_silent()
+
+
+def be_silent() -> None:
+    """Let whatever is printed from now on go nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def _extent(start: RunStart) -> tuple[int, int]:
@@ -59,6 +86,9 @@ class PlainProgress:
 
     def end(self, end: RunEnd) -> None:
         """Nothing: the closing summary follows."""
+
+    def close(self) -> None:
+        """Nothing."""
 
 
 class LiveProgress:
@@ -103,3 +133,125 @@ class LiveProgress:
     def end(self, end: RunEnd) -> None:
         """Take the bar away."""
         self._bar.stop()
+
+    def close(self) -> None:
+        """The same, whatever happened."""
+        self._bar.stop()
+
+
+class _Tally:
+    """How far the runs of a sweep are: those that have ended, and those in training."""
+
+    def __init__(self, runs: int) -> None:
+        self._runs, self._ended = runs, 0
+        self._began = time.monotonic()
+        self._open: dict[str, tuple[int, EpochEnd | None]] = {}
+
+    def start(self, start: RunStart) -> None:
+        self._open[start.run_id] = _extent(start)[0], None
+
+    def epoch(self, event: EpochEnd) -> None:
+        epochs, _ = self._open.get(event.run_id, (event.epoch, None))
+        self._open[event.run_id] = epochs, event
+
+    def end(self, end: RunEnd) -> None:
+        self._ended += 1
+        self._open.pop(end.run_id, None)
+
+    @property
+    def done(self) -> float:
+        """Runs that are done, those in training by the share of their epochs."""
+        shares = (event.epoch / epochs for epochs, event in self._open.values() if event)
+        return min(self._ended + sum(shares), self._runs)
+
+    def words(self) -> str:
+        """`12/64 runs  16 in training: epochs 3 to 7 of 20, loss 0.1204 to 0.3127`."""
+        said = f"{self._ended}/{self._runs} runs"
+        if not self._open:
+            return said
+        said += f"  {len(self._open)} in training"
+        events = [event for _, event in self._open.values() if event is not None]
+        if not events:
+            return said
+        epochs = _span([event.epoch for event in events], "d")
+        most = max(epochs_ for epochs_, _ in self._open.values())
+        word = "epochs" if " to " in epochs else "epoch"
+        return f"{said}: {word} {epochs} of {most}, loss {_span([e.loss for e in events], '.4f')}"
+
+    def left(self) -> float | None:
+        """Seconds that the rest will take if it goes on like this."""
+        passed = time.monotonic() - self._began
+        return passed / self.done * (self._runs - self.done) if self.done else None
+
+
+def _span(values: Sequence[float], form: str) -> str:
+    """The least and the greatest, or the one that all are."""
+    least, greatest = format(min(values), form), format(max(values), form)
+    return least if least == greatest else f"{least} to {greatest}"
+
+
+class PlainSweepProgress:
+    """A line every ten seconds about all runs in training together."""
+
+    def __init__(self, runs: int) -> None:
+        self._tally = _Tally(runs)
+        self._said = time.monotonic()
+        say(f"training {runs} runs")
+
+    def start(self, start: RunStart) -> None:
+        """Count it."""
+        self._tally.start(start)
+
+    def epoch(self, event: EpochEnd) -> None:
+        """Count it, and print the line if it is time."""
+        self._tally.epoch(event)
+        if time.monotonic() - self._said >= EVERY_SECONDS:
+            self._said = time.monotonic()
+            left = self._tally.left()
+            rest = "" if left is None else f"  {left:.0f} s left"
+            print(f"{self._tally.words()}{rest}", flush=True)
+
+    def end(self, end: RunEnd) -> None:
+        """Count it; a line of its own follows."""
+        self._tally.end(end)
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+class LiveSweepProgress:
+    """A bar over all runs of a sweep, on a terminal (rich)."""
+
+    def __init__(self, runs: int) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._tally = _Tally(runs)
+        self._bar = Progress(BarColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+        self._task = self._bar.add_task(self._tally.words(), total=runs)
+        self._moved = 0.0
+        self._bar.start()
+
+    def start(self, start: RunStart) -> None:
+        """Count it."""
+        self._tally.start(start)
+
+    def epoch(self, event: EpochEnd) -> None:
+        """Move the bar."""
+        self._tally.epoch(event)
+        self._move()
+
+    def end(self, end: RunEnd) -> None:
+        """Move the bar; a line of its own follows."""
+        self._tally.end(end)
+        self._move()
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self._bar.stop()
+
+    def _move(self) -> None:
+        now = time.monotonic()
+        if now - self._moved < MOVE_SECONDS:
+            return
+        self._moved = now
+        self._bar.update(self._task, completed=self._tally.done, description=self._tally.words())

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
 import threading
 import time
 import warnings
@@ -17,7 +15,7 @@ from runner import weights
 from runner.engines.contract import Event, Kept
 from runner.errors import JournalError
 from runner.journal import Journal
-from runner.progress import Progress
+from runner.progress import Progress, be_silent
 from runner.records import EpochEnd, Evaluation, Record, RunEnd, RunStart, Weights, now
 
 JOURNALS = "journals"
@@ -203,10 +201,7 @@ def _show(tell: Callable[[Any], None], event: Event) -> None:
     try:
         tell(event)
     except OSError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+        be_silent()
 
 
 def _value(event: EpochEnd, monitor: str) -> float | None:

@@ -5,15 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import warehouse
 from runner.recorder import Outcome
 from runner.records import Replay
 from warehouse.place import Place
-
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
 
 
 def asking(results: Path) -> str:
@@ -44,6 +40,17 @@ def run_lines(outcome: Outcome, results: Path) -> Iterator[str]:
     yield f"ask SQL   {asking(results)} sql {where}"
 
 
+def run_line(outcome: Outcome, overrides: Sequence[str]) -> str:
+    """The same in one line, for a run among many."""
+    said = [f"{outcome.status:<9} {outcome.run_id[-8:]}"]
+    if outcome.best is not None:
+        said.append(f"{outcome.monitor} {outcome.best:.4f}")
+    elif outcome.error:
+        said.append(outcome.error)
+    said += [f"{outcome.seconds:.1f} s", " ".join(overrides)]
+    return "  ".join(said).rstrip()
+
+
 def replay_words(replay: Replay) -> str:
     """How a replay compares, in one clause."""
     if replay.equal:
@@ -52,12 +59,6 @@ def replay_words(replay: Replay) -> str:
         f"differs from {replay.replay_of} first in epoch {replay.epoch}: {replay.name} was "
         f"{replay.expected!r} and is {replay.actual!r}"
     )
-
-
-def runs_of_sweep(connection: DuckDBPyConnection, sweep_id: str) -> set[str]:
-    """The ids of a sweep's runs."""
-    rows = connection.execute("SELECT run_id FROM runs WHERE sweep_id = ?", [sweep_id]).fetchall()
-    return {run_id for (run_id,) in rows}
 
 
 def failures_of(results: Path, sweep_id: str) -> Sequence[tuple[str, str, str, str]]:

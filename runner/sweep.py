@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -12,10 +12,15 @@ from omegaconf import DictConfig
 import warehouse
 from runner.composition import compose, experiment_name, settle
 from runner.errors import RunnerError, WarehouseError
-from runner.experiment import Run, plan, train
+from runner.experiment import Came, train, train_all
+from runner.intake import Intake
+from runner.jobs import JobConfig
+from runner.plan import Planner, Run, plan
+from runner.progress import say
 from runner.recorder import Outcome
 from runner.records import new_run_id
-from runner.summary import failures_of, run_lines, runs_of_sweep, sweep_lines
+from runner.skipping import Skipped, skipped
+from runner.summary import failures_of, run_line, run_lines, sweep_lines
 from runner.watch import INTERRUPTED
 from warehouse.place import Place
 
@@ -26,13 +31,6 @@ RECOVERING = "SWEEPHOUSE_RECOVERING"
 has tried is then skipped, however it ended."""
 FINISHED, FAILED, WRONG = 0, 1, 2
 """Exit codes: all well; a run failed; nothing began to train. The user's stop has its own."""
-# Which earlier statuses `retry` trains again.
-AGAIN = {
-    "all": {"failed", "lost", "stopped"},
-    "failed": {"failed"},
-    "lost": {"lost", "stopped"},
-    "nothing": set(),
-}
 
 
 class Sweep:
@@ -44,11 +42,17 @@ class Sweep:
         self.multirun = "-m" in words or "--multirun" in words
         named = [word.partition("=")[2] for word in words if word.startswith("results=")]
         self.results = Place.of(named[-1] if named else None).folder
+        self.stopped = False
+        """Whether the user asked to stop, and with the run the sweep."""
         self._outcomes: list[Outcome] = []
         self._refused: list[str] = []
+        self._traces: set[str] = set()
 
-    def train(self, composed: DictConfig) -> None:
-        """Train one composed config; in a sweep, whatever happens to it leaves the others be."""
+    def train(self, composed: DictConfig) -> float | None:
+        """Train one composed config; in a sweep, whatever happens to it leaves the others be.
+
+        Returns the monitor's best value, which a sweeper may ask for.
+        """
         from hydra.core.hydra_config import HydraConfig
         from hydra.types import RunMode
 
@@ -56,55 +60,124 @@ class Sweep:
         self.multirun = application.mode == RunMode.MULTIRUN
         try:
             base = Path(application.runtime.cwd)  # Hydra may have changed the folder
-            config = settle(composed, base)
             run = plan(
-                config,
+                settle(composed, base),
                 experiment_name(application.runtime.choices),
                 list(application.overrides.task),
                 base=base,
-                sweep_id=self.sweep_id if self.multirun else None,
+                sweep_id=self._id,
             )
             self.results = run.results
-            if (reason := self._skip(run)) is not None:
-                print(f"skipped: {' '.join(run.overrides) or 'the default experiment'} {reason}")
-                return
+            if (skip := self._skipped([run]).get(run.run_id)) is not None:
+                _say_skipped(run.overrides, skip.reason)
+                return skip.best
             outcome = train(run)
         except RunnerError as error:
-            print(f"error: {error}", file=sys.stderr)
-            self.refuse(f"{' '.join(application.overrides.task)}  {error}")
+            self._say_refused(application.overrides.task, error)
             if self.multirun:
                 # The sweeper raises it again after the last job, from worker processes too.
                 raise
-            return
-        self._outcomes.append(outcome)
-        close_run(outcome, run.results)
-        if outcome.stop_requested:
-            raise KeyboardInterrupt
-
-    def _skip(self, run: Run) -> str | None:
-        """Why the run need not be trained, if so; TensorFlow is not loaded to tell."""
-        settings = run.config.settings
-        skips = settings.skip == "finished" or (settings.skip == "auto" and self.multirun)
-        if not skips and RECOVERING not in os.environ:
             return None
-        warehouse.sync(run.results)
-        with warehouse.connect(run.results) as connection:
-            earlier = warehouse.latest_runs(connection, [run.fingerprint]).get(run.fingerprint, [])
-            tried = runs_of_sweep(connection, self.sweep_id)
-        for run_id, status in earlier:
-            if RECOVERING in os.environ and run_id in tried:
-                return f"is run {run_id}, {status}"
-            if skips and status == "finished":
-                return f"is run {run_id}, finished"
-        if skips and earlier and earlier[0][1] not in AGAIN[settings.retry] | {"running"}:
-            run_id, status = earlier[0]
-            return f"is run {run_id}, {status}, and retry={settings.retry}"
-        return None
+        self._outcomes.append(outcome)
+        if self.multirun:
+            warehouse.sync(run.results)
+            self._say(run, outcome)
+        else:
+            close_run(outcome, run.results)
+        if outcome.stop_requested:
+            self.stopped = True
+            raise KeyboardInterrupt
+        return outcome.best
+
+    def train_batch(self, jobs: Sequence[JobConfig], base: Path) -> list[float | None]:
+        """Train many jobs together; the monitor's best value of each, None where it has none.
+
+        base: where the user stands.
+
+        Raises KeyboardInterrupt once what was in training has stopped, if the user asked for it.
+        """
+        self.multirun = True
+        planner = Planner()
+        runs: list[Run | None] = [self._plan(planner, job, base) for job in jobs]
+        planned = [run for run in runs if run is not None]
+        skips = self._skipped(planned)
+        for run in planned:
+            self.results = run.results
+            if run.run_id in skips:
+                _say_skipped(run.overrides, skips[run.run_id].reason)
+        todo = [run for run in planned if run.run_id not in skips]
+        try:
+            came = self._train_all(todo)
+        except KeyboardInterrupt:
+            self.stopped = True
+            raise
+        if self.stopped:
+            raise KeyboardInterrupt
+        best: dict[str, float | None] = {
+            run_id: one.best for run_id, one in came.items() if isinstance(one, Outcome)
+        }
+        for run_id, skip in skips.items():
+            best[run_id] = best.get(skip.run_id) if skip.best is None else skip.best
+        return [best.get(run.run_id) if run else None for run in runs]
+
+    def _plan(self, planner: Planner, job: JobConfig, base: Path) -> Run | None:
+        """The run of a job; None, and told, where it can have none."""
+        try:
+            if isinstance(job.config, RunnerError):
+                raise job.config
+            return planner.plan(
+                job.config, job.experiment, job.overrides, base=base, sweep_id=self._id
+            )
+        except RunnerError as error:
+            self._say_refused(job.overrides, error)
+            return None
+
+    def _train_all(self, runs: Sequence[Run]) -> Mapping[str, Came]:
+        """Train the runs, and bring them into the warehouse as they end."""
+        if not runs:
+            return {}
+        with Intake() as intake:
+
+            def told(run: Run, came: Came) -> None:
+                if isinstance(came, RunnerError):
+                    return self._say_refused(run.overrides, came)
+                self._outcomes.append(came)
+                self._say(run, came)
+                intake.add(run.results)
+
+            came = train_all(runs, told)
+        # Those that the user's stop kept from beginning are missing.
+        self.stopped = len(came) < len(runs) or any(
+            isinstance(one, Outcome) and one.stop_requested for one in came.values()
+        )
+        for results in {run.results for run in runs} - {self.results}:
+            warehouse.sync(results, wait=10.0)
+        return came
+
+    def _skipped(self, runs: Sequence[Run]) -> dict[str, Skipped]:
+        """The runs that need not be trained; TensorFlow is not loaded to tell."""
+        tried = self.sweep_id if RECOVERING in os.environ else None
+        return skipped(runs, self.multirun, tried)
 
     @property
-    def stopped(self) -> bool:
-        """Whether the user asked to stop, and with the run the sweep."""
-        return any(outcome.stop_requested for outcome in self._outcomes)
+    def _id(self) -> str | None:
+        return self.sweep_id if self.multirun else None
+
+    def _say_refused(self, overrides: Sequence[str], error: RunnerError) -> None:
+        print(f"error: {error}", file=sys.stderr)
+        self.refuse(f"{' '.join(overrides)}  {error}")
+
+    def _say(self, run: Run, outcome: Outcome) -> None:
+        """A line about a run among many, and once what an error looks like from inside."""
+        if outcome.status == "summary":
+            return
+        say(run_line(outcome, run.overrides))
+        if outcome.status == "failed":
+            trace = outcome.traceback
+            if trace and trace not in self._traces:
+                self._traces.add(trace)
+                print(trace, file=sys.stderr)
+            print(f"error: run {outcome.run_id} failed: {outcome.error}", file=sys.stderr)
 
     def refuse(self, said: str) -> None:
         """Remember a job that never began to train, unless this process has seen it itself."""
@@ -126,11 +199,17 @@ class Sweep:
 
     def _sum_up(self) -> list[str]:
         """Print what the warehouse has of the sweep; a status for each run that failed."""
-        warehouse.sync(self.results, wait=10.0)
+        result = warehouse.sync(self.results, wait=10.0)
         failed = failures_of(self.results, self.sweep_id)
         for line in sweep_lines(self.results, self.sweep_id, failed, self._refused):
             print(line)
+        if result.reason or result.problems:
+            print(f"warehouse {result.sentence()}")
         return ["failed"] * len(failed)
+
+
+def _say_skipped(overrides: Sequence[str], reason: str) -> None:
+    say(f"skipped: {' '.join(overrides) or 'the default experiment'} {reason}")
 
 
 def exit_code(statuses: Sequence[str], refused: int = 0) -> int:

@@ -21,15 +21,16 @@ HEAVY = {"tensorflow", "keras", "sklearn", "pandas", "scipy"}
 # named here stands beside the config.
 ROOMS = [
     {"__main__", "help"},
-    {"commands", "again", "composition", "launchers", "restore", "summary", "sweep"},
-    {"experiment", "recorder"},
+    {"commands", "launchers"},
+    {"again", "composition", "intake", "jobs", "restore", "skipping", "summary", "sweep"},
+    {"experiment", "plan", "recorder"},
     {"engines"},
     {"augment", "build", "data"},
     {"config", "door", "hookspecs", "registry"},
     {"errors", "journal", "nouns", "params", "records", "splitting", "weights"},
 ]
-BESIDE_CONFIG = 5
-MAY_ASK_THE_WAREHOUSE = {0, 1}
+BESIDE_CONFIG = 6
+MAY_ASK_THE_WAREHOUSE = {0, 1, 2}
 
 
 def modules(folder: str) -> dict[str, ast.Module]:

@@ -11,15 +11,23 @@ from runner.errors import ConfigError, choices
 ENGINES = {
     "fast": "runner.engines.fast:FastEngine",
     "keras": "runner.engines.reference:KerasEngine",
+    # Until there is one that trains many runs as one program.
+    "packed": "runner.engines.fast:FastEngine",
 }
+AUTO = "auto"
+"""The engine for so many runs: `packed` for several, `fast` for one."""
 
 
-def find_engine(name: str) -> Engine:
-    """The engine called so, or at `module:Class`; ConfigError where there is none."""
-    place = ENGINES.get(name, name)
+def find_engine(name: str, runs: int = 1) -> Engine:
+    """The engine called so, or at `module:Class`; ConfigError where there is none.
+
+    runs: how many are to be trained by it.
+    """
+    known = {AUTO: ENGINES["packed" if runs > 1 else "fast"]} | ENGINES
+    place = known.get(name, name)
     module, colon, attribute = place.partition(":")
     if not colon:
-        raise ConfigError(f"there is no engine '{name}' (engine={name}): {choices(name, ENGINES)}")
+        raise ConfigError(f"there is no engine '{name}' (engine={name}): {choices(name, known)}")
     try:
         return cast(Engine, getattr(importlib.import_module(module), attribute)())
     except (ImportError, AttributeError) as error:

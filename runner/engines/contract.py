@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from runner.config import Config, Settings
 from runner.data import Prepared
+from runner.errors import RunnerError
 from runner.nouns import Recipe
 from runner.records import EpochEnd, Evaluation, RunEnd, RunStart
 
@@ -45,7 +46,15 @@ class Checkpoint:
     state: str
 
 
-Event = RunStart | EpochEnd | Evaluation | Kept | RunEnd
+@dataclass(frozen=True)
+class Refused:
+    """A job that cannot be built, for a reason that is the user's to mend; it never begins."""
+
+    run_id: str
+    error: RunnerError
+
+
+Event = RunStart | EpochEnd | Evaluation | Kept | RunEnd | Refused
 Record = Callable[[Event], None]
 
 
@@ -74,7 +83,11 @@ class Job:
 
 
 class Engine(Protocol):
-    """Trains a batch of jobs of one shape; a single run is a batch of one."""
+    """Trains a batch of jobs; a single run is a batch of one.
+
+    They share engine, device, precision and determinism, and their data: jobs of one call have
+    the same `Prepared`, the very object.
+    """
 
     name: str
 
@@ -89,8 +102,13 @@ class Engine(Protocol):
         """Train every job and record what happens.
 
         Each job gives RunStart once it is built, EpochEnd for every epoch, Kept for its best
-        weights and its checkpoints, Evaluation for val and test, RunEnd. What is wrong before
-        RunStart is raised; a failure after it is the job's RunEnd, and the others go on. Only a
-        JournalError is raised even then, since nothing could be recorded any more.
+        weights and its checkpoints, Evaluation for val and test, RunEnd; records of several
+        jobs may come in any order. A job that cannot be built gives Refused for a RunnerError
+        (`lifecycle.built` does this); any other failure is its RunEnd, and the others go on.
+
+        A job that has not begun when its `stop()` says so is left out. Where `record` raises
+        JournalError nothing more can be recorded of that job: it is over, the others go on. An
+        engine that has no other job open may let the error through, and any error over a job
+        that has not begun: it is called again with the jobs that are left.
         """
         ...

@@ -9,18 +9,20 @@ from dataclasses import replace
 from typing import Any
 
 from runner.data import Part, parts
-from runner.engines.contract import Job, Record
+from runner.engines.contract import Job, Record, Refused
 from runner.engines.tracker import Tracker
-from runner.errors import JournalError, in_one_line
-from runner.records import Evaluation, RunEnd
+from runner.errors import JournalError, RunnerError, in_one_line
+from runner.records import Evaluation, RunEnd, now
 
 
 def live(job: Job, record: Record, engine: str, body: Callable[[Tracker], RunEnd]) -> None:
     """Build the job's model, say that it begins, train it by `body`, and say how it ended.
 
-    What is wrong with the build is raised; a failure after the start becomes the run's end.
+    Left out are a job that was stopped before it began and one that cannot be built.
     """
     began = time.perf_counter()
+    if job.stop() or not built(job, record, engine):
+        return
     tracker = Tracker(job, record)
     record(replace(job.start, engine=engine))
     try:
@@ -31,7 +33,28 @@ def live(job: Job, record: Record, engine: str, body: Callable[[Tracker], RunEnd
         end = tracker.end("stopped", "stopped by the user")
     except (Exception, SystemExit) as error:
         end = tracker.end("failed", in_one_line(error), traceback.format_exc())
+    finally:
+        release(job)
     record(replace(end, seconds=time.perf_counter() - began))
+
+
+def built(job: Job, record: Record, engine: str) -> bool:
+    """Build the job's recipe; where that fails, say so as the end of this job alone."""
+    try:
+        return job.recipe is not None
+    except RunnerError as error:
+        record(Refused(job.start.run_id, error))
+    except (Exception, SystemExit) as error:
+        record(replace(job.start, engine=engine))
+        trace = traceback.format_exc()
+        run_id, said = job.start.run_id, in_one_line(error)
+        record(RunEnd(run_id, "failed", now(), 0.0, 0, None, said, trace))
+    return False
+
+
+def release(job: Job) -> None:
+    """Let go of the job's model: the jobs of a long sweep live as long as the sweep."""
+    vars(job).pop("recipe", None)
 
 
 def callbacks_of(job: Job, tracker: Tracker) -> list[Any]:

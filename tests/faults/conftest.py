@@ -168,6 +168,10 @@ class House:
                 run.status = value[0]
         return found
 
+    def epochs(self, epoch: int) -> int:
+        """How many runs have been told that this epoch is recorded."""
+        return sum(len(run.losses) >= epoch for run in self.promised().values())
+
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """Rows of the newest snapshot."""
         with warehouse.connect(self.results) as con:

@@ -82,7 +82,8 @@ class SteadyEngine:
     def train(self, jobs: Sequence[Job], record: Record) -> None:
         """The jobs one after the other."""
         for job in jobs:
-            _train(job, record)
+            if not job.stop():
+                _train(job, record)
 
 
 def _train(job: Job, record: Record) -> None:

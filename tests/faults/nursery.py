@@ -164,7 +164,8 @@ def _composed() -> Any:
 def _seeds(words: list[str]) -> None:
     from dataclasses import replace
 
-    from runner.experiment import plan, train
+    from runner.experiment import train
+    from runner.plan import plan
     from runner.sweep import close_run
 
     for word in words:

@@ -36,10 +36,14 @@ class Doomed:
     def is_due(self) -> bool:
         """Whether its time has come."""
         if self.from_run:
-            if "\nepoch 1/" not in self.child.said and time.monotonic() - self.since < 10:
+            if not self._has_begun() and time.monotonic() - self.since < 10:
                 return False
             self.from_run, self.since = False, time.monotonic()
         return time.monotonic() - self.since >= self.life
+
+    def _has_begun(self) -> bool:
+        said = self.child.said
+        return "\nepoch 1/" in said or said.startswith("training ")
 
 
 def doom(house: House, chance: random.Random, number: int) -> Doomed:

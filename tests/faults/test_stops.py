@@ -44,7 +44,7 @@ def test_two_signals_stop_a_run_at_once(house: House) -> None:
 def test_a_signal_ends_a_sweep_and_the_same_command_goes_on(house: House) -> None:
     words = ["-m", "seed=1,2,3", "epochs=40"]
     sweep = house.start(*words, pause=0.02)
-    until(lambda: sweep.said.count("\nepoch 2/") == 2, "no second run:", lambda: sweep.said)
+    until(lambda: house.epochs(2) == 2, "no second run:", lambda: sweep.said)
     sweep.kill(signal.SIGINT)
     assert sweep.wait() == 130
     assert Counter(house.check().values()) == {"finished": 1, "stopped": 1}
@@ -76,8 +76,7 @@ def test_a_run_goes_on_when_nobody_reads_what_it_prints(house: House) -> None:
         stderr=subprocess.PIPE,
     )
     assert runner.stdout is not None and runner.stderr is not None
-    while b"epoch 2/" not in runner.stdout.readline():
-        pass
+    until(lambda: house.epochs(2) == 1, "no run:")
     runner.stdout.close()
     errors = runner.stderr.read()
     runner.stderr.close()

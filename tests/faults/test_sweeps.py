@@ -30,7 +30,7 @@ def seeds_of(house: House, *statuses: str) -> list[int]:
 def test_a_killed_sweep_started_again_trains_only_what_is_missing(house: House) -> None:
     words = ["-m", "seed=1,2,3,4", "epochs=30"]
     sweep = house.start(*words, pause=0.01)
-    until(lambda: sweep.said.count("\nepoch 9/") == 3, "no third run:", lambda: sweep.said)
+    until(lambda: house.epochs(9) == 3, "no third run:", lambda: sweep.said)
     sweep.kill()
     sweep.wait()
     again = house.run(*words)
