@@ -215,6 +215,34 @@ class Judged:
 
 
 @dataclass(frozen=True)
+class Dataset:
+    """A first look at the data, in the journal of the first run that trains on them.
+
+    The lists have one item for each column, or none.
+    """
+
+    record: ClassVar[str] = "dataset"
+    run_id: str
+    identity: str
+    name: str
+    """The component that read them."""
+    source: str | None
+    query: str | None
+    rows: int
+    columns: Sequence[str]
+    types: Sequence[str]
+    missing: Sequence[int]
+    distinct_values: Sequence[int | None]
+    min: Sequence[str | None]
+    max: Sequence[str | None]
+    mean: Sequence[float | None]
+    std: Sequence[float | None]
+    q25: Sequence[float | None]
+    q50: Sequence[float | None]
+    q75: Sequence[float | None]
+
+
+@dataclass(frozen=True)
 class Replay:
     """How a replay's losses compare with the run that it repeats."""
 
@@ -270,6 +298,7 @@ Record = (
     | Tensors
     | Layers
     | Artifact
+    | Dataset
     | Said
     | Replay
     | RunEnd

@@ -132,6 +132,19 @@ SELECT * FROM read_json(
     }
 );
 
+CREATE OR REPLACE TEMP TABLE staged_dataset AS
+SELECT * FROM read_json(
+    getvariable('staging') || '/dataset.jsonl',
+    format = 'newline_delimited',
+    maximum_object_size = 67108864,
+    columns = {
+        run_id: 'VARCHAR', identity: 'VARCHAR', name: 'VARCHAR', source: 'VARCHAR', query: 'VARCHAR',
+        rows: 'BIGINT', columns: 'VARCHAR[]', types: 'VARCHAR[]', missing: 'BIGINT[]',
+        distinct_values: 'BIGINT[]', min: 'VARCHAR[]', max: 'VARCHAR[]', mean: 'DOUBLE[]', std: 'DOUBLE[]',
+        q25: 'DOUBLE[]', q50: 'DOUBLE[]', q75: 'DOUBLE[]'
+    }
+);
+
 CREATE OR REPLACE TEMP TABLE staged_end AS
 SELECT * FROM read_json(
     getvariable('staging') || '/run_end.jsonl',

@@ -126,6 +126,41 @@ INSERT INTO replays
 SELECT run_id, replay_of, equal, epochs, epoch, name, expected, actual
 FROM staged_replay SEMI JOIN fresh USING (run_id);
 
+-- Of several runs that tell of one dataset, the first to start is kept, in whatever order they come.
+CREATE OR REPLACE TEMP TABLE fresh_dataset AS
+SELECT d.*, s.started_at AS first_seen
+FROM staged_dataset AS d
+JOIN staged_start AS s USING (run_id)
+SEMI JOIN fresh USING (run_id)
+WHERE NOT EXISTS (
+    SELECT 1 FROM datasets AS k
+    WHERE k.identity = d.identity AND (k.first_seen, k.run_id) <= (s.started_at, d.run_id)
+)
+QUALIFY row_number() OVER (PARTITION BY d.identity ORDER BY s.started_at, d.run_id) = 1;
+
+DELETE FROM datasets WHERE identity IN (SELECT identity FROM fresh_dataset);
+DELETE FROM dataset_columns WHERE identity IN (SELECT identity FROM fresh_dataset);
+
+INSERT INTO datasets
+SELECT identity, name, source, query, rows, first_seen, run_id FROM fresh_dataset;
+
+INSERT INTO dataset_columns
+SELECT
+    identity,
+    unnest(range(1, len(columns) + 1)),
+    unnest(columns),
+    unnest(types),
+    unnest(missing),
+    unnest(distinct_values),
+    unnest(min),
+    unnest(max),
+    unnest(mean),
+    unnest(std),
+    unnest(q25),
+    unnest(q50),
+    unnest(q75)
+FROM fresh_dataset;
+
 INSERT INTO run_metrics
 WITH value_of AS (
     SELECT run_id, epoch, 'train' AS split, 'loss' AS name, loss AS value

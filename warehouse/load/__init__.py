@@ -25,6 +25,7 @@ _KINDS = (
     "tensors",
     "layers",
     "artifact",
+    "dataset",
     "evaluation",
     "confusion",
     "curve_points",
