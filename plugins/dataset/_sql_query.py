@@ -24,6 +24,8 @@ FAMILIES: tuple[tuple[str, Family], ...] = (
     (r"VARCHAR|UUID|ENUM\(.*\)", "text"),
     (r"DATE|TIME|TIMESTAMP(_S|_MS|_NS)?( WITH TIME ZONE)?", "date"),
 )
+MANY = 20
+"""More names than these are not all listed."""
 ROW_BY_ROW = re.compile(r"PROJECTION|FILTER|SEQ_SCAN|TABLE_SCAN|READ_PARQUET|PARQUET_SCAN")
 """The steps of a plan in which every row that comes out is made of one row of the source."""
 
@@ -127,10 +129,9 @@ def _everything(database: Database) -> str:
     tables = database.tables()
     if len(tables) == 1:
         return f"FROM {name(tables[0])}"
-    have = ", ".join(tables) or "none"
     raise DataError(
-        f"dataset.source={database.source.text} has {len(tables)} tables ({have}): say which by "
-        "dataset.query='SELECT * FROM …'"
+        f"dataset.source={database.source.text} has {len(tables)} tables ({_listed(tables)}): say "
+        "which by dataset.query='SELECT * FROM …'"
     )
 
 
@@ -161,8 +162,11 @@ def _near(wrong: str, available: Iterable[str]) -> str:
     lower = {name.lower(): name for name in names}
     near = difflib.get_close_matches(wrong.lower(), lower, n=2)
     hint = f"did you mean {' or '.join(lower[name] for name in near)}? " if near else ""
-    shown = ", ".join(names[:20]) + (" …" if len(names) > 20 else "")
-    return f"{hint}available: {shown or 'none'}"
+    return f"{hint}available: {_listed(names)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return (", ".join(names[:MANY]) + (", …" if len(names) > MANY else "")) or "none"
 
 
 def _row_by_row(cursor: DuckDBPyConnection, select: str) -> str | None:

@@ -43,6 +43,8 @@ SCHEMES: dict[str, Kind] = {
     "mariadb": "mysql",
 }
 PASSWORDS = {"postgres": "PGPASSWORD", "mysql": "MYSQL_PWD"}
+SYSTEM = ("information_schema", "pg_catalog", "mysql", "performance_schema", "sys")
+"""Schemas that hold nobody's data."""
 WHAT = (
     "a .parquet, .csv, .json, .duckdb or .sqlite file, a pattern of files, or a URI such as "
     "postgres://user@host/database"
@@ -188,9 +190,12 @@ class Database:
 
     def tables(self) -> list[str]:
         """What an attached database holds, by name."""
+        system = ", ".join(quoted(schema) for schema in SYSTEM)
         found = self._con.execute(
-            "SELECT table_name FROM duckdb_tables() WHERE database_name = 'origin' UNION "
-            "SELECT view_name FROM duckdb_views() WHERE database_name = 'origin' AND NOT internal"
+            "SELECT table_name FROM (SELECT database_name, schema_name, table_name, internal "
+            "FROM duckdb_tables() UNION ALL "
+            "SELECT database_name, schema_name, view_name, internal FROM duckdb_views()) "
+            f"WHERE database_name = 'origin' AND NOT internal AND schema_name NOT IN ({system})"
         ).fetchall()
         return sorted(name for (name,) in found)
 
