@@ -1,0 +1,262 @@
+"""TFRecord files of tf.train.Example."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from annotated_types import Ge
+
+from runner import Data, DataError, Split, Splits, Stream, Task, dataset
+
+from ._blocks import MIB, block_rows, divided, only_by_content, sample_rows, stamps, unchanged
+from ._files import by_name, matching
+from ._labels import Asked, Seen, codes
+from ._numbers import Number
+
+Array = np.ndarray[Any, Any]
+Features = Array | dict[str, Array]
+Compression = Literal["", "GZIP", "ZLIB"]
+
+
+@dataclass(frozen=True)
+class Field:
+    """One feature of an Example."""
+
+    dtype: Literal["float32", "int64", "text", "image", "bytes"] = "float32"
+    """float32 and int64 stand in the record as such; text, image (PNG, JPEG, GIF, BMP) and bytes
+    (numbers of the type `of`, packed) as one value of bytes."""
+    shape: list[Annotated[int, Ge(1)]] = field(default_factory=list)
+    of: Number = "uint8"
+
+    @property
+    def bytes(self) -> int:
+        """What one takes in memory, text apart."""
+        return int(np.prod(self.shape)) * (8 if self.dtype == "int64" else 4)
+
+
+def _files(*, path: Path, **_: Any) -> dict[str, Path]:
+    return by_name(matching(path, "TFRecord files"))
+
+
+@dataset(identity=_files)
+def tfrecord(
+    split: Split,
+    *,
+    path: Path,
+    spec: dict[str, Field],
+    label: str = "label",
+    compression: Compression = "",
+    task: Asked = "auto",
+    memory: Annotated[int, Ge(0)] = 1024,
+) -> Data | Splits:
+    """The TFRecord files that a pattern matches, read by TensorFlow.
+
+    spec: what stands in a record, {image: {dtype: image, shape: [28,28,1]}, label: {dtype:
+    int64}}; the dtypes are float32, int64, text, image, and bytes with `of`, the type of the
+    numbers packed in them. label: which of them is the target; the others are the features, by
+    name where there are several. memory: MiB up to which the data are held in memory; beyond
+    that files are read in every epoch anew, in another order, and each record goes into train,
+    val or test by its content.
+    """
+    files = matching(path, "TFRecord files")
+    if label not in spec:
+        raise DataError(f"dataset.label={label} is not in dataset.spec: {', '.join(spec)}")
+    if len(spec) < 2:
+        raise DataError("dataset.spec names no feature beside the label")
+    if spec[label].dtype not in ("float32", "int64", "text"):
+        raise DataError(f"dataset.spec.{label} is a label: it must be float32, int64 or text")
+    records = Records(files, dict(spec), label, compression)
+    before = stamps(files)
+    counts, parts, seen = [], [], Seen()
+    for file in files:
+        found = [np.zeros(0, np.int8)]
+        for block in records.blocks(file):
+            seen.add(records.parsed(file, block, [label])[label])
+            found.append(split.assign(block))
+        parts.append(np.concatenate(found))
+        counts.append(len(parts[-1]))
+    rows = sum(counts)
+    if not rows:
+        raise DataError(f"dataset.path={path} has {len(files)} files and no record in them")
+    found_task, known = seen.task(f"the label {label} in {path}", task)
+    examples = Examples(records, found_task, known)
+    size = max(rows * records.row_bytes, sum(file.stat().st_size for file in files))
+    if size <= memory * MIB:
+        pieces = [examples.of(file, block) for file in files for block in records.blocks(file)]
+        return Data(
+            _joined([x for x, _ in pieces]), np.concatenate([y for _, y in pieces]), found_task
+        )
+    only_by_content(split, "a set of TFRecord files")
+
+    def stream(part: int) -> Stream | None:
+        count = sum(int((found == part).sum()) for found in parts)
+        if not count:
+            return None
+
+        def read(order: np.random.Generator | None) -> Iterator[tuple[Features, Array]]:
+            unchanged(before)
+            places = np.arange(len(files))
+            if order is not None:
+                order.shuffle(places)
+            for place in places:
+                at = 0
+                for block in records.blocks(files[place]):
+                    mine = block[parts[place][at : at + len(block)] == part]
+                    at += len(block)
+                    if len(mine):
+                        yield examples.of(files[place], mine)
+
+        sample = _sample(read(None), sample_rows(part, count, records.row_bytes, split.seed))
+        return Stream(count, sample, read)
+
+    made = [stream(part) for part in range(3)]
+    return divided(f"dataset.path={path}", rows, made, split, found_task)
+
+
+@dataclass(frozen=True)
+class Records:
+    """The files, and what stands in a record."""
+
+    files: Sequence[Path]
+    spec: Mapping[str, Field]
+    label: str
+    compression: Compression
+
+    @property
+    def row_bytes(self) -> int:
+        """What the numbers of one example take in memory."""
+        return sum(one.bytes for one in self.spec.values())
+
+    def blocks(self, file: Path) -> Iterator[Array]:
+        """Serialized examples, (rows,) of bytes; DataError where the file is broken."""
+        tf = _tensorflow()
+        with tf.device("CPU"):
+            lines = tf.data.TFRecordDataset(str(file), self.compression)
+            try:
+                for block in lines.batch(block_rows(self.row_bytes)):
+                    yield block.numpy()
+            except tf.errors.DataLossError as error:
+                raise DataError(
+                    f"{file} is cut off or no TFRecord file (or dataset.compression="
+                    f"'{self.compression}' is not right): {_first_line(error)}"
+                ) from None
+
+    def parsed(self, file: Path, block: Array, names: Sequence[str]) -> dict[str, Array]:
+        """These features of the examples, each (rows, *shape); DataError where one is missing."""
+        tf = _tensorflow()
+        kinds = {"float32": tf.float32, "int64": tf.int64}
+        wanted = {}
+        for name in names:
+            one = self.spec[name]
+            plain = one.dtype in kinds
+            wanted[name] = tf.io.FixedLenFeature(
+                one.shape if plain else [], kinds.get(one.dtype, tf.string)
+            )
+        with tf.device("CPU"):
+            try:
+                found = tf.io.parse_example(tf.constant(block), wanted)
+                return {name: self._decoded(name, values) for name, values in found.items()}
+            except tf.errors.InvalidArgumentError as error:
+                raise DataError(
+                    f"{file} has a record that is not as dataset.spec says: {_first_line(error)}"
+                ) from None
+
+    def _decoded(self, name: str, values: Any) -> Array:
+        """A feature's values as numbers or text."""
+        tf = _tensorflow()
+        one = self.spec[name]
+        if one.dtype == "text":
+            return np.array([value.decode("utf-8") for value in values.numpy()], dtype=object)
+        if one.dtype == "image":
+            return self._images(name, values, one)
+        if one.dtype == "bytes":
+            numbers = tf.io.decode_raw(values, one.of).numpy()
+            if numbers.shape[1] != int(np.prod(one.shape)):
+                raise DataError(
+                    f"dataset.spec.{name} has shape {one.shape}, and the records hold "
+                    f"{numbers.shape[1]} numbers of type {one.of}"
+                )
+            return np.asarray(numbers.reshape(-1, *one.shape), "float32")
+        return np.asarray(values.numpy())
+
+    def _images(self, name: str, values: Any, one: Field) -> Array:
+        tf = _tensorflow()
+        if len(one.shape) != 3:
+            raise DataError(f"dataset.spec.{name} is an image: give shape [height,width,channels]")
+        images = np.empty((len(values), *one.shape), "float32")
+        for i, value in enumerate(values):
+            image = tf.io.decode_image(value, one.shape[2], expand_animations=False).numpy()
+            if list(image.shape) != one.shape:
+                raise DataError(
+                    f"dataset.spec.{name} has shape {one.shape}, and an image has "
+                    f"{list(image.shape)}"
+                )
+            images[i] = image
+        return images
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Serialized examples to features and targets."""
+
+    records: Records
+    task: Task
+    known: Array | None
+
+    def of(self, file: Path, block: Array) -> tuple[Features, Array]:
+        """Features and targets of the examples."""
+        label = self.records.label
+        found = self.records.parsed(file, block, list(self.records.spec))
+        targets = codes(_flat(found.pop(label)), self.task, self.known)
+        if len(found) > 1:
+            return found, targets
+        only = next(iter(found.values()))
+        number = only.ndim == 1 and only.dtype != object
+        return only[:, None] if number else only, targets
+
+
+def _flat(labels: Array) -> Array:
+    return labels[:, 0] if labels.shape[1:] == (1,) else labels
+
+
+def _sample(blocks: Iterator[tuple[Features, Array]], chosen: Array) -> tuple[Features, Array]:
+    """The rows of these numbers, which ascend."""
+    pieces, begin = [], 0
+    for features, targets in blocks:
+        end = begin + len(targets)
+        mine = chosen[(chosen >= begin) & (chosen < end)] - begin
+        if len(mine):
+            pieces.append((_rows(features, mine), targets[mine]))
+        begin = end
+        if end > chosen[-1]:
+            break
+    return _joined([x for x, _ in pieces]), np.concatenate([y for _, y in pieces])
+
+
+def _rows(features: Features, rows: Array) -> Features:
+    if isinstance(features, dict):
+        return {name: values[rows] for name, values in features.items()}
+    return features[rows]
+
+
+def _joined(pieces: Sequence[Features]) -> Features:
+    dicts = [piece for piece in pieces if isinstance(piece, dict)]
+    if dicts:
+        return {name: np.concatenate([piece[name] for piece in dicts]) for name in dicts[0]}
+    return np.concatenate([piece for piece in pieces if not isinstance(piece, dict)])
+
+
+@functools.cache
+def _tensorflow() -> Any:
+    import tensorflow
+
+    return tensorflow
+
+
+def _first_line(error: Exception) -> str:
+    return str(getattr(error, "message", error)).strip().partition("\n")[0][:300]
