@@ -60,6 +60,8 @@ class Settings:
     checkpoint: Annotated[int, Gt(0)] | None = None
     limit_batches: Annotated[int, Gt(0)] | None = None
     debug: Literal["summary", "overfit"] | None = None
+    evaluate: Literal["full", "plain"] = "full"
+    keep_predictions: Literal["val", "test", "both"] | None = None
     engine: str = "auto"
     strict: bool = False
     device: str = "auto"
@@ -80,6 +82,8 @@ ABOUT = {
     "checkpoint": "every so many epochs keep what `resume` needs; null: never",
     "limit_batches": "at most so many batches an epoch and a split",
     "debug": "summary: print the model and stop; overfit: train on one batch",
+    "evaluate": "full: judge val and test by all that the task knows; plain: by metrics alone",
+    "keep_predictions": "keep the outputs for every row of val, test or both; null: none",
     "engine": "what trains: packed (many runs as one program), fast (an epoch as one), keras "
     "(model.fit); auto: packed for several runs, else fast",
     "strict": "an engine that cannot train a run is an error, not a reason to take another",
@@ -89,7 +93,17 @@ ABOUT = {
     "retry": "of what did not finish earlier, what skip=finished trains again",
 }
 # These say where and how a run is trained, not what comes out.
-NOT_IN_FINGERPRINT = {"checkpoint", "engine", "strict", "device", "results", "skip", "retry"}
+NOT_IN_FINGERPRINT = {
+    "checkpoint",
+    "evaluate",
+    "keep_predictions",
+    "engine",
+    "strict",
+    "device",
+    "results",
+    "skip",
+    "retry",
+}
 
 
 def settings_params() -> list[Param]:

@@ -89,7 +89,8 @@ def predicted_of(task: Task, outputs: Array) -> Array:
     if task.kind == "regression":
         return outputs
     if task.kind == "classification":
-        return outputs.argmax(axis=1)
+        likeliest: Array = outputs.argmax(axis=1)
+        return likeliest
     found: Array = (outputs > 0.5).astype(int)
     return found[:, 0] if task.kind == "binary" else found
 

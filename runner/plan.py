@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from runner.config import Choice, Config, Settings, fingerprint
+from runner.config import Choice, Config, Settings, files_of, fingerprint
 from runner.data import load
 from runner.engines.contract import Checkpoint
 from runner.errors import RunnerError
-from runner.identity import data_identity
+from runner.identity import data_identity, file_hashes
 from runner.nouns import Data, Splits
 from runner.params import plain
 from runner.records import new_run_id
@@ -28,6 +28,8 @@ NOT_IN_DATA = {
     "precision",
     "deterministic",
     "checkpoint",
+    "evaluate",
+    "keep_predictions",
     "engine",
     "strict",
     "device",
@@ -113,10 +115,14 @@ class Planner:
         identity = self._identity(key, run)
         if isinstance(identity, RunnerError):
             raise identity
+        files = files_of(config)
+        contents = dict(zip(files, file_hashes(files, run.results), strict=True))
         if isinstance(identity, BaseException):
             # A component's mistake: it is raised again, and recorded, when the run begins.
-            return replace(run, fingerprint=fingerprint(config, "unknown"), trouble=identity)
-        return replace(run, fingerprint=fingerprint(config, identity), identity=identity)
+            unknown = fingerprint(config, "unknown", contents)
+            return replace(run, fingerprint=unknown, trouble=identity)
+        known = fingerprint(config, identity, contents)
+        return replace(run, fingerprint=known, identity=identity)
 
     def _new_id(self) -> str:
         """A run id that is greater than the last: the runs of a sweep sort as they were asked."""

@@ -12,11 +12,27 @@ from pathlib import Path
 from typing import Any
 
 from runner import weights
-from runner.engines.contract import Event, Kept
+from runner.engines.contract import Event, Kept, Predicted
+from runner.engines.graph import Layer
 from runner.errors import JournalError
+from runner.figures import figures_of
 from runner.journal import Journal
+from runner.picture import draw
+from runner.predictions import table_of, to_parquet
 from runner.progress import Progress, be_silent
-from runner.records import EpochEnd, Evaluation, Record, RunEnd, RunStart, Weights, now
+from runner.records import (
+    Artifact,
+    Confusion,
+    CurvePoints,
+    EpochEnd,
+    Evaluation,
+    Layers,
+    Record,
+    RunEnd,
+    RunStart,
+    Weights,
+    now,
+)
 
 JOURNALS = "journals"
 """The folder of journals below the results folder."""
@@ -92,6 +108,11 @@ class Recorder:
                     run = self._open[event.run_id]
                     run.journal.append(event)
                     run.outcome.evaluations[event.split] = dict(event.metrics)
+                case Confusion() | CurvePoints():
+                    self._open[event.run_id].journal.append(event)
+                case Predicted():
+                    table = table_of(event.task, event.split, event.targets, event.outputs)
+                    self._file(event.run_id, "predictions", to_parquet(table), ".parquet")
                 case RunEnd():
                     self._end(event)
 
@@ -158,12 +179,23 @@ class Recorder:
         if kept.graph is not None:
             graph = weights.store(self.results, kept.graph.encode(), ".json")
             self._refer(kept, "graph", graph, "keras-json")
+        if kept.layers:
+            self._open[kept.run_id].journal.append(_layers(kept.run_id, kept.layers))
+            self._file(kept.run_id, "picture", draw(kept.layers).encode(), ".svg")
+
+    def _file(self, run_id: str, kind: str, content: bytes, suffix: str) -> None:
+        """Store a file that is no weights, then refer to it."""
+        stored = weights.store(self.results, content, suffix, weights.ARTIFACTS)
+        self._open[run_id].journal.append(
+            Artifact(run_id, kind, stored.uri, stored.sha256, stored.bytes)
+        )
 
     def _refer(self, kept: Kept, role: str, stored: weights.Stored, form: str) -> None:
-        self._open[kept.run_id].journal.append(
+        journal, weights_id = self._open[kept.run_id].journal, f"{kept.run_id}:{role}:{kept.epoch}"
+        journal.append(
             Weights(
                 run_id=kept.run_id,
-                weights_id=f"{kept.run_id}:{role}:{kept.epoch}",
+                weights_id=weights_id,
                 epoch=kept.epoch,
                 role=role,
                 uri=stored.uri,
@@ -172,6 +204,8 @@ class Recorder:
                 format=form,
             )
         )
+        if role == kept.role and kept.owners:
+            journal.append(figures_of(kept.run_id, weights_id, kept.tensors, kept.owners))
 
     def _end(self, end: RunEnd) -> None:
         run = self._open[end.run_id]
@@ -194,6 +228,19 @@ class Recorder:
         best = next((event for event in run.epochs if event.epoch == end.best_epoch), None)
         outcome.best = _value(best, outcome.monitor) if best else None
         _show(self._progress.end, end)
+
+
+def _layers(run_id: str, layers: Sequence[Layer]) -> Layers:
+    """The layers as a record, a list for each of their fields."""
+    return Layers(
+        run_id,
+        name=[layer.name for layer in layers],
+        class_name=[layer.class_name for layer in layers],
+        output_shape=[layer.output_shape for layer in layers],
+        parameters=[layer.parameters for layer in layers],
+        inputs=[layer.inputs for layer in layers],
+        config=[layer.config for layer in layers],
+    )
 
 
 def _show(tell: Callable[[Any], None], event: Event) -> None:

@@ -12,6 +12,14 @@ from runner.records import Replay
 from warehouse.place import Place
 
 
+# Evaluations that are asked of the warehouse rather than read at the end of a run.
+DETAILS = {
+    *(f"{name}_{over}" for name in ("precision", "recall") for over in ("macro", "weighted")),
+    *("f1_weighted", "top_3", "top_5", "log_loss", "calibration_error", "subset_accuracy"),
+    *("pr_auc", "mape"),
+}
+
+
 def asking(results: Path) -> str:
     """The command that asks this results folder."""
     named = "" if results == Place.of(None).folder else f" --results {shlex.quote(str(results))}"
@@ -29,7 +37,8 @@ def run_lines(outcome: Outcome, results: Path) -> Iterator[str]:
     if outcome.best is not None:
         yield f"best      epoch {outcome.best_epoch}, {outcome.monitor} {outcome.best:.4f}"
     for split, metrics in outcome.evaluations.items():
-        values = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+        told = {k: v for k, v in metrics.items() if "[" not in k and k not in DETAILS}
+        values = "  ".join(f"{name} {value:.4f}" for name, value in told.items())
         yield f"{split:<9} {values}"
     if outcome.weights is not None:
         yield f"weights   {outcome.weights}"

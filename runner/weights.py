@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 FOLDER = "weights"
+ARTIFACTS = "artifacts"
+"""The folder of files that are no weights."""
 STATE = "state"
 """The text's key in a safetensors header."""
 
@@ -40,10 +42,10 @@ def save(results: Path, tensors: Mapping[str, Array], state: str | None = None) 
     return store(results, to_bytes(dict(tensors), metadata), ".safetensors")
 
 
-def store(results: Path, content: bytes, suffix: str) -> Stored:
+def store(results: Path, content: bytes, suffix: str, folder: str = FOLDER) -> Stored:
     """Store bytes under their hash; an equal file that is already there is left alone."""
     sha256 = hashlib.sha256(content).hexdigest()
-    uri = f"{FOLDER}/{sha256[:2]}/{sha256}{suffix}"
+    uri = f"{folder}/{sha256[:2]}/{sha256}{suffix}"
     path = results / uri
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)

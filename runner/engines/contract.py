@@ -9,14 +9,15 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from runner.config import Config, Settings
 from runner.data import Prepared
+from runner.engines.graph import Layer
 from runner.errors import RunnerError
-from runner.nouns import Recipe
-from runner.records import EpochEnd, Evaluation, RunEnd, RunStart
+from runner.nouns import Recipe, Task
+from runner.records import EpochEnd, RunEnd, RunStart, Said
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,6 +36,21 @@ class Kept:
     graph: str | None = None
     state: str | None = None
     """What else a checkpoint needs, as JSON; it travels inside the weights file."""
+    owners: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """For the tensors that are weights of a layer: its name, and theirs in it."""
+    layers: Sequence[Layer] = ()
+    """The layers of the model, with its best weights."""
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """The outputs for one part, where they are to be kept: (rows, outputs), beside the targets."""
+
+    run_id: str
+    split: str
+    task: Task
+    targets: np.ndarray[Any, Any]
+    outputs: np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -54,7 +70,7 @@ class Refused:
     error: RunnerError
 
 
-Event = RunStart | EpochEnd | Evaluation | Kept | RunEnd | Refused
+Event = RunStart | EpochEnd | Said | Predicted | Kept | RunEnd | Refused
 Record = Callable[[Event], None]
 
 
@@ -102,9 +118,10 @@ class Engine(Protocol):
         """Train every job and record what happens.
 
         Each job gives RunStart once it is built, EpochEnd for every epoch, Kept for its best
-        weights and its checkpoints, Evaluation for val and test, RunEnd; records of several
-        jobs may come in any order. A job that cannot be built gives Refused for a RunnerError
-        (`lifecycle.built` does this); any other failure is its RunEnd, and the others go on.
+        weights and its checkpoints, Said and Predicted for val and test, RunEnd; records of
+        several jobs may come in any order. A job that cannot be built gives Refused for a
+        RunnerError (`lifecycle.built` does this); any other failure is its RunEnd, and the
+        others go on.
 
         A job that has not begun when its `stop()` says so is left out. Where `record` raises
         JournalError nothing more can be recorded of that job: it is over, the others go on. An

@@ -10,9 +10,10 @@ from typing import Any
 
 from runner.data import Part, parts
 from runner.engines.contract import Job, Record, Refused
+from runner.engines.judging import Predict, asked, judged
 from runner.engines.tracker import Tracker
 from runner.errors import JournalError, RunnerError, in_one_line
-from runner.records import Evaluation, RunEnd, now
+from runner.records import RunEnd, now
 
 
 def live(job: Job, record: Record, engine: str, body: Callable[[Tracker], RunEnd]) -> None:
@@ -79,9 +80,17 @@ def begin(job: Job) -> int:
 
 
 def conclude(
-    job: Job, tracker: Tracker, record: Record, evaluate: Callable[[Part], Mapping[str, Any]]
+    job: Job,
+    tracker: Tracker,
+    record: Record,
+    evaluate: Callable[[Part], Mapping[str, Any]],
+    predict: Predict | None = None,
 ) -> RunEnd:
-    """Keep the best weights, judge them on val and test, and make the run's end."""
+    """Keep the best weights, judge them on val and test, and make the run's end.
+
+    evaluate: Keras' metrics of a part. predict: the outputs (rows, outputs) for a pair of
+    features and targets; without it, the job's own model is asked.
+    """
     if tracker.trouble:
         if tracker.best_epoch is not None:
             tracker.keep_best()
@@ -89,8 +98,8 @@ def conclude(
     tracker.keep_best()
     for split, part in parts(job.data.splits):
         if split != "train":
-            values = {name: float(value) for name, value in evaluate(part).items()}
-            record(Evaluation(job.start.run_id, split, values))
+            for event in judged(job, split, part, evaluate(part), predict or asked(job)):
+                record(event)
     if tracker.stopped:
         return tracker.end("stopped", f"stopped by the user after epoch {tracker.epoch}")
     return tracker.end("finished")

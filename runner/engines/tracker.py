@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from runner.build import monitor_of
 from runner.engines.checkpoint import restore, snapshot
 from runner.engines.contract import Job, Kept, Record
+from runner.engines.graph import layers_of, owners_of
 from runner.engines.tensors import graph_of, numpy_of, tensors_of, with_preprocessing
 from runner.randomness import generator_state, seed_generators
 from runner.records import EpochEnd, RunEnd, Status, now
@@ -95,7 +96,13 @@ class Tracker:
             return
         best = (self._best, self.best_epoch, self._best_weights)
         tensors, state = snapshot(self._job.recipe, best)
-        self._record(Kept(self._job.start.run_id, self.epoch, "checkpoint", tensors, state=state))
+        owners = owners_of(self._model, self._model.name)
+        named = {
+            f"model/{index:04d}": owners[id(weight)]
+            for index, weight in enumerate(self._model.weights)
+        }
+        run_id = self._job.start.run_id
+        self._record(Kept(run_id, self.epoch, "checkpoint", tensors, state=state, owners=named))
 
     def keep_best(self) -> None:
         """Give the model the weights of its best epoch back and have them stored."""
@@ -103,13 +110,20 @@ class Tracker:
             for weight, value in zip(self._model.weights, self._best_weights, strict=True):
                 weight.assign(value)
         model = with_preprocessing(self._model, self._job.data.preprocessing)
+        tensors, graph = tensors_of(model), graph_of(model)
+        owners = owners_of(model, self._model.name)
         self._record(
             Kept(
                 run_id=self._job.start.run_id,
                 epoch=self.best_epoch or self.epoch,
                 role="best",
-                tensors=tensors_of(model),
-                graph=graph_of(model),
+                tensors=tensors,
+                graph=graph,
+                owners={
+                    name: owners[id(weight)]
+                    for name, weight in zip(tensors, model.weights, strict=True)
+                },
+                layers=layers_of(model, self._model.name, graph),
             )
         )
 

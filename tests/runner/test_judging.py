@@ -1,0 +1,284 @@
+"""What a run records of its outputs, layers and tensors: through training, on real data."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+import runner
+import warehouse
+from runner.engines.graph import layers_of, owners_of
+from runner.engines.judging import judged, outputs_of
+from runner.engines.tensors import graph_of
+from runner.nouns import Stream, Task
+from runner.picture import draw
+from runner.records import Evaluation
+
+CLOSE = 1e-6
+Ask = Callable[..., list[tuple[Any, ...]]]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Runs of a classification, a binary task and a regression, their predictions kept."""
+    folder = tmp_path_factory.mktemp("judged") / "results"
+    shared = [f"results={folder}", "preprocessing=[standardize]", "epochs=2"]
+    runs = {
+        "wine": runner.run(["dataset=wine", "keep_predictions=both", "checkpoint=1", *shared]),
+        "breast_cancer": runner.run(["dataset=breast_cancer", "keep_predictions=test", *shared]),
+        "diabetes": runner.run(["dataset=diabetes", "keep_predictions=both", *shared]),
+        "plain": runner.run(["dataset=iris", "evaluate=plain", *shared]),
+    }
+    return runs | {"results": folder}
+
+
+@pytest.fixture(scope="module")
+def rows(trained: dict[str, Any]) -> Ask:
+    """Asks the warehouse that holds the runs."""
+
+    def rows(query: str, *values: Any) -> list[tuple[Any, ...]]:
+        with warehouse.connect(trained["results"]) as con:
+            return con.execute(query, list(values)).fetchall()
+
+    return rows
+
+
+def kept(rows: Ask, run_id: str, split: str) -> tuple[Any, Any]:
+    """Targets and outputs of a split as the warehouse has them."""
+    found = rows(
+        "SELECT target, outputs FROM predictions WHERE run_id = ? AND split = ? ORDER BY row",
+        run_id,
+        split,
+    )
+    return np.array([row[0] for row in found]), np.array([row[1] for row in found], np.float64)
+
+
+def said(rows: Ask, run_id: str, split: str) -> dict[str, float]:
+    query = "SELECT name, value FROM evaluations WHERE run_id = ? AND split = ?"
+    return dict(rows(query, run_id, split))
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_a_classifications_evaluations_are_scikit_learns_on_its_predictions(
+    trained: dict[str, Any], rows: Ask, split: str
+) -> None:
+    from sklearn import metrics as sk
+
+    run_id = trained["wine"].run_id
+    targets, outputs = kept(rows, run_id, split)
+    predicted, found = outputs.argmax(axis=1), said(rows, run_id, split)
+    expected = {
+        "accuracy": sk.accuracy_score(targets, predicted),
+        "f1_macro": sk.f1_score(targets, predicted, average="macro"),
+        "precision_weighted": sk.precision_score(targets, predicted, average="weighted"),
+        "recall[class_1]": sk.recall_score(targets, predicted, labels=[1], average="macro"),
+        "roc_auc": np.mean([sk.roc_auc_score(targets == i, outputs[:, i]) for i in range(3)]),
+        "pr_auc": sk.average_precision_score(np.eye(3)[targets.astype(int)], outputs),
+        "log_loss": -np.log(outputs[np.arange(len(targets)), targets.astype(int)]).mean(),
+    }
+    confidence, right = outputs.max(axis=1), predicted == targets
+    place = np.minimum(np.ceil(confidence * 10).astype(int) - 1, 9)
+    expected["calibration_error"] = sum(
+        abs(confidence[place == i].sum() - right[place == i].sum()) for i in range(10)
+    ) / len(targets)
+    assert {name: found[name] for name in expected} == pytest.approx(expected, abs=CLOSE)
+    matrix = sk.confusion_matrix(targets, predicted)
+    counted = rows(
+        "SELECT actual, predicted, rows FROM confusion WHERE run_id = ? AND split = ?",
+        run_id,
+        split,
+    )
+    assert sum(n for _, _, n in counted) == len(targets)
+    for actual, taken_for, n in counted:
+        assert matrix[int(actual[-1]), int(taken_for[-1])] == n
+
+
+def test_the_roc_points_of_a_binary_run_are_scikit_learns(
+    trained: dict[str, Any], rows: Ask
+) -> None:
+    from sklearn.metrics import roc_auc_score, roc_curve
+
+    run_id = trained["breast_cancer"].run_id
+    targets, outputs = kept(rows, run_id, "test")
+    points = rows(
+        "SELECT x, y FROM curves_points WHERE run_id = ? AND split = 'test' AND curve = 'roc' "
+        "AND class = 'benign' ORDER BY point",
+        run_id,
+    )
+    false, true, _ = roc_curve(targets, outputs[:, 0])
+    assert np.array(points) == pytest.approx(np.column_stack([false, true]), abs=CLOSE)
+    area = said(rows, run_id, "test")["roc_auc"]
+    assert area == pytest.approx(roc_auc_score(targets, outputs[:, 0]), abs=CLOSE)
+    assert kept(rows, run_id, "val")[0].size == 0  # it was not asked to keep them
+
+
+def test_a_regressions_evaluations_are_scikit_learns(trained: dict[str, Any], rows: Ask) -> None:
+    from sklearn import metrics as sk
+
+    run_id = trained["diabetes"].run_id
+    targets, outputs = kept(rows, run_id, "test")
+    found = said(rows, run_id, "test")
+    assert found["rmse"] == pytest.approx(sk.root_mean_squared_error(targets, outputs), rel=CLOSE)
+    assert found["r2"] == pytest.approx(sk.r2_score(targets, outputs), rel=CLOSE)
+    [(worst,)] = rows(
+        "SELECT max(error) FROM predictions WHERE run_id = ? AND split = 'test'", run_id
+    )
+    assert worst == pytest.approx(sk.max_error(targets, outputs[:, 0]), rel=CLOSE)
+
+
+def test_plain_evaluation_records_keras_metrics_alone(trained: dict[str, Any], rows: Ask) -> None:
+    run_id = trained["plain"].run_id
+    assert set(said(rows, run_id, "test")) == {"loss", "accuracy"}
+    assert rows("SELECT count(*) FROM confusion WHERE run_id = ?", run_id) == [(0,)]
+    assert rows("SELECT count(*) FROM predictions WHERE run_id = ?", run_id) == [(0,)]
+
+
+def test_a_metric_that_keras_computed_keeps_its_value() -> None:
+    job: Any = SimpleNamespace(
+        start=SimpleNamespace(run_id="r"),
+        config=SimpleNamespace(
+            settings=SimpleNamespace(evaluate="full", keep_predictions=None, batch_size=2)
+        ),
+        data=SimpleNamespace(splits=SimpleNamespace(task=Task.binary())),
+    )
+    targets, outputs = np.array([0, 1, 1]), np.array([[0.1], [0.8], [0.3]])
+    part = np.zeros((3, 2)), targets
+    events = list(judged(job, "val", part, {"loss": 1, "recall": 0.25}, lambda _: outputs))
+    assert isinstance(events[0], Evaluation)
+    assert list(events[0].metrics)[:2] == ["loss", "recall"]
+    assert events[0].metrics["recall"] == 0.25
+    assert events[0].metrics["accuracy"] == pytest.approx(2 / 3)
+    # A part that is read block by block is judged as a whole.
+    blocks = [(part[0][:2], targets[:2]), (part[0][2:], targets[2:])]
+    stream = Stream(3, part, lambda generator: iter(blocks))
+    asked = iter([outputs[:2], outputs[2:]])
+    again = list(judged(job, "val", stream, {"loss": 1, "recall": 0.25}, lambda _: next(asked)))
+    assert again == events
+
+
+def test_a_part_with_too_many_outputs_is_left_to_keras(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.engines.judging.LARGEST", 2)
+    job: Any = SimpleNamespace(
+        start=SimpleNamespace(run_id="r"),
+        config=SimpleNamespace(settings=SimpleNamespace(evaluate="full", keep_predictions=None)),
+        data=SimpleNamespace(splits=SimpleNamespace(task=Task.binary())),
+    )
+    part = np.zeros((3, 2)), np.zeros(3)
+    with pytest.warns(UserWarning, match="test has 3 rows of 1 outputs"):
+        [event] = judged(job, "test", part, {"loss": 1}, lambda _: pytest.fail("asked"))
+    assert event == Evaluation("r", "test", {"loss": 1.0})
+
+
+def test_tensors_of_all_kept_weights_are_described(trained: dict[str, Any], rows: Ask) -> None:
+    from safetensors.numpy import load_file
+
+    run_id, results = trained["wine"].run_id, trained["results"]
+    [(uri,)] = rows("SELECT uri FROM weights WHERE run_id = ? AND role = 'best'", run_id)
+    stored = load_file(results / uri)
+    described = rows(
+        "SELECT t.layer, t.name, t.shape, t.parameters, t.mean, t.std, t.l2 FROM tensors AS t "
+        "JOIN weights AS w USING (weights_id) WHERE w.run_id = ? AND w.role = 'best'",
+        run_id,
+    )
+    assert sum(row[3] for row in described) == sum(t.size for t in stored.values())
+    head = next(row for row in described if row[:2] == ("head", "kernel"))
+    kernel = next(t for name, t in stored.items() if name.endswith("head/kernel"))
+    assert head[2] == list(kernel.shape)
+    expected = [kernel.mean(), kernel.std(), np.linalg.norm(kernel)]
+    assert list(head[4:]) == pytest.approx(expected, rel=1e-5)
+    epochs = rows(
+        "SELECT DISTINCT w.epoch, t.layer FROM tensors AS t JOIN weights AS w USING (weights_id) "
+        "WHERE w.run_id = ? AND w.role = 'checkpoint' AND t.layer = 'head' ORDER BY ALL",
+        run_id,
+    )
+    assert epochs == [(1, "head"), (2, "head")]
+
+
+def test_layers_are_rows_from_the_raw_input_to_the_probabilities(
+    trained: dict[str, Any], rows: Ask
+) -> None:
+    found = rows(
+        "SELECT name, class, output_shape, parameters, inputs FROM layers WHERE run_id = ? "
+        "ORDER BY position",
+        trained["wine"].run_id,
+    )
+    assert found[0][1:4] == ("InputLayer", [13], 0)
+    assert found[1][0].startswith("preprocessing/")
+    assert found[-1][:3] == ("probabilities", "Activation", [3])
+    for (name, *_), (*_, inputs) in itertools.pairwise(found):
+        assert inputs == [name]
+    sized = rows(
+        "SELECT l.run_id, l.name, l.parameters, sum(t.parameters) FROM layers AS l JOIN tensors AS t "
+        "ON t.run_id = l.run_id AND t.layer = l.name JOIN weights AS w USING (weights_id) "
+        "WHERE w.role = 'best' GROUP BY ALL"
+    )
+    assert sized and all(count == total for *_, count, total in sized)
+
+
+def test_the_picture_is_well_formed_and_shows_every_layer(
+    trained: dict[str, Any], rows: Ask
+) -> None:
+    run_id = trained["wine"].run_id
+    [(uri,)] = rows("SELECT uri FROM artifacts WHERE run_id = ? AND kind = 'picture'", run_id)
+    text = (trained["results"] / uri).read_text()
+    root = ElementTree.fromstring(text)
+    words = [node.text for node in root.iter("{http://www.w3.org/2000/svg}text")]
+    for (name,) in rows("SELECT name FROM layers WHERE run_id = ?", run_id):
+        assert name in words
+    assert not re.search(r"https?://(?!www\.w3\.org)", text)
+
+
+def test_a_graph_with_a_skip_and_a_nested_model_is_drawn_and_named() -> None:
+    import keras
+
+    inner_input = keras.Input((4,), name="x")
+    inner = keras.Model(inner_input, keras.layers.Dense(4, name="deep")(inner_input), name="inner")
+    first = keras.Input((4,), name="first")
+    added = keras.layers.Add(name="added")([first, inner(first)])
+    twice = keras.layers.Dense(2, name="last")(added)
+    model = keras.Model(first, twice, name="whole")
+    layers = layers_of(model, "whole", graph_of(model))
+    assert [(layer.name, list(layer.inputs)) for layer in layers] == [
+        ("first", []),
+        ("inner/deep", ["first"]),
+        ("added", ["first", "inner/deep"]),
+        ("last", ["added"]),
+    ]
+    assert sorted(owners_of(model, "whole").values()) == [
+        ("inner/deep", "bias"),
+        ("inner/deep", "kernel"),
+        ("last", "bias"),
+        ("last", "kernel"),
+    ]
+    assert ElementTree.fromstring(draw(layers)).attrib["width"] > "400"
+    assert draw(layers) == draw(layers_of(model, "whole", graph_of(model)))
+
+
+def test_units_whose_weights_are_all_zero_are_dead(tmp_path: Path) -> None:
+    from runner.figures import figures_of
+
+    kernel = np.array([[0, 1], [0, 2], [0, 0]], np.float32)
+    said = figures_of("r", "w", {"k": kernel, "slot": kernel}, {"k": ("dense", "kernel")})
+    assert (said.dead_units, said.zero_share, said.shape) == (
+        [1],
+        [pytest.approx(4 / 6)],
+        [[3, 2]],
+    )
+
+
+def test_outputs_in_pieces_are_those_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    import keras
+
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    features = np.random.default_rng(0).random((50, 3)).astype("float32")
+    whole = outputs_of(model, features, 8)
+    monkeypatch.setattr("runner.engines.judging.ELEMENTS", 21)
+    assert outputs_of(model, features, 4) == pytest.approx(whole, abs=CLOSE)
