@@ -158,7 +158,8 @@ SELECT
     unnest(std),
     unnest(q25),
     unnest(q50),
-    unnest(q75)
+    unnest(q75),
+    run_id
 FROM fresh_dataset;
 
 INSERT INTO run_metrics

@@ -31,7 +31,8 @@ CREATE TABLE dataset_columns (
     std DOUBLE,
     q25 DOUBLE,
     q50 DOUBLE,
-    q75 DOUBLE
+    q75 DOUBLE,
+    run_id VARCHAR
 );
 COMMENT ON TABLE dataset_columns IS 'What the columns of a dataset hold; of arrays, those with at most 100 features.';
 COMMENT ON COLUMN dataset_columns.identity IS 'The dataset.';
@@ -47,3 +48,4 @@ COMMENT ON COLUMN dataset_columns.std IS 'Their standard deviation.';
 COMMENT ON COLUMN dataset_columns.q25 IS 'A quarter of them is less; from a query, an estimate.';
 COMMENT ON COLUMN dataset_columns.q50 IS 'Half of them are less; from a query, an estimate.';
 COMMENT ON COLUMN dataset_columns.q75 IS 'Three quarters of them are less; from a query, an estimate.';
+COMMENT ON COLUMN dataset_columns.run_id IS 'The first run on them.';
