@@ -16,3 +16,13 @@ def global_seed_state() -> Any:
     from keras.src.random.seed_generator import global_seed_generator
 
     return global_seed_generator().state
+
+
+def ever_trainable(model: Any) -> list[Any]:
+    """The variables that are trained where no layer is frozen, in the order of the layers.
+
+    What Keras never trains, such as the moving averages of batch normalization, is not among
+    them.
+    """
+    found = {id(v): v for layer in model._flatten_layers() for v in layer._trainable_variables}
+    return list(found.values())
