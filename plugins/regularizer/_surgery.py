@@ -91,11 +91,15 @@ def is_model(operation: Any) -> bool:
 
 
 def kernels(model: Any) -> list[Any]:
-    """The weights of rank two or more that are no bias or scale, embeddings among them."""
+    """The trained weights of rank two or more that are no bias or scale, embeddings among them.
+
+    Frozen ones are not: they are to stay what they are.
+    """
     return [
         weight
         for weight in model.weights
         if len(weight.shape) >= 2
+        and weight.trainable
         and not any(word in weight.name for word in SIDE_WEIGHTS)
         and "float" in str(weight.dtype)
     ]
@@ -113,6 +117,11 @@ def has_kernel(operation: Any) -> bool:
 def is_normalization(operation: Any) -> bool:
     """Whether it normalizes what a kernel gives."""
     return type(operation).__name__.endswith("Normalization")
+
+
+def is_frozen(operation: Any) -> bool:
+    """Whether it is a layer that is not to be trained, as those of a trained backbone."""
+    return not getattr(operation, "trainable", True)
 
 
 def is_recurrent(operation: Any) -> bool:
@@ -167,7 +176,7 @@ def insert(model: Any, after: Callable[[Graph, Any], list[Any]]) -> Any:
         id(operation): after(graph, operation)
         for graph in graphs
         for operation in _once(graph)
-        if id(operation) not in final and not is_model(operation)
+        if id(operation) not in final and not is_model(operation) and not is_frozen(operation)
     }
     return _rebuild(model, new, {})
 
