@@ -200,6 +200,8 @@ class Recipe:
     optimizer: keras.optimizers.Optimizer
     metrics: list[Any] = field(default_factory=list)
     callbacks: list[keras.callbacks.Callback] = field(default_factory=list)
+    unfreezes: bool = False
+    """Whether a callback may unfreeze layers: their weights then get optimizer state, too."""
 
 
 @dataclass(frozen=True)
