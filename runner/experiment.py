@@ -20,7 +20,8 @@ from runner.errors import JournalError, RunnerError, in_one_line
 from runner.journal import check_writable
 from runner.nouns import Data, Splits
 from runner.plan import Run, data_key, source_key
-from runner.progress import progress_for_output
+from runner.profiles import complaints, first_look
+from runner.progress import progress_for_output, say
 from runner.recorder import JOURNALS, Closing, Outcome, Recorder
 from runner.records import RunEnd, RunStart, now
 from runner.surroundings import git_state, versions
@@ -138,12 +139,22 @@ class _Batch:
         try:
             if runs[0].trouble is not None:
                 raise runs[0].trouble
-            return runs[0].source.data
+            raw = runs[0].source.data
+            self._look_at(raw, runs[0], recorder)
+            return raw
         except RunnerError as error:
             self._refuse(runs, error)
         except (Exception, SystemExit) as error:
             self._fail(runs, error, recorder)
         return None
+
+    def _look_at(self, raw: Data | Splits, run: Run, recorder: Recorder) -> None:
+        """Say what seems wrong with the data, and have the first run on them tell of them."""
+        look = first_look(run.config.one("dataset"), raw, run.identity, run.results)
+        if look is not None:
+            for line in complaints(look.profile):
+                say(line)
+            recorder.introduce(look)
 
     def _train_on(
         self,

@@ -19,6 +19,7 @@ from runner.figures import figures_of
 from runner.journal import Journal
 from runner.picture import draw
 from runner.predictions import table_of, to_parquet
+from runner.profiles import Look
 from runner.progress import Progress, be_silent
 from runner.records import (
     Artifact,
@@ -84,6 +85,7 @@ class Recorder:
         self._progress = progress
         self._closing = closing
         self._open: dict[str, _Open] = {}
+        self._looks: dict[Any, Look] = {}
         # A second Ctrl-C ends runs from the watching thread.
         self._lock = threading.RLock()
 
@@ -115,6 +117,11 @@ class Recorder:
                     self._file(event.run_id, "predictions", to_parquet(table), ".parquet")
                 case RunEnd():
                     self._end(event)
+
+    def introduce(self, look: Look) -> None:
+        """Have the next run on these data tell of them, if none has."""
+        if look.is_new:
+            self._looks[look.identity] = look
 
     def give_up(self, run_id: str, error: JournalError) -> None:
         """End a run whose journal failed, in the journal too if that is possible again.
@@ -165,6 +172,9 @@ class Recorder:
         except JournalError:
             journal.discard()
             raise
+        if (look := self._looks.pop(start.data.get("identity"), None)) is not None:
+            journal.append(look.record(start.run_id))
+            look.remember()
         outcome = Outcome(start.run_id, monitor=start.monitor)
         self._open[start.run_id] = _Open(journal, outcome)
         self.outcomes[start.run_id] = outcome
