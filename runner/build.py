@@ -9,6 +9,7 @@ from runner.augment import augment
 from runner.config import Config
 from runner.data import Prepared
 from runner.errors import ConfigError, ModelError, PluginError, choices
+from runner.keras_private import ever_trainable
 from runner.nouns import Recipe, Task
 
 if TYPE_CHECKING:
@@ -49,7 +50,12 @@ def build(config: Config, data: Prepared) -> Recipe:
     )
     # Inside a traced training step, a slot that begins as a copy of its weight (schedule-free
     # AdamW's) would be set back to it in every step.
-    recipe.model.optimizer.build(recipe.model.trainable_variables)
+    recipe.model.optimizer.build(
+        ever_trainable(recipe.model) if recipe.unfreezes else recipe.model.trainable_variables
+    )
+    for callback in recipe.callbacks:
+        # One that cannot work with this model says so now, before anything trains.
+        callback.set_model(recipe.model)
     return recipe
 
 
@@ -64,12 +70,14 @@ def assemble(config: Config, data: Prepared) -> Recipe:
     monitor, mode = monitor_of(config, data)
     task = data.splits.task
     optimizer, callbacks = _optimizer(config, data, monitor, mode)
+    model, unfreezing = _architecture(config, data, task)
     recipe = Recipe(
-        model=_architecture(config, data, task),
+        model=model,
         loss=_loss(config, task),
         optimizer=optimizer,
         metrics=_metrics(config, task),
-        callbacks=callbacks,
+        callbacks=[*callbacks, *unfreezing],
+        unfreezes=bool(unfreezing),
     )
     for regularizer in config.chosen["regularizer"]:
         recipe = regularizer(
@@ -78,46 +86,105 @@ def assemble(config: Config, data: Prepared) -> Recipe:
         if not isinstance(recipe, Recipe):
             name = regularizer.component.name
             raise PluginError(f"regularizer '{name}' returned {type(recipe).__name__}, not Recipe")
-    recipe.model = _with_head(recipe.model, task, data.input_shape)
+    recipe.model = _with_head(recipe.model, data)
     recipe = augment(recipe, config, data)
     recipe.callbacks += _callbacks(config, task, monitor, mode)
     _check_monitor(monitor, recipe)
     return recipe
 
 
-def _architecture(config: Config, data: Prepared, task: Task) -> keras.Model:
+def _architecture(config: Config, data: Prepared, task: Task) -> tuple[keras.Model, list[Any]]:
+    """The model, and the callbacks that the architecture brings."""
     import keras
 
     choice = config.one("architecture")
-    model = choice(input_shape=data.input_shape, outputs=task.outputs, seed=config.settings.seed)
     where = f"architecture '{choice.component.name}'"
+    inputs, needs = data.inputs, choice.component.needs
+    if len(inputs) > 1 and "input_shape" in needs and "inputs" not in needs:
+        raise ConfigError(
+            f"{where} takes one input and the data have {len(inputs)} ({', '.join(inputs)}): add "
+            "a preprocessing that makes one array of them, as preprocessing=[encode], or choose "
+            "an architecture that takes `inputs`"
+        )
+    made = choice(
+        input_shape=None if len(inputs) > 1 else data.input_shape,
+        inputs=inputs,
+        outputs=task.outputs,
+        seed=config.settings.seed,
+    )
+    model, callbacks = made if isinstance(made, tuple) and len(made) == 2 else (made, [])
     if not isinstance(model, keras.Model):
         raise PluginError(f"{where} returned {type(model).__name__}, not a Keras model")
+    model = _as_data_come(model, data, where)
     # A call builds any model; build() would leave a subclassed model's layers without weights.
-    shape = model(keras.Input(data.input_shape)).shape
+    shape = model(_keras_inputs(data)).shape
     if tuple(shape[1:]) != (task.outputs,):
+        shapes = {name: one.shape for name, one in inputs.items()}
         raise ModelError(
             f"{where} gives outputs of shape {tuple(shape[1:])} for an input of shape "
-            f"{data.input_shape}; the {task.kind} task needs ({task.outputs},)"
+            f"{shapes if data.several else data.input_shape}; the {task.kind} task needs "
+            f"({task.outputs},)"
         )
-    return model
+    return model, list(callbacks)
 
 
-def _with_head(model: keras.Model, task: Task, input_shape: tuple[int, ...]) -> keras.Model:
+def _keras_inputs(data: Prepared, one: str | None = None) -> Any:
+    """Keras inputs in the structure of the data: one, or a dict by name."""
+    import keras
+
+    made = {
+        name: keras.Input(given.shape, dtype=given.dtype, name=name if data.several else one)
+        for name, given in data.inputs.items()
+    }
+    return made if data.several else next(iter(made.values()))
+
+
+def _as_data_come(model: keras.Model, data: Prepared, where: str) -> keras.Model:
+    """The model over one input, or over a dict of them, as the data are.
+
+    Raises ModelError where its inputs are not those of the data.
+    """
+    import keras
+
+    if not _is_functional(model):
+        return model
+    given, names = _inputs_of(model), list(data.inputs)
+    if not isinstance(given, dict):
+        tensors = keras.tree.flatten(given)
+        alone = len(tensors) == len(names) == 1
+        given = dict(zip(names if alone else [t.name for t in tensors], tensors, strict=True))
+    if sorted(given) != sorted(names):
+        raise ModelError(
+            f"{where} gives a model with the inputs {', '.join(given)}, and the data have "
+            f"{', '.join(names)}: make each with keras.Input(shape, dtype=dtype, name=name)"
+        )
+    wanted = {name: given[name] for name in names} if data.several else given[names[0]]
+    if type(wanted) is type(_inputs_of(model)):
+        return model
+    return keras.Model(wanted, model.outputs[0], name=model.name)
+
+
+def _with_head(model: keras.Model, data: Prepared) -> keras.Model:
     """The model with softmax or sigmoid on top, unless it ends in an activation of its own."""
     import keras
 
-    head = HEADS[task.kind]
+    head = HEADS[data.splits.task.kind]
     if head is None or _ends_in_activation(model):
         return model
     # float32 even under mixed precision: probabilities need the digits.
     activation = keras.layers.Activation(head, dtype="float32", name="probabilities")
     if not _is_functional(model):
-        inputs = keras.Input(input_shape, name="features")
+        inputs = _keras_inputs(data, one="features")
         return keras.Model(inputs, activation(model(inputs)))
     # No list of one: a model over a list warns when it is called with an array.
-    inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
-    return keras.Model(inputs, activation(model.outputs[0]))
+    return keras.Model(_inputs_of(model), activation(model.outputs[0]))
+
+
+def _inputs_of(model: keras.Model) -> Any:
+    """The inputs of a graph of layers, as its author gave them."""
+    import keras
+
+    return model.inputs[0] if isinstance(model, keras.Sequential) else model.input
 
 
 def _is_functional(model: keras.Model) -> bool:
@@ -167,7 +234,7 @@ def _optimizer(config: Config, data: Prepared, monitor: str, mode: str) -> tuple
 
 def steps(config: Config, data: Prepared) -> int:
     """Batches an epoch; the last one may be smaller."""
-    all_of_them = -(-len(data.splits.train[0]) // config.settings.batch_size)
+    all_of_them = -(-data.rows()["train"] // config.settings.batch_size)
     return min(all_of_them, config.settings.limit_batches or all_of_them)
 
 

@@ -31,6 +31,7 @@ from runner.splitting import check_split
 
 FINGERPRINT_VERSION = 1
 STAGES: tuple[Stage, ...] = ("structure", "penalty")
+ClassWeight = Literal["balanced"] | dict[str | int, float]
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Settings:
     seed: Annotated[int, Ge(0), Lt(2**32)] = 0
     epochs: Annotated[int, Gt(0)] = 20
     batch_size: Annotated[int, Gt(0)] = 32
+    class_weight: ClassWeight | None = None
     split: SplitSettings = dataclasses.field(default_factory=SplitSettings)
     monitor: str | None = None
     mode: Literal["auto", "min", "max"] = "auto"
@@ -74,6 +76,7 @@ ABOUT = {
     "seed": "initial weights, order of batches, random masks",
     "epochs": "how many at most",
     "batch_size": "rows a step",
+    "class_weight": "balanced: all classes count the same in the loss; or {class: factor}",
     "split": "shares held out; by: null, hash, hash:, group: or time:COLUMN; folds and fold",
     "monitor": "the metric that judges a run; null: val_loss, or loss without a val split",
     "mode": "whether less or more of it is better",

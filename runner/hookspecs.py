@@ -80,12 +80,12 @@ def dataset(split: Split) -> Data | Splits:
 
 @_kind()
 def architecture(
-    input_shape: tuple[int, ...], inputs: Mapping[str, Input], outputs: int, seed: int
-) -> keras.Model:
+    input_shape: tuple[int, ...] | None, inputs: Mapping[str, Input], outputs: int, seed: int
+) -> keras.Model | tuple[keras.Model, list[keras.callbacks.Callback]]:
     """Make the network.
 
-    input_shape: the shape of one example, without the batch axis; an architecture that takes
-        this alone cannot be used with data of several inputs.
+    input_shape: the shape of one example, without the batch axis; None where the data have
+        several inputs, with which an architecture that takes this alone is refused.
     inputs: what the model is given, by name: an Input with `shape`, `dtype` and, for codes (for
         an embedding), `vocabulary`. Data of one array have the one input "features".
     outputs: how many units the head has (classes, labels or values; 1 for a binary task).
@@ -95,6 +95,10 @@ def architecture(
     (batch, outputs). Its last layer is linear: the runner puts softmax or sigmoid on top as the
     task asks. A model that ends in an activation of its own keeps it. With several inputs the
     model has one for each, called as it is: keras.Input(shape, dtype=dtype, name=name).
+
+    Or (model, callbacks), for Keras callbacks that belong to the model. One may make frozen layers
+    trainable, or trainable ones frozen, when an epoch begins: every engine follows, and the
+    optimizer has state for the weights of all layers from the start.
     """
     raise NotImplementedError
 
@@ -145,7 +149,10 @@ def regularizer(recipe: Recipe, task: Task, monitor: str, mode: str, seed: int) 
 
 @_kind(many=True, ordered=True)
 def preprocessing(
-    features: Features, targets: np.ndarray[Any, Any], task: Task
+    features: Features,
+    targets: np.ndarray[Any, Any],
+    task: Task,
+    vocabulary: Mapping[str, int],
 ) -> Callable[[Any], Any] | Transform:
     """Fit a transformation of the features on the training split.
 
@@ -153,6 +160,7 @@ def preprocessing(
         stream: its sample). Features of several inputs are a dict of arrays by name; in it text
         is of dtype object or str, whole numbers are integers, anything else is floating.
     task: the dataset's task.
+    vocabulary: the inputs that are codes, no numbers, with how many codes there are.
 
     Returns a function from a batch of features (a tensor of shape (batch, ...), or a dict of
     them by name where features are a dict) to the transformed batch: a tensor, or a dict of
@@ -169,20 +177,25 @@ def preprocessing(
 
 
 @_kind(many=True, ordered=True)
-def augmentation(task: Task, input_shape: tuple[int, ...], seed: int) -> Callable[..., Any]:
+def augmentation(
+    task: Task, input_shape: tuple[int, ...], inputs: Mapping[str, Input], seed: int
+) -> Callable[..., Any]:
     """Change training batches at random, before the model learns from them.
 
     task: the dataset's task.
-    input_shape: the shape of one example as the model takes it, without the batch axis.
+    input_shape: the shape of one example as the model takes it, without the batch axis; an
+        augmentation that takes it cannot be used with data of several inputs.
+    inputs: what the model is given, by name, as architectures are told it.
     seed: the run's seed; every epoch's random numbers follow from it and the epoch.
 
-    Returns a Keras layer without weights, called with training=True on the features, or a
-    function that takes by name any of: features, a tensor of shape (batch, *input_shape);
-    targets, float32, as the dataset gives them but one-hot for a classification; generator, a
-    keras.random.SeedGenerator to draw from. It returns the features, or (features, targets) if it
-    takes targets; shapes stay. Both run inside of a compiled program: Keras layers and keras.ops
-    only. Val, test and the saved model never see it; metrics of training count mixed targets as
-    the nearest label. Raise ModelError with one clear sentence where the examples do not fit.
+    Returns a Keras layer without weights, called with training=True on the one array of features,
+    or a function that takes by name any of: features, a tensor of shape (batch, *input_shape), or
+    a dict of tensors by name where there are several inputs; targets, float32, as the dataset
+    gives them but one-hot for a classification; generator, a keras.random.SeedGenerator to draw
+    from. The function returns the features, or (features, targets) if it takes targets; shapes
+    and types stay. Both run inside of a compiled program: Keras layers and keras.ops only. Val,
+    test and the saved model never see it; metrics of training count mixed targets as the nearest
+    label. Raise ModelError with one clear sentence where the examples do not fit.
     """
     raise NotImplementedError
 

@@ -12,16 +12,16 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.config import Choice
-from runner.errors import DataError
-from runner.nouns import Data, Splits
+from runner.errors import DataError, PluginError
+from runner.nouns import Data, Splits, Stream
 
 if TYPE_CHECKING:
-    from runner.nouns import Array
+    from runner.nouns import Array, Part
 
 CACHE = "file-hashes.json"
 
@@ -34,7 +34,7 @@ def data_identity(choice: Choice, load: Callable[[], Data | Splits], results: Pa
     """
     say = choice.component.marks.identity
     if say is None:
-        return _arrays(load())
+        return _arrays(choice, load())
     said = say(**choice.params)
     if isinstance(said, str):
         return said
@@ -81,16 +81,35 @@ def _remember(cache: Path, hashes: dict[str, str]) -> None:
             draft.unlink()
 
 
-def _arrays(data: Data | Splits) -> str:
-    """sha256 over shapes, types and bytes of all arrays."""
+def _arrays(choice: Choice, data: Data | Splits) -> str:
+    """sha256 over names, shapes, types and contents of all arrays."""
     digest = hashlib.sha256()
-    for array in _parts(data):
-        digest.update(f"{array.dtype.str}{array.shape}".encode())
-        digest.update(array.tobytes())
+    for name, array in _parts(choice, data):
+        digest.update(f"{name}{array.dtype.str}{array.shape}".encode())
+        if array.dtype == object:
+            digest.update(json.dumps([str(value) for value in array.ravel()]).encode())
+        else:
+            digest.update(array.tobytes())
     return f"sha256:{digest.hexdigest()}"
 
 
-def _parts(data: Data | Splits) -> list[Array]:
+def _parts(choice: Choice, data: Data | Splits) -> Iterator[tuple[str, Array]]:
+    """Every array; the one array of features, and targets, have no name."""
+    parts = [(data.features, data.targets)] if isinstance(data, Data) else _given(data)
+    for part in parts:
+        if isinstance(part, Stream):
+            raise PluginError(
+                f"dataset '{choice.component.name}' returns a Stream, which cannot be read whole "
+                "to say what it is: give it @dataset(identity=...)"
+            )
+        features, targets = part
+        yield from sorted(features.items()) if isinstance(features, dict) else [("", features)]
+        yield "", targets
+    if data.weights is not None:
+        yield "weights", data.weights
     if isinstance(data, Data):
-        return [data.features, data.targets]
-    return [array for part in (data.train, data.val, data.test) if part for array in part]
+        yield from sorted(data.columns.items())
+
+
+def _given(splits: Splits) -> list[Part]:
+    return [part for part in (splits.train, splits.val, splits.test) if part is not None]

@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
+from runner.balance import weighted
 from runner.build import steps
 from runner.config import Settings
-from runner.data import Part
+from runner.data import Part, Prepared
 from runner.devices import tensorflow_on
 from runner.engines.contract import Job, Record
 from runner.engines.lifecycle import begin, callbacks_of, conclude, live
 from runner.engines.reference import fit
 from runner.engines.tracker import Tracker
+from runner.nouns import Stream
 from runner.randomness import order
 from runner.records import RunEnd
+from runner.stream import ahead, example_of, in_order, rows_of, windows
 
 PIECE_SECONDS = 1.0
 """How long the program may run before Python gets a word in: signals, other threads."""
@@ -75,27 +78,25 @@ def _overrides(thing: Any, base: type, hooks: Sequence[str]) -> bool:
 def run_program(job: Job, record: Record, tracker: Tracker) -> RunEnd:
     """Train the job's model, each epoch in one or a few calls of the program."""
     import keras
-    import tensorflow as tf
 
     model, splits, settings = job.recipe.model, job.data.splits, job.config.settings
-    features, targets = (tf.constant(array) for array in splits.train)
-    val = splits.val and tuple(tf.constant(array) for array in splits.val)
-    taken = min(len(splits.train[0]), steps(job.config, job.data) * settings.batch_size)
-    program = _Program(model, splits.train, settings.batch_size)
-    # The model makes its metrics' variables when it first judges; made inside of a program they
-    # would have TensorFlow trace it twice.
-    model.test_step((features[:1], targets[:1]))
+    epoch_of = _training(job)
+    val = splits.val and _judging(splits.val, settings.batch_size)
+    program = _Program(model, _example(job.data), settings.batch_size)
+    program.warm()
     callbacks = keras.callbacks.CallbackList(
-        callbacks_of(job, tracker), model=model, epochs=settings.epochs, verbose=0
+        callbacks_of(job, tracker, program.retrace),
+        model=model,
+        epochs=settings.epochs,
+        verbose=0,
     )
     model.stop_training = False
     callbacks.on_train_begin()
     for epoch in range(begin(job), settings.epochs):
         callbacks.on_epoch_begin(epoch)
-        drawn = order(settings.seed, epoch + 1, len(splits.train[0]))[:taken]
-        logs = program.train(features, targets, tf.constant(drawn))
+        logs = program.train(epoch_of(epoch + 1))
         if val:
-            judged = program.evaluate(*val)
+            judged = program.evaluate(val())
             logs |= {f"val_{name}": value for name, value in judged.items()}
         callbacks.on_epoch_end(epoch, logs)
         if model.stop_training:
@@ -105,72 +106,144 @@ def run_program(job: Job, record: Record, tracker: Tracker) -> RunEnd:
     callbacks.on_train_end()
 
     def evaluate(part: Part) -> Mapping[str, Any]:
-        return program.evaluate(*(tf.constant(array) for array in part))
+        return program.evaluate(_judging(part, settings.batch_size)())
 
     return conclude(job, tracker, record, evaluate)
+
+
+def _example(data: Prepared) -> tuple[Any, ...]:
+    """Rows as the training step gets them: features, targets and, where there are, weights."""
+    features, targets = example_of(data.splits.train)
+    return weighted(features, targets, data.weights, data.class_weights)
+
+
+def _training(job: Job) -> Callable[[int], Iterator[tuple[Any, Any]]]:
+    """From an epoch (counted from 1) to its rows as tensors with the index of those to take.
+
+    Once, or window by window where the rows do not fit into memory.
+    """
+    import tensorflow as tf
+
+    data, settings = job.data, job.config.settings
+    part, size, seed = data.splits.train, settings.batch_size, settings.seed
+    taken = min(rows_of(part), steps(job.config, data) * size)
+    if isinstance(part, Stream):
+
+        def read(epoch: int) -> Iterator[tuple[Any, Any]]:
+            for window in ahead(windows(part, size, (seed, epoch), taken)):
+                rows = weighted(window.features, window.targets, None, data.class_weights)
+                yield _tensors(rows), tf.constant(window.index)
+
+        return read
+    resident = _tensors(_example(data))
+
+    def gathered(epoch: int) -> Iterator[tuple[Any, Any]]:
+        yield resident, tf.constant(order(seed, epoch, rows_of(part))[:taken])
+
+    return gathered
+
+
+def _judging(part: Part, size: int) -> Callable[[], Iterator[Any]]:
+    """What gives the part's rows as tensors, in their own order: once, or window by window."""
+    if isinstance(part, Stream):
+
+        def rows() -> Iterator[Any]:
+            for window in ahead(windows(part, size)):
+                yield _tensors(in_order(window))
+
+        return rows
+    resident = _tensors(part)
+    return lambda: iter([resident])
+
+
+def _tensors(rows: Any) -> Any:
+    import tensorflow as tf
+
+    return tf.nest.map_structure(tf.constant, rows)
 
 
 class _Program:
     """A model's training and its evaluation, each one compiled function over many batches."""
 
-    def __init__(self, model: Any, example: Part, batch_size: int) -> None:
+    def __init__(self, model: Any, example: tuple[Any, ...], batch_size: int) -> None:
+        """example: rows as the training step gets them; their number does not matter."""
         import tensorflow as tf
 
         self._model, self._size = model, batch_size
         self._piece = FIRST_PIECE
-        self._rows = [tf.TensorSpec([None, *array.shape[1:]], array.dtype) for array in example]
+        self._one = _tensors(tf.nest.map_structure(lambda array: array[:1], example))
+        self._rows = tf.nest.map_structure(
+            lambda array: tf.TensorSpec([None, *array.shape[1:]], array.dtype), example
+        )
+
+    def warm(self) -> None:
+        """Let the model make its metrics' variables, which it does when it first judges.
+
+        Made inside of a program they would have TensorFlow trace it twice.
+        """
+        self._model.test_step(self._one[:2])
 
     @functools.cached_property
     def _train(self) -> Any:
         import tensorflow as tf
 
         index, bound = tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.int32)
-        return _traced(self._train_batches, [*self._rows, index, bound, bound])
+        return _traced(self._train_batches, [self._rows, index, bound, bound])
 
     @functools.cached_property
     def _test(self) -> Any:
-        return _traced(self._test_batches, self._rows)
+        return _traced(self._test_batches, [self._rows[:2]])
 
-    def train(self, features: Any, targets: Any, index: Any) -> dict[str, float]:
-        """One epoch over the rows of `index` in its order; the metrics of the epoch."""
-        import tensorflow as tf
+    def retrace(self) -> None:
+        """Trace training anew before it goes on: other weights are to be trained."""
+        vars(self).pop("_train", None)
 
+    def train(self, windows: Iterable[tuple[Any, Any]]) -> dict[str, float]:
+        """One epoch over the rows of each window, by its index in its order; its metrics."""
         self._model.reset_metrics()
         logs: dict[str, float] = {}
-        begin, rows = 0, len(index)
-        while begin < rows:
+        for rows, index in windows:
+            logs = self._train_window(rows, index)
+        return logs
+
+    def _train_window(self, rows: Any, index: Any) -> dict[str, float]:
+        import tensorflow as tf
+
+        logs: dict[str, float] = {}
+        begin, count = 0, len(index)
+        while begin < count:
             clock = time.perf_counter()
-            end = min(begin + self._piece * self._size, rows)
-            bounds = tf.constant(begin), tf.constant(end)
-            logs = _plain(self._train(features, targets, index, *bounds))
+            end = min(begin + self._piece * self._size, count)
+            logs = _plain(self._train(rows, index, tf.constant(begin), tf.constant(end)))
             each = (time.perf_counter() - clock) * self._size / (end - begin)
             self._piece, begin = next_piece(self._piece, each), end
         return logs
 
-    def evaluate(self, features: Any, targets: Any) -> dict[str, float]:
-        """The metrics over all rows, without training."""
+    def evaluate(self, windows: Iterable[Any]) -> dict[str, float]:
+        """The metrics over the rows of all windows, without training."""
         self._model.reset_metrics()
-        return _plain(self._test(features, targets))
+        logs: dict[str, float] = {}
+        for rows in windows:
+            logs = _plain(self._test(rows))
+        return logs
 
-    def _train_batches(
-        self, features: Any, targets: Any, index: Any, begin: Any, end: Any
-    ) -> dict[str, Any]:
+    def _train_batches(self, rows: Any, index: Any, begin: Any, end: Any) -> dict[str, Any]:
         import tensorflow as tf
 
         def step(at: Any) -> None:
-            rows = index[at : at + self._size]
-            self._model.train_step((tf.gather(features, rows), tf.gather(targets, rows)))
+            batch = index[at : at + self._size]
+            self._model.train_step(tf.nest.map_structure(lambda a: tf.gather(a, batch), rows))
 
         return self._over_batches(begin, end, step)
 
-    def _test_batches(self, features: Any, targets: Any) -> dict[str, Any]:
+    def _test_batches(self, rows: Any) -> dict[str, Any]:
         import tensorflow as tf
 
         def step(at: Any) -> None:
             end = at + self._size
-            self._model.test_step((features[at:end], targets[at:end]))
+            self._model.test_step(tf.nest.map_structure(lambda a: a[at:end], rows))
 
-        return self._over_batches(tf.constant(0), tf.shape(features)[0], step)
+        return self._over_batches(tf.constant(0), tf.shape(rows[1])[0], step)
 
     def _over_batches(self, begin: Any, end: Any, step: Callable[[Any], None]) -> dict[str, Any]:
         """A loop inside the program, and the metrics after it; the last batch may be smaller."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
+from runner.balance import weighted
 from runner.build import steps
 from runner.config import Settings
 from runner.data import Part
@@ -14,8 +15,10 @@ from runner.devices import tensorflow_on
 from runner.engines.contract import Job, Record
 from runner.engines.lifecycle import begin, callbacks_of, conclude, live
 from runner.engines.tracker import Tracker
+from runner.nouns import Stream
 from runner.randomness import order
 from runner.records import RunEnd
+from runner.stream import ahead, example_of, in_order, rows_of, windows
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -38,43 +41,67 @@ class KerasEngine:
 
 def fit(job: Job, record: Record, tracker: Tracker) -> RunEnd:
     """Train the job's model with Keras' own loop."""
-    model, data = job.recipe.model, job.data
+    model, splits = job.recipe.model, job.data.splits
     size = job.config.settings.batch_size
-    model.fit(
-        epochs_of(data.splits.train, job),
-        steps_per_epoch=steps(job.config, data),
-        epochs=job.config.settings.epochs,
-        initial_epoch=begin(job),
-        validation_data=data.splits.val and batches(data.splits.val, size),
-        callbacks=callbacks_of(job, tracker),
-        shuffle=False,  # the order is ours
-        verbose=0,
-    )
+    trouble: list[Exception] = []
+    retrace = functools.partial(model.make_train_function, force=True)
+    try:
+        model.fit(
+            epochs_of(job, trouble),
+            steps_per_epoch=steps(job.config, job.data),
+            epochs=job.config.settings.epochs,
+            initial_epoch=begin(job),
+            validation_data=splits.val and batches(splits.val, size, trouble),
+            callbacks=callbacks_of(job, tracker, retrace),
+            shuffle=False,  # the order is ours
+            verbose=0,
+        )
+    except Exception as error:
+        # What a source raises reaches us only as a part of TensorFlow's own words.
+        raise (trouble or [error])[0] from None
 
     def evaluate(part: Part) -> Mapping[str, Any]:
         judged: Mapping[str, Any] = model.evaluate(
-            batches(part, size), verbose=0, return_dict=True
+            batches(part, size, trouble), verbose=0, return_dict=True
         )
         return judged
 
     return conclude(job, tracker, record, evaluate)
 
 
-def batches(part: Part, size: int) -> tf.data.Dataset:
-    """The rows in their own order, `size` at a time."""
+def batches(part: Part, size: int, trouble: list[Exception]) -> tf.data.Dataset:
+    """The rows in their own order, `size` at a time.
+
+    trouble: takes what a stream's source raises.
+    """
     import tensorflow as tf
 
-    return tf.data.Dataset.from_tensor_slices(part).batch(size).prefetch(tf.data.AUTOTUNE)
+    if not isinstance(part, Stream):
+        return tf.data.Dataset.from_tensor_slices(part).batch(size).prefetch(tf.data.AUTOTUNE)
+
+    def read() -> Iterator[Any]:
+        for window in ahead(windows(part, size)):
+            rows = in_order(window)
+            for at in range(0, len(window.index), size):
+                yield _taken(rows, slice(at, at + size))
+
+    return _generated(read, part.sample, -(-part.rows // size), trouble)
 
 
-def epochs_of(part: Part, job: Job) -> tf.data.Dataset:
-    """The batches of all epochs, one stream; each epoch in the order of (seed, epoch)."""
+def epochs_of(job: Job, trouble: list[Exception]) -> tf.data.Dataset:
+    """The batches of all epochs, one stream; each epoch in the order of (seed, epoch).
+
+    trouble: takes what a stream's source raises.
+    """
+    if isinstance(job.data.splits.train, Stream):
+        return _read_epochs_of(job, job.data.splits.train, trouble)
     import tensorflow as tf
 
-    features, targets = (tf.constant(array) for array in part)
-    settings = job.config.settings
-    rows, size = len(part[0]), settings.batch_size
-    taken = min(rows, steps(job.config, job.data) * size)
+    data, settings = job.data, job.config.settings
+    arrays = weighted(*example_of(data.splits.train), data.weights, None)
+    tensors = tf.nest.map_structure(tf.constant, arrays)
+    rows, size = rows_of(data.splits.train), settings.batch_size
+    taken = min(rows, steps(job.config, data) * size)
     whole = taken // size
 
     def one_epoch(epoch: Any) -> tf.data.Dataset:
@@ -88,11 +115,59 @@ def epochs_of(part: Part, job: Job) -> tf.data.Dataset:
         return full.concatenate(tf.data.Dataset.from_tensors(drawn[whole * size :]))
 
     def gather(index: Any) -> Any:
-        return tf.gather(features, index), tf.gather(targets, index)
+        return tf.nest.map_structure(lambda tensor: tf.gather(tensor, index), tensors)
 
     return (
         tf.data.Dataset.range(begin(job) + 1, settings.epochs + 1)
         .flat_map(one_epoch)
         .map(gather, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        .prefetch(tf.data.AUTOTUNE)
+    )
+
+
+def _read_epochs_of(job: Job, part: Stream, trouble: list[Exception]) -> tf.data.Dataset:
+    """The same for a training part that is read anew in every epoch."""
+    data, settings = job.data, job.config.settings
+    size, each = settings.batch_size, steps(job.config, data)
+    epochs = range(begin(job) + 1, settings.epochs + 1)
+
+    def read() -> Iterator[Any]:
+        for epoch in epochs:
+            taken = min(part.rows, each * size)
+            for window in ahead(windows(part, size, (settings.seed, epoch), taken)):
+                rows = weighted(window.features, window.targets, None, data.class_weights)
+                for at in range(0, len(window.index), size):
+                    yield _taken(rows, window.index[at : at + size])
+
+    example = weighted(*part.sample, None, data.class_weights)
+    return _generated(read, example, each * len(epochs), trouble)
+
+
+def _taken(rows: Any, index: Any) -> Any:
+    """Some rows of nested arrays."""
+    import keras
+
+    return keras.tree.map_structure(lambda array: array[index], rows)
+
+
+def _generated(
+    read: Callable[[], Iterator[Any]], example: Any, count: int, trouble: list[Exception]
+) -> tf.data.Dataset:
+    """So many batches like the example, read in a thread while others are trained on."""
+    import tensorflow as tf
+
+    def told() -> Iterator[Any]:
+        try:
+            yield from read()
+        except Exception as error:
+            trouble.append(error)
+            raise
+
+    signature = tf.nest.map_structure(
+        lambda array: tf.TensorSpec([None, *array.shape[1:]], array.dtype), example
+    )
+    return (
+        tf.data.Dataset.from_generator(told, output_signature=signature)
+        .apply(tf.data.experimental.assert_cardinality(count))
         .prefetch(tf.data.AUTOTUNE)
     )

@@ -24,7 +24,7 @@ def with_preprocessing(model: keras.Model, preprocessing: keras.Model | None) ->
     model = without_augmentation(model)
     if preprocessing is None:
         return model
-    return keras.Model(preprocessing.input, model(preprocessing.outputs[0]))
+    return keras.Model(preprocessing.input, model(preprocessing.output))
 
 
 def numpy_of(variable: Any) -> Array:

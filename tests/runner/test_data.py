@@ -105,7 +105,7 @@ def test_shares_that_leave_no_row_to_train_on_are_refused() -> None:
 
 def test_a_dataset_in_parts_keeps_them() -> None:
     task = Task.regression()
-    given = Splits((np.ones((4, 1)), np.ones(4)), None, (np.zeros((2, 1)), np.zeros(2)), task)
+    given = Splits((np.ones((4, 1)), np.arange(4)), None, (np.zeros((2, 1)), np.zeros(2)), task)
     assert split(given, Split(0.5, 0.4, 1)) is given
     ready = prepared(given)
     assert ready.rows() == {"train": 4, "test": 2}
