@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
 import shutil
+import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
@@ -78,6 +80,23 @@ def train(results: Path) -> Callable[..., Any]:
         return runner.run([*overrides, f"results={results}"])
 
     return train
+
+
+@pytest.fixture(scope="session")
+def snippets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source distribution that dataset=snippets reads, fetched by pip; skips without pip.
+
+    The environment variable SWEEPHOUSE_SNIPPETS may say where it lies already.
+    """
+    if "SWEEPHOUSE_SNIPPETS" in os.environ:
+        return Path(os.environ["SWEEPHOUSE_SNIPPETS"])
+    folder = tmp_path_factory.mktemp("snippets")
+    what = ("vaderSentiment==0.5", "--no-binary", ":all:", "--no-deps", "--no-build-isolation")
+    pip = [sys.executable, "-m", "pip", "download", *what, "--dest", str(folder)]
+    done = subprocess.run(pip, capture_output=True, text=True, timeout=120)
+    if done.returncode != 0:
+        pytest.skip(f"pip cannot fetch the snippets: {done.stderr.strip().splitlines()[-1]}")
+    return folder / "vaderSentiment-0.5.zip"
 
 
 @pytest.fixture(scope="session")
