@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from runner.build import build, monitor_of
-from runner.config import flatten
+from runner.config import flatten, parents_of
 from runner.data import Prepared, prepare
 from runner.engines import find_engine
 from runner.engines.contract import Engine, Event, Job, Refused
@@ -352,6 +352,7 @@ def _start(run: Run, device: str, data: Prepared | None = None) -> RunStart:
         sweep_id=run.sweep_id,
         resumed_from=run.resumed_from,
         replay_of=run.replay_of,
+        parents=parents_of(run.config),
         git_commit=commit,
         git_dirty=dirty,
     )
