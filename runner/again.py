@@ -19,6 +19,7 @@ from runner.plan import Run, plan
 from runner.recorder import Outcome
 from runner.records import EpochEnd, Record, Replay
 from runner.registry import load
+from runner.restore import with_parents
 from runner.surroundings import versions
 from warehouse.place import Place
 
@@ -41,7 +42,7 @@ class Recorded:
 
     def again(self, **relation: Any) -> Run:
         """The same run planned anew."""
-        return plan(self.config, self.experiment, self.overrides, **relation)
+        return plan(with_parents(self.config, Path()), self.experiment, self.overrides, **relation)
 
 
 def recorded(run: str, results: Path | None) -> Recorded:

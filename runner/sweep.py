@@ -19,6 +19,7 @@ from runner.plan import Planner, Run, plan
 from runner.progress import say
 from runner.recorder import Outcome
 from runner.records import new_run_id
+from runner.restore import with_parents
 from runner.skipping import Skipped, skipped
 from runner.summary import failures_of, run_line, run_lines, sweep_lines
 from runner.watch import INTERRUPTED
@@ -61,7 +62,7 @@ class Sweep:
         try:
             base = Path(application.runtime.cwd)  # Hydra may have changed the folder
             run = plan(
-                settle(composed, base),
+                with_parents(settle(composed, base), base),
                 experiment_name(application.runtime.choices),
                 list(application.overrides.task),
                 base=base,
@@ -125,8 +126,9 @@ class Sweep:
         try:
             if isinstance(job.config, RunnerError):
                 raise job.config
+            config = with_parents(job.config, base)
             return planner.plan(
-                job.config, job.experiment, job.overrides, base=base, sweep_id=self._id
+                config, job.experiment, job.overrides, base=base, sweep_id=self._id
             )
         except RunnerError as error:
             self._say_refused(job.overrides, error)
@@ -224,7 +226,7 @@ def exit_code(statuses: Sequence[str], refused: int = 0) -> int:
 def run_overrides(overrides: Sequence[str]) -> Outcome:
     """Compose and train one run from Python; see `runner.run`."""
     config, experiment = compose(overrides)
-    run = plan(config, experiment, overrides)
+    run = plan(with_parents(config, Path()), experiment, overrides)
     outcome = train(run)
     close_run(outcome, run.results)
     return outcome

@@ -22,7 +22,17 @@ HEAVY = {"tensorflow", "keras", "sklearn", "pandas", "scipy"}
 ROOMS = [
     {"__main__", "help"},
     {"commands", "launchers"},
-    {"again", "composition", "intake", "jobs", "restore", "skipping", "summary", "sweep"},
+    {
+        "again",
+        "composition",
+        "intake",
+        "jobs",
+        "lineage",
+        "restore",
+        "skipping",
+        "summary",
+        "sweep",
+    },
     {"experiment", "plan", "recorder"},
     {"engines"},
     {"augment", "build", "data"},
