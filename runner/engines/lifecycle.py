@@ -58,9 +58,22 @@ def release(job: Job) -> None:
     vars(job).pop("recipe", None)
 
 
-def callbacks_of(job: Job, tracker: Tracker) -> list[Any]:
-    """The recipe's callbacks between the tracker's two."""
+def callbacks_of(job: Job, tracker: Tracker, retrace: Callable[[], None]) -> list[Any]:
+    """The recipe's callbacks between the tracker's two.
+
+    retrace: called when an epoch begins with other weights to train than the last one had; what
+        is traced of the training step holds for those that were trainable then.
+    """
     import keras
+
+    model = job.recipe.model
+    trained = [id(weight) for weight in model.trainable_weights]
+
+    def epoch_begins(*_: Any) -> None:
+        now = [id(weight) for weight in model.trainable_weights]
+        if now != trained:
+            trained[:] = now
+            retrace()
 
     first = keras.callbacks.LambdaCallback(
         on_epoch_begin=lambda epoch, logs: tracker.epoch_begin(epoch + 1),
@@ -69,6 +82,7 @@ def callbacks_of(job: Job, tracker: Tracker) -> list[Any]:
     # Callbacks reset themselves when training begins, and act on the epoch's end.
     last = keras.callbacks.LambdaCallback(
         on_train_begin=lambda logs: tracker.train_begin(),
+        on_epoch_begin=epoch_begins,
         on_epoch_end=lambda epoch, logs: tracker.checkpoint(),
     )
     return [first, *job.recipe.callbacks, last]
