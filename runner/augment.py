@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ import numpy as np
 from runner.config import Choice, Config
 from runner.data import Prepared
 from runner.errors import ModelError, PluginError, RunnerError, in_one_line
-from runner.nouns import Recipe, Task
+from runner.nouns import Input, Recipe, Task
 
 if TYPE_CHECKING:
     import keras
@@ -39,7 +39,7 @@ def augment(recipe: Recipe, config: Config, data: Prepared) -> Recipe:
     chosen = config.chosen["augmentation"]
     if not chosen:
         return recipe
-    model, task, shape = recipe.model, data.splits.task, data.input_shape
+    model, task = recipe.model, data.splits.task
     names = ",".join(choice.component.name for choice in chosen)
     for step in OWN_STEPS:
         if getattr(type(model), step) is not getattr(keras.Model, step):
@@ -47,16 +47,16 @@ def augment(recipe: Recipe, config: Config, data: Prepared) -> Recipe:
                 f"augmentation=[{names}] acts in Keras' own training step, and the model "
                 f"{type(model).__name__} brings a {step} of its own: leave augmentation out"
             )
-    seed = config.settings.seed
-    steps = [_step(one, one(task=task, input_shape=shape, seed=seed)) for one in chosen]
+    steps = [_step(choice, data, config.settings.seed) for choice in chosen]
     augmentation = _classes().Augmentation(steps, task)
-    _try(augmentation, shape, task)
+    _try(augmentation, data)
     if augmentation.mixes and task.kind == "classification":
         recipe.loss = _on_shares(recipe.loss, task, names)
     if not getattr(model, "inputs", None):  # a subclass with code of its own
-        inputs = keras.Input(shape, name="features")
+        inputs = _like_data(data, lambda name, x: keras.Input(x.shape, dtype=x.dtype, name=name))
         model = keras.Model(inputs, model(inputs))
-    recipe.model = _classes().Augmented(model.input, model.output, name=model.name)
+    inputs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+    recipe.model = _classes().Augmented(inputs, model.outputs[0], name=model.name)
     recipe.model.augmentation = augmentation
     return recipe
 
@@ -67,7 +67,13 @@ def without_augmentation(model: keras.Model) -> keras.Model:
 
     if not isinstance(model, _classes().Augmented):
         return model
-    return keras.Model(model.input, model.output, name=model.name)
+    return keras.Model(model.input, model.outputs[0], name=model.name)
+
+
+def _like_data(data: Prepared, make: Callable[[str, Input], Any]) -> Any:
+    """Something for each input of the model, in the structure of the features."""
+    made = {name: make(name, one) for name, one in data.inputs.items()}
+    return made if data.several else next(iter(made.values()))
 
 
 @dataclass(frozen=True)
@@ -88,12 +94,22 @@ class _Step:
         return given if "targets" in self.takes else (given, targets)
 
 
-def _step(choice: Choice, made: Any) -> _Step:
-    """What the component returned, checked: PluginError where it can be nothing of the kind."""
+def _step(choice: Choice, data: Prepared, seed: int) -> _Step:
+    """What the component returns, checked: PluginError where it can be nothing of the kind."""
     import keras
 
     where = f"augmentation '{choice.component.name}'"
+    offers: dict[str, Any] = {"task": data.splits.task, "inputs": data.inputs, "seed": seed}
+    if "input_shape" in choice.component.needs:
+        offers["input_shape"] = data.input_shape
+    made = choice(**offers)
     if isinstance(made, keras.layers.Layer):
+        if data.several:
+            raise ModelError(
+                f"{where} changes one array, and the data have the inputs "
+                f"{', '.join(data.inputs)}: add a preprocessing that makes one of them, such as "
+                "encode, or leave it out"
+            )
         return _Step(where, made, ())
     if not callable(made):
         raise PluginError(
@@ -196,13 +212,15 @@ def _labels(targets: Any, task: Task) -> Any:
     return ops.round(ops.cast(targets, "float32"))
 
 
-def _try(augmentation: Any, shape: tuple[int, ...], task: Task) -> None:
+def _try(augmentation: Any, data: Prepared) -> None:
     """Augment rows of zeros, step by step; the step that does not fit is named."""
     import keras
 
+    task = data.splits.task
     one = (task.outputs,) if task.kind in ("multilabel", "regression") else ()
-    features = keras.ops.zeros((ROWS, *shape), "float32")
+    features = _like_data(data, lambda _, x: keras.ops.zeros((ROWS, *x.shape), x.dtype))
     targets = _shares(np.zeros((ROWS, *one), "int64"), task)
+    shapes = ", ".join(str(x.shape) for x in data.inputs.values())
     for step, generator in zip(augmentation._steps, augmentation.generators, strict=True):
         try:
             changed = step(features, targets, generator)
@@ -210,18 +228,23 @@ def _try(augmentation: Any, shape: tuple[int, ...], task: Task) -> None:
             raise
         except Exception as error:
             raise ModelError(
-                f"{step.where} does not fit examples of shape {shape}: {in_one_line(error)}"
+                f"{step.where} does not fit examples of shape {shapes}: {in_one_line(error)}"
             ) from error
-        for what, before, after in zip(
-            ("features", "targets"), (features, targets), changed, strict=True
-        ):
-            if tuple(after.shape) != tuple(before.shape):
+        before, after = (
+            keras.tree.map_structure(_described, part) for part in ((features, targets), changed)
+        )
+        for what, old, new in zip(("features", "targets"), before, after, strict=True):
+            if old != new:
                 raise ModelError(
-                    f"{step.where} turns {what} of shape {tuple(before.shape[1:])} into "
-                    f"{tuple(after.shape[1:])}; the model takes them as they were"
+                    f"{step.where} turns {what} ({old}) into others ({new}); the model takes "
+                    "them as they were"
                 )
         if not step.takes and step.made.weights:
             raise PluginError(f"{step.where} has weights, which an augmentation may not have")
+
+
+def _described(tensor: Any) -> str:
+    return f"{tensor.dtype} of shape {tuple(tensor.shape[1:])}"
 
 
 def _on_shares(loss: Any, task: Task, names: str) -> Any:
