@@ -19,6 +19,7 @@ from runner.config import Config, Settings
 from runner.errors import ConfigError, DataError
 from runner.features import chosen, named
 from runner.nouns import Data, Input, Split, Splits, Stream
+from runner.params import plain
 from runner.preprocess import as_given, preprocess
 from runner.splitting import divide
 from runner.stream import example_of, head, mapped, rows_of
@@ -72,6 +73,14 @@ class Prepared:
                 "one: add a preprocessing that makes one array of them, such as encode"
             )
         return next(iter(inputs.values())).shape
+
+    def shapes(self) -> dict[str, Any]:
+        """`raw_shape` and `input_shape` for the record: a list, or a list for each input."""
+        inputs: Shapes = {name: one.shape for name, one in self.inputs.items()}
+        given = {"raw_shape": self.raw_shape, "input_shape": inputs}
+        if not self.several:
+            given["input_shape"] = self.input_shape
+        return {key: plain(shape) for key, shape in given.items()}
 
     def rows(self) -> dict[str, int]:
         """How many rows each part has."""

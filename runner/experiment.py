@@ -320,8 +320,7 @@ def _start(run: Run, device: str, data: Prepared | None = None) -> RunStart:
             "task": task.kind,
             "outputs": task.outputs,
             "names": list(task.names),
-            "raw_shape": list(data.raw_shape),
-            "input_shape": list(data.input_shape),
+            **data.shapes(),
         } | data.rows()
     return RunStart(
         run_id=run.run_id,
