@@ -158,7 +158,7 @@ class Database:
             con.execute(f"SET GLOBAL allowed_paths = [{paths}]")
         else:
             if source.kind != "duckdb":
-                _load_extension(con, source.kind)
+                load_extension(con, source.kind)
             options = [f"TYPE {source.kind}", "READ_ONLY"]
             options += [f"SECRET {name(source.secret)}"] if source.secret else []
             place = str(source.files[0]) if source.files else _uri(source)
@@ -210,7 +210,7 @@ def _uri(source: Source) -> str:
     return f"{'mysql' if source.kind == 'mysql' else scheme}://{rest}"
 
 
-def _load_extension(con: DuckDBPyConnection, kind: str) -> None:
+def load_extension(con: DuckDBPyConnection, kind: str) -> None:
     """Load DuckDB's reader of another database from the package that carries it."""
     import duckdb
 

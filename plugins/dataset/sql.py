@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -36,13 +36,19 @@ def _identity(
     identity: str | None,
     secret: str | None,
     summary: bool,
-) -> str | Sequence[Path]:
+) -> str | Mapping[str, Path]:
     """What the user vouches for; the files; or a checksum over the rows of a database."""
     if identity is not None:
         return f"vouched:{identity}"
     if (found := find(source, secret=secret)).is_files:
-        return found.files
+        # Files go by their order, not by their names; another query gives other data.
+        return {f"{i} {_words(query)}": file for i, file in enumerate(found.files)}
     return _checksum(source, query, secret)[0]
+
+
+def _words(query: str | None) -> str:
+    """The query, however it is laid out."""
+    return " ".join((query or "").split())
 
 
 @functools.lru_cache(maxsize=64)
@@ -68,9 +74,7 @@ def _checksum(source: str, query: str | None, secret: str | None) -> tuple[str, 
             cursor.close()
     assert row is not None
     rows, total = row
-    words = [*(f"{c.name} {c.type}" for c in read.columns), str(rows), str(total)]
-    if query is not None:
-        words.append(" ".join(query.split()))
+    words = [*(f"{c.name} {c.type}" for c in read.columns), str(rows), str(total), _words(query)]
     return "rows:" + hashlib.sha256("\n".join(words).encode()).hexdigest(), int(rows)
 
 
@@ -91,7 +95,7 @@ def _profile(
     if not summary:
         return None
     with opened(source, query, secret=secret) as (database, read):
-        return profile_of_query(database, read, _labels(label), query)
+        return profile_of_query(database, read, names_of(label), query)
 
 
 @dataset(identity=_identity, profile=_profile)
@@ -124,9 +128,9 @@ def sql(
     summary: whether to look over all columns before the first training.
     """
     with opened(source, query, secret=secret, keep=True) as (database, read):
-        reader, labels, rows = _begin(
-            database, read, label, features, task, text, split, memory_rows
-        )
+        layout = layout_of(read, names_of(label), features, text, split)
+        reader = Reader(database, read, layout)
+        rows = reader.count()
         if not database.source.is_files and identity is None:
             expected = _checksum(source, query, secret)[1]
             if rows != expected:
@@ -134,22 +138,7 @@ def sql(
                     f"dataset.source={source} has changed since the command began: the query gave "
                     f"{expected} rows, now it gives {rows}"
                 )
-        return read_rows(reader, labels, split, rows, memory_rows)
-
-
-def _begin(
-    database: Database,
-    query: Query,
-    label: str | list[str],
-    features: list[str] | None,
-    task: Asked,
-    text: Text,
-    split: Split,
-    memory_rows: int,
-) -> tuple[Reader, Labels, int]:
-    layout = layout_of(query, _labels(label), features, text, split)
-    reader = Reader(database, query, layout)
-    return reader, Labels(layout.labels, task), reader.count()
+        return read_rows(reader, Labels(layout.labels, task), split, rows, memory_rows)
 
 
 def read_rows(
@@ -222,5 +211,6 @@ def layout_of(
     return Layout(tuple(chosen), labels, key, text)
 
 
-def _labels(label: str | list[str]) -> list[str]:
+def names_of(label: str | list[str]) -> list[str]:
+    """The label's columns."""
     return [label] if isinstance(label, str) else label
