@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
 
-from runner import DataError
-
 Per = Literal["channel", "position", "all"]
 """channel: the last axis, which is the column of a table; position: every value of an example
-by itself; all: one statistic for everything."""
+by itself; all: one statistic for everything. Where an example is one number, they are the same."""
 
 
 def axes(features: np.ndarray[Any, Any], per: Per) -> tuple[int, ...]:
-    """The axes over which a statistic is taken; DataError where features are no numbers."""
-    if features.dtype.kind not in "fiub":
-        raise DataError(f"features of type {features.dtype} are no numbers to preprocess")
+    """The axes over which a statistic is taken."""
     rank = features.ndim
+    if rank == 1:
+        return (0,)
     return {
         "channel": tuple(range(rank - 1)),
         "position": (0,),
@@ -36,6 +35,11 @@ def known(statistic: Callable[..., Any], features: np.ndarray[Any, Any], per: Pe
         return statistic(features.astype("float64"), axis=over)
 
 
+def quantile(share: float) -> Callable[..., Any]:
+    """The quantile of that share as a statistic that `known` takes."""
+    return functools.partial(np.nanquantile, q=share)
+
+
 def rescale(features: np.ndarray[Any, Any], per: Per, origin: Any, unit: Any) -> Any:
     """A Keras layer for (x - origin) / unit, leaving constant or empty columns their scale."""
     import keras
@@ -45,6 +49,8 @@ def rescale(features: np.ndarray[Any, Any], per: Per, origin: Any, unit: Any) ->
     usable = np.isfinite(unit) & (unit > 1e-7 * np.maximum(1e-30, np.abs(origin)))
     unit = np.where(usable, unit, 1.0)
     kept = {"channel": -1, "position": tuple(range(1, features.ndim)), "all": None}[per]
+    if features.ndim == 1:
+        kept = None
     return keras.layers.Normalization(
         axis=kept,
         mean=origin.astype("float32"),

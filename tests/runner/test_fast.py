@@ -109,6 +109,17 @@ SLOW: dict[str, Sequence[str]] = {
     ),
     "minmax": (*SMALL, "preprocessing=[minmax]"),
     "impute": (*SMALL, "preprocessing=[impute,standardize]"),
+    "outliers": (*SMALL, "preprocessing=[clip,log,robust]"),
+    "categories": (
+        *(*SMALL, "preprocessing=[bucketize,cross,hash,one_hot,encode]"),
+        *("preprocessing.cross.columns=[[0,1]]", "preprocessing.hash.columns=[2,3]"),
+        "preprocessing.one_hot.columns=[1]",
+    ),
+    "codes": (
+        *(*IRIS, "preprocessing=[bucketize,embed]", "architecture=embed"),
+        *("architecture.vocabulary=3", "architecture.width=4"),
+    ),
+    "augmented": (*SMALL, "augmentation=[noise,mixup]"),
     "amsgrad": (*SMALL, "optimizer.amsgrad=true"),
     "weight decay": (*SMALL, "optimizer=adamw", "optimizer.weight_decay=0.1"),
     "clipnorm": (*SMALL, "optimizer.clipnorm=0.1"),
