@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from runner import ModelError
+from runner import Input, ModelError
 
 
 def series_input(
     who: str,
-    input_shape: tuple[int, ...],
+    inputs: Mapping[str, Input],
     vocabulary: int | None,
     width: int,
     mask_layers: bool = False,
 ) -> tuple[Any, Any, Any]:
-    """The model's input, its steps as (batch, steps, features), and their mask or None.
+    """The model's only input, its steps as (batch, steps, features), and their mask or None.
 
     Token ids of shape (steps,) are embedded; id 0 is padding, and the mask of shape
     (batch, steps, 1) is 0 there and 1 elsewhere. Raises ModelError for other shapes.
 
+    vocabulary: how many ids there are, where the data do not say so themselves.
     mask_layers: whether the layers that follow get the mask from Keras.
     """
     import keras
 
+    if len(inputs) > 1:
+        raise ModelError(
+            f"architecture={who} takes one input and the data have {len(inputs)} "
+            f"({', '.join(inputs)}): try wide_and_deep"
+        )
+    [given] = inputs.values()
+    input_shape, vocabulary = given.shape, vocabulary or given.vocabulary
+    begin = keras.Input(input_shape, dtype=given.dtype)
     if len(input_shape) == 2:
-        inputs = keras.Input(input_shape)
-        return inputs, inputs, None
+        return begin, begin, None
     if len(input_shape) != 1:
         raise ModelError(
             f"architecture={who} takes series of shape (steps, features) or token ids of shape "
@@ -38,10 +47,9 @@ def series_input(
             f"shape {input_shape}: try mlp, or where they are token ids say how many there are, "
             "architecture.vocabulary=<ids>"
         )
-    inputs = keras.Input(input_shape)
-    x = keras.layers.Embedding(vocabulary, width, mask_zero=mask_layers, name="embedding")(inputs)
-    seen = keras.ops.expand_dims(keras.ops.not_equal(inputs, 0), -1)
-    return inputs, x, keras.ops.cast(seen, "float32")
+    x = keras.layers.Embedding(vocabulary, width, mask_zero=mask_layers, name="embedding")(begin)
+    seen = keras.ops.expand_dims(keras.ops.not_equal(begin, 0), -1)
+    return begin, x, keras.ops.cast(seen, "float32")
 
 
 def over_time(x: Any, mask: Any, reduce: str) -> Any:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from runner import ModelError, architecture
+from runner import Input, ModelError, architecture
 
 from ._activations import Activation
 from ._layers import Count, Normalization, dense_layers, normalized
@@ -28,7 +28,7 @@ class Block:
 
 @architecture
 def conv1d(
-    input_shape: tuple[int, ...],
+    inputs: Mapping[str, Input],
     outputs: int,
     *,
     blocks: Sequence[Count | Block] = (Block(64), Block(64, dilation=2), Block(64, dilation=4)),
@@ -42,16 +42,17 @@ def conv1d(
 ) -> Any:
     """Convolutions over time (`blocks=[64,{filters:9,dilation:2}]`), dense `units`, a linear head.
 
-    Examples are series of shape (steps, features), or token ids of shape (steps,), of which there
-    are `vocabulary`, 0 is padding, and each is embedded in `embedding` values. A block is a
-    number of filters, or {filters, kernel, dilation, stride, pool}. The defaults follow the fully
-    convolutional network of Wang, Yan, Oates 2017, with dilations (Yu, Koltun 2016) for its
-    larger kernels; padding=causal lets no step see a later one (van den Oord et al. 2016).
-    Raises ModelError for other shapes, and where no step would be left.
+    Examples are series of shape (steps, features), or token ids of shape (steps,), 0 for
+    padding, each embedded in `embedding` values; `vocabulary` says how many there are where
+    the data do not. A block is a number of filters, or {filters, kernel, dilation, stride,
+    pool}. The defaults follow the fully convolutional network of Wang, Yan, Oates 2017, with
+    dilations (Yu, Koltun 2016) for its larger kernels; padding=causal lets no step see a later
+    one (van den Oord et al. 2016). Raises ModelError for other shapes, and where no step would
+    be left.
     """
     import keras
 
-    inputs, x, mask = series_input("conv1d", input_shape, vocabulary, embedding)
+    begin, x, mask = series_input("conv1d", inputs, vocabulary, embedding)
     if mask is not None:
         x = x * keras.ops.cast(mask, x.dtype)
     for number, entry in enumerate(blocks, 1):
@@ -78,7 +79,7 @@ def conv1d(
         whole = mask is not None and mask.shape[1] == x.shape[1]
         x = over_time(x, mask if whole else None, reduce)
     x = dense_layers(x, units, activation)
-    return keras.Model(inputs, keras.layers.Dense(outputs, name="head")(x))
+    return keras.Model(begin, keras.layers.Dense(outputs, name="head")(x))
 
 
 def _check(steps: int, block: Block, number: int, padding: str) -> None:

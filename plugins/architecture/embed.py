@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from runner import architecture
+from runner import Input, architecture
 
 from ._activations import Activation
 from ._layers import Count, Normalization, dense_layers
@@ -14,7 +14,7 @@ from ._series import over_time, series_input
 
 @architecture
 def embed(
-    input_shape: tuple[int, ...],
+    inputs: Mapping[str, Input],
     outputs: int,
     *,
     vocabulary: Count | None = None,
@@ -26,13 +26,13 @@ def embed(
 ) -> Any:
     """The average of the tokens' embeddings, dense `units`, a linear head (Joulin et al. 2017).
 
-    Examples are token ids of shape (steps,), of which there are `vocabulary`; 0 is padding and
-    does not count. A series of shape (steps, features) is averaged as it is. Raises ModelError
-    for other shapes.
+    Examples are token ids of shape (steps,), where 0 is padding and does not count;
+    `vocabulary` says how many there are where the data do not. A series of shape (steps,
+    features) is averaged as it is. Raises ModelError for other shapes.
     """
     import keras
 
-    inputs, x, mask = series_input("embed", input_shape, vocabulary, width)
+    begin, x, mask = series_input("embed", inputs, vocabulary, width)
     x = over_time(x, mask, reduce)
     x = dense_layers(x, units, activation, normalization)
-    return keras.Model(inputs, keras.layers.Dense(outputs, name="head")(x))
+    return keras.Model(begin, keras.layers.Dense(outputs, name="head")(x))

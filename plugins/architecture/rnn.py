@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from runner import ModelError, architecture
+from runner import Input, ModelError, architecture
 
 from ._layers import Count, Normalization, normalized
 from ._series import series_input
@@ -13,7 +13,7 @@ from ._series import series_input
 
 @architecture
 def rnn(
-    input_shape: tuple[int, ...],
+    inputs: Mapping[str, Input],
     outputs: int,
     *,
     cell: Literal["lstm", "gru"] = "lstm",
@@ -28,15 +28,16 @@ def rnn(
 
     One width a layer, each read in both directions if `bidirectional` (Schuster, Paliwal 1997).
     Examples are series of shape (steps, features), where steps whose features all equal
-    `padding` are skipped; or token ids of shape (steps,), of which there are `vocabulary`, 0 is
-    padding, and each is embedded in `embedding` values. Raises ModelError for other shapes.
+    `padding` are skipped; or token ids of shape (steps,), 0 for padding, each embedded in
+    `embedding` values; `vocabulary` says how many there are where the data do not. Raises
+    ModelError for other shapes.
     """
     import keras
 
     if not units:
         raise ModelError("architecture=rnn needs a recurrent layer: give units=[64]")
-    inputs, x, _ = series_input("rnn", input_shape, vocabulary, embedding, mask_layers=True)
-    if padding is not None and len(input_shape) == 2:
+    begin, x, mask = series_input("rnn", inputs, vocabulary, embedding, mask_layers=True)
+    if padding is not None and mask is None:
         x = keras.layers.Masking(padding, name="padding")(x)
     make = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}[cell]
     for number, width in enumerate(units, 1):
@@ -45,4 +46,4 @@ def rnn(
         if bidirectional:
             layer = keras.layers.Bidirectional(layer, name=f"bidirectional_{number}")
         x = normalized(layer(x), normalization, "linear", name)
-    return keras.Model(inputs, keras.layers.Dense(outputs, name="head")(x))
+    return keras.Model(begin, keras.layers.Dense(outputs, name="head")(x))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
-from runner import ModelError, architecture
+from runner import Input, ModelError, architecture
 
 from ._activations import Activation
 from ._layers import Count, Rate
@@ -13,7 +14,7 @@ from ._series import over_time, series_input
 
 @architecture
 def transformer(
-    input_shape: tuple[int, ...],
+    inputs: Mapping[str, Input],
     outputs: int,
     *,
     depth: Count = 2,
@@ -29,12 +30,13 @@ def transformer(
 ) -> Any:
     """A transformer's encoder (Vaswani et al. 2017) over series or text, then a linear head.
 
-    Examples are series of shape (steps, features), whose steps are projected to `width` values,
-    or token ids of shape (steps,), of which there are `vocabulary`, and 0 is padding that nothing
-    attends to. `depth` layers of self-attention with `heads` and a dense layer of `feed_forward`
-    units follow; normalization comes first in each as in Xiong et al. 2020, or after it as in the
-    first paper. Dropout acts on what each adds. Raises ModelError for other shapes, and for heads
-    that do not divide the width.
+    Examples are series of shape (steps, features), whose steps are projected to `width`
+    values, or token ids of shape (steps,), where 0 is padding that nothing attends to;
+    `vocabulary` says how many there are where the data do not. `depth` layers of
+    self-attention with `heads` and a dense layer of `feed_forward` units follow; normalization
+    comes first in each as in Xiong et al. 2020, or after it as in the first paper. Dropout
+    acts on what each adds. Raises ModelError for other shapes, and for heads that do not
+    divide the width.
     """
     import keras
 
@@ -45,7 +47,7 @@ def transformer(
             f"architecture.heads={heads} does not divide architecture.width={width}: take one of "
             f"{', '.join(map(str, fitting))} heads"
         )
-    inputs, x, mask = series_input("transformer", input_shape, vocabulary, width)
+    begin, x, mask = series_input("transformer", inputs, vocabulary, width)
     if mask is None:
         x = layers.Dense(width, name="project")(x)
     if positions != "none":
@@ -77,7 +79,7 @@ def transformer(
     if norm_first:
         x = layers.LayerNormalization(epsilon=1e-6, name="norm")(x)
     x = over_time(x, mask, reduce)
-    return keras.Model(inputs, layers.Dense(outputs, name="head")(x))
+    return keras.Model(begin, layers.Dense(outputs, name="head")(x))
 
 
 def _positions(x: Any, kind: str) -> Any:

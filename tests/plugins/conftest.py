@@ -9,7 +9,7 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from runner import Split, registry
+from runner import Input, Split, registry
 from runner.hookspecs import KINDS
 
 
@@ -24,6 +24,8 @@ class Door:
         offers = {k: v for k, v in given.items() if k in KINDS[kind].offers}
         if kind == "dataset":
             offers.setdefault("split", Split(val=0.2, test=0.2, seed=0))
+        if kind == "architecture" and "input_shape" in offers:
+            offers.setdefault("inputs", {"features": Input(offers["input_shape"])})
         params = {k: v for k, v in given.items() if k not in KINDS[kind].offers}
         return component(offers, component.check(params, kind))
 

@@ -254,3 +254,16 @@ def test_half_precision_keeps_large_token_ids_apart(make, precision):
             assert np.isfinite(one).all() and (one != other).any(), name
     finally:
         keras.config.set_dtype_policy("float32")
+
+
+def test_the_data_may_say_how_many_tokens_there_are(make):
+    from runner import Input
+
+    tokens = {"features": Input((7,), "int32", vocabulary=9)}
+    for name in ("rnn", "transformer", "embed", "conv1d"):
+        model = make("architecture", name, input_shape=(7,), inputs=tokens, outputs=2)
+        assert model.inputs[0].dtype == "int32"
+        assert model.get_layer("embedding").input_dim == 9
+    both = tokens | {"place": Input(())}
+    with pytest.raises(ModelError, match=r"takes one input and the data have 2 .features, place"):
+        make("architecture", "rnn", input_shape=(), inputs=both, outputs=2)
