@@ -47,6 +47,95 @@ def _restore(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _export_arguments(parser: argparse.ArgumentParser) -> None:
+    from runner.export import FORMATS
+
+    _run_argument(parser)
+    parser.add_argument(
+        "--to",
+        type=Path,
+        required=True,
+        help="where to: model.keras, .h5, .tflite, .safetensors, or a folder",
+    )
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        help="if the ending does not say; a folder is a savedmodel, or csv: a file a tensor",
+    )
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from runner.export import export
+
+    print(f"wrote {export(arguments.run, arguments.to, arguments.format, arguments.results)}")
+    return 0
+
+
+def _predict_arguments(parser: argparse.ArgumentParser) -> None:
+    _run_argument(parser)
+    parser.add_argument(
+        "--source",
+        required=True,
+        help="a CSV, Parquet, JSON, npy or npz file, a DuckDB or SQLite file, or a database's URL",
+    )
+    parser.add_argument("--to", type=Path, required=True, help="a .parquet, .csv or .json file")
+    parser.add_argument("--query", help="a SELECT over the source; a file is the table `source`")
+    parser.add_argument("--columns", type=_names, default=[], help="the features: a,b,c")
+    parser.add_argument("--keep", type=_names, default=[], help="columns to write beside: id,day")
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _predict(arguments: argparse.Namespace) -> int:
+    from runner.predict import predict
+
+    to = arguments.to
+    rows = predict(
+        arguments.run,
+        arguments.source,
+        to,
+        query=arguments.query,
+        columns=arguments.columns,
+        keep=arguments.keep,
+        results=arguments.results,
+    )
+    print(f"wrote {rows} predictions to {to}")
+    return 0
+
+
+def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
+    _run_argument(parser)
+    parser.add_argument(
+        "overrides",
+        nargs="*",
+        metavar="key=value",
+        help="of dataset and split, such as dataset.source=new.csv",
+    )
+    parser.add_argument(
+        "--split",
+        action="append",
+        choices=("train", "val", "test", "all"),
+        help="which part, once or more often (default: val and test); all: every row",
+    )
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from runner.judge_again import evaluate
+    from runner.summary import asking, evaluation_lines
+    from warehouse.place import Place
+
+    splits = arguments.split or ["val", "test"]
+    said = evaluate(arguments.run, arguments.overrides, splits, arguments.results)
+    print(f"run       {said.run_id} on {said.source}")
+    for line in evaluation_lines(said.metrics):
+        print(line)
+    short = said.run_id[-8:]
+    print(f"show it   {asking(Place.of(arguments.results).folder)} show {short}")
+    return 0
+
+
 def _run_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="run id, whole or either end of it")
 
@@ -86,5 +175,21 @@ COMMANDS = {
         "Write a run's trained model, best weights, as a .keras file.",
         _restore_arguments,
         _restore,
+    ),
+    "export": Command(
+        "Write a run's best weights for other programs: Keras, HDF5, SavedModel, TFLite, "
+        "safetensors, CSV.",
+        _export_arguments,
+        _export,
+    ),
+    "predict": Command(
+        "Write what a run's model says of new rows.",
+        _predict_arguments,
+        _predict,
+    ),
+    "evaluate": Command(
+        "Judge a run's best weights on its dataset, params of it changed, and record that.",
+        _evaluate_arguments,
+        _evaluate,
     ),
 }

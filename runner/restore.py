@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,64 @@ from warehouse.place import Place
 
 if TYPE_CHECKING:
     import keras
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+    File = tuple[str, str]
+    """uri and sha256."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What is kept of a run, enough to use its model."""
+
+    run_id: str
+    results: Path
+    config: Mapping[str, Any]
+    data: Mapping[str, Any]
+    """As in the run's `run_start`: task, outputs, names, raw_shape."""
+    weights_id: str
+    best: File
+    graph: File | None
+
+    def tensors(self) -> dict[str, Array]:
+        """The best weights by name; WarehouseError where the file is gone or altered."""
+        return weights.load(self.results, *self.best)
+
+    def model(self) -> keras.Model:
+        """The model with these weights, bit for bit; it takes raw rows."""
+        tensors = self.tensors()
+        import_tensorflow()
+        model = None
+        if self.graph is not None:
+            model = _from_graph(weights.read(self.results, *self.graph).decode())
+        if model is None:
+            model = _from_config({**self.config, "results": str(self.results)})
+        assign_tensors(model, tensors)
+        return model
+
+
+def trained(run: str, results: Path | None = None) -> Trained:
+    """Look a run up; WarehouseError if it is unknown or kept no weights."""
+    folder = Place.of(results).folder
+    with warehouse.connect(folder) as connection:
+        run_id = warehouse.find_run(connection, run)
+        rows = connection.execute(
+            "SELECT role, weights_id, uri, sha256 FROM weights "
+            "WHERE run_id = ? AND role IN ('best', 'graph')",
+            [run_id],
+        ).fetchall()
+        said = connection.execute(
+            "SELECT config, data FROM runs WHERE run_id = ?", [run_id]
+        ).fetchone()
+    assert said is not None
+    files = {role: (weights_id, uri, sha256) for role, weights_id, uri, sha256 in rows}
+    if "best" not in files:
+        raise WarehouseError(f"run {run_id} has no weights: it ended before it kept any")
+    weights_id, *best = files["best"]
+    config, data = (json.loads(text) for text in said)
+    graph = files["graph"][1:] if "graph" in files else None
+    return Trained(run_id, folder, config, data, weights_id, (best[0], best[1]), graph)
 
 
 def restore(run: str, to: Path, results: Path | None = None) -> Path:
@@ -41,27 +100,7 @@ def restore(run: str, to: Path, results: Path | None = None) -> Path:
 
 def model_of(run: str, results: Path | None = None) -> keras.Model:
     """The run's model with its best weights, bit for bit; it takes raw rows."""
-    folder = Place.of(results).folder
-    with warehouse.connect(folder) as connection:
-        run_id = warehouse.find_run(connection, run)
-        rows = connection.execute(
-            "SELECT role, uri, sha256 FROM weights WHERE run_id = ? AND role IN ('best', 'graph')",
-            [run_id],
-        ).fetchall()
-        said = connection.execute("SELECT config FROM runs WHERE run_id = ?", [run_id]).fetchone()
-    files = {role: (uri, sha256) for role, uri, sha256 in rows}
-    if "best" not in files:
-        raise WarehouseError(f"run {run_id} has no weights: it ended before it kept any")
-    tensors = weights.load(folder, *files["best"])
-    import_tensorflow()
-    model = None
-    if "graph" in files:
-        model = _from_graph(weights.read(folder, *files["graph"]).decode())
-    if model is None:
-        assert said is not None
-        model = _from_config(json.loads(said[0]) | {"results": str(folder)})
-    assign_tensors(model, tensors)
-    return model
+    return trained(run, results).model()
 
 
 def with_parents(config: Config, base: Path) -> Config:

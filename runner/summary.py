@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import warehouse
 from runner.recorder import Outcome
 from runner.records import Replay
 from warehouse.place import Place
-
 
 # Evaluations that are asked of the warehouse rather than read at the end of a run.
 DETAILS = {
@@ -36,10 +35,7 @@ def run_lines(outcome: Outcome, results: Path) -> Iterator[str]:
     )
     if outcome.best is not None:
         yield f"best      epoch {outcome.best_epoch}, {outcome.monitor} {outcome.best:.4f}"
-    for split, metrics in outcome.evaluations.items():
-        told = {k: v for k, v in metrics.items() if "[" not in k and k not in DETAILS}
-        values = "  ".join(f"{name} {value:.4f}" for name, value in told.items())
-        yield f"{split:<9} {values}"
+    yield from evaluation_lines(outcome.evaluations)
     if outcome.weights is not None:
         yield f"weights   {outcome.weights}"
     if isinstance(outcome.closing, Replay):
@@ -58,6 +54,14 @@ def run_line(outcome: Outcome, overrides: Sequence[str]) -> str:
         said.append(outcome.error)
     said += [f"{outcome.seconds:.1f} s", " ".join(overrides)]
     return "  ".join(said).rstrip()
+
+
+def evaluation_lines(evaluations: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
+    """The metrics of each split, but for details and single classes."""
+    for split, metrics in evaluations.items():
+        told = {k: v for k, v in metrics.items() if "[" not in k and k not in DETAILS}
+        values = "  ".join(f"{name} {value:.4f}" for name, value in told.items())
+        yield f"{split:<9} {values}"
 
 
 def replay_words(replay: Replay) -> str:

@@ -1,0 +1,252 @@
+"""The rows of a new source, block by block: files, databases by a query, NumPy arrays.
+
+What DuckDB reads is first copied into a table of a temporary file, so that memory stays bounded
+and the rows keep their order whatever the source is.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from runner.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    Array = np.ndarray[Any, Any]
+
+READERS = {
+    ".parquet": "read_parquet",
+    ".csv": "read_csv",
+    ".tsv": "read_csv",
+    ".txt": "read_csv",
+    ".json": "read_json",
+    ".jsonl": "read_json",
+    ".ndjson": "read_json",
+}
+DATABASES = (".duckdb", ".db", ".ddb", ".sqlite", ".sqlite3")
+ARRAYS = (".npy", ".npz")
+SCHEMES = {"postgres": "postgres", "postgresql": "postgres", "mysql": "mysql", "mariadb": "mysql"}
+BLOCK = 16_384
+"""Rows that are read at once."""
+DAY = "86400000000.0"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows with named columns, in a table `source` of a temporary database."""
+
+    con: DuckDBPyConnection
+    types: Mapping[str, str]
+    """Column -> type, as DuckDB calls it."""
+    rows: int
+
+    def blocks(self, columns: Sequence[str], text: Sequence[str]) -> Iterator[list[Array]]:
+        """The columns, some rows at a time; those in `text` as text, the others as float32."""
+        said = ", ".join(
+            f"{_text(name) if name in text else self._number(name)} AS c{index}"
+            for index, name in enumerate(columns)
+        )
+        for first in range(0, self.rows, BLOCK):
+            found = self._ask(
+                f"SELECT {said} FROM source WHERE rowid >= {first} AND rowid < {first + BLOCK} "
+                "ORDER BY rowid"
+            )
+            yield [_plain(found[f"c{index}"]) for index in range(len(columns))]
+
+    def _number(self, name: str) -> str:
+        """FLOAT, NaN for what is missing; dates are days since 1970, as in training."""
+        kind, said = self.types[name], quoted(name)
+        if kind == "TIME":
+            said = f"(extract('epoch' FROM {said}) / 86400)"
+        elif kind.startswith(("DATE", "TIMESTAMP")):
+            moment = said if kind.endswith("TIME ZONE") else f"{said}::TIMESTAMP"
+            said = f"(epoch_us({moment}) / {DAY})"
+        return f"coalesce({said}::FLOAT, 'nan'::FLOAT)"
+
+    def _ask(self, query: str) -> dict[str, Any]:
+        import duckdb
+
+        try:
+            return self.con.execute(query).fetchnumpy()
+        except duckdb.ConversionException as error:
+            raise DataError(
+                f"the source holds what is no number where the model takes one: {_first(error)}"
+            ) from None
+
+
+def _plain(column: Any) -> Array:
+    """DuckDB masks columns that hold NULL; ours no longer do."""
+    return np.asarray(column.filled() if isinstance(column, np.ma.MaskedArray) else column)
+
+
+def _text(name: str) -> str:
+    return f"coalesce({quoted(name)}::VARCHAR, '')"
+
+
+def quoted(name: str) -> str:
+    """A name in SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text literal in SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def is_array(source: str) -> bool:
+    """Whether the source is a NumPy file, which has no columns."""
+    return Path(source).suffix.lower() in ARRAYS
+
+
+def arrays_of(source: str) -> dict[str, Array]:
+    """The arrays of an .npy or .npz file, an .npy file's called "features"; memory-mapped."""
+    try:
+        loaded = np.load(source, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise DataError(f"--source {source} cannot be read: {_first(error)}") from error
+    if isinstance(loaded, np.ndarray):
+        return {"features": loaded}
+    with loaded:
+        return {name: loaded[name] for name in loaded.files}
+
+
+@contextmanager
+def opened(source: str, query: str | None) -> Iterator[Table]:
+    """The rows of a file or a database, or of a query over it (a file is the table `source`).
+
+    Raises ConfigError for a source that is none, and DataError where it cannot be read.
+    """
+    import duckdb
+
+    with (
+        tempfile.TemporaryDirectory(prefix="sweephouse-") as folder,
+        duckdb.connect(str(Path(folder) / "copied.duckdb")) as con,
+    ):
+        try:
+            select = _attach(con, source, query)
+            con.execute(f"CREATE TABLE copied.main.source AS {select}")
+        except duckdb.Error as error:
+            raise DataError(f"--source {_shown(source)} cannot be read: {_first(error)}") from None
+        con.execute("USE copied.main")
+        con.execute("DROP VIEW IF EXISTS temp.source")
+        described = con.execute("DESCRIBE source").fetchall()
+        [(count,)] = con.execute("SELECT count(*) FROM source").fetchall()
+        if not count:
+            raise DataError(f"--source {_shown(source)} has no rows")
+        yield Table(con, {name: kind for name, kind, *_ in described}, count)
+
+
+def _attach(con: DuckDBPyConnection, source: str, query: str | None) -> str:
+    """Make the source readable and return the SELECT over it."""
+    kind = _kind(source)
+    if kind in READERS.values():
+        options = ", union_by_name = true" if any(sign in source for sign in "*?[") else ""
+        con.execute(f"CREATE TEMP VIEW source AS FROM {kind}({literal(source)}{options})")
+        return _one_select(con, query or "FROM source")
+    if kind != "duckdb":
+        _load_extension(con, kind)
+    rest = source.partition("://")[2]
+    place = f"{kind}://{rest}" if rest and kind == "mysql" else source
+    options = "READ_ONLY" if kind == "duckdb" else f"TYPE {kind}, READ_ONLY"
+    con.execute(f"ATTACH {literal(place)} AS origin ({options})")
+    con.execute("USE origin")
+    if query is not None:
+        return _one_select(con, query)
+    tables = [name for (name,) in con.execute("SHOW TABLES").fetchall()]
+    if len(tables) != 1:
+        raise ConfigError(
+            f"--source {_shown(source)} has {len(tables)} tables ({', '.join(tables[:20])}): say "
+            "which by --query 'SELECT * FROM …'"
+        )
+    return f"FROM {quoted(tables[0])}"
+
+
+def _kind(source: str) -> str:
+    """DuckDB's function that reads the source, or the kind of database that it is."""
+    if "://" in source:
+        scheme = source.partition("://")[0]
+        if scheme not in SCHEMES:
+            raise ConfigError(
+                f"--source {_shown(source)} is not valid: {scheme}:// is none of "
+                f"{', '.join(SCHEMES)}"
+            )
+        if re.search(r"://[^/@]*:[^/@]*@", source):
+            raise ConfigError(
+                "--source holds a password: leave it out and set PGPASSWORD or MYSQL_PWD"
+            )
+        return SCHEMES[scheme]
+    path = Path(source)
+    ending = path.suffix.lower()
+    if ending == ".gz":
+        ending = Path(path.stem).suffix.lower()
+    if ending not in (*READERS, *DATABASES):
+        known = ", ".join((*READERS, *DATABASES, *ARRAYS))
+        raise ConfigError(f"--source {source} is not valid: its ending is none of {known}")
+    if not any(sign in source for sign in "*?[") and not path.is_file():
+        raise ConfigError(f"--source {source} is not valid: there is no such file")
+    if ending in READERS:
+        return READERS[ending]
+    with path.open("rb") as file:
+        return "sqlite" if file.read(15) == b"SQLite format 3" else "duckdb"
+
+
+def _one_select(con: DuckDBPyConnection, query: str) -> str:
+    import duckdb
+
+    statements = con.extract_statements(query)
+    if [one.type for one in statements] != [duckdb.StatementType.SELECT]:
+        raise ConfigError("--query is not valid: give exactly one SELECT")
+    return f"FROM (\n{query.strip().rstrip(';')}\n)"
+
+
+def _load_extension(con: DuckDBPyConnection, kind: str) -> None:
+    """DuckDB's reader of another database, from the package that carries it if there is one."""
+    import duckdb
+
+    spec = importlib.util.find_spec(f"duckdb_extension_{kind}")
+    for folder in (spec and spec.submodule_search_locations) or ():
+        file = Path(folder) / "extensions" / f"v{duckdb.__version__}" / f"{kind}.duckdb_extension"
+        if file.is_file():
+            with tempfile.TemporaryDirectory(prefix="sweephouse-") as place:
+                # DuckDB takes the name of its entry point from the file's.
+                link = Path(place) / f"{kind}_scanner.duckdb_extension"
+                link.symlink_to(file)
+                con.execute(f"LOAD {literal(str(link))}")
+                return
+    try:
+        con.execute(f"LOAD {kind}")
+    except duckdb.Error:
+        raise DataError(
+            f"reading from {kind} needs the package duckdb-extension-{kind}: "
+            "pip install 'sweephouse[databases]'"
+        ) from None
+
+
+def _shown(source: str) -> str:
+    """The source without whatever may be a password."""
+    return re.sub(r"://[^/@]*@", "://…@", source)
+
+
+def _first(error: Exception) -> str:
+    """The first sentence of what was raised, in one line."""
+    return " ".join(str(error).partition("\n\n")[0].split())
+
+
+def missing(wanted: Sequence[str], have: Sequence[str]) -> str:
+    """A clause about the names that are not there, with the near ones."""
+    said = []
+    for name in wanted:
+        near = difflib.get_close_matches(name, have, n=1)
+        said.append(f"'{name}'" + (f" (did you mean '{near[0]}'?)" if near else ""))
+    return ", ".join(said)
