@@ -261,6 +261,9 @@ class _Batch:
     def _settle(self, run: Run, came: Came) -> None:
         """Remember what came of a run, and tell."""
         if run.run_id not in self.came:
+            if isinstance(came, RunnerError):
+                # Else the frames that it went through keep the data in memory.
+                came.__traceback__ = came.__context__ = None
             self.came[run.run_id] = came
             if self._told is not None:
                 self._told(run, came)

@@ -23,7 +23,7 @@ from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from runner.composition import experiment_name, settle
@@ -93,7 +93,7 @@ class Composer:
         HydraConfig.instance().set_config(composed)
         try:
             folder = Path(composed.hydra.sweep.dir) / str(composed.hydra.sweep.subdir)
-            with open_dict(composed.hydra.runtime):
+            with read_write(composed.hydra.runtime):
                 composed.hydra.runtime.output_dir = str(folder.absolute())
             HydraConfig.instance().set_config(composed)
             experiment = experiment_name(composed.hydra.runtime.choices)

@@ -86,7 +86,23 @@ class SteadyEngine:
                 _train(job, record)
 
 
+class PackEngine(SteadyEngine):
+    """The same, all jobs at once: an epoch of each in turn."""
+
+    def train(self, jobs: Sequence[Job], record: Record) -> None:
+        """Until none is left."""
+        open_ = [steps for job in jobs for steps in [_epochs(job, record)] if not job.stop()]
+        while open_:
+            open_ = [steps for steps in open_ if next(steps, None) is not None]
+
+
 def _train(job: Job, record: Record) -> None:
+    for _ in _epochs(job, record):
+        pass
+
+
+def _epochs(job: Job, record: Record) -> Iterator[int]:
+    """Train the job, giving a hand back after every epoch."""
     say = acknowledging(record)
     run_id, settings, done = job.start.run_id, job.config.settings, 0
 
@@ -106,6 +122,7 @@ def _train(job: Job, record: Record) -> None:
                 record(_kept(job, epoch, "checkpoint"))
             if job.stop() and epoch < settings.epochs:
                 return end("stopped", f"stopped by the user after epoch {epoch}")
+            yield epoch
         record(_kept(job, done, "best"))
         for split in ("val", "test"):
             record(Evaluation(run_id, split, {"loss": loss, "accuracy": 1 - loss / 2}))

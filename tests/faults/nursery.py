@@ -23,6 +23,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 SITE = Path(__file__).parent / "site"
 STEADY = ["engine=tests.faults.engine:SteadyEngine", "dataset=steady"]
+PACK = ["engine=tests.faults.engine:PackEngine", "dataset=steady"]
 REAL = ["engine=tests.faults.engine:RealEngine", "dataset=steady"]
 
 

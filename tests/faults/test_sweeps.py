@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from tests.conftest import Site
 from tests.faults.conftest import House, until
 from tests.faults.engine import FAIL
+from tests.faults.nursery import PACK
 
 TOYS = """
 import numpy as np
@@ -39,6 +42,60 @@ def test_a_killed_sweep_started_again_trains_only_what_is_missing(house: House) 
     assert seeds_of(house, "finished", "lost") == [1, 2, 3, 3, 4]
     assert seeds_of(house, "lost") == [3]
     assert again.said.count("skipped: ") == 2
+
+
+def test_a_killed_pack_keeps_the_epochs_of_each_run_and_its_rest_is_trained(house: House) -> None:
+    words = ["-m", "seed=1,2,3,4", "epochs=range(4,35,30)", *PACK]
+    sweep = house.start(*words, pause=0.005)
+    until(lambda: house.epochs(9) == 4, "no ninth epoch:", lambda: sweep.said)
+    sweep.kill()
+    sweep.wait()
+    assert Counter(house.check().values()) == {"finished": 4, "lost": 4}
+    assert house.rows("SELECT min(epochs) FROM runs WHERE status = 'lost'")[0][0] >= 8
+    again = house.run(*words)
+    assert again.wait() == 0
+    assert Counter(house.check().values()) == {"finished": 8, "lost": 4}
+    assert again.said.count("skipped: ") == 4
+
+
+def test_a_signal_stops_all_runs_of_a_pack_after_their_epoch(house: House) -> None:
+    sweep = house.start("-m", "seed=1,2,3", "epochs=5000", *PACK, pause=0.005)
+    until(lambda: house.epochs(3) == 3, "no third epoch:", lambda: sweep.said)
+    sweep.kill(signal.SIGINT)
+    assert sweep.wait() == 130
+    assert Counter(house.check().values()) == {"stopped": 3}
+    assert "3 stopped" in sweep.said
+
+
+def test_one_failure_in_a_pack_is_its_own(house: House) -> None:
+    sweep = house.run("-m", "seed=1,2,3", "epochs=6", *PACK, env={FAIL: "2"})
+    assert sweep.wait() == 1
+    assert (seeds_of(house, "finished"), seeds_of(house, "failed")) == ([1, 3], [2])
+    house.check()
+
+
+def test_the_same_run_asked_for_twice_is_trained_once(house: House) -> None:
+    sweep = house.run("-m", "seed=1,2,1", "optimizer.learning_rate=1e-3,0.001", "epochs=2")
+    assert sweep.wait() == 0, sweep.said
+    assert seeds_of(house, "finished") == [1, 2]
+    assert sweep.said.count("is the same run as seed=1 optimizer.learning_rate=") == 3
+    assert sweep.said.count("skipped: ") == 4
+
+
+def test_a_refused_job_leaves_the_later_batches_of_a_sweeper_alone(house: House) -> None:
+    words = ["-m", "batch_size=0,8", "seed=1,2,3", "epochs=2"]
+    sweep = house.run(*words, "hydra.sweeper.max_batch_size=2")
+    assert sweep.wait() == 1
+    assert seeds_of(house, "finished") == [1, 2, 3]
+    assert "sweep     " in sweep.said and "3 finished, 3 refused" in sweep.said
+
+
+@pytest.mark.parametrize("chosen", ["hydra/launcher=basic", "hydra/sweeper=basic"])
+def test_hydras_own_launcher_and_sweeper_can_be_chosen(house: House, chosen: str) -> None:
+    assert house.run("-m", "seed=1,2", "epochs=2", chosen).wait() == 0
+    assert seeds_of(house, "finished") == [1, 2]
+    own = list(house.folder.glob("multirun/*/*/*/.hydra"))
+    assert len(own) == (2 if chosen == "hydra/launcher=basic" else 0)
 
 
 def test_what_is_finished_is_skipped_without_tensorflow(house: House) -> None:
