@@ -245,9 +245,9 @@ def _choices(kind: Kind, node: Any, registry: Registry, base: Path) -> Iterator[
         # Whole, so that the run can be trained again from anywhere.
         places = component.places
         whole = {
-            key: base / value
+            key: base / value.expanduser()
             if isinstance(value, Path)
-            else str(base / value)
+            else str(base / Path(value).expanduser())
             if key in places and "://" not in value
             else value
             for key, value in checked.items()

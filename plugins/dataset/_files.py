@@ -9,8 +9,6 @@ from pathlib import Path
 
 from runner import DataError
 
-MAGIC = ("*", "?", "[")
-
 
 def one_file(path: Path, what: str, key: str = "dataset.path") -> Path:
     """The file; DataError that says what it should be and names the nearest neighbours.
@@ -50,12 +48,12 @@ def matching(path: Path, what: str, key: str = "dataset.path") -> list[Path]:
     files = [file for file in found if file.is_file()]
     if files:
         return files
-    parts = pattern.parts
-    plain = next((i for i, part in enumerate(parts) if any(m in part for m in MAGIC)), len(parts))
-    folder = Path(*parts[: min(plain, len(parts) - 1)])
-    if not folder.is_dir():
-        raise DataError(f"{key}={pattern} matches no file: there is no folder {folder}")
-    raise DataError(f"{key}={pattern} matches no file: give a pattern of {what}{near(pattern)}")
+    folders = [Path(name) for name in glob.glob(str(pattern.parent), recursive=True)]  # noqa: PTH207
+    if not any(folder.is_dir() for folder in folders):
+        raise DataError(f"{key}={pattern} matches no file: there is no folder {pattern.parent}")
+    raise DataError(
+        f"{key}={pattern} matches no file: give a pattern of {what}{near(pattern, folders)}"
+    )
 
 
 def by_name(files: Sequence[Path]) -> dict[str, Path]:
@@ -66,11 +64,20 @@ def by_name(files: Sequence[Path]) -> dict[str, Path]:
     return {file.relative_to(root).as_posix(): file for file in files}
 
 
-def near(path: Path) -> str:
-    """The end of a sentence: what lies beside a path under a similar name, if anything."""
-    try:
-        beside = [item.name for item in path.parent.iterdir()]
-    except OSError:
+def near(path: Path, folders: Sequence[Path] = ()) -> str:
+    """The end of a sentence: what lies beside a path under a similar name, if anything.
+
+    folders: where to look, if not in the path's own.
+    """
+    if not (folders or path.parent.is_dir()):
         return f" (there is no folder {path.parent})"
-    close = difflib.get_close_matches(path.name, beside, n=2, cutoff=0.5)
+    beside = {item.name for folder in folders or [path.parent] for item in _inside(folder)}
+    close = difflib.get_close_matches(path.name, sorted(beside), n=2, cutoff=0.5)
     return f" (near it: {', '.join(close)})" if close else ""
+
+
+def _inside(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []

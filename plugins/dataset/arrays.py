@@ -17,11 +17,14 @@ from ._labels import Asked, codes, targets_of, task_of
 
 Array = np.ndarray[Any, Any]
 PARTS = ("train", "val", "test")
+NPZ, NPY, NPY_TARGETS = "an .npz file", "a .npy file of features", "a .npy file of targets"
 OTHER_NAMES = {"features": "x", "targets": "y"}
 
 
 def _files(*, path: Path, targets: Path | None, **_: Any) -> list[Path]:
-    return [file.expanduser() for file in (path, targets) if file is not None]
+    if targets is None:
+        return [one_file(path, NPZ)]
+    return [one_file(path, NPY), one_file(targets, NPY_TARGETS, "dataset.targets")]
 
 
 @dataset(identity=_files)
@@ -45,7 +48,7 @@ def arrays(
     """
     if targets is not None:
         return _two_files(split, path, targets, task, memory)
-    file = one_file(path, "an .npz file")
+    file = one_file(path, NPZ)
     held = _read(file)
     if "x_train" in held:
         parts = {part: _pair(file, held, f"_{part}") for part in PARTS if f"x_{part}" in held}
@@ -63,9 +66,9 @@ def _two_files(
     split: Split, path: Path, targets: Path, asked: Asked, memory: int
 ) -> Data | Splits:
     """Features and targets from a .npy file each, the features mapped."""
-    file = one_file(path, "a .npy file of features")
+    file = one_file(path, NPY)
     x = _mapped(file, "path")
-    y_file = one_file(targets, "a .npy file of targets", "dataset.targets")
+    y_file = one_file(targets, NPY_TARGETS, "dataset.targets")
     y = np.array(_mapped(y_file, "targets"))
     _check("the features", "the targets", f"{file} and {y_file}", x, y)
     y = y[:, 0] if y.shape[1:] == (1,) else y

@@ -17,11 +17,12 @@ from ._labels import Asked, Seen, codes
 from ._numbers import ByteOrder, Number, number_type
 
 Array = np.ndarray[Any, Any]
+WHAT = "a file of records"
 Count = Annotated[int, Ge(0)]
 
 
 def _files(*, path: Path, **_: Any) -> list[Path]:
-    return [path.expanduser()]
+    return [one_file(path, WHAT)]
 
 
 @dataset(identity=_files)
@@ -52,7 +53,7 @@ def binary(
 
     Raises DataError where the file is no whole number of records, with the numbers.
     """
-    file = one_file(path, "a file of records")
+    file = one_file(path, WHAT)
     numbers = np.dtype((number_type(dtype, byte_order), tuple(shape)))
     labels = np.dtype((number_type(label_dtype, byte_order), (label_values,)))
     kind = _record_type(numbers, labels, label, start, record)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Len
 
 from runner import Data, DataError, Split, Splits, Task, dataset
 
@@ -34,7 +34,7 @@ def image_folder(
     split: Split,
     *,
     path: Path,
-    size: tuple[Annotated[int, Ge(1)], Annotated[int, Ge(1)]] | None = None,
+    size: Annotated[list[Annotated[int, Ge(1)]], Len(2, 2)] | None = None,
     channels: Literal[1, 3, 4] = 3,
     interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bilinear",
     keep_aspect: bool = False,
@@ -58,7 +58,8 @@ def image_folder(
             f"dataset.path={folder} holds images of one class only, {names[0]}: it must have a "
             "folder for each class"
         )
-    decoder = Decoder(size or _size_of(files), channels, interpolation, keep_aspect, size is None)
+    shape = (size[0], size[1]) if size else _size_of(files)
+    decoder = Decoder(shape, channels, interpolation, keep_aspect, size is None)
     bytes_each = 4 * decoder.size[0] * decoder.size[1] * channels
     held = len(files) * bytes_each <= memory * 2**20
     images, broken = decoder.all(files, keep=held)

@@ -18,12 +18,13 @@ from ._blocks import PARTS, Source, streams, whole
 from ._files import one_file
 
 Array = np.ndarray[Any, Any]
+WHAT = "a .csv or .npy file with a row for each step"
 Count = Annotated[int, Ge(1)]
 UNUSED = -1
 
 
 def _files(*, path: Path, **_: Any) -> list[Path]:
-    return [path.expanduser()]
+    return [one_file(path, WHAT)]
 
 
 @dataset(identity=_files)
@@ -55,7 +56,7 @@ def series(
             f"split.by={split.by} would put overlapping windows into different parts: "
             "dataset=series divides by time, so leave split.by out"
         )
-    file = one_file(path, "a .csv or .npy file with a row for each step")
+    file = one_file(path, WHAT)
     table = _array(file) if file.suffix.lower() == ".npy" else _table(file, time)
     goal = table.number(target, "target")
     chosen = [table.number(column, "columns") for column in columns] or table.numeric

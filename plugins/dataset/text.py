@@ -17,12 +17,13 @@ from ._labels import Asked, numbers_or_text, targets_of
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": "\t"}
 JSON_LINES = (".jsonl", ".ndjson")
+WHAT = "a .csv, .tsv or .jsonl file, or a folder of texts"
 Row = dict[str, Any]
 
 
 def _files(*, path: Path, **_: Any) -> list[Path] | dict[str, Path]:
     place = path.expanduser()
-    return by_name(_texts(place)) if place.is_dir() else [place]
+    return by_name(_texts(place)) if place.is_dir() else [one_file(place, WHAT)]
 
 
 @dataset(identity=_files)
@@ -53,7 +54,7 @@ def text(
         texts = [_content(file) for file in files]
         where = f"the folders' names in {place}"
     else:
-        file = one_file(path, "a .csv, .tsv or .jsonl file, or a folder of texts")
+        file = one_file(path, WHAT)
         rows = list(_rows(file, columns, delimiter, text, label))
         if not rows:
             raise DataError(f"dataset.path={file} has no rows")

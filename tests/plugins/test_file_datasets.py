@@ -322,6 +322,9 @@ def test_what_is_wrong_with_files_is_one_sentence(make, recordings):
     path = recordings / "*/*.bin"
     wrong = {
         "matches no file.*near it: calm": {"path": recordings / "calmm"},
+        r"run00_a.bim\* matches no file.*near it: run00_a.bin": {
+            "path": recordings / "*" / "run00_a.bim*"
+        },
         "no folder": {"path": recordings / "none" / "*.bin"},
         "is a directory.*pattern": {"path": recordings},
         "window=31 is longer than run00_a.bin, which has 30 steps": {"window": 31},

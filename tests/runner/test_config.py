@@ -109,6 +109,15 @@ def test_the_environment_says_where_results_go(monkeypatch: pytest.MonkeyPatch) 
     assert composed("results=here").settings.results == "here"
 
 
+def test_a_path_counts_from_the_present_folder_or_from_home(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for said, meant in (("~/a.npz", tmp_path / "a.npz"), ("a.npz", Path.cwd() / "a.npz")):
+        config = composed("dataset=arrays", f'dataset.path="{said}"')
+        assert config.one("dataset").params["path"] == meant
+
+
 def test_a_key_of_the_users_own_is_kept() -> None:
     config = composed("+note=first try")
     assert config.plain()["note"] == "first try"

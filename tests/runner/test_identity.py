@@ -107,7 +107,7 @@ def test_a_place_where_nothing_can_be_remembered_is_no_harm(
 
 def test_a_missing_file_is_named(identify: Callable[..., str], tmp_path: Path) -> None:
     missing = tmp_path / "missing.npz"
-    with pytest.raises(DataError, match=r"missing\.npz cannot be read: No such file"):
+    with pytest.raises(DataError, match=r"missing\.npz does not exist"):
         identify("dataset=arrays", f"dataset.path={missing}")
 
 
