@@ -17,6 +17,23 @@ IRIS = ("dataset=iris", "epochs=3", "architecture.units=[4]", "regularizer=[]")
 OFFERS = {"task": None, "epochs": 3, "monitor": "val_loss", "mode": "min"}
 
 
+@pytest.mark.parametrize(
+    ("name", "params", "made"),
+    [
+        ("csv_logger", {}, "CSVLogger"),
+        ("terminate_on_nan", {}, "TerminateOnNaN"),
+        (
+            "keras",
+            {"class_name": "ReduceLROnPlateau", "params": {"factor": 0.5}},
+            "ReduceLROnPlateau",
+        ),
+    ],
+)
+def test_a_component_makes_the_callback_of_keras(make, tmp_path, monkeypatch, name, params, made):
+    monkeypatch.chdir(tmp_path)
+    assert type(make("callback", name, **OFFERS, **params)).__name__ == made
+
+
 def test_the_csv_logger_writes_what_the_run_records(tmp_path):
     path = tmp_path / "logs" / "0.csv"
     words = (
