@@ -144,10 +144,12 @@ class _Tally:
 
     def __init__(self, runs: int) -> None:
         self._runs, self._ended = runs, 0
-        self._began = time.monotonic()
+        self._began: float | None = None
         self._open: dict[str, tuple[int, EpochEnd | None]] = {}
 
     def start(self, start: RunStart) -> None:
+        if self._began is None:
+            self._began = time.monotonic()
         self._open[start.run_id] = _extent(start)[0], None
 
     def epoch(self, event: EpochEnd) -> None:
@@ -180,8 +182,9 @@ class _Tally:
 
     def left(self) -> float | None:
         """Seconds that the rest will take if it goes on like this."""
-        passed = time.monotonic() - self._began
-        return passed / self.done * (self._runs - self.done) if self.done else None
+        if self._began is None or not self.done:
+            return None
+        return (time.monotonic() - self._began) / self.done * (self._runs - self.done)
 
 
 def _span(values: Sequence[float], form: str) -> str:

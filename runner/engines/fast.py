@@ -19,7 +19,7 @@ from runner.config import Settings
 from runner.data import Part, Prepared
 from runner.devices import tensorflow_on
 from runner.engines.contract import Job, Record
-from runner.engines.lifecycle import begin, callbacks_of, conclude, live
+from runner.engines.lifecycle import begin, built, callbacks_of, conclude, insists, live
 from runner.engines.reference import fit
 from runner.engines.tracker import Tracker
 from runner.nouns import Stream
@@ -46,7 +46,11 @@ class FastEngine:
     def train(self, jobs: Sequence[Job], record: Record) -> None:
         """Train the jobs one after the other."""
         for job in jobs:
+            if job.stop() or not built(job, record, self.name):
+                continue
             reason = declines(job)
+            if reason is not None and insists(job, record, self.name, reason):
+                continue
             name = self.name if reason is None else f"keras (fast declines: {reason})"
             loop = run_program if reason is None else fit
             live(job, record, name, functools.partial(loop, job, record))

@@ -12,7 +12,7 @@ from runner.data import Part, parts
 from runner.engines.contract import Job, Record, Refused
 from runner.engines.judging import Predict, asked, judged
 from runner.engines.tracker import Tracker
-from runner.errors import JournalError, RunnerError, in_one_line
+from runner.errors import ConfigError, JournalError, RunnerError, in_one_line
 from runner.records import RunEnd, now
 
 
@@ -51,6 +51,16 @@ def built(job: Job, record: Record, engine: str) -> bool:
         run_id, said = job.start.run_id, in_one_line(error)
         record(RunEnd(run_id, "failed", now(), 0.0, 0, None, said, trace))
     return False
+
+
+def insists(job: Job, record: Record, engine: str, reason: str) -> bool:
+    """Whether the job wants no engine but the one that declines it; then it is refused."""
+    if not job.config.settings.strict:
+        return False
+    said = f"engine {engine} declines the run: {reason}; without strict=true another trains it"
+    record(Refused(job.start.run_id, ConfigError(said)))
+    release(job)
+    return True
 
 
 def release(job: Job) -> None:
