@@ -193,13 +193,7 @@ def layout_of(
         chosen = [query.column(one, "dataset.features") for one in features]
     if not chosen:
         raise DataError("dataset.features names no column: give one or more beside the label")
-    names = [column.name for column in query.columns]
     for column in (*chosen, *labels):
-        if names.count(column.name) > 1:
-            raise DataError(
-                f"dataset.query gives two columns '{column.name}': name one of them otherwise, "
-                "by AS"
-            )
         if column in labels and column in chosen:
             raise DataError(f"'{column.name}' is both in dataset.features and in dataset.label")
         if column.family == "other":

@@ -68,13 +68,13 @@ def mariadb() -> Iterator[str]:
         )
         begin = _file(
             folder / "begin.sql",
-            f"CREATE DATABASE shop; CREATE USER '{USER}'@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'; "
-            f"GRANT ALL ON shop.* TO '{USER}'@'127.0.0.1';",
+            f"CREATE DATABASE shop;\nCREATE USER {USER}@'127.0.0.1' IDENTIFIED BY '{PASSWORD}';\n"
+            f"GRANT ALL ON shop.* TO {USER}@'127.0.0.1';\n",
         )
         words = (
             f"{server} --no-defaults --datadir={data} --port={port} --init-file={begin} "
             f"--bind-address=127.0.0.1 --socket={folder}/socket --pid-file={folder}/pid "
-            "--innodb-flush-log-at-trx-commit=0"
+            "--innodb-flush-log-at-trx-commit=0 --skip-name-resolve"
         )
         with _running(words, owner, port, signal.SIGTERM), _password("MYSQL_PWD"):
             yield f"mysql://{USER}@127.0.0.1:{port}/shop"
@@ -147,11 +147,22 @@ def _password(variable: str) -> Iterator[None]:
 def writing(uri: str) -> Iterator[Any]:
     """A DuckDB connection in which the server is the database `server`, to be written to."""
     import duckdb
-
     from runner_plugins.dataset._sql_source import load_extension
 
     kind = uri.partition(":")[0]
     with duckdb.connect() as con:
         load_extension(con, kind)
         con.execute(f"ATTACH '{uri}' AS server (TYPE {kind})")
+        yield con
+
+
+@contextmanager
+def writing_sqlite(file: Path) -> Iterator[Any]:
+    """A DuckDB connection in which a SQLite file is the database `made`."""
+    import duckdb
+    from runner_plugins.dataset._sql_source import load_extension
+
+    with duckdb.connect() as con:
+        load_extension(con, "sqlite")
+        con.execute(f"ATTACH '{file}' AS made (TYPE sqlite)")
         yield con
