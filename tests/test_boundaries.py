@@ -25,9 +25,12 @@ ROOMS = [
     {
         "again",
         "composition",
+        "export",
         "intake",
         "jobs",
+        "judge_again",
         "lineage",
+        "predict",
         "restore",
         "skipping",
         "summary",
