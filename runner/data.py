@@ -168,7 +168,7 @@ def _checked_blocks(splits: Splits, where: str, text: bool) -> Splits:
     def checked(name: str, part: Part) -> Part:
         def check(features: Features, targets: Array) -> Features:
             check_block(f"{where} {name}", features, targets, splits.task, text)
-            check_shapes(where, name, features, example_of(splits.train)[0])
+            check_shapes(where, f"a block of {name}", features, example_of(splits.train)[0])
             return features
 
         return mapped(part, check) if isinstance(part, Stream) else part

@@ -135,8 +135,10 @@ def check(model: Model, values: Mapping[str, Any], place: str) -> dict[str, Any]
 
 def _sentence(error: pydantic.ValidationError, model: Model, place: str) -> str:
     """One sentence about the first thing that is wrong."""
-    first = error.errors()[0]
-    name = ".".join(str(part) for part in (place, *first["loc"]) if part != "")
+    errors = error.errors()
+    same = [one for one in errors if one["loc"][:1] == errors[0]["loc"][:1]]
+    first = max(same, key=lambda one: len(one["loc"]))
+    name = ".".join(str(part) for part in (place, *_names(first["loc"], model)) if part != "")
     if first["type"] == "missing":
         return f"{name} has no default: give {name}=<value>"
     if first["type"] == "extra_forbidden":
@@ -153,6 +155,18 @@ def _sentence(error: pydantic.ValidationError, model: Model, place: str) -> str:
         )
     reason = first["msg"].removeprefix("Value error, ")
     return f"{name}={_show(first['input'])} is not valid: {reason[0].lower()}{reason[1:]}"
+
+
+def _names(location: Sequence[int | str], model: Model) -> Sequence[int | str]:
+    """The names on the way to a value, without pydantic's own for the members of a union."""
+    for annotation in (
+        f.annotation for f in model.model_fields.values() if f.alias == location[0]
+    ):
+        members = [arg for arg in typing.get_args(annotation) if arg is not type(None)]
+        union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
+        if union and len(members) > 1:
+            return [location[0], *location[2:]]
+    return location
 
 
 def node_of(title: str, params: Sequence[Param], /, **constants: str) -> type:
