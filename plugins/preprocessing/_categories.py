@@ -63,11 +63,18 @@ def whole(name: str, array: Array, who: str) -> Array:
     return known.astype("int64")
 
 
-def as_category(tensor: Any) -> Any:
-    """The tensor as text or whole numbers, which Keras' layers for categories take."""
+def as_category(tensor: Any, missing: int = -1) -> Any:
+    """The tensor as text or whole numbers, which Keras' layers for categories take.
+
+    missing: what stands for NaN.
+    """
     from keras import ops
 
-    return tensor if tensor.dtype in ("string", "int64") else ops.cast(tensor, "int64")
+    if tensor.dtype in ("string", "int64"):
+        return tensor
+    if "float" in str(tensor.dtype):
+        tensor = ops.where(ops.isnan(tensor), float(missing), tensor)
+    return ops.cast(tensor, "int64")
 
 
 def lookup(
@@ -88,15 +95,15 @@ def lookup(
     found = found[np.argsort(-counts, kind="stable")][:limit]
     if not found.size:
         raise DataError(f"preprocessing.{who}: column {name} holds no value in the training split")
+    below = 0 if is_text(values) else int(found.min()) - 1
     if is_text(values):
         # No category of the data may be called as the rest is.
         rest = "[UNK]" if "[UNK]" not in found else "".join(found) + "?"
         layer = keras.layers.StringLookup(vocabulary=found.tolist(), oov_token=rest)
     else:
-        below = int(found.min()) - 1
         layer = keras.layers.IntegerLookup(vocabulary=found.tolist(), oov_token=below)
     size = len(found) + 1
-    return spread(lambda tensor: layer(as_category(tensor)), size, output), size
+    return spread(lambda tensor: layer(as_category(tensor, below)), size, output), size
 
 
 def spread(codes: Function, size: int, output: Output) -> Function:

@@ -8,7 +8,7 @@ import pytest
 from runner import Input, ModelError, Task
 from runner.augment import without_augmentation
 from runner.build import build
-from runner.errors import PluginError
+from runner.errors import ConfigError, PluginError
 from runner.randomness import seed_generators
 from runner.records import EpochEnd, Evaluation
 from tests.runner.pairs import Kept, apart, both, events_of, job_of, resumed
@@ -172,6 +172,7 @@ LINES = {
     ),
     "a yes or no": (*CANCER, "augmentation=[mixup,noise]", "metrics=[accuracy,auc]"),
     "a number": (*DIABETES, "augmentation=[mixup]"),
+    "rows that weigh": (*CANCER, "augmentation=[mixup]", "class_weight=balanced"),
 }
 
 
@@ -191,6 +192,59 @@ def test_series_are_shifted_by_both_engines_alike(tmp_path):
     )
     found = apart(words, *both(words))
     assert (found.engine, found.where) == ("fast", "")
+
+
+PAIRS = """
+import numpy as np
+from runner import Data, Task, architecture, dataset
+
+@dataset(identity=lambda codes: "made here")
+def pairs(*, codes: bool = False):
+    "Two inputs; one may be codes."
+    random = np.random.default_rng(5)
+    one = random.normal(size=(80, 3)).astype("float32")
+    two = random.integers(0, 4, 80) if codes else random.normal(size=80).astype("float32")
+    vocabulary = {"two": 4} if codes else {}
+    return Data({"one": one, "two": two}, one[:, 0], Task.regression(), vocabulary=vocabulary)
+
+@architecture
+def joined(inputs, outputs):
+    "Both inputs side by side."
+    import keras
+    made = {k: keras.Input(v.shape, dtype=v.dtype, name=k) for k, v in inputs.items()}
+    two = keras.layers.Reshape((1,))(keras.ops.cast(made["two"], "float32"))
+    both = keras.layers.Concatenate()([made["one"], two])
+    return keras.Model(made, keras.layers.Dense(outputs)(both))
+"""
+JOINED = ("dataset=pairs", "architecture=joined", "regularizer=[]", "epochs=2", "batch_size=16")
+
+
+def test_several_inputs_are_mixed_alike_and_both_engines_agree(site):
+    site.install(PAIRS)
+    words = (*JOINED, "augmentation=[mixup]")
+    found = apart(words, *both(words))
+    assert found.engine == "fast"
+    assert found.numbers < 1e-6, found.where
+    assert losses(words) != losses(JOINED)
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "sentence"),
+    [
+        (
+            ("augmentation=[noise]",),
+            ModelError,
+            r"changes one array, .* inputs one, two: .*encode",
+        ),
+        (("augmentation=[flip]",), ConfigError, r"2 inputs \(one, two\)"),
+        (("augmentation=[mixup]", "dataset.codes=true"), ModelError, "'two' is codes"),
+    ],
+)
+def test_what_does_not_fit_several_inputs_is_one_sentence(site, words, error, sentence):
+    site.install(PAIRS)
+    job = job_of((*JOINED, *words))
+    with pytest.raises(error, match=sentence):
+        build(job.config, job.data)
 
 
 def losses(words):
