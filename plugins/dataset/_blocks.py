@@ -12,6 +12,7 @@ import numpy as np
 from runner import DataError, Split, Splits, Stream, Task
 
 Array = np.ndarray[Any, Any]
+Stamps = dict[Path, tuple[int, int]]
 PARTS = ("train", "val", "test")
 MIB = 2**20
 BLOCK_ROWS, BLOCK_BYTES = 65_536, 16 * MIB
@@ -133,13 +134,13 @@ def sample_rows(part: int, count: int, row_bytes: int, seed: int) -> Array:
     return np.sort(random.choice(count, limit, replace=False, shuffle=False))
 
 
-def stamps(files: Sequence[Path]) -> dict[Path, tuple[int, int]]:
+def stamps(files: Sequence[Path]) -> Stamps:
     """Size and time of change of every file."""
     found = {file: file.stat() for file in files}
     return {file: (stat.st_size, stat.st_mtime_ns) for file, stat in found.items()}
 
 
-def unchanged(before: dict[Path, tuple[int, int]]) -> None:
+def unchanged(before: Stamps) -> None:
     """Raise DataError where a file is not what it was: the next epoch would be of other data."""
     for file, stamp in before.items():
         try:

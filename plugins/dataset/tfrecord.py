@@ -13,7 +13,16 @@ from annotated_types import Ge
 
 from runner import Data, DataError, Split, Splits, Stream, Task, dataset
 
-from ._blocks import MIB, block_rows, divided, only_by_content, sample_rows, stamps, unchanged
+from ._blocks import (
+    MIB,
+    Stamps,
+    block_rows,
+    divided,
+    only_by_content,
+    sample_rows,
+    stamps,
+    unchanged,
+)
 from ._files import by_name, matching
 from ._labels import Asked, Seen, codes
 from ._numbers import Number
@@ -64,58 +73,63 @@ def tfrecord(
     val or test by its content.
     """
     files = matching(path, "TFRecord files")
-    if label not in spec:
-        raise DataError(f"dataset.label={label} is not in dataset.spec: {', '.join(spec)}")
-    if len(spec) < 2:
-        raise DataError("dataset.spec names no feature beside the label")
-    if spec[label].dtype not in ("float32", "int64", "text"):
-        raise DataError(f"dataset.spec.{label} is a label: it must be float32, int64 or text")
+    _check_spec(spec, label)
     records = Records(files, dict(spec), label, compression)
     before = stamps(files)
-    counts, parts, seen = [], [], Seen()
+    seen, parts = Seen(), []
     for file in files:
         found = [np.zeros(0, np.int8)]
         for block in records.blocks(file):
             seen.add(records.parsed(file, block, [label])[label])
             found.append(split.assign(block))
         parts.append(np.concatenate(found))
-        counts.append(len(parts[-1]))
-    rows = sum(counts)
+    rows = sum(len(found) for found in parts)
     if not rows:
         raise DataError(f"dataset.path={path} has {len(files)} files and no record in them")
-    found_task, known = seen.task(f"the label {label} in {path}", task)
-    examples = Examples(records, found_task, known)
-    size = max(rows * records.row_bytes, sum(file.stat().st_size for file in files))
+    kind, known = seen.task(f"the label {label} in {path}", task)
+    examples = Examples(records, kind, known)
+    size = max(rows * records.row_bytes, sum(size for size, _ in before.values()))
     if size <= memory * MIB:
-        pieces = [examples.of(file, block) for file in files for block in records.blocks(file)]
-        return Data(
-            _joined([x for x, _ in pieces]), np.concatenate([y for _, y in pieces]), found_task
-        )
+        return Data(*_joined(list(examples.read(range(len(files))))), kind)
     only_by_content(split, "a set of TFRecord files")
+    made = [_stream(examples, parts, part, before, split.seed) for part in range(3)]
+    return divided(f"dataset.path={path}", rows, made, split, kind)
 
-    def stream(part: int) -> Stream | None:
-        count = sum(int((found == part).sum()) for found in parts)
-        if not count:
-            return None
 
-        def read(order: np.random.Generator | None) -> Iterator[tuple[Features, Array]]:
-            unchanged(before)
-            places = np.arange(len(files))
-            if order is not None:
-                order.shuffle(places)
-            for place in places:
-                at = 0
-                for block in records.blocks(files[place]):
-                    mine = block[parts[place][at : at + len(block)] == part]
-                    at += len(block)
-                    if len(mine):
-                        yield examples.of(files[place], mine)
+def _check_spec(spec: Mapping[str, Field], label: str) -> None:
+    """Raise DataError where the features and the label are not such."""
+    if label not in spec:
+        raise DataError(f"dataset.label={label} is not in dataset.spec: {', '.join(spec)}")
+    if len(spec) < 2:
+        raise DataError("dataset.spec names no feature beside the label")
+    if spec[label].dtype not in ("float32", "int64", "text"):
+        raise DataError(f"dataset.spec.{label} is a label: it must be float32, int64 or text")
+    for name, one in spec.items():
+        if one.dtype == "image" and len(one.shape) != 3:
+            raise DataError(f"dataset.spec.{name} is an image: give shape [height,width,channels]")
 
-        sample = _sample(read(None), sample_rows(part, count, records.row_bytes, split.seed))
-        return Stream(count, sample, read)
 
-    made = [stream(part) for part in range(3)]
-    return divided(f"dataset.path={path}", rows, made, split, found_task)
+def _stream(
+    examples: Examples, parts: Sequence[Array], part: int, before: Stamps, seed: int
+) -> Stream | None:
+    """One part's examples as a stream, if there are any; the order that is drawn is of files.
+
+    parts: for each file the part of every record. before: what the files were when it was made.
+    """
+    mine = [found == part for found in parts]
+    count = sum(int(found.sum()) for found in mine)
+    if not count:
+        return None
+
+    def read(order: np.random.Generator | None) -> Iterator[tuple[Features, Array]]:
+        unchanged(before)
+        files = np.arange(len(parts))
+        if order is not None:
+            order.shuffle(files)
+        return examples.read(files.tolist(), mine)
+
+    chosen = sample_rows(part, count, examples.records.row_bytes, seed)
+    return Stream(count, _sample(read(None), chosen), read)
 
 
 @dataclass(frozen=True)
@@ -186,8 +200,6 @@ class Records:
 
     def _images(self, name: str, values: Any, one: Field) -> Array:
         tf = _tensorflow()
-        if len(one.shape) != 3:
-            raise DataError(f"dataset.spec.{name} is an image: give shape [height,width,channels]")
         images = np.empty((len(values), *one.shape), "float32")
         for i, value in enumerate(values):
             image = tf.io.decode_image(value, one.shape[2], expand_animations=False).numpy()
@@ -208,7 +220,24 @@ class Examples:
     task: Task
     known: Array | None
 
-    def of(self, file: Path, block: Array) -> tuple[Features, Array]:
+    def read(
+        self, files: Sequence[int], mine: Sequence[Array] | None = None
+    ) -> Iterator[tuple[Features, Array]]:
+        """Blocks of features and targets of these files.
+
+        mine: for each file of all whether a record is wanted; None for all of them.
+        """
+        for number in files:
+            file, at = self.records.files[number], 0
+            for block in self.records.blocks(file):
+                if mine is not None:
+                    wanted = mine[number][at : at + len(block)]
+                    at += len(block)
+                    block = block[wanted]
+                if len(block):
+                    yield self._of(file, block)
+
+    def _of(self, file: Path, block: Array) -> tuple[Features, Array]:
         """Features and targets of the examples."""
         label = self.records.label
         found = self.records.parsed(file, block, list(self.records.spec))
@@ -226,29 +255,28 @@ def _flat(labels: Array) -> Array:
 
 def _sample(blocks: Iterator[tuple[Features, Array]], chosen: Array) -> tuple[Features, Array]:
     """The rows of these numbers, which ascend."""
-    pieces, begin = [], 0
+    pieces: list[tuple[Features, Array]] = []
+    begin = 0
     for features, targets in blocks:
         end = begin + len(targets)
-        mine = chosen[(chosen >= begin) & (chosen < end)] - begin
-        if len(mine):
-            pieces.append((_rows(features, mine), targets[mine]))
+        rows = chosen[(chosen >= begin) & (chosen < end)] - begin
+        if isinstance(features, dict):
+            pieces.append(({name: x[rows] for name, x in features.items()}, targets[rows]))
+        else:
+            pieces.append((features[rows], targets[rows]))
         begin = end
         if end > chosen[-1]:
             break
-    return _joined([x for x, _ in pieces]), np.concatenate([y for _, y in pieces])
+    return _joined(pieces)
 
 
-def _rows(features: Features, rows: Array) -> Features:
-    if isinstance(features, dict):
-        return {name: values[rows] for name, values in features.items()}
-    return features[rows]
-
-
-def _joined(pieces: Sequence[Features]) -> Features:
-    dicts = [piece for piece in pieces if isinstance(piece, dict)]
+def _joined(pieces: Sequence[tuple[Features, Array]]) -> tuple[Features, Array]:
+    """Blocks as one."""
+    targets = np.concatenate([y for _, y in pieces])
+    dicts = [x for x, _ in pieces if isinstance(x, dict)]
     if dicts:
-        return {name: np.concatenate([piece[name] for piece in dicts]) for name in dicts[0]}
-    return np.concatenate([piece for piece in pieces if not isinstance(piece, dict)])
+        return {name: np.concatenate([x[name] for x in dicts]) for name in dicts[0]}, targets
+    return np.concatenate([x for x, _ in pieces if not isinstance(x, dict)]), targets
 
 
 @functools.cache
