@@ -61,6 +61,7 @@ class Settings:
     deterministic: bool = False
     checkpoint: Annotated[int, Gt(0)] | None = None
     limit_batches: Annotated[int, Gt(0)] | None = None
+    print_every: Annotated[int, Gt(0)] = 1
     debug: Literal["summary", "overfit"] | None = None
     evaluate: Literal["full", "plain"] = "full"
     keep_predictions: Literal["val", "test", "both"] | None = None
@@ -84,6 +85,7 @@ ABOUT = {
     "deterministic": "TensorFlow's op determinism, on for the whole process",
     "checkpoint": "every so many epochs keep what `resume` needs; null: never",
     "limit_batches": "at most so many batches an epoch and a split",
+    "print_every": "a line of losses every so many epochs",
     "debug": "summary: print the model and stop; overfit: train on one batch",
     "evaluate": "full: judge val and test by all that the task knows; plain: by metrics alone",
     "keep_predictions": "keep the outputs for every row of val, test or both; null: none",
@@ -98,6 +100,7 @@ ABOUT = {
 # These say where and how a run is trained, not what comes out.
 NOT_IN_FINGERPRINT = {
     "checkpoint",
+    "print_every",
     "evaluate",
     "keep_predictions",
     "engine",

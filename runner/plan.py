@@ -28,6 +28,7 @@ NOT_IN_DATA = {
     "precision",
     "deterministic",
     "checkpoint",
+    "print_every",
     "evaluate",
     "keep_predictions",
     "engine",

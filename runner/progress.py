@@ -60,26 +60,40 @@ def _extent(start: RunStart) -> tuple[int, int]:
     return int(config["epochs"]), limited
 
 
+def _every(start: RunStart) -> int:
+    """How many epochs a line stands for."""
+    return int(start.config.get("print_every", 1))
+
+
+def _losses(event: EpochEnd) -> list[str]:
+    said = [f"loss {event.loss:.4f}"]
+    return said if event.val_loss is None else [*said, f"val_loss {event.val_loss:.4f}"]
+
+
 class PlainProgress:
-    """One line an epoch: `epoch 3/20  loss 0.4231  val_loss 0.3817  12,300 rows/s  4 s left`."""
+    """One line an epoch: `epoch 3/20  loss 0.4231  val_loss 0.3817  12,300 rows/s  4 s left`.
+
+    Or every so many epochs, as `print_every` says.
+    """
 
     def __init__(self) -> None:
-        self._epochs, self._rows = 0, 0
+        self._epochs, self._rows, self._every = 0, 0, 1
         self._began = time.monotonic()
 
     def start(self, start: RunStart) -> None:
         """Say what begins."""
         self._epochs, self._rows = _extent(start)
+        self._every = _every(start)
         self._began = time.monotonic()
         print(f"run {start.run_id} on {start.device}, engine {start.engine}", flush=True)
 
     def epoch(self, event: EpochEnd) -> None:
         """Print the epoch's line."""
+        if event.epoch % self._every:
+            return
         passed = time.monotonic() - self._began
         left = passed / event.epoch * (self._epochs - event.epoch)
-        said = [f"epoch {event.epoch}/{self._epochs}", f"loss {event.loss:.4f}"]
-        if event.val_loss is not None:
-            said.append(f"val_loss {event.val_loss:.4f}")
+        said = [f"epoch {event.epoch}/{self._epochs}", *_losses(event)]
         rate = self._rows / max(event.seconds, 1e-9)
         said += [f"{rate:,.0f} rows/s", f"{left:.0f} s left"]
         print("  ".join(said), flush=True)
@@ -103,7 +117,7 @@ class LiveProgress:
             TimeRemainingColumn,
         )
 
-        self._rows = 0
+        self._rows, self._every = 0, 1
         self._bar = Progress(
             TextColumn("epoch"),
             MofNCompleteColumn(),
@@ -117,6 +131,7 @@ class LiveProgress:
         """Show the bar."""
         self._bar.console.print(f"run {start.run_id} on {start.device}, engine {start.engine}")
         epochs, self._rows = _extent(start)
+        self._every = _every(start)
         self._task = self._bar.add_task("", total=epochs)
         self._bar.start()
 
@@ -124,9 +139,9 @@ class LiveProgress:
         """Move the bar."""
         if self._task is None:
             return
-        said = [f"loss {event.loss:.4f}"]
-        if event.val_loss is not None:
-            said.append(f"val_loss {event.val_loss:.4f}")
+        said = _losses(event)
+        if self._every > 1 and event.epoch % self._every == 0:
+            self._bar.console.print(f"epoch {event.epoch}  {'  '.join(said)}")
         said.append(f"{self._rows / max(event.seconds, 1e-9):,.0f} rows/s")
         self._bar.update(self._task, completed=event.epoch, description="  ".join(said))
 

@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from runner import progress
-from runner.progress import LiveSweepProgress, PlainSweepProgress, Progress
+from runner.progress import (
+    LiveProgress,
+    LiveSweepProgress,
+    PlainProgress,
+    PlainSweepProgress,
+    Progress,
+)
 from runner.records import EpochEnd, RunEnd, RunStart
 
 
@@ -60,3 +66,20 @@ def test_a_sweep_on_a_terminal_is_a_bar_that_goes_away(
     out = capsys.readouterr().out
     assert "finished  a" in out
     assert "1/2 runs" in out
+
+
+@pytest.mark.parametrize("display", [PlainProgress, LiveProgress])
+def test_a_long_run_prints_a_line_every_so_many_epochs(
+    capsys: pytest.CaptureFixture[str], display: type[Progress]
+) -> None:
+    start = begin("a", epochs=300)
+    shown = display()
+    shown.start(dataclasses.replace(start, config={**start.config, "print_every": 100}))
+    train(shown, *(("a", epoch, 1 / epoch) for epoch in range(1, 301)))
+    shown.end(end("a"))
+    lines = [line for line in capsys.readouterr().out.splitlines() if "loss 0.0" in line]
+    said = [line[line.index("epoch") :] for line in lines if "epoch " in line]
+    wanted = [("100", "0.0100"), ("200", "0.0050"), ("300", "0.0033")]
+    for (epoch, loss), line in zip(wanted, said, strict=False):
+        assert line.startswith(f"epoch {epoch}") and f"loss {loss}" in line
+    assert len(said) >= 3
