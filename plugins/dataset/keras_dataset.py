@@ -8,9 +8,10 @@ import pickle
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from annotated_types import Ge
 
 from runner import Data, DataError, Split, Splits, Task, dataset
 
@@ -19,8 +20,17 @@ from ._files import near
 
 Array = np.ndarray[Any, Any]
 Which = Literal[
-    "boston_housing", "california_housing", "cifar10", "cifar100", "fashion_mnist", "mnist"
+    "boston_housing",
+    "california_housing",
+    "cifar10",
+    "cifar100",
+    "fashion_mnist",
+    "imdb",
+    "mnist",
+    "reuters",
 ]
+PADDING, START, UNKNOWN, FIRST_WORD = 0, 1, 2, 3
+"""How Keras numbers words: the commonest word, 1 in the file, is 4."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +42,10 @@ class Kept:
     files: tuple[str, ...] = ()
     classes: tuple[str, ...] | int = 0
     """The classes, or how many there are; 0 for a regression."""
+    parted: bool = True
+    """Whether it has a test part of its own."""
+    words: bool = False
+    """Whether an example is a list of words' numbers."""
 
 
 CLOTHES = (
@@ -42,8 +56,8 @@ THINGS = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
 )  # fmt: skip
 KEPT: dict[str, Kept] = {
-    "boston_housing": Kept("boston_housing.npz"),
-    "california_housing": Kept("california_housing.npz"),
+    "boston_housing": Kept("boston_housing.npz", parted=False),
+    "california_housing": Kept("california_housing.npz", parted=False),
     "cifar10": Kept(
         "cifar-10-batches-py-target/cifar-10-batches-py",
         (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"),
@@ -60,47 +74,75 @@ KEPT: dict[str, Kept] = {
         ),
         CLOTHES,
     ),
+    "imdb": Kept("imdb.npz", classes=("negative", "positive"), words=True),
     "mnist": Kept("mnist.npz", classes=10),
+    "reuters": Kept("reuters.npz", classes=46, parted=False, words=True),
 }
 
 
-def _files(*, which: Which, path: Path | None, download: bool) -> list[Path]:
+def _files(*, which: Which, path: Path | None, download: bool, **_: Any) -> list[Path]:
     place = _place(which, path, download)
     return [place / name for name in KEPT[which].files] if place.is_dir() else [place]
 
 
 @dataset(name="keras", identity=_files)
 def keras_dataset(
-    split: Split, *, which: Which = "mnist", path: Path | None = None, download: bool = False
+    split: Split,
+    *,
+    which: Which = "mnist",
+    path: Path | None = None,
+    download: bool = False,
+    words: Annotated[int, Ge(4)] = 10_000,
+    length: Annotated[int, Ge(2)] = 200,
 ) -> Data | Splits:
     """A data set of keras.datasets from Keras' cache: `which` says the name.
 
     path: its file or folder elsewhere, as Keras keeps it: an .npz file, or the folder of
     cifar-10-batches-py, cifar-100-python or fashion-mnist. download: whether Keras may fetch
-    what is not there. Images are divided by 255. The test part of images is their own; val is
-    taken from their training part, by content.
+    what is not there. Images are divided by 255. Of imdb and reuters the first `length` words
+    are taken as codes, the `words` commonest of them, padded with 0 at the end. Where the test
+    part is the data set's own, val is taken from its training part, by content.
     """
+    kept = KEPT[which]
     place = _place(which, path, download)
     held = _folder(which, place) if place.is_dir() else _npz(which, place)
-    classes = KEPT[which].classes
-    if not classes:
-        x, y = (held[name].astype("float32") for name in ("x", "y"))
-        _agree(place, x, y)
-        return Data(x, y, Task.regression())
-    names = classes if isinstance(classes, tuple) else ()
-    task = Task.classification(len(names) or int(str(classes)), names)
+    names = kept.classes if isinstance(kept.classes, tuple) else ()
+    task = Task.classification(len(names) or int(str(kept.classes)), names)
+    if not kept.classes:
+        task = Task.regression()
+    elif len(names) == 2:
+        task = Task.binary(names)
     pairs = []
-    for part in ("train", "test"):
-        x = held[f"x_{part}"]
+    for tail in ("_train", "_test") if kept.parted else ("",):
+        x, y = held[f"x{tail}"], held[f"y{tail}"].reshape(-1)
+        if len(x) != len(y) or not len(x):
+            raise DataError(f"{place} holds {len(x)} examples and {len(y)} labels")
+        if kept.words:
+            x = _codes(x, words, length)
+        else:
+            x = (x / np.float32(255 if kept.classes else 1)).astype("float32")
         x = x[..., None] if x.ndim == 3 else x
-        y = held[f"y_{part}"].reshape(-1).astype("int64")
-        _agree(place, x, y)
-        pairs.append(((x / np.float32(255)).astype("float32"), y))
+        pairs.append((x, y.astype("int64" if kept.classes else "float32")))
+    vocabulary = {"features": words} if kept.words else {}
+    if not kept.parted:
+        return Data(*pairs[0], task, vocabulary=vocabulary)
     only_by_content(split, f"dataset.which={which}")
     (x, y), test = pairs
     part_of = replace(split, test=0.0).assign(x)
     train, val = ((x[part_of == part], y[part_of == part]) for part in range(2))
-    return Splits(train, val if len(val[1]) else None, test, task)
+    if (split.folds or split.val) and not len(val[1]):
+        raise DataError(f"split.val={split.val} of {len(y)} rows of {place} leaves no row in val")
+    return Splits(train, val if len(val[1]) else None, test, task, vocabulary=vocabulary)
+
+
+def _codes(texts: Array, words: int, length: int) -> Array:
+    """Lists of words' numbers as int32 codes, (rows, length), as Keras' loaders make them."""
+    found = np.full((len(texts), length), PADDING, "int32")
+    found[:, 0] = START
+    for row, text in enumerate(texts):
+        code = np.asarray(text[: length - 1], "int64") + FIRST_WORD
+        found[row, 1 : len(code) + 1] = np.where(code < words, code, UNKNOWN)
+    return found
 
 
 def _place(which: Which, path: Path | None, download: bool) -> Path:
@@ -151,12 +193,22 @@ def _fetch(which: Which) -> None:
 
 def _npz(which: Which, file: Path) -> dict[str, Array]:
     """The arrays of an .npz file in Keras' layout."""
-    parted = bool(KEPT[which].classes)
-    wanted = ("x_train", "y_train", "x_test", "y_test") if parted else ("x", "y")
+    wanted = ("x_train", "y_train", "x_test", "y_test") if KEPT[which].parted else ("x", "y")
     try:
-        with np.load(file, allow_pickle=False) as archive:
-            held = {name: archive[name] for name in archive.files}
-    except (AttributeError, TypeError, OSError, zipfile.BadZipFile, ValueError, EOFError):
+        if KEPT[which].words:
+            held = _lists(file)
+        else:
+            with np.load(file, allow_pickle=False) as archive:
+                held = {name: archive[name] for name in archive.files}
+    except (
+        pickle.UnpicklingError,
+        AttributeError,
+        TypeError,
+        OSError,
+        zipfile.BadZipFile,
+        ValueError,
+        EOFError,
+    ):
         raise DataError(
             f"{file} is not an .npz file as Keras keeps {which}, or is cut off"
         ) from None
@@ -206,14 +258,28 @@ class _ArraysOnly(pickle.Unpickler):
         raise pickle.UnpicklingError(f"it wants to call {module}.{name}")
 
 
+def _lists(file: Path) -> dict[str, Array]:
+    """The arrays of an .npz file some of which are of lists, which NumPy keeps as pickles."""
+    held = {}
+    with zipfile.ZipFile(file) as archive:
+        for name in archive.namelist():
+            with archive.open(name) as member:
+                version = np.lib.format.read_magic(member)
+                read = np.lib.format.read_array_header_1_0
+                if version != (1, 0):
+                    read = np.lib.format.read_array_header_2_0
+                shape, _, kind = read(member)
+                if kind.hasobject:
+                    values = _ArraysOnly(member).load()
+                else:
+                    values = np.frombuffer(member.read(), kind).reshape(shape)
+            held[name.removesuffix(".npy")] = values
+    return held
+
+
 def _pickled(file: Path, label: bytes) -> tuple[Array, Array]:
     """Images (rows, 32, 32, 3) and labels of one of CIFAR's files."""
     with file.open("rb") as opened:
         held = _ArraysOnly(opened, encoding="bytes").load()
     images = held[b"data"].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
     return images, np.array(held[label])
-
-
-def _agree(place: Path, x: Array, y: Array) -> None:
-    if len(x) != len(y) or not len(x):
-        raise DataError(f"{place} holds {len(x)} examples and {len(y)} labels")

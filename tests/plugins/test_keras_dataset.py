@@ -53,7 +53,7 @@ def test_mnist_comes_from_the_cache_with_its_own_test_part(make, home):
     assert data.task.outputs == 10
     assert data.train[0].dtype == "float32"
     identity = make.registry.find("dataset", "keras").marks.identity
-    assert identity(which="mnist", path=None, download=False) == [file]
+    assert identity(which="mnist", path=None, download=False, words=9, length=9) == [file]
 
 
 def test_val_is_taken_from_train_as_the_split_says(make, tmp_path):
@@ -110,6 +110,45 @@ def test_cifar_comes_from_its_batches(make, tmp_path, which, label):
     assert len(data.train[1]) + len(data.val[1]) == (50 if which == "cifar10" else 10)
 
 
+def lists(*texts: list[int]) -> np.ndarray:
+    """Texts as Keras keeps them: an array of lists of words' numbers."""
+    held = np.empty(len(texts), object)
+    held[:] = texts
+    return held
+
+
+def test_imdb_is_codes_as_keras_numbers_them(make, tmp_path, monkeypatch):
+    path = tmp_path / "imdb.npz"
+    x, y = lists([1, 5, 9], [2] * 60, [3, 4]), np.array([0, 1, 0])
+    np.savez(path, x_train=x, y_train=y, x_test=x[:2], y_test=y[:2])
+    params = {"which": "imdb", "path": path, "words": 10, "length": 4}
+    with pytest.raises(DataError, match="leaves no row in val"):
+        make("dataset", "keras", split=Split(val=1e-9, test=0, seed=0), **params)
+    data = make("dataset", "keras", split=Split(val=0, test=0, seed=0), **params)
+    assert data.test[0].tolist() == [[1, 4, 8, 2], [1, 5, 5, 5]]
+    assert data.test[0].dtype == "int32"
+    assert data.vocabulary == {"features": 10}
+    assert data.task.names == ("negative", "positive")
+    assert data.train[1].tolist() == [0, 1, 0]
+
+    # Keras itself, told that this is the file that it looks for.
+    import keras
+
+    monkeypatch.setattr("keras.src.datasets.imdb.get_file", lambda **_: path)
+    (_, _), (theirs, _) = keras.datasets.imdb.load_data(num_words=10)
+    ours = [[code for code in row if code] for row in data.test[0].tolist()]
+    assert sorted(ours) == sorted(row[:4] for row in theirs)
+
+
+def test_reuters_has_46_classes_and_no_parts(make, tmp_path):
+    path = tmp_path / "reuters.npz"
+    np.savez(path, x=lists([1, 2], [3]), y=np.array([45, 0]))
+    data = make("dataset", "keras", which="reuters", path=path, length=3)
+    assert isinstance(data, Data)
+    assert data.features.tolist() == [[1, 4, 5], [1, 6, 0]]
+    assert data.task.outputs == 46
+
+
 def test_a_pickle_that_would_run_something_is_refused(make, tmp_path):
     class Evil:
         def __reduce__(self):
@@ -119,6 +158,9 @@ def test_a_pickle_that_would_run_something_is_refused(make, tmp_path):
         (tmp_path / name).write_bytes(pickle.dumps({b"data": Evil()}, protocol=4))
     with pytest.raises(DataError, match=r"does not hold cifar100 .* it wants to call"):
         make("dataset", "keras", which="cifar100", path=tmp_path)
+    np.savez(tmp_path / "imdb.npz", x_train=np.array([Evil()], dtype=object))
+    with pytest.raises(DataError, match=r"not an \.npz file as Keras keeps imdb"):
+        make("dataset", "keras", which="imdb", path=tmp_path / "imdb.npz")
     assert not (tmp_path / "ran").exists()
 
 
