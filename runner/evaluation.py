@@ -10,7 +10,7 @@ over those that occur among targets or predictions, as scikit-learn's are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 BINS = 10
 """Bins of equal width, over [0, 1], of the calibration curve and of the calibration error."""
+EDGES = np.linspace(0, 1, BINS + 1)[1:-1]
+DIGITS = 9
+"""Decimals of the points of curves: more than the outputs have, and short in a journal."""
 POINTS = 200
 """Points of a curve at most; fewer where many classes share `ALL_POINTS`."""
 ALL_POINTS = 4000
@@ -230,8 +233,7 @@ def calibration_error(positive: Array, probability: Array) -> float:
 
 def _bins(positive: Array, probability: Array) -> tuple[Array, Array, Array]:
     """Rows, mean probability and share of positives of each bin that has rows."""
-    edges = np.linspace(0, 1, BINS + 1)[1:-1]
-    place = np.searchsorted(edges, probability)
+    place = np.searchsorted(EDGES, probability)
     counts = np.bincount(place, minlength=BINS)
     filled = counts > 0
     means = np.bincount(place, weights=probability, minlength=BINS)[filled] / counts[filled]
@@ -254,10 +256,12 @@ def _ranking(
         if positive.all() or not positive.any():
             continue
         false, true, thresholds = _ranked(positive, score)
-        fpr, tpr = np.append(0, false) / false[-1], np.append(0, true) / true[-1]
-        metrics[f"roc_auc[{name}]"] = float((np.diff(fpr) * (tpr[1:] + tpr[:-1])).sum() / 2)
-        precision, recall = true / (true + false), true / true[-1]
-        metrics[f"pr_auc[{name}]"] = float((np.diff(recall, prepend=0) * precision).sum())
+        fpr, tpr = (np.append(0, counts / counts[-1]) for counts in (false, true))
+        metrics[f"roc_auc[{name}]"] = float(
+            ((fpr[1:] - fpr[:-1]) * (tpr[1:] + tpr[:-1])).sum() / 2
+        )
+        precision = true / (true + false)
+        metrics[f"pr_auc[{name}]"] = float(((tpr[1:] - tpr[:-1]) * precision).sum())
         for area, values in areas.items():
             values.append(metrics[f"{area}[{name}]"])
         if len(ones) <= MOST_CURVES:
@@ -266,7 +270,7 @@ def _ranking(
             if proper:
                 _, means, shares = _bins(positive, score)
                 nothing = [None] * len(means)
-                curves.append(Curve("calibration", name, means.tolist(), shares.tolist(), nothing))
+                curves.append(Curve("calibration", name, _short(means), _short(shares), nothing))
     means_of = {area: float(np.mean(values)) for area, values in areas.items() if values}
     return means_of | metrics, curves
 
@@ -283,29 +287,42 @@ def _ranked(positive: Array, score: Array) -> tuple[Array, Array, Array]:
 def _roc(name: str, false: Array, true: Array, thresholds: Array, points: int) -> Curve:
     """From (0, 0) to (1, 1), without the points on a straight line between others."""
     corner = np.ones(len(true), dtype=bool)
-    corner[1:-1] = (np.diff(false, 2) != 0) | (np.diff(true, 2) != 0)
+    corner[1:-1] = _bends(false) | _bends(true)
     keep = np.flatnonzero(corner)
-    x = np.append(0, false[keep]) / false[-1]
-    y = np.append(0, true[keep]) / true[-1]
+    x = np.append(0, false[keep] / false[-1])
+    y = np.append(0, true[keep] / true[-1])
+    at = _thinned(len(x), points)
     threshold = np.append(np.inf, thresholds[keep])
-    at = list(_thinned(len(x), points))
-    return Curve("roc", name, x[at].tolist(), y[at].tolist(), threshold[at].tolist())
+    return Curve("roc", name, _short(x[at]), _short(y[at]), _short(threshold[at]))
 
 
 def _pr(name: str, false: Array, true: Array, thresholds: Array, points: int) -> Curve:
     """From recall 1 down to 0, without thresholds that only lose precision."""
+    steps = true[1:] != true[:-1]
     corner = np.ones(len(true), dtype=bool)
-    corner[1:-1] = (np.diff(true[:-1]) != 0) | (np.diff(true[1:]) != 0)
+    corner[1:-1] = steps[:-1] | steps[1:]
     keep = np.flatnonzero(corner)[::-1]
     x = np.append(true[keep] / true[-1], 0)
     y = np.append(true[keep] / (true[keep] + false[keep]), 1)
-    at = list(_thinned(len(x), points))
-    threshold = [float(thresholds[keep[i]]) if i < len(keep) else None for i in at]
-    return Curve("pr", name, x[at].tolist(), y[at].tolist(), threshold)
+    at = _thinned(len(x), points)
+    # The last point, where nothing counts as positive, has no threshold.
+    threshold: list[float | None] = [*_short(thresholds[keep][at[:-1]]), None]
+    return Curve("pr", name, _short(x[at]), _short(y[at]), threshold)
 
 
-def _thinned(count: int, points: int) -> Iterator[int]:
+def _bends(counts: Array) -> Array:
+    """Whether counts rise by another step after an inner point than before it."""
+    bends: Array = counts[2:] - counts[1:-1] != counts[1:-1] - counts[:-2]
+    return bends
+
+
+def _thinned(count: int, points: int) -> Array:
     """At most so many of `count` places, evenly spread, the first and the last among them."""
     if count <= points:
-        return iter(range(count))
-    return iter(np.linspace(0, count - 1, points).round().astype(int).tolist())
+        return np.arange(count)
+    return np.linspace(0, count - 1, points).round().astype(int)
+
+
+def _short(values: Array) -> list[float]:
+    rounded: list[float] = np.round(values.astype(np.float64), DIGITS).tolist()
+    return rounded

@@ -24,7 +24,7 @@ from runner.progress import Progress, be_silent
 from runner.records import (
     Artifact,
     Confusion,
-    CurvePoints,
+    Curves,
     EpochEnd,
     Evaluation,
     Layers,
@@ -110,7 +110,7 @@ class Recorder:
                     run = self._open[event.run_id]
                     run.journal.append(event)
                     run.outcome.evaluations[event.split] = dict(event.metrics)
-                case Confusion() | CurvePoints():
+                case Confusion() | Curves():
                     self._open[event.run_id].journal.append(event)
                 case Predicted():
                     table = table_of(event.task, event.split, event.targets, event.outputs)

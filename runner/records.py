@@ -123,17 +123,20 @@ class Confusion:
 
 
 @dataclass(frozen=True)
-class CurvePoints:
-    """The points of one curve of one class, in order; `runner.evaluation.Curve` says which."""
+class Curves:
+    """The points of curves, a place in every list for each curve of a class.
 
-    record: ClassVar[str] = "curve_points"
+    `runner.evaluation.Curve` says what x and y are.
+    """
+
+    record: ClassVar[str] = "curves"
     run_id: str
     split: str
-    curve: str
-    class_name: str
-    x: Sequence[float]
-    y: Sequence[float]
-    threshold: Sequence[float | None]
+    curve: Sequence[str]
+    class_name: Sequence[str]
+    x: Sequence[Sequence[float]]
+    y: Sequence[Sequence[float]]
+    threshold: Sequence[Sequence[float | None]]
 
 
 @dataclass(frozen=True)
@@ -198,7 +201,7 @@ class Artifact:
 class Judged:
     """Kept weights judged once more, on other data; it begins a journal of its own.
 
-    `evaluation`, `confusion` and `curve_points` of the same run follow it there.
+    `evaluation`, `confusion` and `curves` of the same run follow it there.
     """
 
     record: ClassVar[str] = "judgement"
@@ -289,7 +292,7 @@ class Care:
     version: int = FORMAT_VERSION
 
 
-Said = Evaluation | Confusion | CurvePoints
+Said = Evaluation | Confusion | Curves
 """What is said of the outputs for one split."""
 Record = (
     RunStart

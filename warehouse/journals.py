@@ -185,7 +185,7 @@ def _fits(reading: Reading, kind: str, fields: Fields, seen: set[tuple[object, .
 
 def _of_judgement(reading: Reading, kind: str, fields: Fields) -> tuple[object, ...]:
     """What a line of a judgement's journal is of; first the judgement, then what it says."""
-    if kind not in ("judgement", "evaluation", "confusion", "curve_points"):
+    if kind not in ("judgement", "evaluation", "confusion", "curves"):
         raise BadLineError(f"a {kind} in a judgement")
     if kind != "judgement" and reading.judgement is None:
         raise BadLineError(f"a {kind} before any judgement")
@@ -201,10 +201,8 @@ def _identity(kind: str, fields: Fields) -> tuple[object, ...]:
         return (fields["epoch"],)
     if kind in ("weights", "tensors"):
         return (fields["weights_id"],)
-    if kind in ("evaluation", "confusion"):
+    if kind in ("evaluation", "confusion", "curves"):
         return (fields["split"],)
-    if kind == "curve_points":
-        return (fields["split"], fields["curve"], fields["class_name"])
     if kind == "artifact":
         return (fields["kind"], fields["uri"])
     if kind == "run_end" and fields["status"] == "running":

@@ -1,4 +1,4 @@
-"""The kept weights judged on one part: Keras' metrics, what `runner.evaluation` finds, outputs."""
+"""The kept weights judged: Keras' metrics, what `runner.evaluation` finds, and the outputs."""
 
 from __future__ import annotations
 
@@ -8,15 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runner.data import Part
+from runner.data import Part, parts
 from runner.engines.contract import Event, Job, Predicted
 from runner.evaluation import Judgement, judge
+from runner.features import joined, named
 from runner.nouns import Stream
-from runner.records import Confusion, CurvePoints, Evaluation, Said
+from runner.records import Confusion, Curves, Evaluation, Said
+from runner.stream import rows_of
 
 if TYPE_CHECKING:
+    from runner.nouns import Features
+
     Array = np.ndarray[Any, Any]
 
+Evaluate = Callable[[Part], Mapping[str, Any]]
 Predict = Callable[[tuple[Any, Any]], Any]
 """From a pair of features and targets to the outputs, (rows, outputs)."""
 LARGEST = 5_000_000
@@ -25,33 +30,40 @@ ELEMENTS = 1 << 20
 """Numbers among the features that go through the model at once."""
 
 
-def judged(
-    job: Job, split: str, part: Part, values: Mapping[str, Any], predict: Predict
-) -> Iterator[Event]:
-    """What is to be recorded of a part.
+def judged(job: Job, evaluate: Evaluate, predict: Predict) -> Iterator[Event]:
+    """What is to be recorded of val and test.
 
-    values: Keras' metrics; they stay where ours has the same name.
-    predict: the outputs (rows, outputs) for a part that is a pair of features and targets.
+    evaluate: Keras' metrics of a part; they stay where ours has the same name.
     """
     run_id, settings, task = job.start.run_id, job.config.settings, job.data.splits.task
-    own = {name: float(value) for name, value in values.items()}
-    keep = settings.keep_predictions in (split, "both")
-    if settings.evaluate == "plain" and not keep:
-        yield Evaluation(run_id, split, own)
-        return
-    rows = part.rows if isinstance(part, Stream) else len(part[1])
+    held_out = {name: part for name, part in parts(job.data.splits) if name != "train"}
+    looked_at = {name: part for name, part in held_out.items() if _is_looked_at(job, name, part)}
+    outputs_for = _outputs(looked_at, predict)
+    for split, part in held_out.items():
+        own = {name: float(value) for name, value in evaluate(part).items()}
+        if split not in outputs_for:
+            yield Evaluation(run_id, split, own)
+            continue
+        targets, outputs = outputs_for[split]
+        found = judge(task, targets, outputs) if settings.evaluate == "full" else Judgement({})
+        yield from said(run_id, split, found, own)
+        if settings.keep_predictions in (split, "both"):
+            yield Predicted(run_id, split, task, targets, outputs)
+
+
+def _is_looked_at(job: Job, split: str, part: Part) -> bool:
+    """Whether the settings ask for more of the part than Keras' metrics, and its size allows."""
+    settings, task = job.config.settings, job.data.splits.task
+    if settings.evaluate == "plain" and settings.keep_predictions not in (split, "both"):
+        return False
+    rows = rows_of(part)
     if rows * task.outputs > LARGEST:
         warnings.warn(
             f"{split} has {rows} rows of {task.outputs} outputs: judged by Keras' metrics alone",
             stacklevel=2,
         )
-        yield Evaluation(run_id, split, own)
-        return
-    targets, outputs = _outputs(part, predict)
-    found = judge(task, targets, outputs) if settings.evaluate == "full" else Judgement({})
-    yield from said(run_id, split, found, own)
-    if keep:
-        yield Predicted(run_id, split, task, targets, outputs)
+        return False
+    return True
 
 
 def said(run_id: str, split: str, found: Judgement, own: Mapping[str, float]) -> Iterator[Said]:
@@ -61,9 +73,15 @@ def said(run_id: str, split: str, found: Judgement, own: Mapping[str, float]) ->
     if found.confusion:
         actual, predicted, rows = (list(column) for column in zip(*found.confusion, strict=True))
         yield Confusion(run_id, split, list(found.classes), actual, predicted, rows)
-    for curve in found.curves:
-        yield CurvePoints(
-            run_id, split, curve.curve, curve.class_name, curve.x, curve.y, curve.threshold
+    if found.curves:
+        yield Curves(
+            run_id,
+            split,
+            curve=[one.curve for one in found.curves],
+            class_name=[one.class_name for one in found.curves],
+            x=[one.x for one in found.curves],
+            y=[one.y for one in found.curves],
+            threshold=[one.threshold for one in found.curves],
         )
 
 
@@ -92,12 +110,24 @@ def outputs_of(model: Any, features: Any, batch_size: int) -> Array:
     return np.concatenate([piece(at) for at in range(0, len(first), size)])
 
 
-def _outputs(part: Part, predict: Predict) -> tuple[Array, Array]:
-    """The targets of a part and the outputs for it; a stream is read once more."""
-    if not isinstance(part, Stream):
-        return np.asarray(part[1]), predict(part)
-    blocks = [(np.asarray(block[1]), predict(block)) for block in part.read(None)]
-    return (
-        np.concatenate([targets for targets, _ in blocks]),
-        np.concatenate([outputs for _, outputs in blocks]),
-    )
+def _outputs(looked_at: Mapping[str, Part], predict: Predict) -> dict[str, tuple[Array, Array]]:
+    """Targets and outputs of each part; a stream is read once more."""
+    streams = {name: part for name, part in looked_at.items() if isinstance(part, Stream)}
+    pairs = {name: part for name, part in looked_at.items() if not isinstance(part, Stream)}
+    found = {}
+    for name, stream in streams.items():
+        blocks = [(np.asarray(block[1]), predict(block)) for block in stream.read(None)]
+        targets, outputs = zip(*blocks, strict=True)
+        found[name] = np.concatenate(targets), np.concatenate(outputs)
+    if sum(_size(features) for features, _ in pairs.values()) <= ELEMENTS and len(pairs) > 1:
+        # Small parts together: the model's own cost a call is most of it.
+        features, targets = zip(*pairs.values(), strict=True)
+        together = predict((joined(features), np.concatenate(targets)))
+        ends = np.cumsum([len(one) for one in targets])[:-1]
+        each = zip(targets, np.split(together, ends), strict=True)
+        return found | dict(zip(pairs, each, strict=True))
+    return found | {name: (np.asarray(part[1]), predict(part)) for name, part in pairs.items()}
+
+
+def _size(features: Features) -> int:
+    return sum(array.size for array in named(features).values())

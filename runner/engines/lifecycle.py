@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from runner.data import Part, parts
 from runner.engines.contract import Job, Record, Refused
-from runner.engines.judging import Predict, asked, judged
+from runner.engines.judging import Evaluate, Predict, asked, judged
 from runner.engines.tracker import Tracker
 from runner.errors import ConfigError, JournalError, RunnerError, in_one_line
 from runner.records import RunEnd, now
@@ -107,7 +106,7 @@ def conclude(
     job: Job,
     tracker: Tracker,
     record: Record,
-    evaluate: Callable[[Part], Mapping[str, Any]],
+    evaluate: Evaluate,
     predict: Predict | None = None,
 ) -> RunEnd:
     """Keep the best weights, judge them on val and test, and make the run's end.
@@ -120,10 +119,8 @@ def conclude(
             tracker.keep_best()
         return tracker.end("failed", tracker.trouble)
     tracker.keep_best()
-    for split, part in parts(job.data.splits):
-        if split != "train":
-            for event in judged(job, split, part, evaluate(part), predict or asked(job)):
-                record(event)
+    for event in judged(job, evaluate, predict or asked(job)):
+        record(event)
     if tracker.stopped:
         return tracker.end("stopped", f"stopped by the user after epoch {tracker.epoch}")
     return tracker.end("finished")

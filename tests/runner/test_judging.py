@@ -18,7 +18,7 @@ import warehouse
 from runner.engines.graph import layers_of, owners_of
 from runner.engines.judging import judged, outputs_of
 from runner.engines.tensors import graph_of
-from runner.nouns import Stream, Task
+from runner.nouns import Splits, Stream, Task
 from runner.picture import draw
 from runner.records import Evaluation
 
@@ -141,40 +141,54 @@ def test_plain_evaluation_records_keras_metrics_alone(trained: dict[str, Any], r
     assert rows("SELECT count(*) FROM predictions WHERE run_id = ?", run_id) == [(0,)]
 
 
-def test_a_metric_that_keras_computed_keeps_its_value() -> None:
-    job: Any = SimpleNamespace(
+def job_of(task: Task, val: Any, test: Any = None) -> Any:
+    """As much of a job as judging looks at."""
+    settings = SimpleNamespace(evaluate="full", keep_predictions=None)
+    return SimpleNamespace(
         start=SimpleNamespace(run_id="r"),
-        config=SimpleNamespace(
-            settings=SimpleNamespace(evaluate="full", keep_predictions=None, batch_size=2)
-        ),
-        data=SimpleNamespace(splits=SimpleNamespace(task=Task.binary())),
+        config=SimpleNamespace(settings=settings),
+        data=SimpleNamespace(splits=Splits(val, val, test, task)),
     )
-    targets, outputs = np.array([0, 1, 1]), np.array([[0.1], [0.8], [0.3]])
-    part = np.zeros((3, 2)), targets
-    events = list(judged(job, "val", part, {"loss": 1, "recall": 0.25}, lambda _: outputs))
-    assert isinstance(events[0], Evaluation)
-    assert list(events[0].metrics)[:2] == ["loss", "recall"]
-    assert events[0].metrics["recall"] == 0.25
-    assert events[0].metrics["accuracy"] == pytest.approx(2 / 3)
-    # A part that is read block by block is judged as a whole.
-    blocks = [(part[0][:2], targets[:2]), (part[0][2:], targets[2:])]
-    stream = Stream(3, part, lambda generator: iter(blocks))
-    asked = iter([outputs[:2], outputs[2:]])
-    again = list(judged(job, "val", stream, {"loss": 1, "recall": 0.25}, lambda _: next(asked)))
-    assert again == events
+
+
+TARGETS, OUTPUTS = np.array([0, 1, 1]), np.array([[0.1], [0.8], [0.3]])
+
+
+def answer(part: Any) -> Any:
+    """Outputs for rows that are numbers of rows."""
+    return OUTPUTS[part[0][:, 0]]
+
+
+def test_a_metric_that_keras_computed_keeps_its_value() -> None:
+    job = job_of(Task.binary(), (np.arange(3)[:, None], TARGETS))
+    [event, *_] = judged(job, lambda part: {"loss": 1, "recall": 0.25}, answer)
+    assert isinstance(event, Evaluation)
+    assert list(event.metrics)[:2] == ["loss", "recall"]
+    assert event.metrics["recall"] == 0.25
+    assert event.metrics["accuracy"] == pytest.approx(2 / 3)
+
+
+def test_small_parts_streams_and_large_parts_are_judged_alike(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = np.arange(3)[:, None]
+    val, test = (rows, TARGETS), (rows[:2], TARGETS[:2])
+    blocks = [(rows[:2], TARGETS[:2]), (rows[2:], TARGETS[2:])]
+    stream = Stream(3, (rows, TARGETS), lambda generator: iter(blocks))
+    together = list(judged(job_of(Task.binary(), val, test), lambda _: {"loss": 1}, answer))
+    assert {event.split for event in together} == {"val", "test"}  # type: ignore[union-attr]
+    streamed = list(judged(job_of(Task.binary(), stream, test), lambda _: {"loss": 1}, answer))
+    monkeypatch.setattr("runner.engines.judging.ELEMENTS", 1)
+    alone = list(judged(job_of(Task.binary(), val, test), lambda _: {"loss": 1}, answer))
+    assert together == streamed == alone
 
 
 def test_a_part_with_too_many_outputs_is_left_to_keras(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("runner.engines.judging.LARGEST", 2)
-    job: Any = SimpleNamespace(
-        start=SimpleNamespace(run_id="r"),
-        config=SimpleNamespace(settings=SimpleNamespace(evaluate="full", keep_predictions=None)),
-        data=SimpleNamespace(splits=SimpleNamespace(task=Task.binary())),
-    )
-    part = np.zeros((3, 2)), np.zeros(3)
-    with pytest.warns(UserWarning, match="test has 3 rows of 1 outputs"):
-        [event] = judged(job, "test", part, {"loss": 1}, lambda _: pytest.fail("asked"))
-    assert event == Evaluation("r", "test", {"loss": 1.0})
+    job = job_of(Task.binary(), (np.zeros((3, 2)), np.zeros(3)))
+    with pytest.warns(UserWarning, match="val has 3 rows of 1 outputs"):
+        [event] = judged(job, lambda _: {"loss": 1}, lambda _: pytest.fail("asked"))
+    assert event == Evaluation("r", "val", {"loss": 1.0})
 
 
 def test_tensors_of_all_kept_weights_are_described(trained: dict[str, Any], rows: Ask) -> None:

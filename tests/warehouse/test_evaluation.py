@@ -16,7 +16,7 @@ from runner.journal import Journal
 from runner.records import (
     Artifact,
     Confusion,
-    CurvePoints,
+    Curves,
     Evaluation,
     Judged,
     Layers,
@@ -83,14 +83,14 @@ def said(house: House, run_id: str) -> list[Record]:
         ),
         predictions_of(house, run_id),
         Confusion(run_id, "test", ["no", "yes"], actual=[0, 1], predicted=[1, 1], rows=[3, 4]),
-        CurvePoints(
+        Curves(
             run_id,
             "test",
-            "roc",
-            "yes",
-            x=[0.0, 1.0],
-            y=[0.0, 1.0],
-            threshold=[float("inf"), None],
+            ["roc", "pr"],
+            ["yes", "no"],
+            x=[[0.0, 1.0], [0.5]],
+            y=[[0.0, 1.0], [0.25]],
+            threshold=[[float("inf"), None], [0.125]],
         ),
     ]
 
@@ -136,9 +136,11 @@ def test_every_list_becomes_rows(house: House, rows: Ask, run_id: str) -> None:
         ("no", "yes", 3),
         ("yes", "yes", 4),
     ]
-    assert rows(house, "SELECT class, point, x, y, threshold FROM curves_points") == [
-        ("yes", 1, 0.0, 0.0, float("inf")),
-        ("yes", 2, 1.0, 1.0, None),
+    points = "SELECT curve, class, point, x, y, threshold FROM curves_points ORDER BY ALL"
+    assert rows(house, points) == [
+        ("pr", "no", 1, 0.5, 0.25, 0.125),
+        ("roc", "yes", 1, 0.0, 0.0, float("inf")),
+        ("roc", "yes", 2, 1.0, 1.0, None),
     ]
     assert rows(
         house, "SELECT row, predicted_name, error, outputs FROM predictions ORDER BY error DESC"

@@ -68,12 +68,12 @@ SELECT * FROM read_json(
 
 CREATE OR REPLACE TEMP TABLE staged_curve AS
 SELECT * FROM read_json(
-    getvariable('staging') || '/curve_points.jsonl',
+    getvariable('staging') || '/curves.jsonl',
     format = 'newline_delimited',
     maximum_object_size = 67108864,
     columns = {
-        run_id: 'VARCHAR', split: 'VARCHAR', curve: 'VARCHAR', class_name: 'VARCHAR', x: 'DOUBLE[]',
-        y: 'DOUBLE[]', threshold: 'DOUBLE[]', judgement_id: 'VARCHAR'
+        run_id: 'VARCHAR', split: 'VARCHAR', curve: 'VARCHAR[]', class_name: 'VARCHAR[]',
+        x: 'DOUBLE[][]', y: 'DOUBLE[][]', threshold: 'DOUBLE[][]', judgement_id: 'VARCHAR'
     }
 );
 

@@ -64,18 +64,29 @@ FROM (
 
 INSERT INTO curves_points
 SELECT
-    c.run_id,
-    c.split,
-    c.curve,
-    c.class_name,
-    unnest(range(1, len(c.x) + 1)),
-    unnest(c.x),
-    unnest(c.y),
-    unnest(c.threshold),
-    c.judgement_id
-FROM staged_curve AS c
-JOIN fresh_said AS f ON f.run_id = c.run_id AND f.judgement_id IS NOT DISTINCT FROM c.judgement_id
-WHERE len(c.x) = len(c.y) AND len(c.x) = len(c.threshold);
+    run_id,
+    split,
+    curve,
+    class_name,
+    unnest(range(1, len(x) + 1)),
+    unnest(x),
+    unnest(y),
+    unnest(threshold),
+    judgement_id
+FROM (
+    SELECT
+        c.run_id,
+        c.split,
+        unnest(c.curve) AS curve,
+        unnest(c.class_name) AS class_name,
+        unnest(c.x) AS x,
+        unnest(c.y) AS y,
+        unnest(c.threshold) AS threshold,
+        c.judgement_id
+    FROM staged_curve AS c
+    JOIN fresh_said AS f ON f.run_id = c.run_id AND f.judgement_id IS NOT DISTINCT FROM c.judgement_id
+)
+WHERE curve IS NOT NULL AND len(x) = len(y) AND len(x) = len(threshold);
 
 INSERT INTO artifacts
 SELECT run_id, kind, uri, sha256, bytes

@@ -28,7 +28,7 @@ _KINDS = (
     "dataset",
     "evaluation",
     "confusion",
-    "curve_points",
+    "curves",
     "replay",
     "run_end",
     "care",
