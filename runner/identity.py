@@ -90,6 +90,8 @@ def _arrays(choice: Choice, data: Data | Splits) -> str:
             digest.update(json.dumps([str(value) for value in array.ravel()]).encode())
         else:
             digest.update(array.tobytes())
+    if data.vocabulary:
+        digest.update(json.dumps(sorted(data.vocabulary.items())).encode())
     return f"sha256:{digest.hexdigest()}"
 
 

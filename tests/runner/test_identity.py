@@ -156,3 +156,26 @@ def test_a_silent_dataset_is_known_by_its_arrays(site: Site, results: Path) -> N
         identity(Splits(part(4, 1.0), part(4, 3.0), part(4, 3.0), task)),
     }
     assert len(seen) == 6
+
+
+def test_a_silent_dataset_of_several_inputs_is_known_by_all_of_them(
+    site: Site, results: Path
+) -> None:
+    site.install(DATASETS)
+    targets = np.arange(3) % 2
+
+    def identity(words: Any, vocabulary: Any = None, weights: Any = None, **columns: Any) -> str:
+        features = {"word": np.array(words, dtype=object), "size": np.arange(3)}
+        data = Data(features, targets, Task.binary(), columns, weights, vocabulary or {})
+        return data_identity(chosen("dataset=silent"), lambda: data, results)
+
+    whole = identity(["a", "b", "c"])
+    assert identity(["a", "b", "c"]) == whole
+    seen = {
+        whole,
+        identity(["a", "bc", ""]),
+        identity(["a", "b", "c"], vocabulary={"size": 3}),
+        identity(["a", "b", "c"], weights=np.ones(3)),
+        identity(["a", "b", "c"], day=np.arange(3)),
+    }
+    assert len(seen) == 5
