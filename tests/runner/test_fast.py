@@ -13,7 +13,7 @@ import pytest
 
 from runner.composition import compose
 from runner.data import load, prepare
-from runner.engines.contract import Event, Kept
+from runner.engines.contract import Event, Kept, Refused
 from runner.engines.fast import next_piece
 from runner.records import EpochEnd, Evaluation, RunEnd, RunStart
 from tests.conftest import Site
@@ -509,6 +509,19 @@ def test_what_cannot_be_one_program_is_trained_by_fit_and_says_why(
     assert kinds(events)[-1] == "finished"
     if note is not None:
         assert note in odd.SEEN
+
+
+def test_a_strict_run_is_refused_where_its_engine_declines_it(odd: Any) -> None:
+    words = ["dataset=iris", "epochs=2", "regularizer=[]", "architecture=eager", "strict=true"]
+    [event] = events_of(job_of(words), "fast")
+    assert isinstance(event, Refused)
+    assert "engine fast declines the run: the model runs eagerly" in str(event.error)
+
+
+def test_a_job_lets_go_of_its_model_when_it_has_ended(odd: Any) -> None:
+    job = job_of(["dataset=iris", "epochs=1", "regularizer=[]", "limit_batches=1"])
+    events_of(job, "fast")
+    assert "recipe" not in vars(job)
 
 
 def test_the_reason_reaches_the_warehouse(odd: Any, results: Path) -> None:
