@@ -57,6 +57,11 @@ LINES: dict[str, Sequence[str]] = {
         *("architecture.positions=learned", "architecture.norm_first=false"),
         *("architecture.dropout=0.1", "architecture.depth=1", "architecture.reduce=max"),
     ),
+    "wide_and_deep of numbers": (*IMAGES, "architecture=wide_and_deep", "architecture.units=[4]"),
+    "wide_and_deep of codes": (
+        *(*ALL, "dataset.path=tokens.npz", "preprocessing=[embed]"),
+        *("architecture=wide_and_deep", "architecture.units=[4]", "architecture.embedding=3"),
+    ),
     "embed": (*TOKENS, "architecture=embed", "architecture.width=6", "architecture.units=[5]"),
 }
 

@@ -41,6 +41,7 @@ def kinds(model):
         ("transformer", (7,), {"vocabulary": 9, "width": 8, "positions": "learned"}),
         ("transformer", (7,), {"vocabulary": 9, "width": 8, "norm_first": False}),
         ("embed", (7,), {"vocabulary": 9, "width": 4, "units": [4]}),
+        ("keras_app", (40, 40), {"network": "MobileNet"}),
     ],
 )
 def test_an_architecture_ends_in_linear_outputs(make, name, shape, params):
@@ -267,3 +268,28 @@ def test_the_data_may_say_how_many_tokens_there_are(make):
     both = tokens | {"place": Input(())}
     with pytest.raises(ModelError, match=r"takes one input and the data have 2 .features, place"):
         make("architecture", "rnn", input_shape=(), inputs=both, outputs=2)
+
+
+def test_wide_and_deep_takes_numbers_and_codes_of_any_shape(make):
+    import keras
+    import numpy as np
+
+    from runner import Input
+
+    inputs = {
+        "size": Input(()),
+        "pixels": Input((2, 3)),
+        "colour": Input((), "int32", vocabulary=5),
+        "words": Input((4,), "int32", vocabulary=9),
+    }
+    params = {"units": [6], "embedding": 3, "dropout": 0.1}
+    model = make("architecture", "wide_and_deep", inputs=inputs, outputs=2, **params)
+    rows = {name: np.ones((5, *given.shape), given.dtype) for name, given in inputs.items()}
+    assert model(rows).shape == (5, 2)
+    # 1 + 6 numbers and 5 + 9 codes, a weight each; numbers and 1 + 4 embedded codes.
+    wide = sum(w.shape[0] for w in model.weights if "wide" in w.path)
+    assert wide == 7 + 14
+    assert model.get_layer("dense_1").kernel.shape == (7 + 5 * 3, 6)
+    again = keras.models.model_from_json(model.to_json())
+    again.set_weights(model.get_weights())
+    np.testing.assert_array_equal(again(rows), model(rows))
