@@ -120,7 +120,9 @@ def _size_of(files: Sequence[Path]) -> tuple[int, int]:
     for file in files:
         try:
             width, height = _needs_pillow(load_img, file).size
-        except (OSError, ValueError, SyntaxError):
+        except DataError:
+            raise
+        except Exception:
             continue
         return height, width
     raise DataError(f"none of {len(files)} images can be decoded, the first of them {files[0]}")
@@ -148,7 +150,7 @@ class Decoder:
     """Whether an image of another size is an error instead of being resized."""
 
     def one(self, file: Path) -> Array:
-        """(height, width, channels), uint8; OSError or ValueError where it cannot be decoded."""
+        """(height, width, channels), uint8; what Pillow raises where it cannot be decoded."""
         from keras.utils import load_img
 
         image = _needs_pillow(
@@ -195,5 +197,9 @@ class Decoder:
     def _tried(self, file: Path) -> Array | str:
         try:
             return self.one(file)
-        except (OSError, ValueError, SyntaxError) as error:
-            return str(error).partition("\n")[0].replace(str(file), file.name)
+        except DataError:
+            raise
+        # Pillow's decoders raise what they like: SyntaxError, struct.error and others.
+        except Exception as error:
+            said = str(error).partition("\n")[0] or type(error).__name__
+            return said.replace(str(file), file.name)

@@ -69,13 +69,16 @@ def test_a_broken_image_stops_or_is_left_out_by_name(make, folder, memory):
     torn = folder / "dog" / "torn.jpg"
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (6, 8, 3), np.uint8)).save(torn)
     torn.write_bytes(torn.read_bytes()[:300])
+    bent = folder / "dog" / "bent.png"
+    Image.fromarray(picture(0)).save(bent)
+    bent.write_bytes(bent.read_bytes()[:8] + bytes(40) + bent.read_bytes()[48:])
     split = Split(val=0.3, test=0.3, seed=0)
     params = {"split": split, "path": folder, "memory": memory}
-    said = r"2 of 32 images cannot be decoded: \S*empty.png .*torn.jpg .*on_error=skip"
+    said = r"3 of 33 images cannot be decoded: \S*empty.png .*bent.png .*torn.jpg .*on_error=skip"
     with pytest.raises(DataError, match=said) as told:
         make("dataset", "image_folder", **params)
     assert "\n" not in str(told.value)
-    with pytest.warns(UserWarning, match="2 of 32 images cannot be decoded.*are left out"):
+    with pytest.warns(UserWarning, match="3 of 33 images cannot be decoded.*are left out"):
         data = make("dataset", "image_folder", **params, on_error="skip")
     parts = [data] if memory else [data.train, data.val, data.test]
     rows = sum(part.rows if isinstance(part, Stream) else len(part.targets) for part in parts)
