@@ -46,7 +46,7 @@ def tensors_of(model: keras.Model) -> dict[str, Array]:
 
 def assign_tensors(model: keras.Model, tensors: Mapping[str, Array]) -> None:
     """Give the model the weights that `tensors_of` took; ModelError where they do not fit."""
-    names = list(tensors_of(model))
+    names = [_stored_as(name, tensors) for name in tensors_of(model)]
     if sorted(names) != sorted(tensors):
         odd = sorted(set(names) ^ set(tensors))
         raise ModelError(f"the saved weights do not fit the model; they differ in {odd[0]}")
@@ -57,6 +57,15 @@ def assign_tensors(model: keras.Model, tensors: Mapping[str, Array]) -> None:
                 f"{tensors[name].shape}, the model wants {tuple(weight.shape)}"
             )
         weight.assign(tensors[name])
+
+
+def _stored_as(name: str, tensors: Mapping[str, Array]) -> str:
+    """The stored name of a weight; a model made from JSON may call it by the end of that alone.
+
+    Keras leaves out the outer name there for what a layer such as Bidirectional wraps.
+    """
+    ends = [stored for stored in tensors if stored.endswith(f"/{name}")]
+    return ends[0] if name not in tensors and len(ends) == 1 else name
 
 
 def graph_of(model: keras.Model) -> str | None:

@@ -230,8 +230,9 @@ def test_layers_are_rows_from_the_raw_input_to_the_probabilities(
     for (name, *_), (*_, inputs) in itertools.pairwise(found):
         assert inputs == [name]
     sized = rows(
-        "SELECT l.run_id, l.name, l.parameters, sum(t.parameters) FROM layers AS l JOIN tensors AS t "
-        "ON t.run_id = l.run_id AND t.layer = l.name JOIN weights AS w USING (weights_id) "
+        "SELECT l.run_id, l.name, l.parameters, sum(t.parameters) FROM layers AS l "
+        "JOIN tensors AS t ON t.run_id = l.run_id AND t.layer = l.name "
+        "JOIN weights AS w USING (weights_id) "
         "WHERE w.role = 'best' GROUP BY ALL"
     )
     assert sized and all(count == total for *_, count, total in sized)

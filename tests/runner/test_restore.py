@@ -158,6 +158,44 @@ def test_a_model_that_is_code_is_built_again_from_its_config(
     assert found == sorted(tensor.tobytes() for tensor in stored.values())
 
 
+def test_layers_that_wrap_others_come_back(
+    site: Site, train: Callable[..., Any], results: Path
+) -> None:
+    site.install(
+        """
+        from runner import architecture
+
+        @architecture
+        def both_ways(input_shape, outputs):
+            '''Two bidirectional layers.'''
+            import keras
+            layers = keras.layers
+            return keras.Sequential([
+                keras.Input(input_shape),
+                layers.Reshape((2, 2)),
+                layers.Bidirectional(layers.GRU(2, return_sequences=True)),
+                layers.Bidirectional(layers.GRU(3)),
+                layers.Dense(outputs),
+            ])
+        """
+    )
+    outcome = train(
+        "dataset=iris", "architecture=both_ways", "regularizer=[]", "epochs=1", "limit_batches=1"
+    )
+    from runner.restore import model_of
+
+    model = model_of(outcome.run_id, results)
+    stored = weights.load(
+        results, outcome.weights.relative_to(results).as_posix(), outcome.weights.stem
+    )
+    found = {weight.path: weight.numpy().tobytes() for weight in model.weights}
+    assert sorted(found.values()) == sorted(tensor.tobytes() for tensor in stored.values())
+    for path, content in found.items():
+        assert any(
+            name.endswith(path) and tensor.tobytes() == content for name, tensor in stored.items()
+        )
+
+
 def test_the_restored_file_needs_neither_runner_nor_plugins(
     train: Callable[..., Any], results: Path, tmp_path: Path
 ) -> None:

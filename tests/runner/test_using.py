@@ -105,6 +105,32 @@ def test_tflite_says_the_same(shop: Shop, tmp_path: Path) -> None:
         assert interpreter.get_tensor(said["index"])[0] == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.slow
+def test_recurrent_layers_go_into_tflite_too(
+    site: Site, train: Callable[..., Any], results: Path, tmp_path: Path
+) -> None:
+    site.install(
+        """
+        from runner import architecture
+
+        @architecture
+        def steps(input_shape, outputs):
+            '''A recurrent layer.'''
+            import keras
+            layers = keras.layers
+            return keras.Sequential([
+                keras.Input(input_shape),
+                layers.Reshape((2, 2)),
+                layers.LSTM(2),
+                layers.Dense(outputs),
+            ])
+        """
+    )
+    run_id = train("dataset=iris", "architecture=steps", "regularizer=[]", "epochs=1").run_id
+    export(run_id, tmp_path / "model.tflite", results=results)
+    assert (tmp_path / "model.tflite").read_bytes()[4:8] == b"TFL3"
+
+
 def test_safetensors_and_csv_are_the_stored_tensors(shop: Shop, tmp_path: Path) -> None:
     from safetensors.numpy import load_file
 
