@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from runner.errors import ConfigError, DataError, choices
-from runner.nouns import Data, Split
 
 if TYPE_CHECKING:
-    from runner.nouns import Array
+    from runner.nouns import Array, Data, Split
 
 WAYS = ("hash", "hash:COLUMN", "group:COLUMN", "time:COLUMN")
 TRAIN, VAL, TEST, UNUSED = 0, 1, 2, 3

@@ -176,7 +176,7 @@ def test_probabilities_are_float32_under_mixed_precision() -> None:
             "'forgetful' returned NoneType, not Recipe",
         ),
         ("binary", ["architecture=cnn"], ModelError, "architecture=cnn takes images"),
-        ("binary", ["architecture=rnn"], ModelError, "architecture=rnn takes sequences"),
+        ("binary", ["architecture=rnn"], ModelError, "architecture=rnn takes series"),
         (
             "regression",
             ["loss=sparse_categorical_crossentropy"],
