@@ -122,8 +122,15 @@ def _stream(source: Source, part_of: Array, part: int, count: int, seed: int) ->
                 yield source.read(rows)
 
     chosen = sample_rows(part, count, source.row_bytes, seed)
-    sample = source.read(np.flatnonzero(part_of == part)[chosen])
-    return Stream(count, sample, read)
+    pieces, begin = [], 0
+    for rows in blocks(source.rows, source.row_bytes):
+        mine = rows[part_of[rows] == part]
+        of_block = chosen[(chosen >= begin) & (chosen < begin + len(mine))] - begin
+        begin += len(mine)
+        if len(of_block):
+            pieces.append(source.read(mine[of_block]))
+    features, targets = (np.concatenate(both) for both in zip(*pieces, strict=True))
+    return Stream(count, (features, targets), read)
 
 
 def sample_rows(part: int, count: int, row_bytes: int, seed: int) -> Array:
