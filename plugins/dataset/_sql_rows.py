@@ -18,8 +18,10 @@ Array = np.ndarray[Any, Any]
 Text = Literal["strings", "codes"]
 BLOCK = 65_536
 """Rows that are read at once from what has no blocks of its own."""
-ROW_GROUP = 122_880
-"""Rows of a row group of a DuckDB table."""
+PIECE = 32_768
+"""Rows that are handed on at once, since each has to be copied a few times on its way."""
+HALF_GROUP = 61_440
+"""Half the rows of a row group of a DuckDB table."""
 LARGE = 4 * BLOCK
 """A range with more rows is read in pieces."""
 MIXED = 0.9
@@ -98,14 +100,14 @@ class Rows:
     features: list[Array]
     labels: list[Array]
     key: Array | None
-    number: int | None = None
-    """Which range of the source these are, whole and in its order."""
+    number: tuple[int, int] | None = None
+    """Which range of the source, and where in it these rows begin, if that is always so."""
 
     def __len__(self) -> int:
         return len(self.labels[0])
 
-    def take(self, chosen: Array) -> Rows:
-        """The rows of a mask or of row numbers."""
+    def take(self, chosen: Array | slice) -> Rows:
+        """The rows of a mask, of row numbers or of a slice."""
         key = None if self.key is None else self.key[chosen]
         return Rows([f[chosen] for f in self.features], [y[chosen] for y in self.labels], key)
 
@@ -193,9 +195,10 @@ class Reader:
                     if chosen.last - chosen.first < LARGE:
                         select = self.layout.select(self.query.text)
                         rows = self._rows(cursor.execute(select).fetchnumpy())
-                        rows.number = int(number)
-                        if len(rows):
-                            yield rows
+                        for first in range(0, len(rows), PIECE):
+                            piece = rows.take(slice(first, first + PIECE))
+                            piece.number = int(number), first
+                            yield piece
                     else:
                         yield from self._in_batches(cursor)
         finally:
@@ -245,8 +248,8 @@ class Reader:
                 return None
             last = self._ask(f"SELECT coalesce(max(rowid), -1) FROM {place}")[0][0]
             return [
-                Range(place, "rowid", first, first + ROW_GROUP - 1)
-                for first in range(0, last + 1, ROW_GROUP)
+                Range(place, "rowid", first, first + HALF_GROUP - 1)
+                for first in range(0, last + 1, HALF_GROUP)
             ]
         return None
 

@@ -56,7 +56,9 @@ MYSQL_OFF = (
     "mysql_query_timeout_enabled",
 )
 MEMORY = "512MB"
-"""What DuckDB may hold; beyond that it spills to disk."""
+"""What DuckDB may hold for a query; beyond that it spills to disk."""
+MEMORY_OF_SCANS = "32MB"
+"""What it may hold where rows are only read, so that it does not keep what it has read."""
 
 
 @dataclass(frozen=True)
@@ -207,6 +209,10 @@ class Database:
             f"WHERE database_name = 'origin' AND NOT internal AND schema_name NOT IN ({system})"
         ).fetchall()
         return sorted(name for (name,) in found)
+
+    def need_little(self) -> None:
+        """Have DuckDB hold no more than a scan needs."""
+        self._con.execute(f"SET GLOBAL memory_limit = '{MEMORY_OF_SCANS}'")
 
     def close(self) -> None:
         """Let go of the source."""

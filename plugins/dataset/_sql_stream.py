@@ -20,6 +20,8 @@ SAMPLE_BYTES = 64 << 20
 FEW_ROWS = 1000
 """The sample of val and test, which only shows what their rows are like."""
 PARTS = ("train", "val", "test")
+PIECE = 8192
+"""Rows that are hashed at once."""
 
 
 def in_memory(reader: Reader, labels: Labels) -> Data:
@@ -99,6 +101,8 @@ def streamed(reader: Reader, labels: Labels, split: Split, rows: int) -> Splits:
 
     rows: how many the query has; only the share of rows that is sampled follows from it.
     """
+    if reader.ranges is not None:
+        reader.database.need_little()
     survey = _survey(reader, labels, split, rows)
     task = labels.settle()
     encode = Encoder(reader.layout, survey.codes)
@@ -118,7 +122,13 @@ def streamed(reader: Reader, labels: Labels, split: Split, rows: int) -> Splits:
                 if not len(mine):
                     continue
                 count, mark = count + len(mine), (mark + _mark(mine)) % 2**64
+                if count >= survey.counts[number]:
+                    # Before its rows are given: who has them all asks for no more.
+                    same(count, mark)
                 yield encode(mine.features), labels.targets(mine.labels)
+            same(count, mark)
+
+        def same(count: int, mark: int) -> None:
             if (count, mark) != (survey.counts[number], survey.marks[number]):
                 what = "other values" if count == survey.counts[number] else f"{count} rows"
                 raise DataError(
@@ -195,12 +205,25 @@ def _draw(layout: Layout, seed: int, share: float) -> Callable[[Rows], Array]:
         return lambda block: np.ones(len(block), bool)
     # Another seed than the split's own, whose numbers are small in test and large in train.
     chosen = Split(val=share, test=0.0, seed=seed + 2**32)
-    return lambda block: chosen.assign(*_content(layout, block)) == 1
+    assign = _in_pieces(chosen, layout)
+    return lambda block: assign(block) == 1
 
 
-def _content(layout: Layout, block: Rows) -> list[Array]:
-    """What the runner calls the content of a row where data are arrays: all its features."""
-    return [np.stack(block.features, axis=1)] if layout.numeric else block.features
+def _in_pieces(split: Split, layout: Layout) -> Callable[[Rows], Array]:
+    """The function that gives rows their part by what the runner calls the content of an array.
+
+    That is all features. Hashing takes some times the memory of the rows, hence a few at once.
+    """
+
+    def assign(block: Rows) -> Array:
+        places = []
+        for first in range(0, len(block), PIECE):
+            columns = [values[first : first + PIECE] for values in block.features]
+            keys = [np.stack(columns, axis=1)] if layout.numeric else columns
+            places.append(split.assign(*keys))
+        return np.concatenate(places)
+
+    return assign
 
 
 def _mark(rows: Rows) -> int:
@@ -216,7 +239,7 @@ def _mark(rows: Rows) -> int:
 def _assignment(reader: Reader, split: Split, rows: int) -> Callable[[Rows], Array]:
     """The function that gives each row of a block its part."""
     if split.by is None or split.by == "hash":
-        return _remembered(lambda block: split.assign(*_content(reader.layout, block)))
+        return _remembered(_in_pieces(split, reader.layout))
     if not split.by.startswith("time:"):
         return lambda block: split.assign(_key_of(block))
     return _by_time(reader, split, rows)
@@ -227,7 +250,7 @@ def _remembered(assign: Callable[[Rows], Array]) -> Callable[[Rows], Array]:
 
     Hashing a row takes longer than reading it. A row costs a quarter of a byte.
     """
-    known: dict[int, tuple[int, Array]] = {}
+    known: dict[tuple[int, int], tuple[int, Array]] = {}
 
     def look_up(block: Rows) -> Array:
         if block.number is None:
