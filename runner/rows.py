@@ -39,6 +39,8 @@ ARRAYS = (".npy", ".npz")
 SCHEMES = {"postgres": "postgres", "postgresql": "postgres", "mysql": "mysql", "mariadb": "mysql"}
 BLOCK = 16_384
 """Rows that are read at once."""
+MEMORY = "512MB"
+"""What DuckDB may use; beyond it writes to the temporary folder."""
 DAY = "86400000000.0"
 
 
@@ -133,6 +135,7 @@ def opened(source: str, query: str | None) -> Iterator[Table]:
         tempfile.TemporaryDirectory(prefix="sweephouse-") as folder,
         duckdb.connect(str(Path(folder) / "copied.duckdb")) as con,
     ):
+        con.execute(f"SET memory_limit = '{MEMORY}'")
         try:
             select = _attach(con, source, query)
             con.execute(f"CREATE TABLE copied.main.source AS {select}")
