@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,10 +12,12 @@ import pytest
 
 from runner.composition import compose
 from runner.data import load, prepare
+from runner.engines import find_engine
 from runner.engines.contract import Event, Kept, Refused
 from runner.engines.fast import next_piece
 from runner.records import EpochEnd, Evaluation, RunEnd, RunStart
 from tests.conftest import Site
+from tests.plugins.test_architecture_engines import LINES
 from tests.runner.pairs import (
     Apart,
     apart,
@@ -231,11 +232,12 @@ def test_under_deterministic_a_convolution_with_batch_norm_is_the_same_to_the_la
 def test_every_builtin_component_that_changes_training_is_compared() -> None:
     from runner.registry import load as load_components
 
-    said = " ".join(word for words in (QUICK | SLOW).values() for word in words)
-    defaults = {"adam", "mlp", "constant"}
-    for kind in ("architecture", "optimizer", "regularizer", "schedule", "preprocessing"):
+    said = " ".join(word for words in (QUICK | SLOW | LINES).values() for word in words)
+    # Defaults are in every line; the last two are compared in tests/plugins/test_transfer.py.
+    others = {"adam", "mlp", "constant", "keras_app", "transfer"}
+    for kind in ("architecture", "optimizer", "regularizer", "schedule"):
         for component in load_components().of_kind(kind):
-            if component.distribution == "sweephouse" and component.name not in defaults:
+            if component.distribution == "sweephouse" and component.name not in others:
                 assert component.name in said, component.name
 
 
@@ -451,9 +453,13 @@ def test_a_loss_that_raises_fails_its_run(odd: Any, train: Train) -> None:
     assert "no loss today" in str(end.error)
 
 
-def test_a_stop_that_was_asked_for_ends_the_run_after_the_epoch(train: Train) -> None:
-    asked = iter([False, True, True])
-    events = train(*SMALL, "epochs=5", stop=functools.partial(next, asked))
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_stop_that_was_asked_for_ends_the_run_after_the_epoch(engine: str) -> None:
+    events: list[Event] = []
+    job = job_of([*SMALL, "epochs=5"], stop=lambda: "epoch 2" in kinds(events))
+    chosen = find_engine(engine)
+    with chosen.ready(job.config.settings):
+        chosen.train([job], events.append)
     assert [word for word in kinds(events) if not word.startswith("best")] == [
         *("start", "epoch 1", "epoch 2", "val", "test", "stopped")
     ]
