@@ -167,7 +167,7 @@ class Sweep:
 
     def _say_refused(self, overrides: Sequence[str], error: RunnerError) -> None:
         print(f"error: {error}", file=sys.stderr)
-        self.refuse(f"{' '.join(overrides)}  {error}")
+        self._refused.append(f"{' '.join(overrides)}  {error}")
 
     def _say(self, run: Run, outcome: Outcome) -> None:
         """A line about a run among many, and once what an error looks like from inside."""

@@ -98,6 +98,11 @@ def test_hydras_own_launcher_and_sweeper_can_be_chosen(house: House, chosen: str
     assert len(own) == (2 if chosen == "hydra/launcher=basic" else 0)
 
 
+def test_a_sweep_needs_no_plugin_of_hydra_installed(house: House) -> None:
+    assert house.run("-m", "seed=1,2", "epochs=2", without=("hydra_plugins",)).wait() == 0
+    assert seeds_of(house, "finished") == [1, 2]
+
+
 def test_what_is_finished_is_skipped_without_tensorflow(house: House) -> None:
     assert house.run("-m", "seed=1,2", "epochs=3").wait() == 0
     gone = ("tensorflow", "keras")
