@@ -16,6 +16,7 @@ import pytest
 
 import runner
 from runner.registry import load
+from tests import servers
 
 
 class Site:
@@ -113,3 +114,28 @@ def twins(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any, Path]:
         f"results={folder}",
     ]
     return runner.run(overrides), runner.run(overrides), folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URI of a PostgreSQL server."""
+    with servers.postgres() as uri:
+        yield uri
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[str]:
+    """The URI of a MariaDB server."""
+    with servers.mariadb() as uri:
+        yield uri
+
+
+@pytest.fixture(scope="session")
+def cars_in_postgres(postgres: str) -> str:
+    """The override that has a preset read vega_datasets' cars from PostgreSQL."""
+    from runner import package_files
+
+    [file] = package_files("vega_datasets", "_data/cars.json")
+    with servers.writing(postgres) as con:
+        con.execute(f"CREATE TABLE server.cars AS FROM read_json('{file}')")
+    return f"dataset.source={postgres}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -59,18 +59,6 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], st
         return str(file)
 
     return write
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    with servers.postgres() as uri:
-        yield uri
-
-
-@pytest.fixture(scope="session")
-def mariadb() -> Iterator[str]:
-    with servers.mariadb() as uri:
-        yield uri
 
 
 def fill(uri: str, rows: str, table: str = "rows") -> None:
