@@ -83,7 +83,8 @@ def _column(data: Data, split: Split) -> Array:
     features = data.features if isinstance(data.features, dict) else {}
     columns = {**features, **data.columns}
     if name not in columns:
-        raise DataError(f"split.by={split.by} names no column: {choices(name, columns)}")
+        have = choices(name, columns) if columns else "the data have none"
+        raise DataError(f"split.by={split.by} names no column: {have}")
     column = np.asarray(columns[name])
     if column.shape != (len(data.targets),):
         raise DataError(
