@@ -38,6 +38,11 @@ def seed_generators(model: keras.Model) -> list[Any]:
     """
     import keras
 
-    own = [v for v in model.variables if v.path.endswith("seed_generator_state")]
+    own = [v for v in model.variables if is_generator(v)]
     with keras.device("cpu:0"):
         return [*own, global_seed_state()]
+
+
+def is_generator(variable: Any) -> bool:
+    """Whether a Keras variable is the state of a seed generator."""
+    return bool(variable.path.endswith("seed_generator_state"))

@@ -11,8 +11,7 @@ from runner.errors import ConfigError, choices
 ENGINES = {
     "fast": "runner.engines.fast:FastEngine",
     "keras": "runner.engines.reference:KerasEngine",
-    # Until there is one that trains many runs as one program.
-    "packed": "runner.engines.fast:FastEngine",
+    "packed": "runner.engines.packed:PackedEngine",
 }
 AUTO = "auto"
 """The engine for so many runs: `packed` for several, `fast` for one."""

@@ -19,10 +19,19 @@ from runner.config import Settings
 from runner.data import Part, Prepared
 from runner.devices import tensorflow_on
 from runner.engines.contract import Job, Record
-from runner.engines.lifecycle import begin, built, callbacks_of, conclude, insists, live
+from runner.engines.lifecycle import (
+    begin,
+    built,
+    callbacks_of,
+    conclude,
+    insists,
+    live,
+    release,
+)
 from runner.engines.reference import fit
+from runner.engines.shared import SharedPrograms
 from runner.engines.tracker import Tracker
-from runner.nouns import Stream
+from runner.nouns import Recipe, Stream
 from runner.randomness import order
 from runner.records import RunEnd
 from runner.stream import ahead, example_of, in_order, rows_of, windows
@@ -31,6 +40,8 @@ PIECE_SECONDS = 1.0
 """How long the program may run before Python gets a word in: signals, other threads."""
 FIRST_PIECE = 4
 """Batches of a run's first piece; the later ones go by the clock."""
+Bind = Callable[[], AbstractContextManager[None]]
+SHARED = SharedPrograms()
 BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
 
 
@@ -46,14 +57,31 @@ class FastEngine:
     def train(self, jobs: Sequence[Job], record: Record) -> None:
         """Train the jobs one after the other."""
         for job in jobs:
-            if job.stop() or not built(job, record, self.name):
-                continue
-            reason = declines(job)
-            if reason is not None and insists(job, record, self.name, reason):
-                continue
-            name = self.name if reason is None else f"keras (fast declines: {reason})"
-            loop = run_program if reason is None else fit
-            live(job, record, name, functools.partial(loop, job, record))
+            self.train_one(job, record)
+
+    def train_one(self, job: Job, record: Record, remark: str = "") -> None:
+        """Train one job; the remark is added to the engine's name."""
+        if job.stop() or not built(job, record, self.name):
+            return
+        reason = declines(job)
+        if reason is not None:
+            if not insists(job, record, self.name, reason):
+                name = f"keras (fast declines: {reason})"
+                live(job, record, name, functools.partial(fit, job, record))
+            return
+        size, example = job.config.settings.batch_size, _example(job.data)
+
+        def program_of(recipe: Recipe, bind: Bind) -> _Program:
+            return _Program(recipe.model, example, size, bind)
+
+        with SHARED.borrow(job, program_of) as (own, program):
+            live(
+                own,
+                record,
+                self.name + remark,
+                functools.partial(run_program, own, record, program),
+            )
+        release(job)
 
 
 def declines(job: Job) -> str | None:
@@ -79,14 +107,13 @@ def _overrides(thing: Any, base: type, hooks: Sequence[str]) -> bool:
     )
 
 
-def run_program(job: Job, record: Record, tracker: Tracker) -> RunEnd:
+def run_program(job: Job, record: Record, program: _Program, tracker: Tracker) -> RunEnd:
     """Train the job's model, each epoch in one or a few calls of the program."""
     import keras
 
     model, splits, settings = job.recipe.model, job.data.splits, job.config.settings
     epoch_of = _training(job)
     val = splits.val and _judging(splits.val, settings.batch_size)
-    program = _Program(model, _example(job.data), settings.batch_size)
     program.warm()
     callbacks = keras.callbacks.CallbackList(
         callbacks_of(job, tracker, program.retrace),
@@ -169,11 +196,14 @@ def _tensors(rows: Any) -> Any:
 class _Program:
     """A model's training and its evaluation, each one compiled function over many batches."""
 
-    def __init__(self, model: Any, example: tuple[Any, ...], batch_size: int) -> None:
-        """example: rows as the training step gets them; their number does not matter."""
+    def __init__(self, model: Any, example: tuple[Any, ...], batch_size: int, bind: Bind) -> None:
+        """example: rows as the training step gets them; their number does not matter.
+
+        bind: a context in which the model's numbers are those of the program.
+        """
         import tensorflow as tf
 
-        self._model, self._size = model, batch_size
+        self._model, self._size, self._bind = model, batch_size, bind
         self._piece = FIRST_PIECE
         self._one = _tensors(tf.nest.map_structure(lambda array: array[:1], example))
         self._rows = tf.nest.map_structure(
@@ -201,6 +231,16 @@ class _Program:
     def retrace(self) -> None:
         """Trace training anew before it goes on: other weights are to be trained."""
         vars(self).pop("_train", None)
+
+    def trace(self) -> None:
+        """Trace what is not traced yet."""
+        self.warm()
+        _ = self._train, self._test
+
+    def forget(self) -> None:
+        """Trace everything anew when it is needed: numbers have become variables."""
+        self.retrace()
+        vars(self).pop("_test", None)
 
     def train(self, windows: Iterable[tuple[Any, Any]]) -> dict[str, float]:
         """One epoch over the rows of each window, by its index in its order; its metrics."""
@@ -238,7 +278,8 @@ class _Program:
             batch = index[at : at + self._size]
             self._model.train_step(tf.nest.map_structure(lambda a: tf.gather(a, batch), rows))
 
-        return self._over_batches(begin, end, step)
+        with self._bind():
+            return self._over_batches(begin, end, step)
 
     def _test_batches(self, rows: Any) -> dict[str, Any]:
         import tensorflow as tf
@@ -247,7 +288,8 @@ class _Program:
             end = at + self._size
             self._model.test_step(tf.nest.map_structure(lambda a: a[at:end], rows))
 
-        return self._over_batches(tf.constant(0), tf.shape(rows[1])[0], step)
+        with self._bind():
+            return self._over_batches(tf.constant(0), tf.shape(rows[1])[0], step)
 
     def _over_batches(self, begin: Any, end: Any, step: Callable[[Any], None]) -> dict[str, Any]:
         """A loop inside the program, and the metrics after it; the last batch may be smaller."""

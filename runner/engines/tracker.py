@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,11 +25,23 @@ if TYPE_CHECKING:
 class Tracker:
     """Follows one run: emits its epochs, keeps its best weights, notices when it must end."""
 
-    def __init__(self, job: Job, record: Record) -> None:
+    def __init__(
+        self,
+        job: Job,
+        record: Record,
+        named_by: Any = None,
+        generators: Sequence[Any] | None = None,
+    ) -> None:
+        """Follow a job whose recipe is built.
+
+        named_by: a Keras model whose layers tell the names of the weights, where the job's own
+        model only stands for one; generators: the states of what it draws from.
+        """
         self._job = job
         self._record = record
         self._model = job.recipe.model
-        self._generators = seed_generators(self._model)
+        self._named_by = named_by or self._model
+        self._generators = generators or seed_generators(self._model)
         self._monitor, mode = monitor_of(job.config, job.data)
         self._sign = 1.0 if mode == "min" else -1.0
         self._best = math.inf
@@ -96,19 +108,27 @@ class Tracker:
             return
         best = (self._best, self.best_epoch, self._best_weights)
         tensors, state = snapshot(self._job.recipe, best)
-        owners = owners_of(self._model, self._model.name)
+        owners = owners_of(self._named_by, self._named_by.name)
         named = {
             f"model/{index:04d}": owners[id(weight)]
-            for index, weight in enumerate(self._model.weights)
+            for index, weight in enumerate(self._named_by.weights)
         }
         run_id = self._job.start.run_id
         self._record(Kept(run_id, self.epoch, "checkpoint", tensors, state=state, owners=named))
 
-    def keep_best(self) -> None:
-        """Give the model the weights of its best epoch back and have them stored."""
+    def settle_on(self, model: Any) -> None:
+        """From now on this is the run's model: a Keras model that has taken over its weights."""
+        self._model = model
+
+    def take_best(self) -> None:
+        """Give the model the weights of its best epoch back."""
         if self.best_epoch not in (None, self.epoch):
             for weight, value in zip(self._model.weights, self._best_weights, strict=True):
                 weight.assign(value)
+
+    def keep_best(self) -> None:
+        """Give the model the weights of its best epoch back and have them stored."""
+        self.take_best()
         model = with_preprocessing(self._model, self._job.data.preprocessing)
         tensors, graph = tensors_of(model), graph_of(model)
         owners = owners_of(model, self._model.name)

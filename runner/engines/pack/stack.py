@@ -1,0 +1,59 @@
+"""The members' values side by side: one stacked tensor a variable, one row a member."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    Array = np.ndarray[Any, Any]
+
+
+class Stack:
+    """Stacked tensors that can be read and written row by row between two calls of a program."""
+
+    def __init__(self, examples: Sequence[Array], members: int) -> None:
+        """examples: one member's values; all rows begin with them."""
+        self._tensors: list[Any] = [None] * len(examples)
+        self._written = {
+            i: np.repeat(np.asarray(value)[None], members, axis=0)
+            for i, value in enumerate(examples)
+        }
+
+    def read(self, variable: int, member: int) -> Array:
+        """A copy of one member's value."""
+        return np.array(self._rows(variable)[member])
+
+    def write(self, variable: int, member: int, value: Any) -> None:
+        """Give one member another value."""
+        rows = self._rows(variable)
+        if variable not in self._written:
+            rows = self._written[variable] = rows.copy()
+        rows[member] = value
+
+    def fill(self, variable: int, value: Any) -> None:
+        """Give all members the same value."""
+        rows = self._rows(variable)
+        self._written[variable] = np.broadcast_to(value, rows.shape).astype(rows.dtype)
+
+    def tensors(self) -> list[Any]:
+        """What a program takes, with everything that was written."""
+        import tensorflow as tf
+
+        for variable, rows in self._written.items():
+            self._tensors[variable] = tf.constant(rows)
+        self._written.clear()
+        return self._tensors
+
+    def replace(self, tensors: Sequence[Any]) -> None:
+        """What a program gave back."""
+        self._written.clear()
+        self._tensors = list(tensors)
+
+    def _rows(self, variable: int) -> Array:
+        if variable in self._written:
+            return self._written[variable]
+        rows: Array = self._tensors[variable].numpy()
+        return rows

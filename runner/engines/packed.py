@@ -1,0 +1,193 @@
+"""Engine `packed`: runs of one shape train side by side, as one program.
+
+It groups what is alike, trains each group as packs, and hands what cannot be packed, or would
+not gain by it, to engine `fast`, with the reason.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any
+
+from runner.config import Settings
+from runner.devices import tensorflow_on
+from runner.engines.contract import Job, Record
+from runner.engines.fast import FastEngine, declines
+from runner.engines.lifecycle import built, insists, release
+from runner.engines.pack.numbers import shape_of
+from runner.engines.pack.pack import Pack, Template
+from runner.engines.pack.replay import (
+    Draw,
+    Replay,
+    Unforeseen,
+    built_with_draws,
+    draws_of,
+    extremes,
+)
+from runner.engines.pack.start import Start, start_of
+from runner.engines.shared import odd
+from runner.errors import in_one_line
+from runner.nouns import Recipe, Stream
+from runner.tensorflow_private import NotMapped
+
+ROWS = 16
+"""Members of a pack: more of them gain little, and each costs memory."""
+WORTH_COMPILING = 30_000
+"""Steps of all members together from which on XLA's compilation pays."""
+CLOSE = 2e-5
+"""How far the loss of the first steps may be from Keras' own: rounding, no more."""
+CONVOLUTIONS = {"Conv2D", "Conv3D", "DepthwiseConv2dNative", "Conv2DBackpropInput"}
+LOOPS = {"While", "StatelessWhile"}
+OWN = {"seed", "epochs", "checkpoint", "engine", "strict", "skip", "retry", "results"}
+"""Settings in which the members of a pack may differ."""
+
+
+class PackedEngine:
+    """Packs where it pays; the rest goes to engine `fast`."""
+
+    name = "packed"
+
+    def __init__(self) -> None:
+        self._fast = FastEngine()
+
+    def ready(self, settings: Settings) -> AbstractContextManager[str]:
+        """TensorFlow on the device that the settings name."""
+        return tensorflow_on(settings)
+
+    def train(self, jobs: Sequence[Job], record: Record) -> None:
+        """Train the jobs, those of one shape together."""
+        groups: dict[str, list[Job]] = {}
+        for job in jobs:
+            groups.setdefault(_kind(job), []).append(job)
+        for group in groups.values():
+            left = group
+            while left:
+                left = self._train_some(left, record)
+
+    def _train_some(self, jobs: Sequence[Job], record: Record) -> list[Job]:
+        """Train the first job's like; the others are left."""
+        first, *others = jobs
+        if (reason := _declined(first)) is not None:
+            self._alone(jobs, reason, record)
+            return []
+        if not others:
+            self._alone(jobs, "no other run has its shape", record)
+            return []
+        drawn: dict[int, Draw] = {}
+        model = replace(first, make=functools.partial(_recording, first, drawn))
+        if first.stop() or not built(model, record, self.name):
+            return others
+        if (reason := declines(model) or odd(model.recipe)) is not None:
+            self._alone(jobs, reason, record)
+            return []
+        shape = shape_of(model.recipe)
+        start = start_of(model.recipe, shape)
+        replay = Replay(first, start, draws_of(model.recipe, drawn))
+        alike, left = self._probe(replay, jobs, record)
+        name = f"packed ({len(alike)} runs from {first.start.run_id})"
+        starts = functools.partial(self._start, replay, record)
+        try:
+            template = Template(model, shape, replay.varying)
+            reason = _unfit(template)
+            if reason is None:
+                pack = Pack(template, alike, starts, min(ROWS, len(alike)), name, record)
+                work = pack.steps * sum(job.config.settings.epochs for job in alike)
+                if work > WORTH_COMPILING and not template.ops & LOOPS:
+                    pack.compile()
+                if (far := pack.differs()) > CLOSE:
+                    reason = f"its loss would differ from Keras' own by {far:.1g}"
+        except NotMapped as error:
+            reason = str(error)
+        except Exception as error:
+            # Whatever a model's code does while it is traced, it may still train alone.
+            reason = in_one_line(error)
+        if reason is not None:
+            self._alone(alike, reason, record)
+            return left
+        pack.run()
+        return [*left, *pack.left]
+
+    def _probe(
+        self, replay: Replay, jobs: Sequence[Job], record: Record
+    ) -> tuple[list[Job], list[Job]]:
+        """Build the jobs with extreme params; those like the first one, and the others."""
+        first, left = jobs[0], []
+        alike, tried = list(jobs), {first.start.run_id}
+        structure = replay.start(first).structure
+        while probes := [j for j in extremes(alike) if j.start.run_id not in tried]:
+            for job in probes:
+                tried.add(job.start.run_id)
+                start = self._built_start(job, record)
+                if start is not None and start.structure == structure:
+                    replay.add(job, start)
+                    continue
+                alike = [other for other in alike if other is not job]
+                if start is not None:
+                    left.append(job)
+        return alike, left
+
+    def _start(self, replay: Replay, record: Record, job: Job) -> Start | None:
+        """How the job begins; None where it cannot be built, which is then recorded."""
+        try:
+            return replay.start(job)
+        except Unforeseen:
+            return self._built_start(job, record)
+
+    def _built_start(self, job: Job, record: Record) -> Start | None:
+        if not built(job, record, self.name):
+            return None
+        try:
+            return start_of(job.recipe)
+        finally:
+            release(job)
+
+    def _alone(self, jobs: Sequence[Job], reason: str, record: Record) -> None:
+        """Have the jobs trained one by one, unless they insist on packs."""
+        for job in jobs:
+            asked = job.config.settings.engine
+            if asked != self.name or not insists(job, record, self.name, reason):
+                self._fast.train_one(job, record, f" (packed declines: {reason})")
+
+
+def _recording(job: Job, drawn: dict[int, Draw]) -> Recipe:
+    """Build the job's recipe, and note what its variables were drawn from."""
+    recipe, found = built_with_draws(job.make, job.config.settings.seed)
+    drawn.update(found)
+    return recipe
+
+
+def _kind(job: Job) -> str:
+    """Equal for jobs that may share a program, as far as their configs tell."""
+    plain = {k: v for k, v in job.config.plain().items() if k not in OWN}
+    return json.dumps(_without_numbers(plain), sort_keys=True)
+
+
+def _without_numbers(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: _without_numbers(item) for key, item in node.items()}
+    if isinstance(node, int | float) and not isinstance(node, bool):
+        return 0
+    return node
+
+
+def _declined(job: Job) -> str | None:
+    """Why the job cannot be packed, as far as its config and data tell."""
+    splits = job.data.splits
+    if job.resume is not None:
+        return "a resumed run goes on alone"
+    if job.config.settings.precision == "mixed_float16":
+        return "mixed_float16 scales its loss"
+    if isinstance(splits.train, Stream):
+        return "its data are a stream"
+    return None
+
+
+def _unfit(template: Template) -> str | None:
+    """Why packing would not pay, if so."""
+    if template.ops & CONVOLUTIONS:
+        return "convolutions keep a processor busy alone"
+    return None
