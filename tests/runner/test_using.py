@@ -21,6 +21,7 @@ from runner.export import export
 from runner.judge_again import evaluate
 from runner.predict import predict
 from runner.restore import model_of
+from tests import servers
 from tests.conftest import Site
 
 COLUMNS = [f"x{i}" for i in range(4)]
@@ -196,6 +197,21 @@ def test_every_kind_of_source_says_the_same(shop: Shop, tmp_path: Path, ending: 
     else:
         duckdb.execute(f"COPY ({select}) TO '{file}'")
     assert same(shop.predict(file, "said.csv", query=query), shop, first=3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("server", ["postgres", "mariadb"])
+def test_rows_of_a_server_are_predicted(
+    shop: Shop, server: str, request: pytest.FixtureRequest
+) -> None:
+    uri = request.getfixturevalue(server)
+    with servers.writing(uri) as con:
+        con.execute(
+            f"CREATE TABLE server.flowers AS SELECT row_number() OVER () AS id, "
+            f"{', '.join(COLUMNS)} FROM '{shop.csv}'"
+        )
+    query = f"SELECT {', '.join(COLUMNS)} FROM flowers ORDER BY id"
+    assert same(shop.predict(uri, query=query), shop, first=3)
 
 
 def test_rows_of_numpy_files_are_predicted(shop: Shop, tmp_path: Path) -> None:
