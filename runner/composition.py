@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,12 @@ def explain(error: Exception) -> ConfigError:
     if isinstance(error, OmegaConfBaseException) and error.full_key:
         return ConfigError(f"{error.full_key} is not valid: {_first_line(error)}")
     return ConfigError(_first_line(error))
+
+
+def forget_config(folder: Path) -> None:
+    """Remove what Hydra has written of a config that must not be kept."""
+    shutil.rmtree(folder / ".hydra", ignore_errors=True)
+    (folder / "multirun.yaml").unlink(missing_ok=True)
 
 
 def _first_line(error: BaseException) -> str:

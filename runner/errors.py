@@ -2,6 +2,7 @@
 
     RunnerError                 the base; exit code 2
     ├── ConfigError             an override, a preset or a param is wrong
+    │   └── PasswordError       a config holds a password
     ├── PluginError             a plugin breaks its contract, or two give one name
     ├── DataError               the data cannot be trained on
     ├── ModelError              the model cannot be built or changed as asked
@@ -23,6 +24,10 @@ class RunnerError(Exception):
 
 class ConfigError(RunnerError):
     """An override, a preset or a param is wrong."""
+
+
+class PasswordError(ConfigError):
+    """A config holds a password, which must not be kept."""
 
 
 class PluginError(RunnerError):

@@ -23,7 +23,7 @@ from typing import Any
 import pydantic
 from omegaconf import MISSING, BooleanNode, DictConfig, FloatNode, IntegerNode, StringNode
 
-from runner.errors import ConfigError, PluginError, choices
+from runner.errors import ConfigError, PasswordError, PluginError, choices
 from runner.nouns import Place, RunWeights
 
 Model = type[pydantic.BaseModel]
@@ -237,7 +237,7 @@ _PASSWORD = re.compile(
 
 
 def refuse_passwords(value: Any, place: str) -> None:
-    """Raise ConfigError for a URI that holds a password: a config is printed, logged and kept.
+    """Raise PasswordError for a URI that holds a password: a config is printed, logged and kept.
 
     value: a text, or a config with texts in it.
     """
@@ -248,7 +248,7 @@ def refuse_passwords(value: Any, place: str) -> None:
         for item in value:
             refuse_passwords(item, place)
     elif isinstance(value, str) and (hidden := without_password(value)) != value:
-        raise ConfigError(
+        raise PasswordError(
             f"{place}={hidden} holds a password, and a config is kept for ever: leave it out and "
             "give it by the environment (PGPASSWORD, MYSQL_PWD) or a DuckDB secret"
         )

@@ -10,8 +10,8 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 import warehouse
-from runner.composition import compose, experiment_name, settle
-from runner.errors import RunnerError, WarehouseError
+from runner.composition import compose, experiment_name, forget_config, settle
+from runner.errors import PasswordError, RunnerError, WarehouseError
 from runner.experiment import Came, train, train_all
 from runner.intake import Intake
 from runner.jobs import JobConfig
@@ -59,8 +59,8 @@ class Sweep:
 
         application = HydraConfig.get()
         self.multirun = application.mode == RunMode.MULTIRUN
+        base = Path(application.runtime.cwd)  # Hydra may have changed the folder
         try:
-            base = Path(application.runtime.cwd)  # Hydra may have changed the folder
             run = plan(
                 with_parents(settle(composed, base), base),
                 experiment_name(application.runtime.choices),
@@ -74,6 +74,9 @@ class Sweep:
                 return skip.best
             outcome = train(run)
         except RunnerError as error:
+            if isinstance(error, PasswordError):
+                forget_config(Path(application.runtime.output_dir))
+                forget_config(Path(base, application.sweep.dir))
             self._say_refused(application.overrides.task, error)
             if self.multirun:
                 # The sweeper raises it again after the last job, from worker processes too.

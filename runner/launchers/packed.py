@@ -11,6 +11,8 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from runner.composition import forget_config
+from runner.errors import PasswordError
 from runner.jobs import Composer
 from runner.launchers import NAMESPACE
 from runner.sweep import Sweep
@@ -47,6 +49,8 @@ class PackedLauncher(Launcher):
         self._folder.mkdir(parents=True, exist_ok=True)
         numbered = enumerate(job_overrides, initial_job_idx)
         jobs = [self._composer.job(words, number) for number, words in numbered]
+        if any(isinstance(job.config, PasswordError) for job in jobs):
+            forget_config(self._folder)
         values = self._sweep.train_batch(jobs, self._composer.folder)
         returns = []
         for words, value in zip(job_overrides, values, strict=True):

@@ -376,25 +376,29 @@ def test_a_password_in_the_config_is_refused_and_not_shown(uri: str) -> None:
     assert "sesame" not in str(refused.value)
 
 
-def test_a_password_on_the_command_line_leaves_no_trace(tmp_path: Path) -> None:
+def test_a_password_leaves_no_trace_wherever_it_was_written(tmp_path: Path) -> None:
     from tests.runner.session import session
 
     uri = "postgres://me:open-sesame@127.0.0.1:1/db"
     typed = [f"dataset.source={uri}", "dataset=sql", "dataset.label=y"]
-    preset = tmp_path / "mine" / "experiment"
-    preset.mkdir(parents=True)
-    (preset / "secret.yaml").write_text(
-        "# @package _global_\ndefaults:\n  - override /dataset: sql\n"
-        "dataset:\n  source: ${oc.env:MINE}\n  label: y\n",
-        encoding="utf-8",
-    )
-    hidden = ["--config-dir", "mine", "experiment=secret"]
-    for done in session([typed, [*typed, "-m"], hidden], tmp_path, {"MINE": uri}):
+    presets = tmp_path / "mine" / "experiment"
+    presets.mkdir(parents=True)
+    for name, source in (("hidden", "${oc.env:MINE}"), ("open", uri)):
+        (presets / f"{name}.yaml").write_text(
+            "# @package _global_\ndefaults:\n  - override /dataset: sql\n"
+            f"dataset:\n  source: {source}\n  label: y\n",
+            encoding="utf-8",
+        )
+    mine = ["--config-dir", "mine"]
+    commands = [typed, [*typed, "-m"], ["experiment=hidden", *mine], ["experiment=open", *mine]]
+    commands.append(["experiment=open", *mine, "-m"])
+    commands.append(["experiment=open", "seed=1,2", "hydra/launcher=basic", *mine, "-m"])
+    for done in session(commands, tmp_path, {"MINE": uri}):
         assert done.code == 2, done
         assert "sesame" not in done.out + done.err
         assert "PGPASSWORD" in done.err
-    for file in tmp_path.rglob("*"):
-        assert not file.is_file() or b"sesame" not in file.read_bytes(), file
+    files = [file for file in set(tmp_path.rglob("*")) - set(presets.iterdir()) if file.is_file()]
+    assert [file for file in files if b"sesame" in file.read_bytes()] == []
 
 
 # --- What the data are ---------------------------------------------------------------------------
