@@ -21,9 +21,9 @@ def _files() -> list[Path]:
 
 @dataset(identity=_files)
 def japanese_vowels(split: Split) -> Splits:
-    """640 utterances of two Japanese vowels by nine men: who speaks? (Kudo et al. 1999; aeon)
+    """640 utterances of two Japanese vowels by nine men, to say who speaks (aeon).
 
-    Features are 12 LPC cepstrum coefficients in 7 to 29 steps, with zeros after the last: shape
+    Kudo, Toyama, Shimbo 1999. Features are 12 LPC cepstrum coefficients in 7 to 29 steps, with zeros after the last: shape
     (29, 12); architecture=rnn with padding=0 skips those. The test part is the authors' own, 370
     utterances; val is taken from the other 270 by their content and `split.seed`.
     """

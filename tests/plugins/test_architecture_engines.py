@@ -57,6 +57,10 @@ LINES: dict[str, Sequence[str]] = {
         *("architecture.positions=learned", "architecture.norm_first=false"),
         *("architecture.dropout=0.1", "architecture.depth=1", "architecture.reduce=max"),
     ),
+    "keras_app": (
+        *(*IMAGES, "architecture=keras_app", "architecture.network=MobileNet"),
+        *("architecture.resize=32", "limit_batches=1", "architecture.dropout=0.1"),
+    ),
     "wide_and_deep of numbers": (*IMAGES, "architecture=wide_and_deep", "architecture.units=[4]"),
     "wide_and_deep of codes": (
         *(*ALL, "dataset.path=tokens.npz", "preprocessing=[embed]"),

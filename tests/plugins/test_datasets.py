@@ -187,3 +187,9 @@ def test_arrays_that_do_not_fit_are_one_sentence(make, tmp_path, arrays, params,
     with pytest.raises(DataError, match=said) as told:
         make("dataset", "arrays", path=save(tmp_path, **arrays), **params)
     assert "\n" not in str(told.value)
+
+
+def test_a_part_of_mnist_has_as_many_of_every_digit(make):
+    data = make("dataset", "mnist5k", rows=40)
+    assert data.features.shape == (40, 28, 28, 1)
+    assert np.bincount(data.targets).tolist() == [4] * 10
