@@ -211,8 +211,7 @@ class Reader:
                 f"{self.database.source.text} is too large to be read at once, and reading it in "
                 "batches needs the package pyarrow: pip install 'sweephouse[databases]'"
             )
-        batches = cursor.execute(self.layout.select(self.query.text)).to_arrow_reader(BLOCK)
-        for batch in batches:
+        for batch in cursor.sql(self.layout.select(self.query.text)).to_arrow_reader(BLOCK):
             if batch.num_rows:
                 columns = zip(batch.schema.names, batch.columns, strict=True)
                 yield self._rows({k: c.to_numpy(zero_copy_only=False) for k, c in columns})

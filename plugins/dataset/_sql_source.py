@@ -211,8 +211,9 @@ class Database:
         return sorted(name for (name,) in found)
 
     def need_little(self) -> None:
-        """Have DuckDB hold no more than a scan needs."""
+        """Have DuckDB hold no more than a scan of one row group after the other needs."""
         self._con.execute(f"SET GLOBAL memory_limit = '{MEMORY_OF_SCANS}'")
+        self._con.execute("SET GLOBAL threads = 1")
 
     def close(self) -> None:
         """Let go of the source."""
@@ -255,7 +256,8 @@ def in_words(source: Source) -> Iterator[None]:
 
     try:
         yield
-    except duckdb.Error as error:
+    # In the middle of a stream, Arrow passes it on as an OSError.
+    except (duckdb.Error, OSError) as error:
         raise DataError(_explained(str(error), source)) from None
 
 

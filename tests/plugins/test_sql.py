@@ -285,6 +285,19 @@ def test_a_column_of_numbers_with_some_text_is_told(make: Any, tmp_path: Path) -
         make("dataset", "csv", path=file, label="y")
 
 
+@pytest.mark.parametrize("memory_rows", [0, 1_000_000])
+def test_text_far_down_in_a_column_of_numbers_is_told(
+    make: Any, tmp_path: Path, memory_rows: int
+) -> None:
+    file = tmp_path / "late.csv"
+    lines = [f"{i},{i}.5" for i in range(150_000)]
+    lines[140_000] = "unknown,3.5"
+    file.write_text("x,y\n" + "\n".join(lines), encoding="utf-8")
+    with pytest.raises(DataError, match=r"mixes types in a column: .*unknown") as told:
+        make("dataset", "csv", path=file, label="y", memory_rows=memory_rows)
+    assert "\n" not in str(told.value)
+
+
 def test_sqlite_that_holds_text_in_a_column_of_numbers_is_told(make: Any, sources: Any) -> None:
     file = sources("sqlite", "SELECT 1 AS x, 1.5 AS y UNION ALL SELECT 2, 2.5")
     with sqlite3.connect(file) as con:
