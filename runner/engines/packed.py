@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import functools
 import json
+import os
+from collections import deque
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -19,7 +21,7 @@ from runner.engines.contract import Job, Record
 from runner.engines.fast import FastEngine, declines
 from runner.engines.lifecycle import built, insists, release
 from runner.engines.pack.numbers import shape_of
-from runner.engines.pack.pack import Pack, Template
+from runner.engines.pack.pack import Pack, train_together
 from runner.engines.pack.replay import (
     Draw,
     Replay,
@@ -29,6 +31,7 @@ from runner.engines.pack.replay import (
     extremes,
 )
 from runner.engines.pack.start import Start, start_of
+from runner.engines.pack.template import Template
 from runner.engines.shared import odd
 from runner.errors import in_one_line
 from runner.nouns import Recipe, Stream
@@ -36,6 +39,9 @@ from runner.tensorflow_private import NotMapped
 
 ROWS = 16
 """Members of a pack: more of them gain little, and each costs memory."""
+LEAST_ROWS = 8
+"""With fewer than that, one pack on one thread is better than two."""
+LANES = 8
 WORTH_COMPILING = 30_000
 """Steps of all members together from which on XLA's compilation pays."""
 CLOSE = 2e-5
@@ -88,17 +94,16 @@ class PackedEngine:
         start = start_of(model.recipe, shape)
         replay = Replay(first, start, draws_of(model.recipe, drawn))
         alike, left = self._probe(replay, jobs, record)
-        name = f"packed ({len(alike)} runs from {first.start.run_id})"
-        starts = functools.partial(self._start, replay, record)
         try:
             template = Template(model, shape, replay.varying)
             reason = _unfit(template)
             if reason is None:
-                pack = Pack(template, alike, starts, min(ROWS, len(alike)), name, record)
-                work = pack.steps * sum(job.config.settings.epochs for job in alike)
+                lanes, rows = _room(len(alike))
+                work = sum(job.config.settings.epochs for job in alike)
+                work *= -(-template.taken // template.batch)
                 if work > WORTH_COMPILING and not template.ops & LOOPS:
-                    pack.compile()
-                if (far := pack.differs()) > CLOSE:
+                    template.compile_for(rows)
+                if (far := template.differs(rows)) > CLOSE:
                     reason = f"its loss would differ from Keras' own by {far:.1g}"
         except NotMapped as error:
             reason = str(error)
@@ -108,8 +113,13 @@ class PackedEngine:
         if reason is not None:
             self._alone(alike, reason, record)
             return left
-        pack.run()
-        return [*left, *pack.left]
+        name = f"packed ({len(alike)} runs from {first.start.run_id})"
+        starts = functools.partial(self._start, replay, record)
+        queue = deque(alike)
+        train_together(
+            [Pack(template, queue, starts, left, rows, name, record) for _ in range(lanes)]
+        )
+        return left
 
     def _probe(
         self, replay: Replay, jobs: Sequence[Job], record: Record
@@ -158,6 +168,13 @@ def _recording(job: Job, drawn: dict[int, Draw]) -> Recipe:
     recipe, found = built_with_draws(job.make, job.config.settings.seed)
     drawn.update(found)
     return recipe
+
+
+def _room(jobs: int) -> tuple[int, int]:
+    """How many packs train at once, and of how many rows: a program keeps one processor busy."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    lanes = max(1, min(processors, LANES, jobs // LEAST_ROWS))
+    return lanes, min(ROWS, -(-jobs // lanes))
 
 
 def _kind(job: Job) -> str:

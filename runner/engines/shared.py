@@ -119,6 +119,10 @@ class SharedPrograms:
                 return
             yield replace(job, make=lambda: lent), entry.program
 
+    def forget(self) -> None:
+        """Let go of every model and program."""
+        self._entries.clear()
+
     def _remember(self, key: tuple[Any, ...], entry: Entry) -> Entry:
         self._entries[key] = entry
         while len(self._entries) > KEPT:

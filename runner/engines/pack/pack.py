@@ -12,35 +12,28 @@ import sys
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from runner.balance import weighted
-from runner.build import steps
 from runner.data import Part, parts
 from runner.engines.contract import Job, Record
 from runner.engines.judging import asked
 from runner.engines.lifecycle import callbacks_of, conclude
 from runner.engines.pack.member import MemberModel, Seat
-from runner.engines.pack.member_number import Decision, MemberNumber
-from runner.engines.pack.numbers import Shape, Structural, bound
-from runner.engines.pack.program import Program
-from runner.engines.pack.pure import Pure, State
+from runner.engines.pack.pure import State
 from runner.engines.pack.stack import Stack
 from runner.engines.pack.start import Start
+from runner.engines.pack.template import Template
 from runner.engines.tracker import Tracker
 from runner.errors import JournalError, in_one_line
 from runner.nouns import Recipe
-from runner.randomness import order, seed_generators
+from runner.randomness import order
 from runner.records import RunEnd
-from runner.stream import example_of, rows_of
-
-PROOF_STEPS = 3
-"""After one step, an optimizer's memory of the steps before it does not show yet."""
+from runner.stream import example_of
 
 
 @dataclass(eq=False)
@@ -59,150 +52,57 @@ class Member:
     logs: dict[str, float] = field(default_factory=dict)
 
 
-class Template:
-    """One built recipe that stands for all of its shape, and the program made of it."""
-
-    def __init__(self, job: Job, shape: Shape, varying: Sequence[str]) -> None:
-        """job: its recipe is built; shape: that recipe taken apart.
-
-        varying: of the recipe's numbers, those that may differ between members.
-
-        Raises NotMapped where the model has an op that cannot be mapped.
-        """
-        import tensorflow as tf
-
-        self.recipe, self.shape, self.paths = job.recipe, shape, list(varying)
-        model, size = self.recipe.model, job.config.settings.batch_size
-        features, targets = example_of(job.data.splits.train)
-        rows = weighted(features, targets, job.data.weights, job.data.class_weights)
-        self.rows = tf.nest.map_structure(tf.constant, rows)
-        # The model makes its metrics' variables when it first judges.
-        model.test_step(tf.nest.map_structure(lambda part: part[:1], self.rows[:2]))
-        model.reset_metrics()
-        self.decisions: list[Decision] = []
-        self.pure = Pure(model, seed_generators(model))
-        self.fresh = [variable.numpy() for variable in self.pure.variables]
-        while True:
-            self.program = Program(self.pure, self._bind, len(self.paths), self.rows, size)
-            try:
-                self.ops = self.program.ops
-                break
-            except Structural as error:
-                self.paths.remove(error.path)
-                self.decisions.clear()
-
-    def _bind(self, numbers: Any) -> AbstractContextManager[None]:
-        values = {
-            path: MemberNumber(numbers[i], self.shape.numbers[path], path, self.decisions)
-            for i, path in enumerate(self.paths)
-        }
-        return bound(self.shape.places, values)
-
-    def admits(self, start: Start) -> bool:
-        """Whether a run that begins so trains by this program."""
-        same = {path for path in self.shape.numbers if path not in self.paths}
-        return (
-            start.structure == self.shape.structure
-            and all(start.numbers[path] == self.shape.numbers[path] for path in same)
-            and all(decision.holds(start.numbers[decision.path]) for decision in self.decisions)
-        )
-
-    def numbers(self, start: Start) -> list[float]:
-        """The run's own numbers, in the order in which the program takes them."""
-        return [start.numbers[path] for path in self.paths]
-
-    def values(self, start: Start) -> list[Any]:
-        """The run's first values, in the order of the program's variables."""
-        other = list(start.other)
-        rest = self.fresh[len(start.trainable) + len(other) : -len(start.slots) or None]
-        return [*start.trainable, *other, *rest, *start.slots]
-
-    def become(self, stack: Stack, row: int, start: Start) -> AbstractContextManager[None]:
-        """Make the template's own model the one in a row; a context, for its numbers."""
-        for i, variable in enumerate(self.pure.variables):
-            variable.assign(stack.read(i, row))
-        numbers = {path: start.numbers[path] for path in self.paths}
-        return bound(self.shape.places, numbers)
-
-
 class Pack:
     """Trains runs of one shape until their queue is empty.
 
+    queue: shared with the packs that train beside this one.
     starts: gives a job's start, or None where it has none; called when a row is free for it.
-    Those that the template does not admit are left in `left`.
+    left: where jobs go that the template does not admit.
     """
 
     def __init__(
         self,
         template: Template,
-        jobs: Sequence[Job],
+        queue: deque[Job],
         starts: Callable[[Job], Start | None],
+        left: list[Job],
         rows: int,
         name: str,
         record: Record,
     ) -> None:
-        import tensorflow as tf
-
         self._template, self._starts, self._record = template, starts, record
-        self._queue, self._name = deque(jobs), name
-        self.left: list[Job] = []
+        self._queue, self._left, self._name = queue, left, name
         self._rows: list[Member | None] = [None] * rows
         self._stack = Stack(template.fresh, rows)
         self._all_variables = range(len(template.fresh))
         self._waiting: deque[tuple[Member, list[Any]]] = deque()
         self._numbers = np.zeros((rows, len(template.paths)), np.float32)
-        first = jobs[0]
-        self._batch = first.config.settings.batch_size
-        self._train_rows = rows_of(first.data.splits.train)
-        self._taken = min(self._train_rows, steps(first.config, first.data) * self._batch)
-        self.steps = -(-self._taken // self._batch)
-        self._parts = {
-            name: tf.nest.map_structure(tf.constant, example_of(part))
-            for name, part in parts(first.data.splits)
-            if name != "train"
-        }
-        pure = template.pure
-        base = len(pure.trainable)
-        self._metrics = {base + i: template.fresh[base + i] for i in pure.metrics}
+        base = len(template.pure.trainable)
+        self._metrics = {base + i: template.fresh[base + i] for i in template.pure.metrics}
 
-    def compile(self) -> None:
-        """Have XLA compile the training."""
-        if whole := self._taken // self._batch:
-            state = self._template.pure.state(self._stack.tensors())
-            self._template.program.compile_for(state, self._numbers, whole)
+    def turns(self) -> Generator[Callable[[], None], None, None]:
+        """Train until every run of the queue has ended or is left.
 
-    def differs(self) -> float:
-        """How far the loss of a few steps is from Keras' own training step, relative.
-
-        What Keras means by a step is code that anybody may override; this is the proof that the
-        program does the same. Leaves the template's own model changed.
+        Gives an epoch's computing as a function, for another thread, and goes on when it is
+        done; an error of it is thrown in here.
         """
         import tensorflow as tf
 
-        template, rows = self._template, self._stack
-        model, pure = template.recipe.model, template.pure
-        steps = min(PROOF_STEPS, self._taken // self._batch)
-        drawn = np.arange(steps * self._batch, dtype=np.int64)
-        for variable, value in zip(pure.variables, template.fresh, strict=True):
-            variable.assign(value)
-        for batch in drawn.reshape(steps, self._batch):
-            picked = tf.nest.map_structure(lambda part, b=batch: tf.gather(part, b), template.rows)
-            expected = model.train_step(picked)["loss"]
-        own = [template.shape.numbers[path] for path in template.paths]
-        numbers = np.repeat(np.asarray([own], np.float32), len(self._rows), axis=0)
-        state = pure.state(rows.tensors())
-        state = template.program.train(state, numbers, np.tile(drawn, (len(self._rows), 1)))
-        found = template.program.results(state, numbers)[0]["loss"][0]
-        return float(abs(found - expected) / max(abs(float(expected)), 1e-6))
-
-    def run(self) -> None:
-        """Train until every run of the queue has ended or is left."""
         self._fill()
         while active := [member for member in self._rows if member is not None]:
             self._each(active, lambda m: m.callbacks.on_epoch_begin(m.epoch))
-            if self._trained(active):
+            try:
+                yield self._train
                 self._each(active, self._end_epoch)
                 self._leave([m for m in active if m in self._rows and self._is_over(m)])
+            except tf.errors.ResourceExhaustedError as error:
+                if len(self._rows) == 1:
+                    self._each(active, functools.partial(_raise, error))
+                else:
+                    self._halve()
+            except Exception as error:
+                # What is wrong with the program is wrong with all that it trains.
+                self._each(active, functools.partial(_raise, error))
             self._fill()
 
     # -- rows ----------------------------------------------------------------------------------
@@ -224,7 +124,7 @@ class Pack:
         if start is None:
             return None
         if not self._template.admits(start):
-            self.left.append(job)
+            self._left.append(job)
             return None
         for i, value in enumerate(self._template.values(start)):
             self._stack.write(i, row, value)
@@ -276,40 +176,20 @@ class Pack:
 
     # -- an epoch ------------------------------------------------------------------------------
 
-    def _trained(self, active: Sequence[Member]) -> bool:
-        """Train an epoch of every row; whether that could be done."""
-        import tensorflow as tf
-
-        try:
-            self._train()
-        except tf.errors.ResourceExhaustedError as error:
-            if len(self._rows) > 1:
-                self._halve()
-                return False
-            self._each(active, functools.partial(_raise, error))
-            return False
-        except Exception as error:
-            # What is wrong with the program is wrong with all that sit in it, and with no other.
-            self._each(active, functools.partial(_raise, error))
-            self.left.extend(self._queue)
-            self._queue.clear()
-            return False
-        return True
-
     def _train(self) -> None:
-        """One epoch of every row; the logs of each."""
-        program, numbers = self._template.program, self._numbers
-        drawn = np.zeros((len(self._rows), self._taken), np.int64)
+        """Compute an epoch of every row, and its logs."""
+        template, program, numbers = self._template, self._template.program, self._numbers
+        drawn = np.zeros((len(self._rows), template.taken), np.int64)
         for row, member in enumerate(self._rows):
             if member is not None:
                 seed = member.job.config.settings.seed
-                drawn[row] = order(seed, member.epoch + 1, self._train_rows)[: self._taken]
+                drawn[row] = order(seed, member.epoch + 1, template.count)[: template.taken]
         self._reset_metrics()
-        state = self._template.pure.state(self._stack.tensors())
+        state = template.pure.state(self._stack.tensors())
         state = program.train(state, numbers, drawn)
         logs, rates = program.results(state, numbers)
         self._stack.replace(state.all())
-        if "val" in self._parts:
+        if "val" in template.parts:
             judged = self._judge(state, "val")
             logs |= {f"val_{name}": values for name, values in judged.items()}
         for row, member in enumerate(self._rows):
@@ -322,7 +202,7 @@ class Pack:
         self._reset_metrics()
         fresh = self._template.pure.state(self._stack.tensors())
         state = state._replace(other=fresh.other)
-        judged = self._template.program.judge(state, self._numbers, self._parts[part])
+        judged = self._template.program.judge(state, self._numbers, self._template.parts[part])
         return self._template.program.results(judged, self._numbers)[0]
 
     def _reset_metrics(self) -> None:
@@ -344,11 +224,11 @@ class Pack:
             return
         self._each(members, self._settle)
         state = self._template.pure.state(self._stack.tensors())
-        judged = {part: self._judge(state, part) for part in self._parts}
+        judged = {part: self._judge(state, part) for part in self._template.parts}
         program = self._template.program
         said = {
             name: program.outputs(state, self._numbers, part[0])
-            for name, part in self._parts.items()
+            for name, part in self._template.parts.items()
         }
         for member in members:
             if member in self._rows:
@@ -426,3 +306,30 @@ def _raise(error: BaseException, member: Member) -> None:
 
 def _never() -> None:
     """Nothing freezes layers in a pack: callbacks that could are declined."""
+
+
+def train_together(packs: Sequence[Pack]) -> None:
+    """Train packs side by side: each computes on a thread, all else happens in this one."""
+    import tensorflow as tf
+
+    place = tf.zeros([]).device  # a thread begins without the device that was chosen here
+
+    def compute(turn: Callable[[], None]) -> None:
+        with tf.device(place):
+            turn()
+
+    with ThreadPoolExecutor(len(packs), thread_name_prefix="pack") as pool:
+        running = {}
+        for pack in packs:
+            turns = pack.turns()
+            if (turn := next(turns, None)) is not None:
+                running[pool.submit(compute, turn)] = turns
+        while running:
+            for done in wait(running, return_when=FIRST_COMPLETED).done:
+                turns = running.pop(done)
+                error = done.exception()
+                try:
+                    turn = next(turns) if error is None else turns.throw(error)
+                except StopIteration:
+                    continue
+                running[pool.submit(compute, turn)] = turns
