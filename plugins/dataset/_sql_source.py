@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from runner import DataError
 
@@ -221,9 +222,20 @@ class Database:
 
 
 def _uri(source: Source) -> str:
-    """The URI as DuckDB knows it."""
+    """The URI as DuckDB knows it; beside a secret, in the words of the server's own library."""
     scheme, _, rest = source.text.partition("://")
-    return f"{'mysql' if source.kind == 'mysql' else scheme}://{rest}"
+    if source.secret is None:
+        return f"{'mysql' if source.kind == 'mysql' else scheme}://{rest}"
+    parts = urlsplit(source.text)
+    database = "dbname" if source.kind == "postgres" else "database"
+    said = {
+        "host": parts.hostname,
+        "port": parts.port,
+        "user": parts.username,
+        database: parts.path.lstrip("/"),
+    }
+    options = [*said.items(), *parse_qsl(parts.query)]
+    return " ".join(f"{key}={unquote(str(value))}" for key, value in options if value)
 
 
 def load_extension(con: DuckDBPyConnection, kind: str) -> None:

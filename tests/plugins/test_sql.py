@@ -358,6 +358,33 @@ def test_a_wrong_password_is_told_and_not_shown(
         make("dataset", "sql", source=uri, label="x")
 
 
+@pytest.mark.parametrize(
+    ("kind", "variable"), [("postgres", "PGPASSWORD"), ("mariadb", "MYSQL_PWD")]
+)
+def test_a_password_may_be_in_a_secret_of_duckdbs(
+    make: Any,
+    source: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    kind: str,
+    variable: str,
+) -> None:
+    place = source(kind, ROWS)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with servers.writing(place) as con:
+        scheme = place.partition(":")[0]
+        con.execute(
+            f"CREATE PERSISTENT SECRET shop (TYPE {scheme}, PASSWORD '{servers.PASSWORD}')"
+        )
+    monkeypatch.delenv(variable)
+    given = {"source": place, "query": "FROM rows", "label": "price"}
+    assert len(make("dataset", "sql", **given, secret="shop").targets) == 4
+    with pytest.raises(DataError, match=f"{variable}, which is not set"):
+        make("dataset", "sql", **given)
+    with pytest.raises(DataError, match="ship"):
+        make("dataset", "sql", **given, secret="ship")
+
+
 @pytest.mark.parametrize("scheme", ["postgres", "mysql"])
 def test_a_server_that_does_not_answer_is_told(make: Any, scheme: str) -> None:
     pytest.importorskip(f"duckdb_extension_{scheme}")
