@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Block = tuple[Features, Array]
 
-WINDOW_ROWS = 4 * 65536
+WINDOW_ROWS = 2 * 65536
 WINDOW_BYTES = 64 * 2**20
 """A window ends with the block by which it reaches either."""
 

@@ -18,12 +18,9 @@ Array = np.ndarray[Any, Any]
 Text = Literal["strings", "codes"]
 BLOCK = 65_536
 """Rows that are read at once from what has no blocks of its own."""
-PIECE = 32_768
-"""Rows that are handed on at once, since each has to be copied a few times on its way."""
-HALF_GROUP = 61_440
-"""Half the rows of a row group of a DuckDB table."""
-LARGE = 4 * BLOCK
-"""A range with more rows is read in pieces."""
+SPAN = 30_720
+"""Rows of a range, which are read by themselves and in any order: a quarter of DuckDB's row group,
+so that a window mixes several. Smaller ones would cost more to find than to read."""
 MIXED = 0.9
 """From this share of numbers on, other text in a column is taken for a mistake."""
 DAY = "86400000000.0"
@@ -100,14 +97,14 @@ class Rows:
     features: list[Array]
     labels: list[Array]
     key: Array | None
-    number: tuple[int, int] | None = None
-    """Which range of the source, and where in it these rows begin, if that is always so."""
+    number: int | None = None
+    """Which range of the source these are, whole and in its order."""
 
     def __len__(self) -> int:
         return len(self.labels[0])
 
-    def take(self, chosen: Array | slice) -> Rows:
-        """The rows of a mask, of row numbers or of a slice."""
+    def take(self, chosen: Array) -> Rows:
+        """The rows of a mask or of row numbers."""
         key = None if self.key is None else self.key[chosen]
         return Rows([f[chosen] for f in self.features], [y[chosen] for y in self.labels], key)
 
@@ -192,15 +189,11 @@ class Reader:
                         f"FROM {chosen.table} WHERE {chosen.position} "
                         f"BETWEEN {chosen.first} AND {chosen.last}"
                     )
-                    if chosen.last - chosen.first < LARGE:
-                        select = self.layout.select(self.query.text)
-                        rows = self._rows(cursor.execute(select).fetchnumpy())
-                        for first in range(0, len(rows), PIECE):
-                            piece = rows.take(slice(first, first + PIECE))
-                            piece.number = int(number), first
-                            yield piece
-                    else:
-                        yield from self._in_batches(cursor)
+                    select = self.layout.select(self.query.text)
+                    rows = self._rows(cursor.execute(select).fetchnumpy())
+                    rows.number = int(number)
+                    if len(rows):
+                        yield rows
         finally:
             cursor.close()
 
@@ -233,27 +226,23 @@ class Reader:
         return rows
 
     def _find_ranges(self) -> list[Range] | None:
-        """Row groups of Parquet files and of DuckDB tables."""
+        """Of Parquet files and of DuckDB tables."""
         table, source = self.query.table, self.database.source
         if table == "source" and source.kind == "parquet":
-            return self._row_groups()
+            return self._of_parquet()
         if table is not None and source.kind == "duckdb":
             place = f"origin.{name(table)}"
             is_table = self._ask(
                 "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'origin' "
                 f"AND schema_name = 'main' AND table_name = {quoted(table)}"
             )[0][0]
-            if not is_table:
-                return None
-            last = self._ask(f"SELECT coalesce(max(rowid), -1) FROM {place}")[0][0]
-            return [
-                Range(place, "rowid", first, first + HALF_GROUP - 1)
-                for first in range(0, last + 1, HALF_GROUP)
-            ]
+            if is_table:
+                last = self._ask(f"SELECT coalesce(max(rowid), -1) FROM {place}")[0][0]
+                return _ranges(place, "rowid", last + 1)
         return None
 
-    def _row_groups(self) -> list[Range] | None:
-        """Row groups, small ones of a file together."""
+    def _of_parquet(self) -> list[Range] | None:
+        """Ranges of every file, if all have the same columns."""
         files = ", ".join(quoted(str(file)) for file in self.database.source.files)
         shapes = self._ask(
             "SELECT count(DISTINCT columns) FROM (SELECT list((name, type)) AS columns "
@@ -261,23 +250,14 @@ class Reader:
         )[0][0]
         if shapes > 1:
             return None
-        groups = self._ask(
-            "SELECT file_name, any_value(row_group_num_rows) "
-            f"FROM parquet_metadata([{files}]) "
-            "GROUP BY file_name, row_group_id ORDER BY file_name, row_group_id"
+        counts = self._ask(
+            f"SELECT file_name, num_rows FROM parquet_file_metadata([{files}]) ORDER BY file_name"
         )
-        found: list[Range] = []
-        file, first, end = None, 0, 0
-        for name_, rows in groups:
-            if name_ != file or end - first >= BLOCK:
-                if file is not None:
-                    found.append(_parquet(file, first, end))
-                first = end = end if name_ == file else 0
-                file = name_
-            end += rows
-        if file is not None:
-            found.append(_parquet(file, first, end))
-        return found
+        return [
+            part
+            for file, rows in counts
+            for part in _ranges(f"read_parquet([{quoted(file)}])", "file_row_number", rows)
+        ]
 
     def _ask(self, sql: str) -> list[tuple[Any, ...]]:
         cursor = self.database.cursor()
@@ -288,8 +268,11 @@ class Reader:
             cursor.close()
 
 
-def _parquet(file: str, first: int, end: int) -> Range:
-    return Range(f"read_parquet([{quoted(file)}])", "file_row_number", first, end - 1)
+def _ranges(table: str, position: str, rows: int) -> list[Range]:
+    return [
+        Range(table, position, first, min(first + SPAN, rows) - 1)
+        for first in range(0, rows, SPAN)
+    ]
 
 
 def _unmasked(column: Any) -> Array:

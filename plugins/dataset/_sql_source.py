@@ -212,7 +212,7 @@ class Database:
         return sorted(name for (name,) in found)
 
     def need_little(self) -> None:
-        """Have DuckDB hold no more than a scan of one row group after the other needs."""
+        """Have DuckDB hold no more than a scan of one range after the other needs."""
         self._con.execute(f"SET GLOBAL memory_limit = '{MEMORY_OF_SCANS}'")
         self._con.execute("SET GLOBAL threads = 1")
 

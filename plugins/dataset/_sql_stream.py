@@ -250,7 +250,7 @@ def _remembered(assign: Callable[[Rows], Array]) -> Callable[[Rows], Array]:
 
     Hashing a row takes longer than reading it. A row costs a quarter of a byte.
     """
-    known: dict[tuple[int, int], tuple[int, Array]] = {}
+    known: dict[int, tuple[int, Array]] = {}
 
     def look_up(block: Rows) -> Array:
         if block.number is None:
