@@ -12,7 +12,7 @@ import sys
 from types import ModuleType
 
 NAMESPACE = "hydra_plugins.sweephouse"
-"""The module that our classes say they are from, and where Hydra finds them."""
+"""The module that our classes are made to name as their own, and where Hydra finds them."""
 
 
 def install() -> None:
@@ -31,6 +31,7 @@ def install() -> None:
         package.__path__ = []
     module = ModuleType(NAMESPACE)
     for ours in (PackedLauncher, QuickSweeper):
+        ours.__module__ = NAMESPACE
         setattr(module, ours.__name__, ours)
         plugins.register(ours)
     setattr(package, NAMESPACE.rpartition(".")[2], module)

@@ -14,14 +14,11 @@ from omegaconf import DictConfig
 from runner.composition import forget_config
 from runner.errors import PasswordError
 from runner.jobs import Composer
-from runner.launchers import NAMESPACE
 from runner.sweep import Sweep
 
 
 class PackedLauncher(Launcher):
     """Composes the jobs, skips those that are finished, and trains the others together."""
-
-    __module__ = NAMESPACE
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig

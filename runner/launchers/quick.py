@@ -6,14 +6,11 @@ from collections.abc import Sequence
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 
-from runner.launchers import NAMESPACE
 from runner.launchers.packed import PackedLauncher
 
 
 class QuickSweeper(BasicSweeper):
     """Every combination of the values given, as the basic sweeper has it."""
-
-    __module__ = NAMESPACE
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """Compose every job before any is launched, unless the launcher does so itself."""

@@ -88,9 +88,15 @@ def table_of(kind: str) -> str:
     return "source" if kind in ("parquet", "csv", "json") else "rows"
 
 
-def identity_of(*overrides: str) -> str:
-    chosen = compose(["dataset=sql", *overrides])[0].one("dataset")
-    return data_identity(chosen, pytest.fail, Path("nowhere"))
+@pytest.fixture
+def identity_of(tmp_path: Path) -> Callable[..., str]:
+    """What the runner takes the data of these overrides for."""
+
+    def of(*overrides: str) -> str:
+        chosen = compose(["dataset=sql", *overrides])[0].one("dataset")
+        return data_identity(chosen, pytest.fail, tmp_path / "results")
+
+    return of
 
 
 # --- What rows become ----------------------------------------------------------------------------
@@ -445,7 +451,9 @@ def test_a_password_leaves_no_trace_wherever_it_was_written(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("kind", ["duckdb", "postgres"])
-def test_a_databases_identity_is_its_rows_in_any_order(source: Any, kind: str) -> None:
+def test_a_databases_identity_is_its_rows_in_any_order(
+    source: Any, identity_of: Any, kind: str
+) -> None:
     def identity(rows: str, query: str = "FROM rows") -> str:
         from runner_plugins.dataset import sql
 
@@ -469,14 +477,18 @@ def test_a_databases_identity_is_its_rows_in_any_order(source: Any, kind: str) -
     assert len(seen) == 5
 
 
-def test_a_sweep_scans_a_database_once(source: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sweep_scans_a_database_once(
+    source: Any, identity_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     words = (f"dataset.source={source('duckdb', ROWS)}", "dataset.label=price")
     first = identity_of(*words)
     monkeypatch.setattr(duckdb, "connect", pytest.fail)
     assert identity_of(*words) == first
 
 
-def test_files_are_known_by_content_and_query(sources: Any, tmp_path: Path) -> None:
+def test_files_are_known_by_content_and_query(
+    sources: Any, identity_of: Any, tmp_path: Path
+) -> None:
     file = Path(sources("parquet", ROWS))
     moved = tmp_path / "elsewhere.parquet"
     moved.write_bytes(file.read_bytes())
@@ -486,7 +498,7 @@ def test_files_are_known_by_content_and_query(sources: Any, tmp_path: Path) -> N
     assert identity_of(f"dataset.source={file}", query, "dataset.label=price") != first
 
 
-def test_what_the_user_vouches_for_is_not_read(tmp_path: Path) -> None:
+def test_what_the_user_vouches_for_is_not_read(identity_of: Any, tmp_path: Path) -> None:
     words = (f"dataset.source={tmp_path}/none.parquet", "dataset.label=y")
     assert identity_of(*words, "dataset.identity=june") == "vouched:june"
 
@@ -680,7 +692,9 @@ def test_a_source_that_changes_between_epochs_is_told(make: Any, sources: Any) -
         blocks(splits.train)
 
 
-def test_rows_that_came_after_the_identity_was_taken_are_told(make: Any, sources: Any) -> None:
+def test_rows_that_came_after_the_identity_was_taken_are_told(
+    make: Any, sources: Any, identity_of: Any
+) -> None:
     file = sources("sqlite", "SELECT i AS x, i % 2 AS y FROM range(10) AS r(i)", "growing")
     identity_of(f"dataset.source={file}", "dataset.label=y")
     con = sqlite3.connect(file)
