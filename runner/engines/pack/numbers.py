@@ -29,9 +29,12 @@ class Structural(Exception):  # noqa: N818 - it says which number, and is caught
         self.path = path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Place:
-    """Where a number stands: an attribute, an item, or a closure's cell."""
+    """Where a number stands: an attribute, an item, or a closure's cell.
+
+    Each is itself alone: its owner may have no hash, or equal another.
+    """
 
     owner: Any
     key: Any

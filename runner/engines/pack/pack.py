@@ -89,20 +89,20 @@ class Pack:
         import tensorflow as tf
 
         self._fill()
-        while active := [member for member in self._rows if member is not None]:
-            self._each(active, lambda m: m.callbacks.on_epoch_begin(m.epoch))
+        while seated := self._seated():
+            self._each(seated, lambda m: m.callbacks.on_epoch_begin(m.epoch))
             try:
                 yield self._train
-                self._each(active, self._end_epoch)
-                self._leave([m for m in active if m in self._rows and self._is_over(m)])
+                self._each(self._seated(), self._end_epoch)
+                self._leave([member for member in self._seated() if self._is_over(member)])
             except tf.errors.ResourceExhaustedError as error:
                 if len(self._rows) == 1:
-                    self._each(active, functools.partial(_raise, error))
+                    self._each(self._seated(), functools.partial(_raise, error))
                 else:
                     self._halve()
             except Exception as error:
                 # What is wrong with the program is wrong with all that it trains.
-                self._each(active, functools.partial(_raise, error))
+                self._each(self._seated(), functools.partial(_raise, error))
             self._fill()
 
     # -- rows ----------------------------------------------------------------------------------
@@ -150,6 +150,9 @@ class Pack:
             return None
         return member
 
+    def _seated(self) -> list[Member]:
+        return [member for member in self._rows if member is not None]
+
     def _halve(self) -> None:
         """Go on with half as many rows; who has no seat any more waits for one."""
         rows = len(self._rows) // 2
@@ -159,7 +162,7 @@ class Pack:
             file=sys.stderr,
         )
         smaller = Stack(self._template.fresh, rows)
-        for member in [m for m in self._rows if m is not None]:
+        for member in self._seated():
             values = [member.seat.stack.read(i, member.seat.row) for i in self._all_variables]
             self._waiting.append((member, values))
         self._stack, self._rows = smaller, [None] * rows
