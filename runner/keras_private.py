@@ -1,6 +1,6 @@
 """What the runner uses of Keras that Keras does not promise; seen in Keras 3.15.
 
-`tests/runner/test_keras_private.py` fails with a sentence when an upgrade takes it away.
+`tests/runner/test_private.py` fails with a sentence when an upgrade takes it away.
 """
 
 from __future__ import annotations
