@@ -15,6 +15,8 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from runner.config import Settings
 from runner.devices import tensorflow_on
 from runner.engines.contract import Job, Record
@@ -34,6 +36,7 @@ from runner.engines.pack.start import Start, start_of
 from runner.engines.pack.template import Template
 from runner.engines.shared import odd
 from runner.errors import in_one_line
+from runner.hookspecs import KINDS
 from runner.nouns import Recipe, Stream
 from runner.tensorflow_private import NotMapped
 
@@ -46,8 +49,10 @@ WORTH_COMPILING = 30_000
 """Steps of all members together from which on XLA's compilation pays."""
 CLOSE = 2e-5
 """How far the loss of the first steps may be from Keras' own: rounding, no more."""
-CONVOLUTIONS = {"Conv2D", "Conv3D", "DepthwiseConv2dNative", "Conv2DBackpropInput"}
-LOOPS = {"While", "StatelessWhile"}
+HEAVY = {"Conv2D", "Conv3D", "DepthwiseConv2dNative", "While", "StatelessWhile"}
+"""Ops that gain nothing on a processor by being done for many members at once."""
+HEAVY_STEP = 50_000_000
+"""Weights times batch size, from which on a step's products are work enough."""
 OWN = {"seed", "epochs", "checkpoint", "engine", "strict", "skip", "retry", "results"}
 """Settings in which the members of a pack may differ."""
 
@@ -96,15 +101,13 @@ class PackedEngine:
         alike, left = self._probe(replay, jobs, record)
         try:
             template = Template(model, shape, replay.varying)
-            reason = _unfit(template)
-            if reason is None:
-                lanes, rows = _room(len(alike))
-                work = sum(job.config.settings.epochs for job in alike)
-                work *= -(-template.taken // template.batch)
-                if work > WORTH_COMPILING and not template.ops & LOOPS:
-                    template.compile_for(rows)
-                if (far := template.differs(rows)) > CLOSE:
-                    reason = f"its loss would differ from Keras' own by {far:.1g}"
+            lanes, rows = _room(len(alike), template)
+            work = sum(job.config.settings.epochs for job in alike)
+            work *= -(-template.taken // template.batch)
+            if work > WORTH_COMPILING and rows > 1:
+                template.compile_for(rows)
+            if (far := template.differs(rows)) > CLOSE:
+                reason = f"its loss would differ from Keras' own by {far:.1g}"
         except NotMapped as error:
             reason = str(error)
         except Exception as error:
@@ -170,17 +173,29 @@ def _recording(job: Job, drawn: dict[int, Draw]) -> Recipe:
     return recipe
 
 
-def _room(jobs: int) -> tuple[int, int]:
-    """How many packs train at once, and of how many rows: a program keeps one processor busy."""
+def _room(jobs: int, template: Template) -> tuple[int, int]:
+    """How many packs train at once, and of how many rows.
+
+    A program of small steps keeps one processor busy. Where one member's step is work enough for
+    a processor, a row has nothing to gain by neighbours, and each pack is of one.
+    """
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    weights = sum(int(np.prod(weight.shape)) for weight in template.pure.trainable)
+    if template.ops & HEAVY or weights * template.batch > HEAVY_STEP:
+        return min(processors, LANES, jobs), 1
     lanes = max(1, min(processors, LANES, jobs // LEAST_ROWS))
     return lanes, min(ROWS, -(-jobs // lanes))
 
 
 def _kind(job: Job) -> str:
     """Equal for jobs that may share a program, as far as their configs tell."""
-    plain = {k: v for k, v in job.config.plain().items() if k not in OWN}
-    return json.dumps(_without_numbers(plain), sort_keys=True)
+    kinds = {kind.key for kind in KINDS.values()}
+    plain = {
+        key: _without_numbers(value) if key in kinds else value
+        for key, value in job.config.plain().items()
+        if key not in OWN
+    }
+    return json.dumps(plain, sort_keys=True)
 
 
 def _without_numbers(node: Any) -> Any:
@@ -200,11 +215,4 @@ def _declined(job: Job) -> str | None:
         return "mixed_float16 scales its loss"
     if isinstance(splits.train, Stream):
         return "its data are a stream"
-    return None
-
-
-def _unfit(template: Template) -> str | None:
-    """Why packing would not pay, if so."""
-    if template.ops & CONVOLUTIONS:
-        return "convolutions keep a processor busy alone"
     return None

@@ -49,6 +49,8 @@ class Member:
     began: float = field(default_factory=time.perf_counter)
     epoch: int = 0
     """How many epochs it has behind it."""
+    begun: int = 0
+    """How many epochs it has begun; one more than it has behind it where one is done anew."""
     logs: dict[str, float] = field(default_factory=dict)
 
 
@@ -90,11 +92,14 @@ class Pack:
 
         self._fill()
         while seated := self._seated():
-            self._each(seated, lambda m: m.callbacks.on_epoch_begin(m.epoch))
+            over = [member for member in seated if self._is_over(member)]
             try:
-                yield self._train
-                self._each(self._seated(), self._end_epoch)
-                self._leave([member for member in self._seated() if self._is_over(member)])
+                if over:
+                    self._leave(over)
+                else:
+                    self._each(seated, self._begin_epoch)
+                    yield self._train
+                    self._each(self._seated(), self._end_epoch)
             except tf.errors.ResourceExhaustedError as error:
                 if len(self._rows) == 1:
                     self._each(self._seated(), functools.partial(_raise, error))
@@ -180,7 +185,9 @@ class Pack:
     # -- an epoch ------------------------------------------------------------------------------
 
     def _train(self) -> None:
-        """Compute an epoch of every row, and its logs."""
+        """Compute an epoch of every row, and its logs; where that fails, the rows stay."""
+        import tensorflow as tf
+
         template, program, numbers = self._template, self._template.program, self._numbers
         drawn = np.zeros((len(self._rows), template.taken), np.int64)
         for row, member in enumerate(self._rows):
@@ -188,12 +195,16 @@ class Pack:
                 seed = member.job.config.settings.seed
                 drawn[row] = order(seed, member.epoch + 1, template.count)[: template.taken]
         self._reset_metrics()
-        state = template.pure.state(self._stack.tensors())
-        state = program.train(state, numbers, drawn)
+        before = self._stack.tensors()
+        state = program.train(template.pure.state(before), numbers, drawn)
         logs, rates = program.results(state, numbers)
         self._stack.replace(state.all())
         if "val" in template.parts:
-            judged = self._judge(state, "val")
+            try:
+                judged = self._judge(state, "val")
+            except tf.errors.ResourceExhaustedError:
+                self._stack.replace(before)
+                raise
             logs |= {f"val_{name}": values for name, values in judged.items()}
         for row, member in enumerate(self._rows):
             if member is not None:
@@ -212,6 +223,11 @@ class Pack:
         for variable, value in self._metrics.items():
             self._stack.fill(variable, value)
 
+    def _begin_epoch(self, member: Member) -> None:
+        if member.begun == member.epoch:
+            member.begun += 1
+            member.callbacks.on_epoch_begin(member.epoch)
+
     def _end_epoch(self, member: Member) -> None:
         member.callbacks.on_epoch_end(member.epoch, member.logs)
         member.epoch += 1
@@ -223,8 +239,6 @@ class Pack:
 
     def _leave(self, members: Sequence[Member]) -> None:
         """Conclude runs that are over: judge all of them at once, then each by itself."""
-        if not members:
-            return
         self._each(members, self._settle)
         state = self._template.pure.state(self._stack.tensors())
         judged = {part: self._judge(state, part) for part in self._template.parts}
