@@ -98,6 +98,7 @@ def vowels() -> str:
 
 
 NEEDS = {
+    "cars_sql": "cars_in_postgres",
     "text_sentiment": "snippets_path",
     "transfer_mnist": "pretrained",
     "vowels_gru": "vowels",
