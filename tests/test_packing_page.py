@@ -13,7 +13,7 @@ PAGE = " ".join((ROOT / "docs/packing.md").read_text(encoding="utf-8").split())
 
 
 def reasons() -> list[str]:
-    """The words of the functions that decide whether a run is packed, without its own names."""
+    """What the functions say that decide whether a run is packed; a class that they name is cut."""
     engines = ROOT / "runner/engines"
     found = []
     for file, names in {
