@@ -13,7 +13,7 @@ PAGE = " ".join((ROOT / "docs/packing.md").read_text(encoding="utf-8").split())
 
 
 def reasons() -> list[str]:
-    """What the functions say that decide whether a run is packed; a class that they name is cut."""
+    """What the functions say that decide whether a run is packed; names in it are cut out."""
     engines = ROOT / "runner/engines"
     found = []
     for file, names in {
