@@ -272,7 +272,7 @@ def test_every_builtin_component_that_changes_training_is_compared() -> None:
 
 ODD = """
 import numpy as np
-from runner import architecture, callback, dataset, loss, regularizer
+from runner import Splits, Stream, Task, architecture, callback, dataset, regularizer
 
 BUILT = []
 
@@ -280,6 +280,14 @@ def _callback(hook, act):
     import keras
     kind = type("Watcher", (keras.callbacks.Callback,), {hook: act})
     return kind()
+
+@dataset
+def flowing():
+    '''Rows that come in blocks.'''
+    rows = np.arange(40, dtype="float32")[:, None], np.arange(40) % 2
+    def read(generator):
+        yield rows
+    return Splits(Stream(40, rows, read), rows, rows, Task.classification(2))
 
 @callback
 def per_batch():
@@ -371,21 +379,28 @@ def odd(site: Site) -> Any:
 
 
 LINES: dict[str, tuple[Words, str]] = {
-    "per batch": (["callback=[per_batch]"], "the callback Watcher acts on batches"),
-    "unknown": (["callback=[unknown]"], "the callback Watcher may look at the model"),
-    "own step": (["architecture=own_step"], "OwnStep has a train_step of its own"),
+    "per batch": (
+        ["dataset=iris", "callback=[per_batch]"],
+        "the callback Watcher acts on batches",
+    ),
+    "unknown": (
+        ["dataset=iris", "callback=[unknown]"],
+        "the callback Watcher may look at the model",
+    ),
+    "own step": (["dataset=iris", "architecture=own_step"], "OwnStep has a train_step of its own"),
     "in Python": (
-        ["architecture=printing"],
+        ["dataset=iris", "architecture=printing"],
         "the op EagerPyFunc has side effects or runs outside of TensorFlow",
     ),
-    "half": (["precision=mixed_float16"], "mixed_float16 scales its loss"),
+    "a stream": (["dataset=flowing"], "its data are a stream"),
+    "half": (["dataset=iris", "precision=mixed_float16"], "mixed_float16 scales its loss"),
 }
 
 
 @pytest.mark.parametrize("name", LINES)
 def test_what_is_declined_says_why_and_is_trained_all_the_same(odd: Any, name: str) -> None:
     words, reason = LINES[name]
-    base = ("dataset=iris", "epochs=1", "limit_batches=2", "regularizer=[]")
+    base = ("epochs=1", "limit_batches=2", "regularizer=[]")
     jobs = jobs_of([*base, *words], "seed=0", "seed=1")
     found = trained(jobs)
     for events in found:
