@@ -51,6 +51,8 @@ class Member:
     """How many epochs it has behind it."""
     begun: int = 0
     """How many epochs it has begun; one more than it has behind it where one is done anew."""
+    settled: bool = False
+    """Whether its training is over, and its best weights are in place."""
     logs: dict[str, float] = field(default_factory=dict)
 
 
@@ -252,7 +254,10 @@ class Pack:
                 self._each([member], lambda m: self._conclude(m, judged, said))
 
     def _settle(self, member: Member) -> None:
-        """Put the weights in place that are to be judged and kept."""
+        """Put the weights in place that are to be judged and kept; once."""
+        if member.settled:
+            return
+        member.settled = True
         row, model = self._row(member), self._template.recipe.model
         with self._template.become(self._stack, row, member.start):
             # Optimizers that average weights put the average in place now, as in `fit`.
