@@ -1,7 +1,7 @@
 """Engine `packed`: runs of one shape train side by side, as one program.
 
-It groups what is alike, trains each group as packs, and hands what cannot be packed, or would
-not gain by it, to engine `fast`, with the reason.
+It groups what is alike, trains each group as packs, and hands what cannot be packed to engine
+`fast`, with the reason.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ ROWS = 16
 LEAST_ROWS = 8
 """With fewer than that, one pack on one thread is better than two."""
 LANES = 8
-WORTH_COMPILING = 30_000
-"""Steps of all members together from which on XLA's compilation pays."""
+WORTH_COMPILING = 8_000_000_000
+"""Epochs of all members times rows times weights, from which on XLA's compilation pays."""
 CLOSE = 2e-5
 """How far the loss of the first steps may be from Keras' own: rounding, no more."""
 HEAVY = {"Conv2D", "Conv3D", "DepthwiseConv2dNative", "While", "StatelessWhile"}
@@ -102,9 +102,8 @@ class PackedEngine:
         try:
             template = Template(model, shape, replay.varying)
             lanes, rows = _room(len(alike), template)
-            work = sum(job.config.settings.epochs for job in alike)
-            work *= -(-template.taken // template.batch)
-            if work > WORTH_COMPILING and rows > 1:
+            epochs = sum(job.config.settings.epochs for job in alike)
+            if rows > 1 and epochs * template.taken * template.weights > WORTH_COMPILING:
                 template.compile_for(rows)
             if (far := template.differs(rows)) > CLOSE:
                 reason = f"its loss would differ from Keras' own by {far:.1g}"
@@ -180,8 +179,7 @@ def _room(jobs: int, template: Template) -> tuple[int, int]:
     a processor, a row has nothing to gain by neighbours, and each pack is of one.
     """
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    weights = sum(int(np.prod(weight.shape)) for weight in template.pure.trainable)
-    if template.ops & HEAVY or weights * template.batch > HEAVY_STEP:
+    if template.ops & HEAVY or template.weights * template.batch > HEAVY_STEP:
         return min(processors, LANES, jobs), 1
     lanes = max(1, min(processors, LANES, jobs // LEAST_ROWS))
     return lanes, min(ROWS, -(-jobs // lanes))
@@ -211,6 +209,8 @@ def _declined(job: Job) -> str | None:
     splits = job.data.splits
     if job.resume is not None:
         return "a resumed run goes on alone"
+    if job.config.settings.deterministic:
+        return "deterministic=true asks for the last bit, and neighbours move it"
     if job.config.settings.precision == "mixed_float16":
         return "mixed_float16 scales its loss"
     if isinstance(splits.train, Stream):

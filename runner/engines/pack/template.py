@@ -55,6 +55,7 @@ class Template:
         model.reset_metrics()
         self.decisions: list[Decision] = []
         self.pure = Pure(model, seed_generators(model))
+        self.weights = sum(int(np.prod(weight.shape)) for weight in self.pure.trainable)
         self.fresh = [variable.numpy() for variable in self.pure.variables]
         while True:
             self.program = Program(self.pure, self._bind, len(self.paths), self.rows, size)
