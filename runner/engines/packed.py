@@ -15,8 +15,6 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from runner.config import Settings
 from runner.devices import tensorflow_on
 from runner.engines.contract import Job, Record
