@@ -7,6 +7,7 @@ the same code as for a run alone; only the model that they see is a row of the s
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 import time
@@ -301,7 +302,8 @@ class Pack:
 
     def _fail(self, member: Member, error: BaseException) -> None:
         trace = "".join(traceback.format_exception(error))
-        self._finish(member, member.tracker.end("failed", in_one_line(error), trace))
+        with contextlib.suppress(JournalError):  # it is over, recorded or not
+            self._finish(member, member.tracker.end("failed", in_one_line(error), trace))
 
     def _each(self, members: Sequence[Member], act: Callable[[Member], None]) -> None:
         """Do it for each; what goes wrong with one is that one's end alone."""
