@@ -131,9 +131,18 @@ def test_members_that_differ_in_numbers_are_told_of_as_if_they_had_run_alone(
     references: Told, monkeypatch: pytest.MonkeyPatch, compiled: bool
 ) -> None:
     from runner.engines import packed
+    from runner.engines.pack.template import Template
 
+    sizes, compile_for = [], Template.compile_for
+
+    def noted(self: Template, members: int) -> None:
+        sizes.append(members)
+        compile_for(self, members)
+
+    monkeypatch.setattr(Template, "compile_for", noted)
     monkeypatch.setattr(packed, "WORTH_COMPILING", 0 if compiled else math.inf)
     found = trained(jobs_of(BASE, *DIFFERENT))
+    assert len(sizes) == compiled
     check_packed(found, len(DIFFERENT))
     assert [len(losses(events)) for events in found] == [3, 3, 3, 3, 3, 2, 5, 1]
     check(found, references)
