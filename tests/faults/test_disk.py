@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import House
+from tests.faults.conftest import House, until
 from warehouse.place import Place
 from warehouse.verify import verify
 
@@ -93,8 +93,8 @@ def test_weights_that_find_no_space_fail_the_run_and_leave_no_half_file(
 
 def test_a_disk_that_fills_up_in_a_sweep_is_no_end_of_it(house: House, disk: Disk) -> None:
     words = ["-m", "seed=1,2,3", "epochs=50"]
-    sweep = house.start(*words, pause=0.01)
-    sweep.until("\nepoch 5/")
+    sweep = house.start(*words, pause=0.05)
+    until(lambda: house.epochs(5) > 0, "no fifth epoch:", lambda: sweep.said)
     disk.fill(0)
     assert sweep.wait() == 1, sweep.said
     assert "Traceback" not in sweep.said, sweep.said
