@@ -62,6 +62,7 @@ class Settings:
     checkpoint: Annotated[int, Gt(0)] | None = None
     limit_batches: Annotated[int, Gt(0)] | None = None
     print_every: Annotated[int, Gt(0)] = 1
+    record_steps: Annotated[int, Gt(0)] | None = None
     debug: Literal["summary", "overfit"] | None = None
     evaluate: Literal["full", "plain"] = "full"
     keep_predictions: Literal["val", "test", "both"] | None = None
@@ -86,6 +87,7 @@ ABOUT = {
     "checkpoint": "every so many epochs keep what `resume` needs; null: never",
     "limit_batches": "at most so many batches an epoch and a split",
     "print_every": "a line of losses every so many epochs",
+    "record_steps": "record the training loss every so many batches of an epoch; null: never",
     "debug": "summary: print the model and stop; overfit: train on one batch",
     "evaluate": "full: judge val and test by all that the task knows; plain: by metrics alone",
     "keep_predictions": "keep the outputs for every row of val, test or both; null: none",
@@ -101,6 +103,7 @@ ABOUT = {
 NOT_IN_FINGERPRINT = {
     "checkpoint",
     "print_every",
+    "record_steps",
     "evaluate",
     "keep_predictions",
     "engine",

@@ -29,6 +29,7 @@ NOT_IN_DATA = {
     "deterministic",
     "checkpoint",
     "print_every",
+    "record_steps",
     "evaluate",
     "keep_predictions",
     "engine",

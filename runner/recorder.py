@@ -31,6 +31,7 @@ from runner.records import (
     Record,
     RunEnd,
     RunStart,
+    Steps,
     Weights,
     now,
 )
@@ -110,7 +111,7 @@ class Recorder:
                     run = self._open[event.run_id]
                     run.journal.append(event)
                     run.outcome.evaluations[event.split] = dict(event.metrics)
-                case Confusion() | Curves():
+                case Steps() | Confusion() | Curves():
                     self._open[event.run_id].journal.append(event)
                 case Predicted():
                     table = table_of(event.task, event.split, event.targets, event.outputs)

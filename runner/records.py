@@ -78,6 +78,21 @@ class EpochEnd:
 
 
 @dataclass(frozen=True)
+class Steps:
+    """The training loss inside of an epoch, written before its `epoch_end`; a place for each step.
+
+    A step counts the batches of the epoch that are done, from 1; its loss is the mean of the
+    batches since the step before.
+    """
+
+    record: ClassVar[str] = "steps"
+    run_id: str
+    epoch: int
+    step: Sequence[int]
+    loss: Sequence[float]
+
+
+@dataclass(frozen=True)
 class Weights:
     """A reference to saved weights; its file was fsynced before this record was written.
 
@@ -296,6 +311,7 @@ Said = Evaluation | Confusion | Curves
 """What is said of the outputs for one split."""
 Record = (
     RunStart
+    | Steps
     | EpochEnd
     | Weights
     | Tensors

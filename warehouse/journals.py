@@ -195,7 +195,7 @@ def _of_judgement(reading: Reading, kind: str, fields: Fields) -> tuple[object, 
 
 
 def _identity(kind: str, fields: Fields) -> tuple[object, ...]:
-    if kind == "epoch_end":
+    if kind in ("steps", "epoch_end"):
         if fields["epoch"] < 1:
             raise BadLineError("epochs count from 1")
         return (fields["epoch"],)

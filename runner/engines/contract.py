@@ -17,7 +17,7 @@ from runner.data import Prepared
 from runner.engines.graph import Layer
 from runner.errors import RunnerError
 from runner.nouns import Recipe, Task
-from runner.records import EpochEnd, RunEnd, RunStart, Said
+from runner.records import EpochEnd, RunEnd, RunStart, Said, Steps
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,7 +70,7 @@ class Refused:
     error: RunnerError
 
 
-Event = RunStart | EpochEnd | Said | Predicted | Kept | RunEnd | Refused
+Event = RunStart | Steps | EpochEnd | Said | Predicted | Kept | RunEnd | Refused
 Record = Callable[[Event], None]
 
 
@@ -117,11 +117,11 @@ class Engine(Protocol):
     def train(self, jobs: Sequence[Job], record: Record) -> None:
         """Train every job and record what happens.
 
-        Each job gives RunStart once it is built, EpochEnd for every epoch, Kept for its best
-        weights and its checkpoints, Said and Predicted for val and test, RunEnd; records of
-        several jobs may come in any order. A job that cannot be built gives Refused for a
-        RunnerError (`lifecycle.built` does this); any other failure is its RunEnd, and the
-        others go on.
+        Each job gives RunStart once it is built, EpochEnd for every epoch (before it, Steps
+        where `record_steps` asks), Kept for its best weights and its checkpoints, Said and
+        Predicted for val and test, RunEnd; records of several jobs may come in any order. A job
+        that cannot be built gives Refused for a RunnerError (`lifecycle.built` does this); any
+        other failure is its RunEnd, and the others go on.
 
         A job that has not begun when its `stop()` says so is left out. Where `record` raises
         JournalError nothing more can be recorded of that job: it is over, the others go on. An

@@ -30,6 +30,7 @@ from runner.engines.lifecycle import (
 )
 from runner.engines.reference import fit
 from runner.engines.shared import SharedPrograms
+from runner.engines.step_losses import StepLosses
 from runner.engines.tracker import Tracker
 from runner.nouns import Recipe, Stream
 from runner.randomness import order
@@ -125,7 +126,7 @@ def run_program(job: Job, record: Record, program: _Program, tracker: Tracker) -
     callbacks.on_train_begin()
     for epoch in range(begin(job), settings.epochs):
         callbacks.on_epoch_begin(epoch)
-        logs = program.train(epoch_of(epoch + 1))
+        logs = program.train(epoch_of(epoch + 1), tracker.losses)
         if val:
             judged = program.evaluate(val())
             logs |= {f"val_{name}": value for name, value in judged.items()}
@@ -242,24 +243,32 @@ class _Program:
         self.retrace()
         vars(self).pop("_test", None)
 
-    def train(self, windows: Iterable[tuple[Any, Any]]) -> dict[str, float]:
-        """One epoch over the rows of each window, by its index in its order; its metrics."""
+    def train(
+        self, windows: Iterable[tuple[Any, Any]], losses: StepLosses | None
+    ) -> dict[str, float]:
+        """One epoch over the rows of each window, by its index in its order; its metrics.
+
+        losses: told wherever it wants to read the loss.
+        """
         self._model.reset_metrics()
         logs: dict[str, float] = {}
         for rows, index in windows:
-            logs = self._train_window(rows, index)
+            logs = self._train_window(rows, index, losses)
         return logs
 
-    def _train_window(self, rows: Any, index: Any) -> dict[str, float]:
+    def _train_window(self, rows: Any, index: Any, losses: StepLosses | None) -> dict[str, float]:
         import tensorflow as tf
 
         logs: dict[str, float] = {}
         begin, count = 0, len(index)
         while begin < count:
             clock = time.perf_counter()
-            end = min(begin + self._piece * self._size, count)
+            piece = min(self._piece, losses.left) if losses else self._piece
+            end = min(begin + piece * self._size, count)
             logs = _plain(self._train(rows, index, tf.constant(begin), tf.constant(end)))
             each = (time.perf_counter() - clock) * self._size / (end - begin)
+            if losses:
+                losses.advance(-(-(end - begin) // self._size))
             self._piece, begin = next_piece(self._piece, each), end
         return logs
 

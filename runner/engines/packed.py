@@ -211,6 +211,8 @@ def _declined(job: Job) -> str | None:
         return "deterministic=true asks for the last bit, and neighbours move it"
     if job.config.settings.precision == "mixed_float16":
         return "mixed_float16 scales its loss"
+    if job.config.settings.record_steps is not None:
+        return "record_steps asks for losses inside of an epoch"
     if isinstance(splits.train, Stream):
         return "its data are a stream"
     return None

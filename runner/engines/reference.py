@@ -52,7 +52,7 @@ def fit(job: Job, record: Record, tracker: Tracker) -> RunEnd:
             epochs=job.config.settings.epochs,
             initial_epoch=begin(job),
             validation_data=splits.val and batches(splits.val, size, trouble),
-            callbacks=callbacks_of(job, tracker, retrace),
+            callbacks=[*callbacks_of(job, tracker, retrace), *_step_losses(model, tracker)],
             shuffle=False,  # the order is ours
             verbose=0,
         )
@@ -67,6 +67,20 @@ def fit(job: Job, record: Record, tracker: Tracker) -> RunEnd:
         return judged
 
     return conclude(job, tracker, record, evaluate)
+
+
+def _step_losses(model: Any, tracker: Tracker) -> list[Any]:
+    """The callback that says how far an epoch is, where its losses are read; last of all."""
+    import keras
+
+    losses = tracker.losses
+    if losses is None:
+        return []
+    return [
+        keras.callbacks.LambdaCallback(
+            on_train_batch_end=lambda batch, logs: losses.advance(1, last=model.stop_training)
+        )
+    ]
 
 
 def batches(part: Part, size: int, trouble: list[Exception]) -> tf.data.Dataset:

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from runner.build import monitor_of
+from runner.build import monitor_of, steps
 from runner.engines.checkpoint import restore, snapshot
 from runner.engines.contract import Job, Kept, Record
 from runner.engines.graph import layers_of, owners_of
+from runner.engines.step_losses import StepLosses
 from runner.engines.tensors import graph_of, numpy_of, tensors_of, with_preprocessing
 from runner.randomness import generator_state, seed_generators
 from runner.records import EpochEnd, RunEnd, Status, now
@@ -47,6 +48,11 @@ class Tracker:
         self._best = math.inf
         self._best_weights: list[Array] = []
         self._began = time.perf_counter()
+        every = job.config.settings.record_steps
+        self.losses = (
+            StepLosses(self._model, every, steps(job.config, job.data)) if every else None
+        )
+        """Reads the loss inside of epochs, if asked; the engine says how far it is."""
         self.epoch = 0
         """The last epoch that was recorded, counted from 1."""
         self.best_epoch: int | None = None
@@ -72,10 +78,14 @@ class Tracker:
         seed = self._job.config.settings.seed
         for index, state in enumerate(self._generators):
             state.assign(generator_state(seed, epoch, index))
+        if self.losses:
+            self.losses.begin()
 
     def epoch_end(self, epoch: int, logs: Mapping[str, Any]) -> None:
         """Record the epoch and keep its weights if they are the best so far."""
         values = {name: float(value) for name, value in logs.items()}
+        if self.losses:
+            self._record(self.losses.record(self._job.start.run_id, epoch))
         self._record(
             EpochEnd(
                 run_id=self._job.start.run_id,

@@ -26,6 +26,14 @@ SELECT * FROM read_json(
     }
 );
 
+CREATE OR REPLACE TEMP TABLE staged_steps AS
+SELECT * FROM read_json(
+    getvariable('staging') || '/steps.jsonl',
+    format = 'newline_delimited',
+    maximum_object_size = 67108864,
+    columns = {run_id: 'VARCHAR', epoch: 'BIGINT', step: 'BIGINT[]', loss: 'DOUBLE[]'}
+);
+
 CREATE OR REPLACE TEMP TABLE staged_epoch AS
 SELECT * FROM read_json(
     getvariable('staging') || '/epoch_end.jsonl',

@@ -2,6 +2,7 @@
 
 DELETE FROM runs WHERE run_id IN (SELECT run_id FROM staged_journal WHERE replaces);
 DELETE FROM params WHERE run_id IN (SELECT run_id FROM staged_journal WHERE replaces);
+DELETE FROM steps WHERE run_id IN (SELECT run_id FROM staged_journal WHERE replaces);
 DELETE FROM epochs WHERE run_id IN (SELECT run_id FROM staged_journal WHERE replaces);
 DELETE FROM metrics WHERE run_id IN (SELECT run_id FROM staged_journal WHERE replaces);
 DELETE FROM run_metrics WHERE run_id IN (SELECT run_id FROM staged_journal WHERE replaces);

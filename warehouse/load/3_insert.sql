@@ -12,6 +12,11 @@ INSERT INTO components
 SELECT run_id, c.kind, c.name, c.distribution, c.version
 FROM (SELECT run_id, unnest(components) AS c FROM staged_start SEMI JOIN fresh USING (run_id));
 
+INSERT INTO steps
+SELECT run_id, epoch, unnest(step), unnest(loss)
+FROM staged_steps SEMI JOIN fresh USING (run_id)
+WHERE len(step) = len(loss);
+
 INSERT INTO epochs
 SELECT run_id, epoch, loss, val_loss, learning_rate, seconds
 FROM staged_epoch SEMI JOIN fresh USING (run_id);

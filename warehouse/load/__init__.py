@@ -20,6 +20,7 @@ another journal of the run is in this batch; one at a time."""
 _KINDS = (
     "journal",
     "run_start",
+    "steps",
     "epoch_end",
     "weights",
     "tensors",

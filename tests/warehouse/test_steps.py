@@ -1,0 +1,51 @@
+"""Losses inside of epochs, from the journal to the table `steps`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import warehouse
+from runner.records import Steps, new_run_id, to_line
+from tests.warehouse.conftest import House, ending, records
+from warehouse.place import Place
+from warehouse.rebuild import rebuild
+
+Ask = Callable[..., list[tuple[Any, ...]]]
+ALL = "SELECT epoch, step, loss FROM steps ORDER BY ALL"
+
+
+def test_every_step_becomes_a_row_and_a_rebuild_makes_the_same(house: House, rows: Ask) -> None:
+    run_id = new_run_id()
+    said = [
+        Steps(run_id, 1, [2, 3], [0.5, float("inf")]),
+        Steps(run_id, 2, [2, 3], [0.25, 0.125]),
+        Steps(run_id, 3, [2, 3], [0.5]),  # no engine says this: left out
+    ]
+    house.write([*records(run_id), *said, *ending(run_id)])
+    assert warehouse.sync(house.results).problems == []
+    found = rows(house, ALL)
+    assert found == [(1, 2, 0.5), (1, 3, float("inf")), (2, 2, 0.25), (2, 3, 0.125)]
+    rebuild(Place(house.results))
+    assert rows(house, ALL) == found
+
+
+def test_a_torn_record_is_left_out_until_the_run_goes_on(house: House, rows: Ask) -> None:
+    run_id = new_run_id()
+    path = house.write([*records(run_id), Steps(run_id, 1, [2], [0.5])], finish=False)
+    whole, second = path.read_bytes(), to_line(Steps(run_id, 2, [2], [0.25]))
+    path.write_bytes(whole + second[:-9])
+    assert warehouse.sync(house.results).lost == [run_id]
+    assert rows(house, ALL) == [(1, 2, 0.5)]
+    done = path.with_name(f"{run_id}.done.jsonl")
+    done.write_bytes(whole + second + b"".join(map(to_line, ending(run_id))))
+    assert warehouse.sync(house.results).problems == []
+    assert rows(house, ALL) == [(1, 2, 0.5), (2, 2, 0.25)]
+
+
+def test_an_epochs_second_record_does_not_go_in(house: House, rows: Ask) -> None:
+    run_id = new_run_id()
+    twice = [Steps(run_id, 1, [2], [loss]) for loss in (0.5, 0.25)]
+    house.write([*records(run_id), *twice, *ending(run_id)])
+    warehouse.sync(house.results)
+    assert rows(house, ALL) == [(1, 2, 0.5)]
