@@ -370,8 +370,10 @@ def test_the_kept_model_takes_raw_rows_and_says_what_the_trained_one_says(site, 
 
     from runner.composition import compose
     from runner.engines.contract import Kept
+    from runner.engines.fast import SHARED
     from runner.engines.tensors import assign_tensors
 
+    SHARED.forget()  # so that the job trains its own model, and borrows no earlier one
     site.install(HOUSES)
     steps = [name] if name == "encode" else [name, "encode"]
     said = ",".join(f"{k}:{v}" for k, v in ALL[name].items())
