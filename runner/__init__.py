@@ -24,6 +24,7 @@ from runner.door import (
     schedule,
 )
 from runner.errors import DataError, ModelError, RunnerError
+from runner.extensions import load_extension
 from runner.nouns import (
     ColumnProfile,
     Data,
@@ -64,6 +65,7 @@ __all__ = [
     "augmentation",
     "callback",
     "dataset",
+    "load_extension",
     "loss",
     "metric",
     "optimizer",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from runner.config import Choice, Config, Settings, files_of, fingerprint
+from runner.config import NOT_IN_FINGERPRINT, Choice, Config, Settings, files_of, fingerprint
 from runner.data import load
 from runner.engines.contract import Checkpoint
 from runner.errors import RunnerError
@@ -20,24 +20,13 @@ from runner.records import new_run_id
 
 # Settings that the prepared data do not depend on. One that is new, and not named here, keeps
 # apart what might have been shared, which costs time and no more.
-NOT_IN_DATA = {
+NOT_IN_DATA = NOT_IN_FINGERPRINT | {
     "seed",
     "epochs",
     "monitor",
     "mode",
     "precision",
     "deterministic",
-    "checkpoint",
-    "print_every",
-    "record_steps",
-    "evaluate",
-    "keep_predictions",
-    "engine",
-    "strict",
-    "device",
-    "results",
-    "skip",
-    "retry",
 }
 
 

@@ -353,11 +353,14 @@ def now() -> str:
 
 
 def new_run_id() -> str:
-    """A UUIDv7 as text: its head is the time in milliseconds, its tail random (RFC 9562)."""
-    stamp = time.time_ns() // 1_000_000
-    noise = int.from_bytes(os.urandom(10), "big")
-    bits = stamp << 80 | noise
-    bits = bits & ~(0xF << 76) | 0x7 << 76  # version 7
-    bits = bits & ~(0x3 << 62) | 0x2 << 62  # variant 10
+    """A UUIDv7 as text, in the order of time to a quarter of a microsecond.
+
+    Its head is the time in milliseconds, then come twelve bits of what is left of it, and a random
+    tail (RFC 9562, 6.2, method 3).
+    """
+    stamp, rest = divmod(time.time_ns(), 1_000_000)
+    noise = int.from_bytes(os.urandom(8), "big") >> 2
+    version, variant = 0x7, 0b10
+    bits = stamp << 80 | version << 76 | rest * 4096 // 1_000_000 << 64 | variant << 62 | noise
     digits = f"{bits:032x}"
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))

@@ -7,7 +7,6 @@ and the rows keep their order whatever the source is.
 from __future__ import annotations
 
 import difflib
-import importlib.util
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from runner.errors import ConfigError, DataError
+from runner.extensions import load_extension
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -158,7 +158,7 @@ def _attach(con: DuckDBPyConnection, source: str, query: str | None) -> str:
         con.execute(f"CREATE TEMP VIEW source AS FROM {kind}({literal(source)}{options})")
         return _one_select(con, query or "FROM source")
     if kind != "duckdb":
-        _load_extension(con, kind)
+        load_extension(con, kind)
     rest = source.partition("://")[2]
     place = f"{kind}://{rest}" if rest and kind == "mysql" else source
     options = "READ_ONLY" if kind == "duckdb" else f"TYPE {kind}, READ_ONLY"
@@ -211,29 +211,6 @@ def _one_select(con: DuckDBPyConnection, query: str) -> str:
     if [one.type for one in statements] != [duckdb.StatementType.SELECT]:
         raise ConfigError("--query is not valid: give exactly one SELECT")
     return f"FROM (\n{query.strip().rstrip(';')}\n)"
-
-
-def _load_extension(con: DuckDBPyConnection, kind: str) -> None:
-    """DuckDB's reader of another database, from the package that carries it if there is one."""
-    import duckdb
-
-    spec = importlib.util.find_spec(f"duckdb_extension_{kind}")
-    for folder in (spec and spec.submodule_search_locations) or ():
-        file = Path(folder) / "extensions" / f"v{duckdb.__version__}" / f"{kind}.duckdb_extension"
-        if file.is_file():
-            with tempfile.TemporaryDirectory(prefix="sweephouse-") as place:
-                # DuckDB takes the name of its entry point from the file's.
-                link = Path(place) / f"{kind}_scanner.duckdb_extension"
-                link.symlink_to(file)
-                con.execute(f"LOAD {literal(str(link))}")
-                return
-    try:
-        con.execute(f"LOAD {kind}")
-    except duckdb.Error:
-        raise DataError(
-            f"reading from {kind} needs the package duckdb-extension-{kind}: "
-            "pip install 'sweephouse[databases]'"
-        ) from None
 
 
 def _shown(source: str) -> str:

@@ -13,9 +13,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-FILTERED = ("Conv2D", "Conv3D", "DepthwiseConv2dNative")
-"""Ops that TensorFlow maps over members with equal filters, or by a loop."""
-PER_MEMBER = ("Conv2DBackpropInput", "Conv3DBackpropInputV2")
+FILTERED = (
+    "Conv2D",
+    "Conv3D",
+    "DepthwiseConv2dNative",
+    "Conv2DBackpropInput",
+    "Conv3DBackpropInputV2",
+)
+"""Ops that TensorFlow maps over members with equal filters, or by a loop; these are input 1."""
 
 
 class NotMapped(Exception):  # noqa: N818 - it says why, and is caught by who maps
@@ -81,8 +86,6 @@ def _register() -> None:
     rules = pfor._pfor_converter_registry
     for name in FILTERED:
         rules[name] = functools.partial(_with_filters, rules.get(name))
-    for name in PER_MEMBER:
-        rules[name] = functools.partial(_with_filters, rules.get(name))
     rules.setdefault("Bitcast", _bitcast)
 
 
@@ -123,12 +126,7 @@ def _bitcast(op: Any) -> Any:
 
 def _with_filters(rule: Any, op: Any, *rest: Any) -> Any:
     """A convolution: TensorFlow's rule where members share the filters, else one each."""
-    stacked = [op.input(i).is_stacked for i in range(op.num_inputs)]
-    if rule is None or (op.op_type in FILTERED and stacked[1]) or all(stacked[:2]):
-        return _unrolled(op)
-    if op.op_type in PER_MEMBER and stacked[1]:
-        return _unrolled(op)
-    return rule(op)
+    return _unrolled(op) if rule is None or op.input(1).is_stacked else rule(op)
 
 
 def _random(op: Any) -> Any:

@@ -20,6 +20,8 @@ from typing import Any
 
 import pytest
 
+from runner import load_extension
+
 USER, PASSWORD = "reader", "a-secret-of-the-tests"
 PATIENCE = 60.0
 
@@ -147,7 +149,6 @@ def _password(variable: str) -> Iterator[None]:
 def writing(uri: str) -> Iterator[Any]:
     """A DuckDB connection in which the server is the database `server`, to be written to."""
     import duckdb
-    from runner_plugins.dataset._sql_source import load_extension
 
     kind = uri.partition(":")[0]
     with duckdb.connect() as con:
@@ -160,7 +161,6 @@ def writing(uri: str) -> Iterator[Any]:
 def writing_sqlite(file: Path) -> Iterator[Any]:
     """A DuckDB connection in which a SQLite file is the database `made`."""
     import duckdb
-    from runner_plugins.dataset._sql_source import load_extension
 
     with duckdb.connect() as con:
         load_extension(con, "sqlite")

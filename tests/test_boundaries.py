@@ -143,7 +143,7 @@ def test_importing_the_root_needs_only_the_door() -> None:
     assert set(imported(RUNNER["runner"], "runner", everywhere=False)) - {
         "__future__",
         "typing",
-    } == {"runner.door", "runner.errors", "runner.nouns"}
+    } == {"runner.door", "runner.errors", "runner.extensions", "runner.nouns"}
 
 
 def test_only_commands_and_launchers_talk_to_the_warehouse() -> None:

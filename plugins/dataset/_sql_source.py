@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import importlib.util
 import os
 import re
 import tempfile
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from runner import DataError
+from runner import DataError, load_extension
 
 from ._files import near, one_file
 
@@ -236,29 +235,6 @@ def _uri(source: Source) -> str:
     }
     options = [*said.items(), *parse_qsl(parts.query)]
     return " ".join(f"{key}={unquote(str(value))}" for key, value in options if value)
-
-
-def load_extension(con: DuckDBPyConnection, kind: str) -> None:
-    """Load DuckDB's reader of another database from the package that carries it."""
-    import duckdb
-
-    spec = importlib.util.find_spec(f"duckdb_extension_{kind}")
-    for folder in (spec and spec.submodule_search_locations) or ():
-        file = Path(folder) / "extensions" / f"v{duckdb.__version__}" / f"{kind}.duckdb_extension"
-        if file.is_file():
-            with tempfile.TemporaryDirectory(prefix="sweephouse-") as place:
-                # DuckDB takes the name of its entry point from the file's.
-                link = Path(place) / f"{kind}_scanner.duckdb_extension"
-                link.symlink_to(file)
-                con.execute(f"LOAD {quoted(str(link))}")
-                return
-    try:
-        con.execute(f"LOAD {kind}")
-    except duckdb.Error:
-        raise DataError(
-            f"reading from {kind} needs the package duckdb-extension-{kind} for DuckDB "
-            f"{duckdb.__version__}, which is missing: pip install 'sweephouse[databases]'"
-        ) from None
 
 
 @contextmanager

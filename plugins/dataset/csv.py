@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from annotated_types import Ge
 
@@ -17,29 +17,11 @@ from ._sql_source import find
 from .sql import layout_of, names_of, opened, read_rows
 
 
-def _files(
-    *,
-    path: Path,
-    label: str | list[str],
-    features: list[str] | None,
-    delimiter: str | None,
-    task: Asked,
-    text: Text,
-    memory_rows: int,
-) -> Sequence[Path]:
+def _files(*, path: Path, **_: Any) -> Sequence[Path]:
     return find(str(path)).files
 
 
-def _profile(
-    *,
-    path: Path,
-    label: str | list[str],
-    features: list[str] | None,
-    delimiter: str | None,
-    task: Asked,
-    text: Text,
-    memory_rows: int,
-) -> Profile:
+def _profile(*, path: Path, label: str | list[str], delimiter: str | None, **_: Any) -> Profile:
     """What every column holds, in one scan."""
     with opened(str(path), None, delimiter) as (database, query):
         return profile_of_query(database, query, names_of(label), None)

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from annotated_types import Ge
 
@@ -28,14 +28,9 @@ def _identity(
     *,
     source: Source,
     query: str | None,
-    label: str | list[str],
-    features: list[str] | None,
-    task: Asked,
-    text: Text,
-    memory_rows: int,
     identity: str | None,
     secret: str | None,
-    summary: bool,
+    **_: Any,
 ) -> str | Mapping[str, Path]:
     """What the user vouches for; the files; or a checksum over the rows of a database."""
     if identity is not None:
@@ -83,13 +78,9 @@ def _profile(
     source: Source,
     query: str | None,
     label: str | list[str],
-    features: list[str] | None,
-    task: Asked,
-    text: Text,
-    memory_rows: int,
-    identity: str | None,
     secret: str | None,
     summary: bool,
+    **_: Any,
 ) -> Profile | None:
     """What every column holds, in one scan."""
     if not summary:

@@ -205,7 +205,7 @@ class _Program:
         import tensorflow as tf
 
         self._model, self._size, self._bind = model, batch_size, bind
-        self._piece = FIRST_PIECE
+        self._piece, self._is_warm = FIRST_PIECE, False
         self._one = _tensors(tf.nest.map_structure(lambda array: array[:1], example))
         self._rows = tf.nest.map_structure(
             lambda array: tf.TensorSpec([None, *array.shape[1:]], array.dtype), example
@@ -216,7 +216,9 @@ class _Program:
 
         Made inside of a program they would have TensorFlow trace it twice.
         """
-        self._model.test_step(self._one[:2])
+        if not self._is_warm:
+            self._model.test_step(self._one[:2])
+            self._is_warm = True
 
     @functools.cached_property
     def _train(self) -> Any:

@@ -91,7 +91,7 @@ class PackedEngine:
         if first.stop() or not built(model, record, self.name):
             return others
         if (reason := declines(model) or odd(model.recipe)) is not None:
-            self._alone(jobs, reason, record)
+            self._alone([model, *others], reason, record)  # which is built already
             return []
         shape = shape_of(model.recipe)
         start = start_of(model.recipe, shape)

@@ -19,6 +19,7 @@ from runner.engines.contract import Job
 from runner.engines.pack.member_number import Decision, MemberNumber
 from runner.engines.pack.numbers import Shape, Structural, bound, shape_of
 from runner.nouns import Recipe
+from runner.stream import example_of
 
 KEPT = 4
 """How many structures are remembered; each holds a model."""
@@ -35,11 +36,6 @@ class Entry:
     """Path -> the variable that holds the present run's value."""
     decisions: list[Decision] = field(default_factory=list)
 
-    @property
-    def variables(self) -> list[Any]:
-        """Everything that a run changes, but metrics."""
-        return variables_of(self.recipe)
-
     def bind(self) -> AbstractContextManager[None]:
         """The numbers as variables, while a program is traced."""
         values = {
@@ -47,6 +43,10 @@ class Entry:
             for path, variable in self.numbers.items()
         }
         return bound(self.shape.places, values)
+
+    def numbers_of(self, shape: Shape) -> AbstractContextManager[None]:
+        """A run's own numbers, for whatever asks the model outside of its programs."""
+        return bound(self.shape.places, {path: shape.numbers[path] for path in self.numbers})
 
     def widen(self, shape: Shape) -> bool:
         """Make variables of the numbers in which this run differs; whether there are new ones."""
@@ -75,19 +75,12 @@ class SharedPrograms:
 
         job: its recipe is built. make: from a recipe and what binds its numbers to a program.
         """
-        recipe, settings = job.recipe, job.config.settings
+        recipe = job.recipe
         if odd(recipe) is not None:
             yield job, make(recipe, contextlib.nullcontext)
             return
         shape = shape_of(recipe)
-        key = (
-            shape.structure,
-            settings.batch_size,
-            settings.precision,
-            settings.deterministic,
-            settings.device,
-            repr(_types(job)),
-        )
+        key = _key(job, shape)
         entry = self._entries.get(key)
         if entry is None:
             entry = self._remember(key, Entry(recipe, shape))
@@ -97,27 +90,29 @@ class SharedPrograms:
         self._entries.move_to_end(key)
         differs = shape.numbers != entry.shape.numbers
         # Arithmetic with a variable rounds otherwise than with a constant.
-        if (settings.deterministic and differs) or not entry.takes(shape):
+        exact = not (job.config.settings.deterministic and differs)
+        if not (exact and entry.takes(shape) and self._lend(key, entry, recipe, shape)):
             yield job, make(recipe, contextlib.nullcontext)
             return
+        lent = replace(entry.recipe, callbacks=recipe.callbacks)
+        with entry.numbers_of(shape):
+            yield replace(job, make=lambda: lent), entry.program
+
+    def _lend(self, key: tuple[Any, ...], entry: Entry, recipe: Recipe, shape: Shape) -> bool:
+        """Put the run in place of the entry's last one; whether its program can train it."""
         if entry.widen(shape):
             entry.program.forget()
         for path, variable in entry.numbers.items():
             variable.assign(shape.numbers[path])
-        for variable, own in zip(entry.variables, variables_of(recipe), strict=True):
+        for variable, own in zip(variables_of(entry.recipe), variables_of(recipe), strict=True):
             variable.assign(own)
-        lent = replace(entry.recipe, callbacks=recipe.callbacks)
-        with bound(entry.shape.places, {p: shape.numbers[p] for p in entry.numbers}):
-            try:
+        try:
+            with entry.numbers_of(shape):
                 entry.program.trace()
-            except Structural:
-                del self._entries[key]
-                yield job, make(recipe, contextlib.nullcontext)
-                return
-            if not entry.takes(shape):
-                yield job, make(recipe, contextlib.nullcontext)
-                return
-            yield replace(job, make=lambda: lent), entry.program
+        except Structural:
+            del self._entries[key]
+            return False
+        return entry.takes(shape)
 
     def forget(self) -> None:
         """Let go of every model and program."""
@@ -135,11 +130,22 @@ def variables_of(recipe: Recipe) -> list[Any]:
     return [*recipe.model.variables, *recipe.model.optimizer.variables]
 
 
+def _key(job: Job, shape: Shape) -> tuple[Any, ...]:
+    """What runs must have in common to share a program."""
+    settings = job.config.settings
+    return (
+        shape.structure,
+        settings.batch_size,
+        settings.precision,
+        settings.deterministic,
+        settings.device,
+        repr(_types(job)),
+    )
+
+
 def _types(job: Job) -> Any:
     """Shapes and types of the rows, without their number."""
     import tensorflow as tf
-
-    from runner.stream import example_of
 
     example = example_of(job.data.splits.train)
     weighted = job.data.weights is not None or job.data.class_weights is not None

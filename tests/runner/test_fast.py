@@ -28,6 +28,7 @@ from tests.runner.pairs import (
     job_of,
     resumed,
 )
+from tests.runner.spies import SPIES
 
 ENGINES = ("keras", "fast")
 RULE = 1e-6
@@ -270,30 +271,10 @@ def test_a_resumed_run_ends_as_if_it_had_not_been_interrupted(first: str, then: 
 
 # --- The contract, for each engine ---------------------------------------------------------------
 
-ODD = """
-import numpy as np
-from runner import Data, Task, architecture, dataset, loss, regularizer
-
-SEEN = []
-
-@dataset
-def numbered():
-    '''Rows whose targets are their numbers.'''
-    rows = np.arange(22, dtype="float32")
-    return Data(rows[:, None] / 22, rows, Task.regression())
-
-@loss
-def spy(task):
-    '''Squared error that notes the rows of every batch it sees.'''
-    import tensorflow as tf
-    def note(values):
-        SEEN.append([int(value) for value in values.numpy().ravel()])
-        return 0.0
-    def spied(y_true, y_pred):
-        seen = tf.stop_gradient(tf.py_function(note, [y_true], tf.float32))
-        seen.set_shape(())
-        return tf.reduce_mean((y_true - tf.reshape(y_pred, tf.shape(y_true))) ** 2) + 0 * seen
-    return spied
+ODD = (
+    SPIES
+    + """
+from runner import architecture
 
 @loss
 def fails(task):
@@ -301,16 +282,6 @@ def fails(task):
     def failing(y_true, y_pred):
         raise ValueError("no loss today")
     return failing
-
-@regularizer
-def trip(recipe, *, epoch: int = 2, hook: str = "on_epoch_end"):
-    '''Raises in a hook of an epoch.'''
-    import keras
-    def fall(number, logs):
-        if number + 1 == epoch:
-            raise OSError("tripped over a cable")
-    recipe.callbacks.append(keras.callbacks.LambdaCallback(**{hook: fall}))
-    return recipe
 
 @regularizer
 def explode(recipe, *, epoch: int = 2):
@@ -365,6 +336,7 @@ def eager(input_shape, outputs):
     inputs = keras.Input(input_shape)
     return Eager(inputs, keras.layers.Dense(outputs, activation="softmax")(inputs))
 """
+)
 
 
 @pytest.fixture

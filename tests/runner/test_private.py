@@ -14,7 +14,6 @@ from runner.keras_private import (
 )
 from runner.tensorflow_private import (
     FILTERED,
-    PER_MEMBER,
     Noise,
     NotMapped,
     op_types,
@@ -120,7 +119,7 @@ def test_tensorflow_has_rules_for_ops_where_ours_are_put():
 
     vectorize(lambda x: x, (np.zeros((2, 1), "float32"),))
     rules = pfor._pfor_converter_registry
-    for name in (*FILTERED, *PER_MEMBER, "Bitcast"):
+    for name in (*FILTERED, "Bitcast"):
         assert name in rules, f"TensorFlow's rules are not where 2.21 has them: {name}"
 
 

@@ -12,35 +12,14 @@ import pytest
 import warehouse
 from runner.randomness import generator_state, order
 from tests.conftest import Site
+from tests.runner.spies import SPIES
 
 Train = Callable[..., Any]
 ROWS, BATCH = 22, 4
 
-SPIES = """
-import numpy as np
-from runner import Data, Task, dataset, loss, regularizer
-
-SEEN = []
-
-@dataset
-def numbered():
-    '''Rows whose targets are their numbers.'''
-    rows = np.arange(22, dtype="float32")
-    return Data(rows[:, None] / 22, rows, Task.regression())
-
-@loss
-def spy(task):
-    '''Squared error that notes the rows of every batch it sees.'''
-    import tensorflow as tf
-    def note(values):
-        SEEN.append([int(value) for value in values.numpy().ravel()])
-        return 0.0
-    def spied(y_true, y_pred):
-        seen = tf.stop_gradient(tf.py_function(note, [y_true], tf.float32))
-        seen.set_shape(())
-        return tf.reduce_mean((y_true - tf.reshape(y_pred, tf.shape(y_true))) ** 2) + 0 * seen
-    return spied
-
+TOYS = (
+    SPIES
+    + """
 @regularizer
 def wreck(recipe, *, epoch: int, factor: float = 100.0):
     '''Multiplies all weights when an epoch begins.'''
@@ -51,22 +30,13 @@ def wreck(recipe, *, epoch: int, factor: float = 100.0):
                 weight.assign(weight * factor)
     recipe.callbacks.append(keras.callbacks.LambdaCallback(on_epoch_begin=spoil))
     return recipe
-
-@regularizer
-def trip(recipe, *, epoch: int):
-    '''Raises when an epoch ends.'''
-    import keras
-    def fall(number, logs):
-        if number + 1 == epoch:
-            raise OSError("tripped over a cable")
-    recipe.callbacks.append(keras.callbacks.LambdaCallback(on_epoch_end=fall))
-    return recipe
 """
+)
 
 
 @pytest.fixture
 def spies(site: Site) -> Site:
-    site.install(SPIES)
+    site.install(TOYS)
     return site
 
 

@@ -33,8 +33,6 @@ class Program:
     pure: the model's steps.
     bind, numbers: gives the model a member's numbers, and how many these are.
     rows: the training part's features, targets and, where there are, weights: resident tensors.
-    members: how many a pack has.
-    compiled: whether XLA compiles the training.
     """
 
     def __init__(

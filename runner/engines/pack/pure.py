@@ -74,16 +74,11 @@ class Pure:
 
         rows: features, targets and, where there are, weights.
         """
-        import keras
         import tensorflow as tf
 
         model, (features, targets, *rest) = self.model, rows
         weights = rest[0] if rest else None
-        mapping = [
-            *zip(self.trainable, trainable, strict=True),
-            *zip(self.other, other, strict=True),
-        ]
-        with keras.StatelessScope(mapping) as scope:
+        with self._standing_for(trainable, other) as scope:
             outputs = model(features, training=training)
             loss = compute_loss(model, features, targets, outputs, weights, training=training)
             count = tf.shape(tf.nest.flatten(features)[0])[0]
@@ -118,14 +113,15 @@ class Pure:
 
     def outputs(self, trainable: Tensors, other: Tensors, features: Any) -> Any:
         """What the model says of a batch, (rows, outputs)."""
+        with self._standing_for(trainable, other):
+            return self.model(features, training=False)
+
+    def _standing_for(self, trainable: Tensors, other: Tensors) -> Any:
+        """A scope in which the model's variables have these values."""
         import keras
 
-        mapping = [
-            *zip(self.trainable, trainable, strict=True),
-            *zip(self.other, other, strict=True),
-        ]
-        with keras.StatelessScope(mapping):
-            return self.model(features, training=False)
+        values = [*trainable, *other]
+        return keras.StatelessScope(list(zip([*self.trainable, *self.other], values, strict=True)))
 
     def update(
         self, slots: Tensors, gradients: Tensors, trainable: Tensors
