@@ -24,6 +24,24 @@ class Place:
     """
 
 
+class WholeNumber(int):
+    """A whole number that is only computed with; arithmetic makes a plain one of it."""
+
+
+class ShapeFree:
+    """Marks a whole number that the model only computes with: `Annotated[int, ShapeFree()]`.
+
+    Runs that differ in it then share one program, as those do that differ in a `float`. Without
+    the mark a whole number counts as structure, as a count of units is. Where the model's code
+    needs it after all, to branch or to make a shape, that is noticed, and it is structure again.
+    """
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_after_validator_function(WholeNumber, handler(source))
+
+
 Source = Annotated[str, Place()]
 """A file, a pattern of files, or a URI without a password."""
 TaskKind = Literal["classification", "binary", "multilabel", "regression"]

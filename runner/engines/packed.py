@@ -51,6 +51,7 @@ HEAVY = {"Conv2D", "Conv3D", "DepthwiseConv2dNative", "While", "StatelessWhile"}
 """Ops that gain nothing on a processor by being done for many members at once."""
 HEAVY_STEP = 50_000_000
 """Weights times batch size, from which on a step's products are work enough."""
+ALONE = "no other run has its shape"
 OWN = {"seed", "epochs", "checkpoint", "engine", "strict", "skip", "retry", "results"}
 """Settings in which the members of a pack may differ."""
 
@@ -84,7 +85,7 @@ class PackedEngine:
             self._alone(jobs, reason, record)
             return []
         if not others:
-            self._alone(jobs, "no other run has its shape", record)
+            self._alone(jobs, ALONE, record)
             return []
         drawn: dict[int, Draw] = {}
         model = replace(first, make=functools.partial(_recording, first, drawn))
@@ -97,6 +98,9 @@ class PackedEngine:
         start = start_of(model.recipe, shape)
         replay = Replay(first, start, draws_of(model.recipe, drawn))
         alike, left = self._probe(replay, jobs, record)
+        if len(alike) == 1:
+            self._alone([model], ALONE, record)
+            return left
         try:
             template = Template(model, shape, replay.varying)
             lanes, rows = _room(len(alike), template)

@@ -613,6 +613,50 @@ def test_numbers_in_closures_and_local_classes_are_found() -> None:
     assert place.owner.cell_contents == 2.0
 
 
+POWERS = """
+from typing import Annotated
+from runner import ShapeFree, loss
+
+Number = Annotated[int, ShapeFree()]
+
+@loss
+def marked(task, *, power: Number = 2, count: Number = 1):
+    '''The mean of a power of the error, from a whole number that is only computed with.'''
+    import keras
+    def powered(y_true, y_pred):
+        error = keras.ops.abs(keras.ops.one_hot(keras.ops.squeeze(y_true), 3) - y_pred)
+        return sum(keras.ops.mean(error**power) for _ in range(count))
+    return powered
+
+@loss
+def unmarked(task, *, power: int = 2):
+    '''The same from a whole number of which nothing is known.'''
+    return marked(task, power=power, count=1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "together"),
+    [
+        (("loss=marked", "loss.power=2", "loss.power=3"), True),
+        (("loss=unmarked", "loss.power=2", "loss.power=3"), False),
+        (("loss=marked", "loss.count=1", "loss.count=2"), False),
+    ],
+    ids=["marked", "not marked", "marked and a shape after all"],
+)
+def test_a_whole_number_is_an_input_where_its_author_says_so(
+    site: Site, words: Words, together: bool
+) -> None:
+    site.install(POWERS)
+    jobs = jobs_of((*PLAIN, words[0]), *words[1:])
+    found = trained(jobs)
+    if together:
+        check_packed(found, 2)
+    else:
+        assert engine_of(found[1]).startswith("fast (packed declines: no other run has its shape")
+    check(found, alone(jobs))
+
+
 # --- Programs that engine fast shares ------------------------------------------------------------
 
 

@@ -18,7 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from runner.nouns import Recipe
+from runner.nouns import Recipe, WholeNumber
+
+EXACT = 2**24
+"""Up to here, float32 holds every whole number."""
 
 
 class Structural(Exception):  # noqa: N818 - it says which number, and is caught by who groups
@@ -112,7 +115,8 @@ class _Walk:
         import keras
         import tensorflow as tf
 
-        if isinstance(value, float | np.floating) and place is not None:
+        free = isinstance(value, WholeNumber) and abs(value) <= EXACT
+        if (free or isinstance(value, float | np.floating)) and place is not None:
             self.numbers[path] = float(value)
             self.places[path] = [place]
             return "number"
