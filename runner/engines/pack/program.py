@@ -51,11 +51,10 @@ class Program:
         self._looked_up: list[int] = []
         self._compiled: Any = None
         self._plain: dict[tuple[int, ...], Any] = {}
+        self._of_any_rows: dict[tuple[str, int], Any] = {}
         self._piece = 0
         self._gather = tf.function(self._gathered_batches, autograph=False)
         self._draw = tf.function(self._drawn_step, autograph=False)
-        self._outputs = tf.function(self._stacked_outputs, autograph=False)
-        self._judge = tf.function(self._judged_batches, autograph=False)
         self._results = tf.function(self._metric_results, autograph=False)
 
     @functools.cached_property
@@ -188,7 +187,7 @@ class Program:
 
     def judge(self, state: State, numbers: Any, rows: Any) -> State:
         """The state whose metrics tell how the members do on these features and targets."""
-        other = self._judge(state, numbers, rows)
+        other = self._over_any_rows(self._judged_batches, state, numbers, rows)
         return State(state.trainable, other, state.slots)
 
     def outputs(self, state: State, numbers: Any, features: Any) -> Any:
@@ -197,10 +196,27 @@ class Program:
 
         count = tf.nest.flatten(features)[0].shape[0]
         pieces = [
-            self._outputs(state, numbers, _slice(features, at, at + OUTPUT_ROWS)).numpy()
+            self._over_any_rows(
+                self._stacked_outputs, state, numbers, _slice(features, at, at + OUTPUT_ROWS)
+            ).numpy()
             for at in range(0, count, OUTPUT_ROWS)
         ]
         return np.concatenate(pieces, axis=1)
+
+    def _over_any_rows(
+        self, function: Callable[..., Any], state: State, numbers: Any, rows: Any
+    ) -> Any:
+        """Call a program that is traced once, however many rows there are."""
+        import tensorflow as tf
+
+        key = (function.__name__, len(numbers))
+        if key not in self._of_any_rows:
+            specs = tf.nest.map_structure(
+                lambda part: tf.TensorSpec([None, *part.shape[1:]], part.dtype), rows
+            )
+            traced = tf.function(function, autograph=False)
+            self._of_any_rows[key] = traced.get_concrete_function(state, numbers, specs)
+        return self._of_any_rows[key](state, numbers, rows)
 
     def results(self, state: State, numbers: Any) -> tuple[dict[str, Any], Any]:
         """Metric -> the members' values, and their learning rates: NumPy (members,)."""
@@ -266,22 +282,17 @@ class Program:
     def _judged_batches(self, state: State, numbers: Any, rows: Any) -> Any:
         import tensorflow as tf
 
-        def step(at: Any, end: Any, other: Any) -> Any:
-            def one(trainable: Any, other: Any, numbers: Any) -> Any:
-                batch = _slice(rows, at, end)
-                return self._member(training=False)(trainable, other, numbers, batch)
-
-            return vectorize(one, (state.trainable, other, numbers))[1]
-
-        count = int(rows[1].shape[0])
-        whole = count // self._size
+        count = tf.shape(tf.nest.flatten(rows)[0])[0]
 
         def body(at: Any, other: Any) -> tuple[Any, Any]:
-            begin = at * self._size
-            return at + 1, step(begin, begin + self._size, other)
+            batch = _slice(rows, at * self._size, (at + 1) * self._size)
 
-        other = _loop(tf.constant(whole), body, state.other) if whole else state.other
-        return step(whole * self._size, count, other) if count % self._size else other
+            def one(trainable: Any, other: Any, numbers: Any) -> Any:
+                return self._member(training=False)(trainable, other, numbers, batch)
+
+            return at + 1, vectorize(one, (state.trainable, other, numbers))[1]
+
+        return _loop(-(-count // self._size), body, state.other)
 
     def _stacked_outputs(self, state: State, numbers: Any, features: Any) -> Any:
         def one(trainable: Any, other: Any, numbers: Any) -> Any:
