@@ -255,6 +255,16 @@ DECLINED = {"schedule_free_adamw", "weights put in place", "accumulated gradient
 """What may be trained one by one, as long as the reason is said."""
 
 
+def test_what_xla_cannot_compile_is_packed_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from runner.engines import packed
+
+    monkeypatch.setattr(packed, "WORTH_COMPILING", 0)
+    jobs = jobs_of((*PLAIN, "schedule=warmup"), "seed=0", "seed=1")
+    found = trained(jobs)
+    check_packed(found, 2)
+    check(found, alone(jobs))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", COMPONENTS)
 def test_every_builtin_component_trains_in_a_pack_as_alone(name: str) -> None:

@@ -219,8 +219,7 @@ class Pack:
         self._reset_metrics()
         fresh = self._template.pure.state(self._stack.tensors())
         state = state._replace(other=fresh.other)
-        judged = self._template.program.judge(state, self._numbers, self._template.parts[part])
-        return self._template.program.results(judged, self._numbers)[0]
+        return self._template.program.judge(state, self._numbers, self._template.parts[part])
 
     def _reset_metrics(self) -> None:
         for variable, value in self._metrics.items():
@@ -260,11 +259,12 @@ class Pack:
             return
         member.settled = True
         row, model = self._row(member), self._template.recipe.model
-        with self._template.become(self._stack, row, member.start):
-            # Optimizers that average weights put the average in place now, as in `fit`.
-            model.optimizer.finalize_variable_values(model.trainable_weights)
-            for own, weight in zip(member.model.weights, model.weights, strict=True):
-                own.assign(weight.numpy())
+        if self._template.averages:
+            with self._template.become(self._stack, row, member.start, whole=True):
+                # The average is put in place now, as in `fit`.
+                model.optimizer.finalize_variable_values(model.trainable_weights)
+                for own, weight in zip(member.model.weights, model.weights, strict=True):
+                    own.assign(weight.numpy())
         member.callbacks.on_train_end()
         if not member.tracker.trouble:
             member.tracker.take_best()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -47,9 +48,10 @@ class Program:
 
         self.pure, self._bind, self._numbers = pure, bind, numbers
         self._rows, self._size = rows, batch_size
-        self.compiled = False
         self._looked_up: list[int] = []
         self._compiled: Any = None
+        self._members = 0
+        """For packs of how many members training is compiled."""
         self._plain: dict[tuple[int, ...], Any] = {}
         self._of_any_rows: dict[tuple[str, int], Any] = {}
         self._piece = 0
@@ -118,7 +120,7 @@ class Program:
         whole = rows // self._size
         full = drawn[:, : whole * self._size].reshape(members, whole, self._size)
         index = tf.constant(full.transpose(1, 0, 2))
-        if whole and self.compiled:
+        if whole and members == self._members and self._is_compiled():
             state = self._train_in_pieces(state, numbers, index)
         elif whole:
             state = self._train_plainly(state, numbers, index)
@@ -138,36 +140,58 @@ class Program:
             self._plain[shape] = function.get_concrete_function(state, numbers, any_steps)
         return State(*self._plain[shape](state, numbers, index))
 
+    def _is_compiled(self) -> bool:
+        """Wait for XLA; what it cannot compile is trained without."""
+        import tensorflow as tf
+
+        try:
+            self._compiled.result()
+        except tf.errors.OpError:
+            self._members = 0
+        return self._members > 0
+
     def _train_in_pieces(self, state: State, numbers: Any, index: Any) -> State:
         """The compiled program over so many steps at once as their batches may take memory."""
         import tensorflow as tf
 
-        steps, piece = index.shape[0], self._piece
+        steps, piece, function = index.shape[0], self._piece, self._compiled.result()
         for begin in range(0, steps, piece):
             part = index[begin : begin + piece]
             times = tf.constant(part.shape[0])
             # A piece of another length would be another program.
             part = tf.pad(part, [[0, piece - part.shape[0]], [0, 0], [0, 0]])
-            inputs = (state, numbers, *self._gather(state, numbers, part), times)
-            if self._compiled is None:
-                # Traced without XLA first: a map that is traced under XLA becomes a function
-                # call, through which XLA takes the batches for constants and compiles for each.
-                plain = tf.function(self._compiled_batches, autograph=False)
-                traced = plain.get_concrete_function(*inputs)
-                self._compiled = tf.function(
-                    functools.partial(_call, traced), autograph=False, jit_compile=True
-                )
-            state = State(*self._compiled(*inputs))
+            batches, draws = self._gather(state, numbers, part)
+            state = State(*function(state, numbers, batches, draws, times))
         return state
 
     def compile_for(self, state: State, numbers: Any, steps: int) -> None:
-        """From now on have XLA compile the training, for epochs of so many whole batches."""
+        """Have XLA compile the training of so many members, for epochs of so many whole batches.
+
+        It does so beside whatever comes next; who trains waits for it.
+        """
         import tensorflow as tf
 
-        members = tf.nest.flatten(state)[0].shape[0]
+        members = len(numbers)
         shape = tf.TensorSpec([steps, members, self._size], tf.int64)
         count = -(-steps * self._bytes_of_step(state, numbers, shape) // PIECE_BYTES)
-        self._piece, self.compiled = -(-steps // count), True
+        self._piece, self._members = -(-steps // count), members
+        index = tf.zeros([self._piece, members, self._size], tf.int64)
+        inputs = (state, numbers, *self._gather(state, numbers, index), tf.constant(0))
+        # Traced without XLA first: a map that is traced under XLA becomes a function call,
+        # through which XLA takes the batches for constants and compiles for each.
+        plain = tf.function(self._compiled_batches, autograph=False)
+        traced = plain.get_concrete_function(*inputs)
+        function = tf.function(functools.partial(_call, traced), autograph=False, jit_compile=True)
+        place = inputs[-1].device  # a thread begins without the device that was chosen here
+
+        def compiled() -> Any:
+            with tf.device(place):
+                function(*inputs)
+            return function
+
+        thread = ThreadPoolExecutor(1, thread_name_prefix="compiler")
+        self._compiled = thread.submit(compiled)
+        thread.shutdown(wait=False)
 
     def _bytes_of_step(self, state: State, numbers: Any, index: Any) -> int:
         """What one step's gathered batches and random draws take."""
@@ -185,10 +209,10 @@ class Program:
         traced = self._draw.get_concrete_function(state, numbers, self._specs(*index.shape[1:]))
         return list(traced.structured_outputs[1])
 
-    def judge(self, state: State, numbers: Any, rows: Any) -> State:
-        """The state whose metrics tell how the members do on these features and targets."""
-        other = self._over_any_rows(self._judged_batches, state, numbers, rows)
-        return State(state.trainable, other, state.slots)
+    def judge(self, state: State, numbers: Any, rows: Any) -> dict[str, Any]:
+        """Metric -> how the members do on these features and targets: NumPy (members,)."""
+        found = self._over_any_rows(self._judged_batches, state, numbers, rows)
+        return {name: value.numpy() for name, value in sorted(found.items())}
 
     def outputs(self, state: State, numbers: Any, features: Any) -> Any:
         """What the members say of these rows: NumPy (members, rows, outputs)."""
@@ -292,7 +316,8 @@ class Program:
 
             return at + 1, vectorize(one, (state.trainable, other, numbers))[1]
 
-        return _loop(-(-count // self._size), body, state.other)
+        other = _loop(-(-count // self._size), body, state.other)
+        return self._metric_results(state._replace(other=other), numbers)[0]
 
     def _stacked_outputs(self, state: State, numbers: Any, features: Any) -> Any:
         def one(trainable: Any, other: Any, numbers: Any) -> Any:

@@ -21,6 +21,7 @@ class Stack:
             i: np.repeat(np.asarray(value)[None], members, axis=0)
             for i, value in enumerate(examples)
         }
+        self._read: dict[int, Array] = {}
 
     def read(self, variable: int, member: int) -> Array:
         """A copy of one member's value."""
@@ -44,16 +45,19 @@ class Stack:
 
         for variable, rows in self._written.items():
             self._tensors[variable] = tf.constant(rows)
+            self._read.pop(variable, None)
         self._written.clear()
         return self._tensors
 
     def replace(self, tensors: Sequence[Any]) -> None:
         """What a program gave back."""
         self._written.clear()
+        self._read.clear()
         self._tensors = list(tensors)
 
     def _rows(self, variable: int) -> Array:
         if variable in self._written:
             return self._written[variable]
-        rows: Array = self._tensors[variable].numpy()
-        return rows
+        if variable not in self._read:
+            self._read[variable] = self._tensors[variable].numpy()
+        return self._read[variable]

@@ -55,6 +55,8 @@ class Template:
         model.reset_metrics()
         self.decisions: list[Decision] = []
         self.pure = Pure(model, seed_generators(model))
+        kept = {id(weight) for weight in model.weights}
+        self._weights = {i for i, v in enumerate(self.pure.variables) if id(v) in kept}
         self.weights = sum(int(np.prod(weight.shape)) for weight in self.pure.trainable)
         self.fresh = [variable.numpy() for variable in self.pure.variables]
         while True:
@@ -65,6 +67,16 @@ class Template:
             except Structural as error:
                 self.paths.remove(error.path)
                 self.decisions.clear()
+
+    @property
+    def averages(self) -> bool:
+        """Whether its optimizer puts averages in the weights' place when training is over."""
+        import keras
+
+        optimizer = self.recipe.model.optimizer
+        ends = type(optimizer).finalize_variable_values
+        plain = keras.optimizers.Optimizer.finalize_variable_values
+        return bool(optimizer.use_ema) or ends is not plain
 
     def _bind(self, numbers: Any) -> AbstractContextManager[None]:
         values = {
@@ -92,10 +104,16 @@ class Template:
         rest = self.fresh[len(start.trainable) + len(other) : -len(start.slots) or None]
         return [*start.trainable, *other, *rest, *start.slots]
 
-    def become(self, stack: Stack, row: int, start: Start) -> AbstractContextManager[None]:
-        """Make the template's own model the one in a row; a context, for its numbers."""
+    def become(
+        self, stack: Stack, row: int, start: Start, whole: bool = False
+    ) -> AbstractContextManager[None]:
+        """Make the template's own model the one in a row; a context, for its numbers.
+
+        whole: with its optimizer's and metrics' state, not its weights alone.
+        """
         for i, variable in enumerate(self.pure.variables):
-            variable.assign(stack.read(i, row))
+            if whole or i in self._weights:
+                variable.assign(stack.read(i, row))
         numbers = {path: start.numbers[path] for path in self.paths}
         return bound(self.shape.places, numbers)
 
@@ -124,13 +142,14 @@ class Template:
             expected = float(model.train_step(picked)["loss"])
         numbers = self._own_numbers(members)
         state = self.pure.state(Stack(self.fresh, members).tensors())
-        after = program.train(state, numbers, np.tile(drawn, (members, 1)))
-        found = program.results(after, numbers)[0]["loss"][0]
+        # While XLA compiles the training, where it does, all else is traced.
         for features, targets in self.parts.values():
             program.judge(state, numbers, (features, targets))
             program.outputs(state, numbers, features)
         if rest := self.taken % self.batch:
             program.train(state, numbers, np.tile(drawn[:rest], (members, 1)))
+        after = program.train(state, numbers, np.tile(drawn, (members, 1)))
+        found = program.results(after, numbers)[0]["loss"][0]
         return float(abs(found - expected) / max(abs(expected), 1e-6))
 
     def _own_numbers(self, members: int) -> Any:
