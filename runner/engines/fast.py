@@ -36,6 +36,7 @@ from runner.nouns import Recipe, Stream
 from runner.randomness import order
 from runner.records import RunEnd
 from runner.stream import ahead, example_of, in_order, rows_of, windows
+from runner.tensorflow_private import quick_gradients
 
 PIECE_SECONDS = 1.0
 """How long the program may run before Python gets a word in: signals, other threads."""
@@ -326,7 +327,8 @@ def _traced(function: Callable[..., Any], signature: Sequence[Any]) -> Any:
     """The function as a program; traced once, so that TensorFlow does not look for other types."""
     import tensorflow as tf
 
-    return tf.function(function, signature, autograph=False).get_concrete_function()
+    with quick_gradients():
+        return tf.function(function, signature, autograph=False).get_concrete_function()
 
 
 def _plain(logs: Mapping[str, Any]) -> dict[str, float]:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from runner.engines.pack.pure import Pure, State
-from runner.tensorflow_private import Noise, op_types, teach, vectorize
+from runner.tensorflow_private import Noise, op_types, quick_gradients, teach, vectorize
 
 PIECE_BYTES = 64 * 2**20
 """What the gathered batches and the random draws of one call may take."""
@@ -270,7 +270,8 @@ class Program:
             stacked = (state.trainable, state.other, numbers, batch)
             losses, other, looked_up, indices = vectorize(forward, stacked, noise)
             total = tf.reduce_sum(losses)
-        gradients, slices = tape.gradient(total, (state.trainable, looked_up))
+        with quick_gradients():
+            gradients, slices = tape.gradient(total, (state.trainable, looked_up))
         for weight in self._looked_up:
             gradients[weight] = None
         # A weight that the loss does not depend on has none, and Keras leaves it be.
