@@ -1,11 +1,12 @@
 """Seconds at the shell: `python -m runner` against a script that is written by hand.
 
     python benchmarks/command.py [--rounds 5]
+    python benchmarks/command.py --sweep [--rounds 1]
 
 Both train the same network on digits for 20 epochs, and start from nothing: imports are
 included, and for the runner the journal, the weights and the warehouse. They take turns as
 processes of their own; ratios are taken within a round. The seconds of some commands that train
-nothing come after them.
+nothing come after them. With `--sweep` it is 64 runs: by hand a loop, here `--multirun`.
 """
 
 from __future__ import annotations
@@ -22,11 +23,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 HERE = Path(__file__).parent
-RUN = ["-m", "runner", "dataset=digits", "architecture=mlp", "regularizer=[]"]
+MODEL = ["dataset=digits", "architecture=mlp", "regularizer=[]"]
 TRAINING = {
     "by hand": [str(HERE / "by_hand.py")],
-    "runner, engine keras": [*RUN, "engine=keras"],
-    "runner, engine fast": RUN,
+    "runner, engine keras": ["-m", "runner", *MODEL, "engine=keras"],
+    "runner, engine fast": ["-m", "runner", *MODEL],
+}
+SWEEP = {
+    "by hand": [str(HERE / "by_hand.py"), "64"],
+    "runner --multirun": [
+        *("-m", "runner", "--multirun", *MODEL),
+        "optimizer.learning_rate=0.0005,0.001,0.002,0.003",
+        "seed=range(16)",
+        "skip=nothing",
+    ],
 }
 ASKING = {
     "runner --help": ["-m", "runner", "--help"],
@@ -52,13 +62,15 @@ def seconds(words: Sequence[str], folder: Path) -> tuple[float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--sweep", action="store_true")
     arguments = parser.parse_args()
-    commands = TRAINING | ASKING
+    training = SWEEP if arguments.sweep else TRAINING
+    commands = SWEEP if arguments.sweep else TRAINING | ASKING
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         # The first one reads files from a cold disk, and makes the warehouse.
-        for words in TRAINING.values():
-            seconds(words, folder)
+        for command in TRAINING.values():
+            seconds(command, folder)
         rounds = [
             {command: seconds(words, folder) for command, words in commands.items()}
             for _ in range(arguments.rounds)
@@ -68,7 +80,7 @@ def main() -> None:
     for command in commands:
         cells = [command]
         for index in (0, 1):
-            if command in TRAINING:
+            if command in training:
                 ratios = [turn[command][index] / turn["by hand"][index] for turn in rounds]
                 spread = f"({min(ratios):.2f} to {max(ratios):.2f})"
                 cells.append(f"{statistics.median(ratios):.2f} {spread}")

@@ -118,12 +118,13 @@ def by_loop(sweep: Sweep, splits: Splits, measured_runs: int) -> Measured:
 def by_joblib(name: str, measured_runs: int) -> Measured:
     """Two worker processes; the machine has two processors."""
     from joblib import Parallel, delayed
+    from sweeps import _worker as worker  # workers find it by the module's name
 
     sweep = SWEEPS[name]
     with Parallel(n_jobs=2) as pool:
-        pool(delayed(_worker)(name, 0, 0.001, 1) for _ in range(2))
+        pool(delayed(worker)(name, 0, 0.001, 1) for _ in range(2))
         wall = time.perf_counter()
-        pool(delayed(_worker)(name, seed, rate) for seed, rate in params(measured_runs))
+        pool(delayed(worker)(name, seed, rate) for seed, rate in params(measured_runs))
         return Measured((time.perf_counter() - wall) * sweep.runs / measured_runs, float("nan"))
 
 

@@ -255,6 +255,34 @@ DECLINED = {"schedule_free_adamw", "weights put in place", "accumulated gradient
 """What may be trained one by one, as long as the reason is said."""
 
 
+@pytest.mark.slow
+def test_where_training_amplifies_rounding_32_seeds_end_alike(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A rate so large that last bits grow: single runs part, their distribution does not."""
+    from runner.engines import packed
+
+    monkeypatch.setattr(packed, "WORTH_COMPILING", 0)
+    base = ("dataset=iris", "regularizer=[]", "epochs=40", "batch_size=8")
+    wild = (*base, "architecture.units=[16,16]", "optimizer.learning_rate=0.05")
+    jobs = jobs_of(wild, *(f"seed={seed}" for seed in range(32)))
+    found = trained(jobs)
+    check_packed(found, 32)
+    together, one_by_one = (
+        np.array([losses(events)[-1] for events in runs])
+        for runs in (found, trained([replace(job) for job in jobs], "fast"))
+    )
+    apart = np.abs(together - one_by_one) / one_by_one
+    assert apart.max() > LAST, "nothing is amplified here, so nothing is shown"
+    spread = np.sqrt((together.var(ddof=1) + one_by_one.var(ddof=1)) / len(jobs))
+    assert abs(together.mean() - one_by_one.mean()) < 2 * spread
+    both = np.sort(np.concatenate([together, one_by_one]))
+    steps = [np.searchsorted(np.sort(runs), both, "right") for runs in (together, one_by_one)]
+    # Two samples of 32 from one distribution are less far apart than that in 99 of 100 cases
+    # (Kolmogorov and Smirnov).
+    assert np.abs(steps[0] - steps[1]).max() / len(jobs) < 1.63 * np.sqrt(2 / len(jobs))
+
+
 def test_what_xla_cannot_compile_is_packed_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
     from runner.engines import packed
 
