@@ -68,6 +68,7 @@ class Settings:
     keep_predictions: Literal["val", "test", "both"] | None = None
     engine: str = "auto"
     strict: bool = False
+    xla: Literal["auto", "always", "never"] = "auto"
     device: str = "auto"
     results: str = "results"
     skip: Literal["auto", "finished", "nothing"] = "auto"
@@ -94,6 +95,7 @@ ABOUT = {
     "engine": "what trains: packed (many runs as one program), fast (an epoch as one), keras "
     "(model.fit); auto: packed for several runs, else fast",
     "strict": "an engine that cannot train a run is an error, not a reason to take another",
+    "xla": "compile the training of packs; auto: where the work is enough to pay for it",
     "device": "auto, cpu, gpu or gpu:N",
     "results": "the folder for warehouse, journals and weights",
     "skip": "finished: do not train what is there already; auto: that, in a --multirun",
@@ -108,6 +110,7 @@ NOT_IN_FINGERPRINT = {
     "keep_predictions",
     "engine",
     "strict",
+    "xla",
     "device",
     "results",
     "skip",

@@ -55,7 +55,7 @@ def vectorize(function: Callable[..., Any], stacked: Any, noise: Noise | None = 
     """
     import tensorflow as tf
 
-    if all(tensor.shape[0] == 1 for tensor in tf.nest.flatten(stacked)):
+    if noise is None and all(tensor.shape[0] == 1 for tensor in tf.nest.flatten(stacked)):
         alone = tf.nest.map_structure(lambda tensor: tensor[0], tuple(stacked))
         return tf.nest.map_structure(lambda tensor: tf.expand_dims(tensor, 0), function(*alone))
     _register()

@@ -104,8 +104,7 @@ class PackedEngine:
         try:
             template = Template(model, shape, replay.varying)
             lanes, rows = _room(len(alike), template)
-            epochs = sum(job.config.settings.epochs for job in alike)
-            if rows > 1 and epochs * template.taken * template.weights > WORTH_COMPILING:
+            if _worth_compiling(alike, rows, template):
                 template.compile_for(rows)
             if (far := template.differs(rows)) > CLOSE:
                 reason = f"its loss would differ from Keras' own by {far:.1g}"
@@ -185,6 +184,15 @@ def _room(jobs: int, template: Template) -> tuple[int, int]:
         return min(processors, LANES, jobs), 1
     lanes = max(1, min(processors, LANES, jobs // LEAST_ROWS))
     return lanes, min(ROWS, -(-jobs // lanes))
+
+
+def _worth_compiling(jobs: Sequence[Job], rows: int, template: Template) -> bool:
+    """Whether to have XLA compile the training of these jobs, in packs of so many rows."""
+    asked = jobs[0].config.settings.xla
+    if asked != "auto":
+        return asked == "always"
+    epochs = sum(job.config.settings.epochs for job in jobs)
+    return rows > 1 and epochs * template.taken * template.weights > WORTH_COMPILING
 
 
 def _kind(job: Job) -> str:

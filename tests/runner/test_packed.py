@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -130,7 +129,6 @@ def references() -> Told:
 def test_members_that_differ_in_numbers_are_told_of_as_if_they_had_run_alone(
     references: Told, monkeypatch: pytest.MonkeyPatch, compiled: bool
 ) -> None:
-    from runner.engines import packed
     from runner.engines.pack.template import Template
 
     sizes, compile_for = [], Template.compile_for
@@ -140,8 +138,8 @@ def test_members_that_differ_in_numbers_are_told_of_as_if_they_had_run_alone(
         compile_for(self, members)
 
     monkeypatch.setattr(Template, "compile_for", noted)
-    monkeypatch.setattr(packed, "WORTH_COMPILING", 0 if compiled else math.inf)
-    found = trained(jobs_of(BASE, *DIFFERENT))
+    xla = f"xla={'always' if compiled else 'never'}"
+    found = trained(jobs_of((*BASE, xla), *DIFFERENT))
     assert len(sizes) == compiled
     check_packed(found, len(DIFFERENT))
     assert [len(losses(events)) for events in found] == [3, 3, 3, 3, 3, 2, 5, 1]
@@ -169,7 +167,11 @@ def test_packs_side_by_side_share_one_queue(
 
 
 @pytest.mark.parametrize(
-    ("method", "call"), [("train", 4), ("judge", 3), ("judge", 5), ("outputs", 3)]
+    ("method", "call", "xla"),
+    [
+        *(("train", 4, "never"), ("train", 4, "always"), ("judge", 3, "never")),
+        *(("judge", 5, "never"), ("outputs", 3, "never")),
+    ],
 )
 def test_a_pack_too_large_for_memory_is_halved_and_says_so_once(
     references: Told,
@@ -177,6 +179,7 @@ def test_a_pack_too_large_for_memory_is_halved_and_says_so_once(
     capsys: pytest.CaptureFixture[str],
     method: str,
     call: int,
+    xla: str,
 ) -> None:
     import tensorflow as tf
 
@@ -184,7 +187,6 @@ def test_a_pack_too_large_for_memory_is_halved_and_says_so_once(
     from runner.engines.pack.program import Program
 
     monkeypatch.setattr(packed, "LANES", 1)
-    monkeypatch.setattr(packed, "WORTH_COMPILING", math.inf)
     plain, rows = getattr(Program, method), []
 
     def full(self: Program, state: Any, *rest: Any) -> Any:
@@ -195,7 +197,7 @@ def test_a_pack_too_large_for_memory_is_halved_and_says_so_once(
         return plain(self, state, *rest)
 
     monkeypatch.setattr(Program, method, full)
-    found = trained(jobs_of(BASE, *DIFFERENT))
+    found = trained(jobs_of((*BASE, f"xla={xla}"), *DIFFERENT))
     assert rows[call - 1] == 8
     assert rows[-1] == 4
     said = capsys.readouterr().err
@@ -256,14 +258,9 @@ DECLINED = {"schedule_free_adamw", "weights put in place", "accumulated gradient
 
 
 @pytest.mark.slow
-def test_where_training_amplifies_rounding_32_seeds_end_alike(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_where_training_amplifies_rounding_32_seeds_end_alike() -> None:
     """A rate so large that last bits grow: single runs part, their distribution does not."""
-    from runner.engines import packed
-
-    monkeypatch.setattr(packed, "WORTH_COMPILING", 0)
-    base = ("dataset=iris", "regularizer=[]", "epochs=40", "batch_size=8")
+    base = ("dataset=iris", "regularizer=[]", "epochs=40", "batch_size=8", "xla=always")
     wild = (*base, "architecture.units=[16,16]", "optimizer.learning_rate=0.05")
     jobs = jobs_of(wild, *(f"seed={seed}" for seed in range(32)))
     found = trained(jobs)
@@ -283,11 +280,8 @@ def test_where_training_amplifies_rounding_32_seeds_end_alike(
     assert np.abs(steps[0] - steps[1]).max() / len(jobs) < 1.63 * np.sqrt(2 / len(jobs))
 
 
-def test_what_xla_cannot_compile_is_packed_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    from runner.engines import packed
-
-    monkeypatch.setattr(packed, "WORTH_COMPILING", 0)
-    jobs = jobs_of((*PLAIN, "schedule=warmup"), "seed=0", "seed=1")
+def test_what_xla_cannot_compile_is_packed_without_it() -> None:
+    jobs = jobs_of((*PLAIN, "xla=always", "schedule=warmup"), "seed=0", "seed=1")
     found = trained(jobs)
     check_packed(found, 2)
     check(found, alone(jobs))
