@@ -77,7 +77,9 @@ def _train(words: Sequence[str]) -> int:
     install()
     if {"-m", "--multirun"} & set(words) and {"-c", "--cfg", "--info", "-i"} & set(words):
         raise ConfigError("--multirun trains and --cfg or --info only prints: give one of them")
-    sys.argv[1:] = words = spelled_out(words)
+    # Between overrides, Hydra would not understand it.
+    words = sorted(spelled_out(words), key=lambda word: word not in ("-m", "--multirun"))
+    sys.argv[1:] = words
     refuse_odd_names(words)
     # Hydra then raises what it would print and exit with 1 for; we say it in our own way.
     os.environ["HYDRA_FULL_ERROR"] = "1"

@@ -178,7 +178,8 @@ def quick_gradients() -> Iterator[None]:
     """While a program is traced, gradients of ops that TensorFlow takes long for on a processor.
 
     They are the same to the bit. Max pooling is the one there is: TensorFlow looks for each
-    window's maximum a second time, one by one, which takes a third of a small network's step.
+    window's maximum a second time, one by one, which takes a third of a small network's step;
+    with oneDNN it does not.
     """
     from tensorflow.python.framework import ops
 
@@ -198,6 +199,7 @@ MANY = 9
 def _max_pool(usual: Callable[..., Any], op: Any, gradient: Any) -> Any:
     """The gradient of max pooling: to the first of the places that hold a window's maximum."""
     import tensorflow as tf
+    from tensorflow.python.util._pywrap_util_port import IsMklEnabled
 
     rows, pooled = op.inputs[0], op.outputs[0]
     _, height, width, _ = size = list(op.get_attr("ksize"))
@@ -209,7 +211,7 @@ def _max_pool(usual: Callable[..., Any], op: Any, gradient: Any) -> Any:
         and None not in rows.shape[1:]
         and rows.shape[1] % height == rows.shape[2] % width == 0
     )
-    if not apart or tf.config.list_logical_devices("GPU"):
+    if not apart or IsMklEnabled() or tf.config.list_logical_devices("GPU"):
         return usual(op, gradient)
     down, across, channels = rows.shape[1] // height, rows.shape[2] // width, rows.shape[3]
     windows = tf.reshape(rows, [-1, down, height, across, width * channels])

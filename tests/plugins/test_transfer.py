@@ -345,5 +345,6 @@ def test_one_of_each_family_trains(there: Path, name: str) -> None:
             *("architecture.resize=75", "limit_batches=1", "batch_size=2", "epochs=1"),
         ]
     )
+    job.recipe.model.run_eagerly = True  # to trace them takes longer than all else
     losses = [e.loss for e in events_of(job) if isinstance(e, EpochEnd)]
     assert len(losses) == 1 and np.isfinite(losses[0])

@@ -116,7 +116,7 @@ WORKS: dict[str, tuple[str, ...]] = {
     "deleted group": ("~schedule", "seed=3", *QUICK),
     "another folder": ("hydra.job.chdir=true", "seed=4", *QUICK),
     "choice": ("-m", "optimizer=adam,sgd", "results=swept", *QUICK),
-    "range": ("--multirun", "seed=range(10,12)", "results=swept", *QUICK),
+    "range": ("results=swept", "--multirun", "seed=range(10,12)", *QUICK),
     "glob": ("-m", "experiment=glob(breast*)", "results=swept", "epochs=1", "limit_batches=1"),
     "lists": ("-m", "regularizer=[l1],[l1,dropout]", "results=swept", *QUICK),
     "held": ("results=held", *QUICK),
