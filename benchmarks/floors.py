@@ -9,7 +9,8 @@ every weight one reading forward and one backward, its gradient, and the optimiz
 writing of weight and slots. What the machine can do is measured first: a large product of
 matrices on all processors, and the copy of a large array. The floor is the greater of both times,
 for training that starts no operation twice and waits for nothing; beside it is what engine `fast`
-takes for the same run, tracing and all, and after its first epoch.
+takes for the same run, tracing and all, and after its first epoch. Of a loop inside of a step, as
+an LSTM's over time, the profiler counts one turn.
 """
 
 from __future__ import annotations

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
+from runner.errors import PluginError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -39,6 +41,9 @@ class ShapeFree:
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
         from pydantic_core import core_schema
 
+        if source is not int:
+            said = getattr(source, "__name__", source)
+            raise PluginError(f"ShapeFree marks an int, and here it marks {said}")
         return core_schema.no_info_after_validator_function(WholeNumber, handler(source))
 
 

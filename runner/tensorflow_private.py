@@ -11,6 +11,7 @@ import contextlib
 import contextvars
 import functools
 import math
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -173,23 +174,28 @@ def _unrolled(op: Any) -> Any:
     return [pfor.wrap(tf.stack(outputs), True) for outputs in zip(*each, strict=True)]
 
 
+_tracing = threading.RLock()
+"""Packs on several threads may be traced at the same time."""
+
+
 @contextlib.contextmanager
 def quick_gradients() -> Iterator[None]:
     """While a program is traced, gradients of ops that TensorFlow takes long for on a processor.
 
-    They are the same to the bit. Max pooling is the one there is: TensorFlow looks for each
+    They are the same numbers. Max pooling is the one there is: TensorFlow looks for each
     window's maximum a second time, one by one, which takes a third of a small network's step;
     with oneDNN it does not.
     """
     from tensorflow.python.framework import ops
 
     gradients = ops.gradient_registry._registry
-    before = gradients["MaxPool"]
-    gradients["MaxPool"] = before | {"type": functools.partial(_max_pool, before["type"])}
-    try:
-        yield
-    finally:
-        gradients["MaxPool"] = before
+    with _tracing:
+        before = gradients["MaxPool"]
+        gradients["MaxPool"] = before | {"type": functools.partial(_max_pool, before["type"])}
+        try:
+            yield
+        finally:
+            gradients["MaxPool"] = before
 
 
 MANY = 9
@@ -204,7 +210,9 @@ def _max_pool(usual: Callable[..., Any], op: Any, gradient: Any) -> Any:
     rows, pooled = op.inputs[0], op.outputs[0]
     _, height, width, _ = size = list(op.get_attr("ksize"))
     apart = (
-        size == list(op.get_attr("strides"))
+        rows.shape.rank == 4
+        and op.get_attr("padding") in (b"VALID", b"SAME")
+        and size == list(op.get_attr("strides"))
         and size[0] == size[3] == 1
         and math.prod(size) <= MANY
         and op.get_attr("data_format") == b"NHWC"

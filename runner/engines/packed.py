@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import sys
 from collections import deque
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -99,7 +100,8 @@ class PackedEngine:
         replay = Replay(first, start, draws_of(model.recipe, drawn))
         alike, left = self._probe(replay, jobs, record)
         if len(alike) == 1:
-            self._alone([model], ALONE, record)
+            release(model)  # others were built since: random numbers would go on from theirs
+            self._alone(alike, ALONE, record)
             return left
         try:
             template = Template(model, shape, replay.varying)
@@ -108,6 +110,8 @@ class PackedEngine:
                 template.compile_for(rows)
             if (far := template.differs(rows)) > CLOSE:
                 reason = f"its loss would differ from Keras' own by {far:.1g}"
+            if first.config.settings.xla == "always" and not template.program.is_compiled:
+                print("warning: XLA cannot compile the training of a pack", file=sys.stderr)
         except NotMapped as error:
             reason = str(error)
         except Exception as error:

@@ -15,8 +15,8 @@ from runner.composition import compose
 from runner.config import flatten
 from runner.data import load, prepare
 from runner.engines import find_engine
-from runner.engines.contract import Event, Job, Refused
-from runner.errors import JournalError
+from runner.engines.contract import Event, Job, Kept, Refused
+from runner.errors import JournalError, RunnerError
 from runner.records import EpochEnd, RunEnd, RunStart
 from tests.conftest import Site
 from tests.runner.pairs import job_from, told
@@ -125,22 +125,30 @@ def references() -> Told:
     return alone(jobs_of(BASE, *DIFFERENT))
 
 
+@pytest.fixture
+def compilations(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Of each program that XLA was to compile, whether it could."""
+    from runner.engines.pack.program import Program
+
+    found: list[bool] = []
+    settle = Program.settle
+
+    def noted(self: Program) -> None:
+        asked = self._compiling is not None
+        settle(self)
+        found.extend([self.is_compiled] * asked)
+
+    monkeypatch.setattr(Program, "settle", noted)
+    return found
+
+
 @pytest.mark.parametrize("compiled", [False, True])
 def test_members_that_differ_in_numbers_are_told_of_as_if_they_had_run_alone(
-    references: Told, monkeypatch: pytest.MonkeyPatch, compiled: bool
+    references: Told, compilations: list[bool], compiled: bool
 ) -> None:
-    from runner.engines.pack.template import Template
-
-    sizes, compile_for = [], Template.compile_for
-
-    def noted(self: Template, members: int) -> None:
-        sizes.append(members)
-        compile_for(self, members)
-
-    monkeypatch.setattr(Template, "compile_for", noted)
     xla = f"xla={'always' if compiled else 'never'}"
     found = trained(jobs_of((*BASE, xla), *DIFFERENT))
-    assert len(sizes) == compiled
+    assert compilations == [True] * compiled
     check_packed(found, len(DIFFERENT))
     assert [len(losses(events)) for events in found] == [3, 3, 3, 3, 3, 2, 5, 1]
     check(found, references)
@@ -180,6 +188,7 @@ def test_a_pack_too_large_for_memory_is_halved_and_says_so_once(
     method: str,
     call: int,
     xla: str,
+    compilations: list[bool],
 ) -> None:
     import tensorflow as tf
 
@@ -198,6 +207,7 @@ def test_a_pack_too_large_for_memory_is_halved_and_says_so_once(
 
     monkeypatch.setattr(Program, method, full)
     found = trained(jobs_of((*BASE, f"xla={xla}"), *DIFFERENT))
+    assert compilations == [True] * (xla == "always")
     assert rows[call - 1] == 8
     assert rows[-1] == 4
     said = capsys.readouterr().err
@@ -258,13 +268,14 @@ DECLINED = {"schedule_free_adamw", "weights put in place", "accumulated gradient
 
 
 @pytest.mark.slow
-def test_where_training_amplifies_rounding_32_seeds_end_alike() -> None:
+def test_where_training_amplifies_rounding_32_seeds_end_alike(compilations: list[bool]) -> None:
     """A rate so large that last bits grow: single runs part, their distribution does not."""
     base = ("dataset=iris", "regularizer=[]", "epochs=40", "batch_size=8", "xla=always")
     wild = (*base, "architecture.units=[16,16]", "optimizer.learning_rate=0.05")
     jobs = jobs_of(wild, *(f"seed={seed}" for seed in range(32)))
     found = trained(jobs)
     check_packed(found, 32)
+    assert compilations == [True]
     together, one_by_one = (
         np.array([losses(events)[-1] for events in runs])
         for runs in (found, trained([replace(job) for job in jobs], "fast"))
@@ -280,9 +291,13 @@ def test_where_training_amplifies_rounding_32_seeds_end_alike() -> None:
     assert np.abs(steps[0] - steps[1]).max() / len(jobs) < 1.63 * np.sqrt(2 / len(jobs))
 
 
-def test_what_xla_cannot_compile_is_packed_without_it() -> None:
+def test_what_xla_cannot_compile_is_packed_without_it(
+    compilations: list[bool], capsys: pytest.CaptureFixture[str]
+) -> None:
     jobs = jobs_of((*PLAIN, "xla=always", "schedule=warmup"), "seed=0", "seed=1")
     found = trained(jobs)
+    assert compilations == [False]
+    assert "XLA cannot compile" in capsys.readouterr().err
     check_packed(found, 2)
     check(found, alone(jobs))
 
@@ -647,7 +662,7 @@ def test_numbers_in_closures_and_local_classes_are_found() -> None:
 
 POWERS = """
 from typing import Annotated
-from runner import ShapeFree, loss
+from runner import ShapeFree, architecture, loss
 
 Number = Annotated[int, ShapeFree()]
 
@@ -660,11 +675,50 @@ def marked(task, *, power: Number = 2, count: Number = 1):
         return sum(keras.ops.mean(error**power) for _ in range(count))
     return powered
 
+@architecture
+def powers(input_shape, outputs, *, power: Number = 2):
+    '''A layer that raises its inputs to a power.'''
+    import keras
+
+    class Power(keras.layers.Layer):
+        def __init__(self, power, **words):
+            super().__init__(**words)
+            self.power = power
+        def call(self, x):
+            return x**self.power
+        def get_config(self):
+            return super().get_config() | {"power": self.power}
+
+    return keras.Sequential([keras.Input(input_shape), Power(power), keras.layers.Dense(outputs)])
+
 @loss
 def unmarked(task, *, power: int = 2):
     '''The same from a whole number of which nothing is known.'''
     return marked(task, power=power, count=1)
 """
+
+
+@pytest.mark.parametrize("annotation", ["float", "bool", "int | None", "list[int]"])
+def test_only_whole_numbers_are_marked_so(site: Site, annotation: str) -> None:
+    marked = f"Annotated[{annotation}, ShapeFree()]"
+    site.install(POWERS.replace("Annotated[int, ShapeFree()]", marked))
+    said = "ShapeFree marks an int"
+    with pytest.warns(UserWarning, match=said), pytest.raises(RunnerError, match=said):
+        compose([*PLAIN, "loss=marked"])
+
+
+def test_a_marked_whole_number_is_whole_in_what_is_kept(site: Site) -> None:
+    site.install(POWERS)
+    base = ("dataset=iris", "epochs=2", "regularizer=[]", "architecture=powers")
+    jobs = jobs_of(base, "architecture.power=2", "architecture.power=3")
+    found = trained(jobs)
+    check_packed(found, 2)
+    graphs, expected = (
+        [e.graph for events in runs for e in events if isinstance(e, Kept)]
+        for runs in (found, alone(jobs))
+    )
+    assert graphs == expected
+    assert '"power": 3' in str(graphs[1])
 
 
 @pytest.mark.parametrize(

@@ -163,6 +163,7 @@ POOLED = {
     "not square": ((6, 6), (2, 3), (2, 3), "SAME", True),
     "a line": ((8, 1), (2, 1), (2, 1), "VALID", True),
     "rows left over": ((9, 6), (2, 2), (2, 2), "VALID", False),
+    "an edge of its own": ((8, 6), (2, 2), (2, 2), [[0, 0], [1, 0], [0, 0], [0, 0]], False),
     "windows that overlap": ((9, 9), (3, 3), (2, 2), "SAME", False),
 }
 

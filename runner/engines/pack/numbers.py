@@ -85,8 +85,9 @@ def bound(places: Mapping[str, Sequence[Place]], values: Mapping[str, Any]) -> I
     try:
         for path, value in values.items():
             for place in places[path]:
-                before[place] = _get(place)
-                place.set(value)
+                number = before[place] = _get(place)
+                whole = isinstance(number, int) and isinstance(value, float)
+                place.set(type(number)(value) if whole else value)
         yield
     finally:
         for place, value in before.items():

@@ -8,9 +8,10 @@ rows and draws its random numbers from its own seeds, the same as alone.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -49,6 +50,7 @@ class Program:
         self.pure, self._bind, self._numbers = pure, bind, numbers
         self._rows, self._size = rows, batch_size
         self._looked_up: list[int] = []
+        self._compiling: Future[Any] | None = None
         self._compiled: Any = None
         self._members = 0
         """For packs of how many members training is compiled."""
@@ -120,7 +122,7 @@ class Program:
         whole = rows // self._size
         full = drawn[:, : whole * self._size].reshape(members, whole, self._size)
         index = tf.constant(full.transpose(1, 0, 2))
-        if whole and members == self._members and self._is_compiled():
+        if whole and self.is_compiled and members == self._members:
             state = self._train_in_pieces(state, numbers, index)
         elif whole:
             state = self._train_plainly(state, numbers, index)
@@ -140,34 +142,26 @@ class Program:
             self._plain[shape] = function.get_concrete_function(state, numbers, any_steps)
         return State(*self._plain[shape](state, numbers, index))
 
-    def _is_compiled(self) -> bool:
-        """Wait for XLA; what it cannot compile is trained without."""
-        import tensorflow as tf
-
-        try:
-            self._compiled.result()
-        except tf.errors.OpError:
-            self._members = 0
-        return self._members > 0
-
     def _train_in_pieces(self, state: State, numbers: Any, index: Any) -> State:
         """The compiled program over so many steps at once as their batches may take memory."""
         import tensorflow as tf
 
-        steps, piece, function = index.shape[0], self._piece, self._compiled.result()
+        steps, piece = index.shape[0], self._piece
         for begin in range(0, steps, piece):
             part = index[begin : begin + piece]
             times = tf.constant(part.shape[0])
             # A piece of another length would be another program.
             part = tf.pad(part, [[0, piece - part.shape[0]], [0, 0], [0, 0]])
             batches, draws = self._gather(state, numbers, part)
-            state = State(*function(state, numbers, batches, draws, times))
+            state = State(*self._compiled(state, numbers, batches, draws, times))
         return state
 
     def compile_for(self, state: State, numbers: Any, steps: int) -> None:
         """Have XLA compile the training of so many members, for epochs of so many whole batches.
 
-        It does so beside whatever comes next; who trains waits for it.
+        It does so beside whatever comes next, until `settle` waits for it.
+
+        Raises NotMapped where random numbers are drawn inside of a loop.
         """
         import tensorflow as tf
 
@@ -182,7 +176,7 @@ class Program:
         plain = tf.function(self._compiled_batches, autograph=False)
         traced = plain.get_concrete_function(*inputs)
         function = tf.function(functools.partial(_call, traced), autograph=False, jit_compile=True)
-        place = inputs[-1].device  # a thread begins without the device that was chosen here
+        place = tf.zeros([]).device  # a thread begins without the device that was chosen here
 
         def compiled() -> Any:
             with tf.device(place):
@@ -190,8 +184,22 @@ class Program:
             return function
 
         thread = ThreadPoolExecutor(1, thread_name_prefix="compiler")
-        self._compiled = thread.submit(compiled)
+        self._compiling = thread.submit(compiled)
         thread.shutdown(wait=False)
+
+    def settle(self) -> None:
+        """Wait for XLA; what it cannot compile is trained without."""
+        import tensorflow as tf
+
+        if self._compiling is not None:
+            with contextlib.suppress(tf.errors.OpError):
+                self._compiled = self._compiling.result()
+            self._compiling = None
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether XLA has compiled the training."""
+        return self._compiled is not None
 
     def _bytes_of_step(self, state: State, numbers: Any, index: Any) -> int:
         """What one step's gathered batches and random draws take."""

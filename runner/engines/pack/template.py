@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -20,6 +22,7 @@ from runner.engines.pack.stack import Stack
 from runner.engines.pack.start import Start
 from runner.randomness import seed_generators
 from runner.stream import example_of, rows_of
+from runner.tensorflow_private import NotMapped
 
 PROOF_STEPS = 3
 """After one step, an optimizer's memory of the steps before it does not show yet."""
@@ -37,6 +40,7 @@ class Template:
         """
         import tensorflow as tf
 
+        self._lock = threading.RLock()
         self.recipe, self.shape, self.paths = job.recipe, shape, list(varying)
         model, size = self.recipe.model, job.config.settings.batch_size
         features, targets = example_of(job.data.splits.train)
@@ -55,8 +59,8 @@ class Template:
         model.reset_metrics()
         self.decisions: list[Decision] = []
         self.pure = Pure(model, seed_generators(model))
-        kept = {id(weight) for weight in model.weights}
-        self._weights = {i for i, v in enumerate(self.pure.variables) if id(v) in kept}
+        weights = {id(weight) for weight in model.weights}
+        self._kept = {i for i, v in enumerate(self.pure.variables) if id(v) in weights}
         self.weights = sum(int(np.prod(weight.shape)) for weight in self.pure.trainable)
         self.fresh = [variable.numpy() for variable in self.pure.variables]
         while True:
@@ -78,12 +82,18 @@ class Template:
         plain = keras.optimizers.Optimizer.finalize_variable_values
         return bool(optimizer.use_ema) or ends is not plain
 
+    @contextlib.contextmanager
+    def _bound(self, values: Mapping[str, Any]) -> Iterator[None]:
+        """Values in the places of numbers; packs on other threads may be tracing, too."""
+        with self._lock, bound(self.shape.places, values):
+            yield
+
     def _bind(self, numbers: Any) -> AbstractContextManager[None]:
         values = {
             path: MemberNumber(numbers[i], self.shape.numbers[path], path, self.decisions)
             for i, path in enumerate(self.paths)
         }
-        return bound(self.shape.places, values)
+        return self._bound(values)
 
     def admits(self, start: Start) -> bool:
         """Whether a run that begins so trains by this program."""
@@ -112,16 +122,18 @@ class Template:
         whole: with its optimizer's and metrics' state, not its weights alone.
         """
         for i, variable in enumerate(self.pure.variables):
-            if whole or i in self._weights:
+            if whole or i in self._kept:
                 variable.assign(stack.read(i, row))
         numbers = {path: start.numbers[path] for path in self.paths}
-        return bound(self.shape.places, numbers)
+        return self._bound(numbers)
 
     def compile_for(self, members: int) -> None:
         """Have XLA compile the training of packs of so many members."""
         if whole := self.taken // self.batch:
             state = self.pure.state(Stack(self.fresh, members).tensors())
-            self.program.compile_for(state, self._own_numbers(members), whole)
+            # It draws random numbers inside of a loop, say: it is trained without XLA.
+            with contextlib.suppress(NotMapped):
+                self.program.compile_for(state, self._own_numbers(members), whole)
 
     def differs(self, members: int) -> float:
         """How far the loss of a few steps is from Keras' own training step, relative.
@@ -143,11 +155,14 @@ class Template:
         numbers = self._own_numbers(members)
         state = self.pure.state(Stack(self.fresh, members).tensors())
         # While XLA compiles the training, where it does, all else is traced.
-        for features, targets in self.parts.values():
-            program.judge(state, numbers, (features, targets))
-            program.outputs(state, numbers, features)
-        if rest := self.taken % self.batch:
-            program.train(state, numbers, np.tile(drawn[:rest], (members, 1)))
+        try:
+            for features, targets in self.parts.values():
+                program.judge(state, numbers, (features, targets))
+                program.outputs(state, numbers, features)
+            if rest := self.taken % self.batch:
+                program.train(state, numbers, np.tile(drawn[:rest], (members, 1)))
+        finally:
+            program.settle()
         after = program.train(state, numbers, np.tile(drawn, (members, 1)))
         found = program.results(after, numbers)[0]["loss"][0]
         return float(abs(found - expected) / max(abs(expected), 1e-6))
