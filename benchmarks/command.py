@@ -6,7 +6,9 @@
 Both train the same network on digits for 20 epochs, and start from nothing: imports are
 included, and for the runner the journal, the weights and the warehouse. They take turns as
 processes of their own; ratios are taken within a round. The seconds of some commands that train
-nothing come after them. With `--sweep` it is 64 runs: by hand a loop, here `--multirun`.
+nothing come after them. With `--sweep` it is 64 runs: by hand a loop, here `--multirun`. Rows
+named warm start in a worker that was there before (`python -m runner warm`), whose CPU is not
+counted.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ TRAINING = {
     "by hand": [str(HERE / "by_hand.py")],
     "runner, engine keras": ["-m", "runner", *MODEL, "engine=keras"],
     "runner, engine fast": ["-m", "runner", *MODEL],
+    "runner, engine fast, warm": ["-m", "runner", *MODEL],
 }
 SWEEP = {
     "by hand": [str(HERE / "by_hand.py"), "64"],
@@ -38,6 +41,8 @@ SWEEP = {
         "skip=nothing",
     ],
 }
+SWEEP["runner --multirun, warm"] = SWEEP["runner --multirun"]
+WORKER = ["-m", "runner", "warm"]
 ASKING = {
     "runner --help": ["-m", "runner", "--help"],
     "warehouse sql": ["-m", "warehouse", "sql", "SELECT count(*) FROM runs"],
@@ -45,10 +50,19 @@ ASKING = {
 }
 
 
-def seconds(words: Sequence[str], folder: Path) -> tuple[float, float]:
-    """Wall and CPU of one process."""
+def seconds(words: Sequence[str], folder: Path, warm: bool = False) -> tuple[float, float]:
+    """Wall and CPU of one process.
+
+    warm: by the worker that is there.
+    """
     before, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    quiet = os.environ | {"SWEEPHOUSE_RESULTS": str(folder / "results")}
+    quiet = os.environ | {
+        "SWEEPHOUSE_RESULTS": str(folder / "results"),
+        "SWEEPHOUSE_WARM": "on" if warm else "off",
+        "XDG_RUNTIME_DIR": str(folder),
+    }
+    # Where it is set, our own files would be compiled at each start, and no other's.
+    quiet.pop("PYTHONDONTWRITEBYTECODE", None)
     done = subprocess.run(
         [sys.executable, *words], cwd=folder, env=quiet, capture_output=True, text=True
     )
@@ -71,10 +85,15 @@ def main() -> None:
         # The first one reads files from a cold disk, and makes the warehouse.
         for command in TRAINING.values():
             seconds(command, folder)
+        seconds(WORKER, folder)
         rounds = [
-            {command: seconds(words, folder) for command, words in commands.items()}
+            {
+                command: seconds(words, folder, warm=command.endswith("warm"))
+                for command, words in commands.items()
+            }
             for _ in range(arguments.rounds)
         ]
+        seconds([*WORKER, "--stop"], folder)
     print("| command | wall of by hand's | CPU of by hand's | seconds | CPU seconds |")
     print("|---|---|---|---|---|")
     for command in commands:

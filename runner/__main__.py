@@ -18,9 +18,13 @@ RECOVERIES = 10
 
 def main() -> None:
     """The console script: exit code 0, 1 if a run failed, 2 if nothing began to train."""
+    from runner.warm import hand_over
+
     warnings.showwarning = _say_warning
     try:
-        code = _main(sys.argv[1:])
+        code = hand_over()
+        if code is None:
+            code = _main(sys.argv[1:])
     except RunnerError as error:
         print(f"error: {error}", file=sys.stderr)
         code = WRONG

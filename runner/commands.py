@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,6 @@ def run_command(words: Sequence[str]) -> int:
         )
     command = COMMANDS[name]
     parser = argparse.ArgumentParser(prog=f"runner {name}", description=command.about)
-    parser.add_argument("--results", type=Path, help="the results folder (default: ./results)")
     command.arguments(parser)
     return command.run(parser.parse_args(list(words[1:])))
 
@@ -138,6 +138,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 def _run_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="run id, whole or either end of it")
+    parser.add_argument("--results", type=Path, help="the results folder (default: ./results)")
 
 
 def _resume(arguments: argparse.Namespace) -> int:
@@ -158,6 +159,30 @@ def _replay(arguments: argparse.Namespace) -> int:
     close_run(outcome, results)
     differs = isinstance(outcome.closing, Replay) and not outcome.closing.equal
     return exit_code([outcome.status, "failed" if differs else "finished"])
+
+
+def _warm_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--idle",
+        type=_minutes,
+        default=30.0,
+        help="minutes without a command until it ends (default: 30)",
+    )
+    parser.add_argument("--stop", action="store_true", help="end it")
+
+
+def _minutes(text: str) -> float:
+    minutes = float(text)
+    if not 0 < minutes < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of minutes greater than 0")
+    return minutes
+
+
+def _warm(arguments: argparse.Namespace) -> int:
+    from runner import warm
+
+    print(warm.stop() if arguments.stop else warm.start(arguments.idle))
+    return 0
 
 
 COMMANDS = {
@@ -191,5 +216,10 @@ COMMANDS = {
         "Judge a run's best weights on its dataset, params of it changed, and record that.",
         _evaluate_arguments,
         _evaluate,
+    ),
+    "warm": Command(
+        "Keep a process that has TensorFlow imported: commands of this environment start in it.",
+        _warm_arguments,
+        _warm,
     ),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import os
 import sys
@@ -22,26 +23,46 @@ REWRITES = (
 LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
 
+@functools.cache
 def import_tensorflow() -> None:
-    """Import TensorFlow without its start-up notices, unless the user asked for a log level.
+    """Import TensorFlow and find the devices, without its start-up notices."""
+    new = "tensorflow" not in sys.modules
+    with without_notices(), without_collecting() if new else contextlib.nullcontext():
+        import keras  # noqa: F401
+        import tensorflow as tf
 
-    They come from C++ before any logging can be set, so that only standard error as a whole can
-    be held back; it is shown after all if the import fails.
+        tf.config.list_physical_devices()
+
+
+@contextlib.contextmanager
+def without_collecting() -> Iterator[None]:
+    """What is made meanwhile never goes, as by an import: no collection walks through it."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was:
+            gc.enable()
+
+
+@contextlib.contextmanager
+def without_notices() -> Iterator[None]:
+    """Hold back what TensorFlow says when it starts, unless the user asked for a log level.
+
+    It comes from C++ before any logging can be set, so that only standard error as a whole can
+    be held back; it is shown after all if something is raised.
     """
-    if "tensorflow" in sys.modules or LOG_LEVEL in os.environ:
-        import tensorflow  # noqa: F401
-
+    if LOG_LEVEL in os.environ:
+        yield
         return
     os.environ[LOG_LEVEL] = "2"
     kept = os.dup(2)
     with tempfile.TemporaryFile() as notices:
         os.dup2(notices.fileno(), 2)
         try:
-            import tensorflow as tf
-
-            tf.config.list_physical_devices()
-            # What an import makes never goes: no collection needs to walk through it.
-            gc.freeze()
+            yield
         except BaseException:
             notices.seek(0)
             os.write(kept, notices.read())

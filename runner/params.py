@@ -182,7 +182,8 @@ def node_of(title: str, params: Sequence[Param], /, **constants: str) -> type:
             else dataclasses.field(default=default)
         )
         fields.append((param.name, _node_type(param.annotation), make))
-    return dataclasses.make_dataclass(title, fields)
+    # Only its fields are read: methods would be compiled for nothing, and for every component.
+    return dataclasses.make_dataclass(title, fields, init=False, repr=False, eq=False)
 
 
 def open_node_of(params: Sequence[Param]) -> DictConfig:

@@ -200,8 +200,7 @@ def _complaint(function: Any) -> str | None:
         elif param.name not in kind.offers:
             return f"{where} takes '{param.name}', which the runner does not offer: {rule}"
     try:
-        params = params_of(function)
-        model = model_of(function.__name__, params)
+        params, model = _params_and_model(function)
         required = {p.name for p in params if p.required}
         defaults = {p.name: p.default for p in params if p.name not in required}
         if not required:
@@ -217,6 +216,13 @@ def _complaint(function: Any) -> str | None:
     except Exception as error:
         return f"{where} has a type that cannot be configured: {str(error).partition(chr(10))[0]}"
     return None
+
+
+@functools.cache
+def _params_and_model(function: Any) -> tuple[tuple[Param, ...], Model]:
+    """What the config may say of a component, and what checks it."""
+    params = tuple(params_of(function))
+    return params, model_of(getattr(function, MARKS).name, params)
 
 
 def _accepts(identity: Any, params: Sequence[Param]) -> bool:
@@ -239,9 +245,7 @@ def _add(
     marks: Marks = getattr(function, MARKS)
     if f"{kind.name}/{marks.name}" in disabled:
         return
-    params = tuple(params_of(function))
-    model = model_of(marks.name, params)
-    component = Component(kind, marks.name, function, marks, params, model, *origin)
+    component = Component(kind, marks.name, function, marks, *_params_and_model(function), *origin)
     for name in (marks.name, *marks.aliases):
         other = registry.components.get((kind.name, name))
         if other is not None:
