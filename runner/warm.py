@@ -13,7 +13,6 @@ import contextlib
 import hashlib
 import json
 import os
-import select
 import signal
 import socket
 import stat
@@ -31,8 +30,21 @@ from runner.errors import ConfigError
 WARM = "SWEEPHOUSE_WARM"
 """Set to "off", a command runs where it is, whether there is a worker or not."""
 ALIKE = (
-    *("TF_", "KERAS_", "XLA_", "CUDA_", "NVIDIA_", "OMP_", "OPENBLAS_", "MKL_", "PYTHON"),
-    *("LD_", "MALLOC_", "LC_", "LANG", "HOME", "SLURM_JOB"),
+    *("TF_", "TF2_", "KERAS_", "XLA_", "CUDA_", "NVIDIA_", "ONEDNN_", "DNNL_", "ABSL_"),
+    *(
+        "OMP_",
+        "GOMP_",
+        "KMP_",
+        "OPENBLAS_",
+        "MKL_",
+        "BLIS_",
+        "NPY_",
+        "NUMPY_",
+        "SCIPY_",
+        "SKLEARN_",
+    ),
+    *("JOBLIB_", "LOKY_", "PYDANTIC_", "MPL", "PYTHON", "LD_", "MALLOC_", "GLIBC_", "LC_", "LANG"),
+    *("HOME", "SLURM_JOB"),
 )
 """Beginnings of the names of environment variables that an import may have read."""
 PASSED_ON = (
@@ -55,7 +67,8 @@ def socket_path() -> Path:
     """The socket of a worker that was started as this process was.
 
     Alike are the interpreter, the packages installed, the environment variables that matter to
-    an import, and what a process has from its parent: limits, processors, priority, umask.
+    an import, and what a process has from its parent: groups, namespaces (containers), limits,
+    processors, priority, umask. Cgroups are not looked at, or every terminal had its own.
     """
     import resource
 
@@ -63,11 +76,14 @@ def socket_path() -> Path:
     os.umask(umask)
     limits = [getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")]
     sites = [Path(place) for place in sys.path if place.endswith("-packages")]
+    code = [Path(__file__), Path(__file__).with_name("warm_worker.py")]
     alike = (
-        *(sys.executable, sys.version, umask, os.getpriority(os.PRIO_PROCESS, 0)),
+        *(sys.prefix, os.path.realpath(sys.executable), sys.version, os.uname().nodename),
+        *(umask, os.getpriority(os.PRIO_PROCESS, 0), os.getgid(), sorted(os.getgroups())),
+        [str(Path(f"/proc/self/ns/{name}").readlink()) for name in ("mnt", "pid", "net", "user")],
         sorted(os.sched_getaffinity(0)),
         [resource.getrlimit(limit) for limit in limits],
-        [(str(site), site.stat().st_mtime_ns) for site in sites if site.is_dir()],
+        [(str(place), place.stat().st_mtime_ns) for place in (*sites, *code) if place.exists()],
         sorted((k, v) for k, v in os.environ.items() if k.startswith(ALIKE)),
     )
     return folder() / f"{hashlib.sha256(repr(alike).encode()).hexdigest()[:16]}.sock"
@@ -105,27 +121,34 @@ def hand_over() -> int | None:
     """Have the worker run this process's command; its exit code, None where there is no worker.
 
     Only what was started as `python -m runner` or as the script `runner`, without an option of
-    Python's, is handed over: no debugger, no test, nobody who calls `main()`.
+    Python's, is handed over: no debugger, no test, no script that calls `main()`. Nor is what has
+    a stream closed, or names an open file of this process (`<(zcat x.gz)`).
     """
-    typed = sys.orig_argv[1:3] == ["-m", "runner"] or sys.orig_argv[1:2] == sys.argv[:1]
-    if not typed or sys.argv[1:2] == ["warm"] or os.environ.get(WARM) == "off":
-        return None
-    connection = _connect() if sys.platform == "linux" else None
+    script = sys.orig_argv[1:2] == sys.argv[:1] and Path(sys.argv[0]).name == "runner"
+    here = (
+        not (script or sys.orig_argv[1:3] == ["-m", "runner"])
+        or sys.argv[1:2] == ["warm"]
+        or sys.platform != "linux"
+        or os.environ.get(WARM) == "off"
+        or None in (sys.stdin, sys.stdout, sys.stderr)
+        or any("/fd/" in word for word in sys.argv[1:])
+    )
+    connection = None if here else _connect()
     if connection is None:
         return None
     with connection:
-        order = {
-            "argv": sys.argv,
-            "path": sys.path,
-            "folder": str(Path.cwd()),
-            "environment": dict(os.environ),
-            "ignored": [s for s in PASSED_ON if signal.getsignal(s) is signal.SIG_IGN],
-        }
         try:
+            order = {
+                "argv": sys.argv,
+                "path": sys.path,
+                "folder": str(Path.cwd()),
+                "environment": dict(os.environ),
+                "ignored": [s for s in PASSED_ON if signal.getsignal(s) is signal.SIG_IGN],
+            }
             send(connection, order, [0, 1, 2])
             process = int(receive(connection)[0]["process"])
         except (OSError, EOFError):
-            return None  # it was about to end, and has begun nothing
+            return None  # it was about to end, and has begun nothing; or our folder is gone
         with _signals_to(process):
             return _wait(connection, process)
 
@@ -136,7 +159,9 @@ def _wait(connection: socket.socket, process: int) -> int:
         status = int(receive(connection)[0]["status"])
     except (OSError, EOFError):
         with contextlib.suppress(OSError):
-            select.select([os.pidfd_open(process)], [], [])
+            while True:
+                os.kill(process, 0)
+                time.sleep(0.1)
         print(
             "error: the warm worker was killed, so that how this command ended is not known: "
             "python -m warehouse runs shows what is recorded",
@@ -157,7 +182,12 @@ def _signals_to(process: int) -> Iterator[None]:
 
     def pass_on(number: int, frame: FrameType | None) -> None:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(process, number)
+            try:
+                # A terminal would tell the processes that the other has started, too.
+                send = os.kill if number in (signal.SIGTERM, signal.SIGHUP) else os.killpg
+                send(process, number)
+            except ProcessLookupError:
+                os.kill(process, number)  # it has begun this moment, and leads no group yet
 
     def sleep(number: int, frame: FrameType | None) -> None:
         pass_on(signal.SIGSTOP, frame)
@@ -215,7 +245,10 @@ def start(idle: float) -> str:
     with contextlib.suppress(FileExistsError):
         place.mkdir(mode=0o700, parents=True)
     if not _is_ours(place):
-        raise ConfigError(f"{place} is not a folder that only you can write into: delete it")
+        raise ConfigError(
+            f"{place} is not a folder that only you can write into: delete it, "
+            "or set XDG_RUNTIME_DIR to another folder"
+        )
     log = socket_path().with_suffix(".txt")
     with log.open("wb") as said:
         worker = subprocess.Popen(
@@ -235,6 +268,9 @@ def start(idle: float) -> str:
             )
         time.sleep(0.05)
     worker.kill()
+    if found := _connect():
+        found.close()
+        return "there is a warm worker already; python -m runner warm --stop ends it"
     last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
     raise ConfigError(f"the warm worker did not start: {last[0]} ({log})")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -28,6 +30,8 @@ LARGEST = 5_000_000
 """Outputs (rows times classes) of a part that are looked at beyond Keras' own metrics."""
 ELEMENTS = 1 << 20
 """Numbers among the features that go through the model at once."""
+INNER = 1 << 22
+"""Numbers that a layer gives at once: more would leave the processor's cache."""
 
 
 def judged(job: Job, evaluate: Evaluate, predict: Predict) -> Iterator[Event]:
@@ -99,7 +103,7 @@ def outputs_of(model: Any, features: Any, batch_size: int) -> Array:
 
     first = keras.tree.flatten(features)[0]
     each = sum(int(np.prod(array.shape[1:])) for array in keras.tree.flatten(features))
-    size = max(batch_size, min(8192, ELEMENTS // max(each, 1)))
+    size = max(batch_size, min(8192, ELEMENTS // max(each, 1), INNER // max(_widest(model), 1)))
 
     def piece(at: int) -> Any:
         rows = keras.tree.map_structure(
@@ -108,6 +112,19 @@ def outputs_of(model: Any, features: Any, batch_size: int) -> Array:
         return keras.ops.convert_to_numpy(model(rows, training=False))
 
     return np.concatenate([piece(at) for at in range(0, len(first), size)])
+
+
+def _widest(model: Any) -> int:
+    """The most numbers that a layer gives for one row, as far as layers say so."""
+    import keras
+
+    widest = 0
+    for layer in model.layers:
+        # A layer that was called within another one, or never, has no output of its own.
+        with contextlib.suppress(AttributeError, ValueError):
+            for output in keras.tree.flatten(layer.output):
+                widest = max(widest, math.prod(size or 1 for size in output.shape[1:]))
+    return widest
 
 
 def _outputs(looked_at: Mapping[str, Part], predict: Predict) -> dict[str, tuple[Array, Array]]:

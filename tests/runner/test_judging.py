@@ -289,11 +289,26 @@ def test_units_whose_weights_are_all_zero_are_dead(tmp_path: Path) -> None:
     )
 
 
-def test_outputs_in_pieces_are_those_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("limit", "numbers", "size"), [("ELEMENTS", 21, 7), ("INNER", 50, 5)])
+def test_outputs_in_pieces_are_those_of_the_whole(
+    limit: str, numbers: int, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import keras
 
-    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    pieces = []
+
+    class Watched(keras.layers.Layer):  # type: ignore[misc]
+        def call(self, rows: Any) -> Any:
+            pieces.append(rows.shape[0])
+            return rows
+
+    model = keras.Sequential(
+        [keras.Input((3,)), Watched(), keras.layers.Dense(10), keras.layers.Dense(2)]
+    )
     features = np.random.default_rng(0).random((50, 3)).astype("float32")
     whole = outputs_of(model, features, 8)
-    monkeypatch.setattr("runner.engines.judging.ELEMENTS", 21)
+    assert pieces.pop() == 50
+    pieces.clear()
+    monkeypatch.setattr(f"runner.engines.judging.{limit}", numbers)
     assert outputs_of(model, features, 4) == pytest.approx(whole, abs=CLOSE)
+    assert set(pieces[:-1]) == {size} and sum(pieces) == 50

@@ -73,14 +73,26 @@ class Shell:
         told: dict[str, Any] = json.loads((self.folder / "told.json").read_text())
         return told
 
-    def long_run(self, *words: str) -> tuple[subprocess.Popen[str], int]:
-        """A run that takes long and has begun, and the process that trains it."""
-        run = self.start("dataset=told", "epochs=50000", "callback=[slow]", *words)
-        assert run.stdout is not None
-        for line in run.stdout:
-            if line.startswith("epoch 3/"):
-                break
-        return run, json.loads((self.folder / "told.json").read_text())["process"]
+    @contextlib.contextmanager
+    def long_run(self, *words: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+        """A run that takes long and has begun in the worker, and the process that trains it."""
+        (self.folder / "told.json").unlink(missing_ok=True)
+        with self.start(
+            "dataset=told", "epochs=50000", "callback=[slow]", "regularizer=[]", *words
+        ) as run:
+            process = 0
+            try:
+                until((self.folder / "told.json").exists, patience=60)
+                told = json.loads((self.folder / "told.json").read_text())
+                assert told["parent"] == self.worker
+                process = told["process"]
+                assert run.stdout is not None
+                assert any(line.startswith("epoch 3/") for line in run.stdout)
+                yield run, process
+            finally:
+                for left in (run.pid, process):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(left or run.pid, signal.SIGKILL)
 
     def statuses(self) -> list[str]:
         """Of all runs, the newest last."""
@@ -130,21 +142,26 @@ def worker(shell: Shell) -> int:
     return shell.worker
 
 
-def until(holds: Callable[[], bool]) -> None:
-    """Wait for it, for ten seconds."""
-    for _ in range(200):
+def until(holds: Callable[[], bool], patience: float = 20) -> None:
+    """Wait for it, for so many seconds."""
+    for _ in range(int(patience / 0.05)):
         if holds():
             return
         time.sleep(0.05)
     raise AssertionError("it did not come")
 
 
-def gone(process: int) -> bool:
-    """Whether a process has ended, waited for or not."""
+def state(process: int) -> str:
+    """The letter of a process's state; Z where it has ended, waited for or not."""
     try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "Z"
+
+
+def gone(process: int) -> bool:
+    """Whether a process has ended."""
+    return state(process) == "Z"
 
 
 def test_commands_start_in_the_worker_and_run_the_code_of_the_day(
@@ -158,7 +175,23 @@ def test_commands_start_in_the_worker_and_run_the_code_of_the_day(
     # What matters to an import differs, or the user wants none of it.
     assert shell.train("seed=4", TF_NUM_INTEROP_THREADS="1")["parent"] != worker
     assert shell.train("seed=5", SWEEPHOUSE_WARM="off")["parent"] != worker
-    assert shell.statuses() == ["finished"] * 5
+    assert shell.statuses()[-5:] == ["finished"] * 5
+
+
+def test_the_script_is_handed_over_and_no_other_is(shell: Shell, worker: int) -> None:
+    script = "from runner.__main__ import main\nmain()\n"
+    for name, parent in (("runner", True), ("mine.py", False)):
+        (shell.folder / name).write_text(script)
+        done = subprocess.run(
+            [sys.executable, name, "dataset=told", "epochs=1", f"seed=1{len(name)}"],
+            cwd=shell.folder,
+            env=shell.environment,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        told = json.loads((shell.folder / "told.json").read_text())
+        assert (told["parent"] == worker) is parent
 
 
 def test_what_a_command_says_and_its_exit_code_are_those_of_before(
@@ -175,65 +208,78 @@ def test_what_a_command_says_and_its_exit_code_are_those_of_before(
     assert code == 0 and said.count("finished") >= 2, said
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+def test_with_a_stream_closed_a_command_runs_where_it_is(
+    shell: Shell, worker: int, closed: str
+) -> None:
+    typed = f"{sys.executable} -m runner dataset=nosuch {closed}"
+    done = subprocess.run(
+        ["sh", "-c", typed], cwd=shell.folder, env=shell.environment, capture_output=True
+    )
+    assert done.returncode == 2
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_arrive(shell: Shell, worker: int, number: int) -> None:
-    run, process = shell.long_run()
-    run.send_signal(number)
-    said, _ = run.communicate(timeout=60)
-    assert run.returncode == 130, said
-    assert "stopping after this epoch" in said
-    assert gone(process) and shell.statuses()[-1] == "stopped"
+    with shell.long_run() as (run, process):
+        run.send_signal(number)
+        said, _ = run.communicate(timeout=60)
+        assert run.returncode == 130, said
+        assert "stopping after this epoch" in said
+        assert gone(process) and shell.statuses()[-1] == "stopped"
 
 
 def test_suspending_suspends_the_run(shell: Shell, worker: int) -> None:
-    run, process = shell.long_run()
-    run.send_signal(signal.SIGTSTP)
-    state = Path(f"/proc/{process}/stat")
-    until(lambda: state.read_text().rpartition(")")[2].split()[0] == "T")
-    run.send_signal(signal.SIGCONT)
-    until(lambda: state.read_text().rpartition(")")[2].split()[0] != "T")
-    run.send_signal(signal.SIGINT)
-    run.communicate(timeout=60)
-    assert run.returncode == 130 and gone(process)
+    with shell.long_run() as (run, process):
+        run.send_signal(signal.SIGTSTP)
+        until(lambda: state(process) == "T")
+        run.send_signal(signal.SIGCONT)
+        until(lambda: state(process) != "T")
+        run.send_signal(signal.SIGINT)
+        run.communicate(timeout=60)
+        assert run.returncode == 130 and gone(process)
 
 
 def test_a_killed_command_takes_its_run_with_it_and_loses_nothing(
     shell: Shell, worker: int
 ) -> None:
-    run, process = shell.long_run()
-    run.kill()
-    run.communicate()
-    until(lambda: gone(process))
-    assert shell.type("warm", "--stop") == (0, "the warm worker ends\n")
-    until(lambda: gone(worker))
-    done = subprocess.run(
-        [sys.executable, "-m", "warehouse", "sync"],
-        cwd=shell.folder,
-        env=shell.environment,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    assert shell.statuses()[-1] == "lost"
+    with shell.long_run("seed=31") as (run, process), shell.long_run("seed=32") as (other, second):
+        run.kill()
+        run.communicate()
+        until(lambda: gone(process))
+        assert not gone(second)
+        # An older worker that still has a run does not stand in the way of a newer one.
+        assert shell.type("warm", "--stop") == (0, "the warm worker ends\n")
+        code, said = shell.type("warm")
+        assert code == 0, said
+        shell.worker = int(said.split()[1])
+        other.send_signal(signal.SIGINT)
+        other.communicate(timeout=60)
+        assert other.returncode == 130
+        until(lambda: gone(worker))
+    assert shell.train("seed=33")["parent"] == shell.worker
+    with warehouse.connect(shell.folder / "results") as con:
+        query = "SELECT status, epochs > 2 FROM runs WHERE seed IN (31, 32) ORDER BY seed"
+        assert con.execute(query).fetchall() == [("lost", True), ("stopped", True)]
 
 
 def test_a_killed_run_and_a_killed_worker_are_told_of(shell: Shell, worker: int) -> None:
-    run, process = shell.long_run()
-    os.kill(process, signal.SIGKILL)
-    run.communicate(timeout=60)
-    assert run.returncode == -signal.SIGKILL
-    run, process = shell.long_run()
-    os.kill(worker, signal.SIGKILL)
-    run.send_signal(signal.SIGINT)
-    said, _ = run.communicate(timeout=60)
-    assert run.returncode == 1 and "the warm worker was killed" in said
-    assert gone(process) and shell.statuses()[-1] == "stopped"
+    with shell.long_run() as (run, process):
+        os.kill(process, signal.SIGKILL)
+        run.communicate(timeout=60)
+        assert run.returncode == -signal.SIGKILL
+    with shell.long_run() as (run, process):
+        os.kill(worker, signal.SIGKILL)
+        run.send_signal(signal.SIGINT)
+        said, _ = run.communicate(timeout=60)
+        assert run.returncode == 1 and "the warm worker was killed" in said
+        assert gone(process) and shell.statuses()[-1] == "stopped"
     assert shell.train("seed=21")["parent"] != worker
 
 
 def test_a_worker_ends_when_it_was_idle(shell: Shell) -> None:
     shell.type("warm", "--stop")
-    code, said = shell.type("warm", "--idle", "0.01")
+    code, said = shell.type("warm", "--idle", "0.1")
     assert code == 0, said
     until(lambda: gone(int(said.split()[1])))
     assert shell.type("warm", "--stop")[1] == "there is no warm worker for this environment\n"
