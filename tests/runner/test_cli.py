@@ -78,6 +78,10 @@ MISTAKES: dict[str, tuple[tuple[str, ...], str]] = {
     "grammar": (("epochs=[",), r"epochs=\[.*key=value"),
     "unknown run": (("restore", "zzzz", "--to", "m.keras"), r"no run 'zzzz'"),
     "ambiguous run": (("restore", "01", "--to", "m.keras", "--results", "results"), r"'01'"),
+    "a sweep over nothing": (
+        ("-m", "experiment=glob(nosuch*)"),
+        r"glob\(nosuch\*\) gives no value",
+    ),
     "a sweep's component": (("-m", "dataset=iris,nosuch"), r"'nosuch'.*iris"),
 }
 
