@@ -7,12 +7,9 @@ has no rule where every member brings its own filters, seeds or bits; here are r
 
 from __future__ import annotations
 
-import contextlib
 import contextvars
 import functools
-import math
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -172,64 +169,3 @@ def _unrolled(op: Any) -> Any:
         for k in range(int(members[0]))
     ]
     return [pfor.wrap(tf.stack(outputs), True) for outputs in zip(*each, strict=True)]
-
-
-_tracing = threading.RLock()
-"""Packs on several threads may be traced at the same time."""
-
-
-@contextlib.contextmanager
-def quick_gradients() -> Iterator[None]:
-    """While a program is traced, gradients of ops that TensorFlow takes long for on a processor.
-
-    They are the same numbers. Max pooling is the one there is: TensorFlow looks for each
-    window's maximum a second time, one by one, which takes a third of a small network's step;
-    with oneDNN it does not.
-    """
-    from tensorflow.python.framework import ops
-
-    gradients = ops.gradient_registry._registry
-    with _tracing:
-        before = gradients["MaxPool"]
-        gradients["MaxPool"] = before | {"type": functools.partial(_max_pool, before["type"])}
-        try:
-            yield
-        finally:
-            gradients["MaxPool"] = before
-
-
-MANY = 9
-"""Max pooling with more places in a window than that is left to TensorFlow."""
-
-
-def _max_pool(usual: Callable[..., Any], op: Any, gradient: Any) -> Any:
-    """The gradient of max pooling: to the first of the places that hold a window's maximum."""
-    import tensorflow as tf
-    from tensorflow.python.util._pywrap_util_port import IsMklEnabled
-
-    rows, pooled = op.inputs[0], op.outputs[0]
-    _, height, width, _ = size = list(op.get_attr("ksize"))
-    apart = (
-        rows.shape.rank == 4
-        and op.get_attr("padding") in (b"VALID", b"SAME")
-        and size == list(op.get_attr("strides"))
-        and size[0] == size[3] == 1
-        and math.prod(size) <= MANY
-        and op.get_attr("data_format") == b"NHWC"
-        and None not in rows.shape[1:]
-        and rows.shape[1] % height == rows.shape[2] % width == 0
-    )
-    if not apart or IsMklEnabled() or tf.config.list_logical_devices("GPU"):
-        return usual(op, gradient)
-    down, across, channels = rows.shape[1] // height, rows.shape[2] // width, rows.shape[3]
-    windows = tf.reshape(rows, [-1, down, height, across, width * channels])
-    left, lines = None, []
-    for i in range(height):
-        line = []
-        for place in tf.split(windows[:, :, i], width, axis=-1):
-            hit = tf.equal(place, pooled)
-            mine = hit if left is None else tf.logical_and(left, hit)
-            left = ~hit if left is None else tf.logical_and(left, ~hit)
-            line.append(tf.where(mine, gradient, tf.zeros([], gradient.dtype)))
-        lines.append(tf.concat(line, axis=-1))
-    return tf.reshape(tf.stack(lines, axis=2), tf.shape(rows))

@@ -33,10 +33,10 @@ from runner.engines.shared import SharedPrograms
 from runner.engines.step_losses import StepLosses
 from runner.engines.tracker import Tracker
 from runner.nouns import Recipe, Stream
+from runner.onednn_private import quick_kernels
 from runner.randomness import order
 from runner.records import RunEnd
 from runner.stream import ahead, example_of, in_order, rows_of, windows
-from runner.tensorflow_private import quick_gradients
 
 PIECE_SECONDS = 1.0
 """How long the program may run before Python gets a word in: signals, other threads."""
@@ -327,7 +327,7 @@ def _traced(function: Callable[..., Any], signature: Sequence[Any]) -> Any:
     """The function as a program; traced once, so that TensorFlow does not look for other types."""
     import tensorflow as tf
 
-    with quick_gradients():
+    with quick_kernels():
         return tf.function(function, signature, autograph=False).get_concrete_function()
 
 

@@ -16,6 +16,7 @@ from runner.engines.contract import Job, Record
 from runner.engines.lifecycle import begin, callbacks_of, conclude, live
 from runner.engines.tracker import Tracker
 from runner.nouns import Stream
+from runner.onednn_private import quick_kernels
 from runner.randomness import order
 from runner.records import RunEnd
 from runner.stream import ahead, example_of, in_order, rows_of, windows
@@ -44,7 +45,15 @@ def fit(job: Job, record: Record, tracker: Tracker) -> RunEnd:
     model, splits = job.recipe.model, job.data.splits
     size = job.config.settings.batch_size
     trouble: list[Exception] = []
-    retrace = functools.partial(model.make_train_function, force=True)
+
+    def retrace() -> None:
+        model.make_train_function(force=True)
+        model.train_function = quick_kernels()(model.train_function)
+
+    model.make_train_function()
+    model.make_test_function()
+    model.train_function = quick_kernels()(model.train_function)
+    model.test_function = quick_kernels()(model.test_function)
     try:
         model.fit(
             epochs_of(job, trouble),

@@ -17,7 +17,6 @@ from runner.tensorflow_private import (
     Noise,
     NotMapped,
     op_types,
-    quick_gradients,
     teach,
     vectorize,
 )
@@ -156,45 +155,3 @@ def test_an_op_with_side_effects_is_named():
     traced = tf.function(python).get_concrete_function(tf.zeros(2))
     with pytest.raises(NotMapped, match="the op EagerPyFunc has side effects"):
         teach(traced.graph)
-
-
-POOLED = {
-    "even": ((8, 6), (2, 2), (2, 2), "VALID", True),
-    "not square": ((6, 6), (2, 3), (2, 3), "SAME", True),
-    "a line": ((8, 1), (2, 1), (2, 1), "VALID", True),
-    "rows left over": ((9, 6), (2, 2), (2, 2), "VALID", False),
-    "an edge of its own": ((8, 6), (2, 2), (2, 2), [[0, 0], [1, 0], [0, 0], [0, 0]], False),
-    "windows that overlap": ((9, 9), (3, 3), (2, 2), "SAME", False),
-}
-
-
-@pytest.mark.parametrize("rows", [5, None], ids=["rows known", "rows unknown"])
-@pytest.mark.parametrize(("size", "window", "stride", "edge", "ours"), POOLED.values(), ids=POOLED)
-def test_the_quick_gradient_of_max_pooling_is_tensorflows_to_the_bit(
-    size, window, stride, edge, ours, rows
-):
-    import tensorflow as tf
-    from tensorflow.python.util._pywrap_util_port import IsMklEnabled
-
-    ours = ours and not IsMklEnabled()  # oneDNN has a quick one of its own
-    # Many equal numbers: of several maxima the first one is meant.
-    drawn = np.random.default_rng(0).integers(-2, 3, (5, *size, 3))
-    images = tf.constant(np.maximum(drawn, 0), tf.float32)
-
-    def gradient(images):
-        with tf.GradientTape() as tape:
-            tape.watch(images)
-            pooled = tf.nn.max_pool(images, window, stride, edge)
-            places = tf.reshape(tf.range(tf.size(pooled)), tf.shape(pooled))
-            total = tf.reduce_sum(pooled * tf.cast(places - 7, tf.float32))
-        return tape.gradient(total, images)
-
-    spec = tf.TensorSpec([rows, *images.shape[1:]], tf.float32)
-    usual = tf.function(gradient).get_concrete_function(spec)
-    with quick_gradients():
-        quick = tf.function(gradient).get_concrete_function(spec)
-    after = tf.function(gradient).get_concrete_function(spec)
-    assert np.array_equal(usual(images), quick(images))
-    assert "MaxPoolGrad" in op_types(usual.graph)
-    assert ("MaxPoolGrad" not in op_types(quick.graph)) == ours, "gradients are found elsewhere"
-    assert "MaxPoolGrad" in op_types(after.graph), "TensorFlow's own gradient is not put back"

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from runner.engines.pack.pure import Pure, State
-from runner.tensorflow_private import Noise, op_types, quick_gradients, teach, vectorize
+from runner.onednn_private import quick_kernels
+from runner.tensorflow_private import Noise, op_types, teach, vectorize
 
 PIECE_BYTES = 64 * 2**20
 """What the gathered batches and the random draws of one call may take."""
@@ -278,8 +279,7 @@ class Program:
             stacked = (state.trainable, state.other, numbers, batch)
             losses, other, looked_up, indices = vectorize(forward, stacked, noise)
             total = tf.reduce_sum(losses)
-        with quick_gradients():
-            gradients, slices = tape.gradient(total, (state.trainable, looked_up))
+        gradients, slices = tape.gradient(total, (state.trainable, looked_up))
         for weight in self._looked_up:
             gradients[weight] = None
         # A weight that the loss does not depend on has none, and Keras leaves it be.
@@ -310,7 +310,8 @@ class Program:
         def body(at: Any, state: State) -> tuple[Any, State]:
             return at + 1, self._step(state, numbers, self._gathered(index[at]), None)
 
-        return State(*_loop(tf.shape(index)[0], body, state))
+        with _kernels(numbers):
+            return State(*_loop(tf.shape(index)[0], body, state))
 
     def _judged_batches(self, state: State, numbers: Any, rows: Any) -> Any:
         import tensorflow as tf
@@ -325,7 +326,8 @@ class Program:
 
             return at + 1, vectorize(one, (state.trainable, other, numbers))[1]
 
-        other = _loop(-(-count // self._size), body, state.other)
+        with _kernels(numbers):
+            other = _loop(-(-count // self._size), body, state.other)
         return self._metric_results(state._replace(other=other), numbers)[0]
 
     def _stacked_outputs(self, state: State, numbers: Any, features: Any) -> Any:
@@ -385,6 +387,11 @@ class Program:
             return at + 1, self._step(state, numbers, _at(batches, at), noise)
 
         return State(*_loop(times, body, state))
+
+
+def _kernels(numbers: Any) -> AbstractContextManager[None]:
+    """A program of one member has the kernels that it has alone; mapped ones are TensorFlow's."""
+    return quick_kernels() if numbers.shape[0] == 1 else contextlib.nullcontext()
 
 
 def _call(function: Any, *inputs: Any) -> Any:
