@@ -87,11 +87,14 @@ def _install() -> None:
 def _quicker(usual: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """What the usual function gives, or its twin."""
     import tensorflow as tf
+    from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
     found = usual(*args, **kwargs)
-    if _is_on.get() and tf.is_symbolic_tensor(found) and _pays(found.op):
-        return _twin(found.op).outputs[0]
-    return found
+    if not _is_on.get() or not tf.is_symbolic_tensor(found):
+        return found
+    if GraphOrParentsInXlaContext(found.graph) or not _pays(found.op):
+        return found
+    return _twin(found.op).outputs[0]
 
 
 def _pays(op: Any) -> bool:

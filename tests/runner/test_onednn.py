@@ -183,6 +183,21 @@ def test_a_loop_has_a_gradient():
     agree(usual, quick, images)
 
 
+def test_what_xla_compiles_has_none_of_them():
+    import tensorflow as tf
+
+    draw = np.random.default_rng(0)
+    images = tf.constant(draw.normal(size=(3, 14, 14, 16)), tf.float32)
+    filters = tf.constant(draw.normal(size=(3, 3, 16, 32)), tf.float32)
+
+    def compiled(images):
+        return tf.function(network, jit_compile=True)(images, filters)
+
+    usual, quick = traced(compiled, images, rows=3)
+    assert twins(quick) == set()
+    agree(usual, quick, images)
+
+
 def test_what_a_user_switches_off_stays_off(monkeypatch):
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
     assert not available.__wrapped__()
