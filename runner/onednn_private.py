@@ -15,11 +15,12 @@ import contextvars
 import functools
 import math
 import os
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 PREFIX = "_MklNative"
-"""A kernel of oneDNN is an op with the name of TensorFlow's own behind this."""
+"""An op of oneDNN's has the name of TensorFlow's own behind this."""
 INPUTS = {
     "Conv2D": ("input", "filter"),
     "Conv2DBackpropInput": ("input_sizes", "filter", "out_backprop"),
@@ -27,16 +28,21 @@ INPUTS = {
     "MaxPool": ("input",),
     "MaxPoolGrad": ("orig_input", "orig_output", "grad"),
 }
-"""The ops that have a twin, and the names of their inputs; a pooling's twins have one more."""
+"""TensorFlow's ops that oneDNN has, too, and the names of their inputs."""
 ATTRIBUTES = ("strides", "padding", "dilations", "ksize", "data_format")
-WORK = 200_000
-"""Multiplications a row from which on a convolution gains by it."""
-POOLED = 1000
-"""Numbers a row from which on a pooling does."""
-FEW = 4
-"""With so few channels, the gradient by the input does not."""
+LEAST_MULTIPLICATIONS = 200_000
+"""A convolution gains from so many multiplications a row on."""
+LEAST_NUMBERS = 1000
+"""Max pooling gains from so many numbers a row on."""
+FEW_CHANNELS = 4
+"""With no more than these, the gradient by a convolution's input gains nothing."""
 
-_is_on: contextvars.ContextVar[bool] = contextvars.ContextVar("onednn", default=False)
+CHOOSING = {"Where", "DynamicPartition"}
+"""What a mask or a router is made of."""
+
+_home: contextvars.ContextVar[Any] = contextvars.ContextVar("onednn", default=None)
+"""The graph in which `quick_kernels` was entered; the outermost where nothing was traced."""
+_installing = threading.Lock()
 
 
 @contextlib.contextmanager
@@ -44,17 +50,21 @@ def quick_kernels() -> Iterator[None]:
     """What is traced meanwhile takes oneDNN's kernels where they are quicker.
 
     Convolutions differ by rounding (a millionth of the largest number); under op determinism they
-    stay TensorFlow's own. Max pooling is the same to the bit. XLA knows none of these kernels.
+    stay TensorFlow's own. Max pooling is the same to the bit. Functions that are traced on the way
+    keep TensorFlow's kernels: they may be called from elsewhere, mapped, exported or given to XLA.
     """
+    import tensorflow as tf
+
     if not available():
         yield
         return
-    _install()
-    token = _is_on.set(True)
+    with _installing:
+        _install()
+    token = _home.set(tf.compat.v1.get_default_graph())
     try:
         yield
     finally:
-        _is_on.reset(token)
+        _home.reset(token)
 
 
 @functools.cache
@@ -78,80 +88,119 @@ def _install() -> None:
     from tensorflow.python.framework import ops
     from tensorflow.python.ops import gen_nn_ops
 
-    for name in ("conv2d", "max_pool"):
-        setattr(gen_nn_ops, name, functools.partial(_quicker, getattr(gen_nn_ops, name)))
     for kind in INPUTS:
         ops.RegisterGradient(PREFIX + kind)(_gradient_of(kind))
+    for name in ("conv2d", "max_pool"):
+        setattr(gen_nn_ops, name, functools.partial(_quicker, getattr(gen_nn_ops, name)))
 
 
 def _quicker(usual: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """What the usual function gives, or its twin."""
+    """What the usual function gives, or the same by oneDNN."""
     import tensorflow as tf
-    from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
     found = usual(*args, **kwargs)
-    if not _is_on.get() or not tf.is_symbolic_tensor(found):
+    if not tf.is_symbolic_tensor(found) or not _is_ours(found.graph):
         return found
-    if GraphOrParentsInXlaContext(found.graph) or not _pays(found.op):
-        return found
-    return _twin(found.op).outputs[0]
+    return _by_onednn(found.op) if _can(found.op) and _pays(found.op) else found
 
 
-def _pays(op: Any) -> bool:
-    """Whether oneDNN's kernel does the same as this op, and sooner."""
-    from tensorflow.python.framework.config import is_op_determinism_enabled
+def _is_ours(graph: Any) -> bool:
+    """Whether it is the graph that is to have them, or a loop or a branch in it."""
+    from tensorflow.python.framework.func_graph import FuncGraph
+    from tensorflow.python.ops import control_flow_v2_func_graphs as inner
+    from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
+    home = _home.get()
+    if home is None or GraphOrParentsInXlaContext(graph):
+        return False
+    parts = (inner.CondBranchFuncGraph, inner.WhileBodyFuncGraph, inner.WhileCondFuncGraph)
+    while not _is_mapped(graph) and isinstance(graph, parts):
+        graph = graph.outer_graph
+    if _is_mapped(graph):
+        return False
+    if isinstance(home, FuncGraph):
+        return graph is home
+    return isinstance(graph, FuncGraph) and graph.outer_graph is home
+
+
+def _is_mapped(graph: Any) -> bool:
+    """Whether `tf.vectorized_map` is looking at what its function does."""
+    return any(name.startswith("loop_body") for name in graph.get_name_scope().split("/"))
+
+
+def _can(op: Any) -> bool:
+    """Whether oneDNN's op does the same as this one."""
     rows, found = op.inputs[0].shape, op.outputs[0].shape
-    alike = (
+    plain = (
         op.outputs[0].dtype == "float32"
         and op.get_attr("data_format") == b"NHWC"
         and op.get_attr("padding") in (b"SAME", b"VALID")
         and rows.rank == 4
+        and rows[0] != 0
         and None not in [*rows[1:], *found[1:]]
     )
-    if not alike:
-        return False
-    if op.type == "MaxPool":
-        return bool(op.get_attr("ksize")[3] == 1 and math.prod(rows[1:]) >= POOLED)
+    if not plain or op.type == "MaxPool":
+        return bool(plain and op.get_attr("ksize")[3] == 1)
     filters = op.inputs[1].shape
-    return bool(
-        None not in filters
-        and filters[2] == rows[3]  # else it is in groups
-        and set(op.get_attr("dilations")) == {1}
-        and math.prod(found[1:]) * math.prod(filters[:3]) >= WORK
-        and not is_op_determinism_enabled()
-    )
+    without_holes = set(op.get_attr("dilations")) == {1}
+    without_groups = None not in filters and filters[2] == rows[3]
+    return bool(without_holes and without_groups)
 
 
-def _twin(op: Any, *more: Any) -> Any:
-    """The op again by oneDNN's kernel; more: inputs that only this one has.
+def _pays(op: Any) -> bool:
+    """Whether oneDNN's op is quicker, and wanted."""
+    from tensorflow.python.framework.config import is_op_determinism_enabled
+
+    if op.type == "MaxPool":
+        return bool(math.prod(op.inputs[0].shape[1:]) >= LEAST_NUMBERS)
+    each, times = op.inputs[1].shape[:3], op.outputs[0].shape[1:]
+    work = math.prod(each) * math.prod(times)
+    return bool(work >= LEAST_MULTIPLICATIONS and not is_op_determinism_enabled())
+
+
+def _by_onednn(op: Any, *more: Any) -> Any:
+    """What the op gives, by oneDNN's; more: inputs that only that one has.
 
     The op itself, of which nobody asks anything any more, is pruned before the program runs.
     """
+    import tensorflow as tf
     from tensorflow.core.framework.attr_value_pb2 import AttrValue
-    from tensorflow.python.eager.record import record_operation
+    from tensorflow.python.eager.record import record_operation, stop_recording
     from tensorflow.python.framework import op_def_registry
 
-    kind = PREFIX + op.type
+    kind, shape = PREFIX + op.type, op.outputs[0].shape
     known = {attribute.name for attribute in op_def_registry.get(kind).attr}
     attributes = {name: value for name, value in op.node_def.attr.items() if name in known}
     attributes["_kernel"] = AttrValue(s=b"MklNameChangeOp")
     if "workspace_enabled" in known:
         attributes["workspace_enabled"] = AttrValue(b=True)
-    twin = op.graph._create_op_internal(kind, [*op.inputs, *more], name="onednn", attrs=attributes)
-    twin.outputs[0].set_shape(op.outputs[0].shape)
+    quick = op.graph._create_op_internal(
+        kind, [*op.inputs, *more], name="onednn", attrs=attributes
+    )
+    found, *more = quick.outputs
+    found.set_shape(shape)
+    if op.type == "Conv2D" and shape[0] is None and _chooses_rows(op.graph):
+        # Of no rows, oneDNN's convolution gives its input's shape.
+        right, some = [0, *shape[1:]], tf.shape(op.inputs[0])[0] > 0
+        with stop_recording():
+            found = tf.cond(some, lambda: quick.outputs[0], lambda: tf.zeros(right))
     # A tape learns of an op from the function that makes it, a loop's gradient by its name.
-    backward = functools.partial(_gradient_of(op.type), twin)
-    record_operation(kind, twin.outputs, twin.inputs, backward)
-    return twin
+    backward = functools.partial(_gradient_of(op.type), quick)
+    record_operation(kind, [found, *more], quick.inputs, backward)
+    return found
 
 
-def _gradient_of(kind: str) -> Callable[..., list[Any]]:
-    return _pool_gradient if kind == "MaxPool" else _gradient
+def _chooses_rows(graph: Any) -> bool:
+    """Whether there are rows that were chosen by their values: there may be none of them."""
+    from tensorflow.python.framework.func_graph import FuncGraph
+
+    if any(op.type in CHOOSING for op in graph.get_operations()):
+        return True
+    return isinstance(graph, FuncGraph) and _chooses_rows(graph.outer_graph)
 
 
 def _usual(op: Any) -> Any:
-    """The op that this one is the twin of, again."""
+    """TensorFlow's own op in the place of this one of oneDNN's; what only that has is left out."""
     import tensorflow as tf
 
     kind = op.type.removeprefix(PREFIX)
@@ -161,32 +210,44 @@ def _usual(op: Any) -> Any:
     return getattr(tf.raw_ops, kind)(**inputs, **(said | text)).op
 
 
+def _gradient_of(kind: str) -> Callable[..., list[Any]]:
+    return _pool_gradient if kind == "MaxPool" else _gradient
+
+
 def _gradient(op: Any, *upstream: Any) -> list[Any]:
-    """As of the usual op; of a convolution by oneDNN's kernels again."""
+    """As TensorFlow has it for its own op; of a convolution by oneDNN again."""
+    import tensorflow as tf
     from tensorflow.python.framework import ops
 
     usual = _usual(op)
     found = ops.gradient_registry.lookup(usual.type)(usual, *upstream)
     found = list(found) if isinstance(found, list | tuple) else [found]
-    twins = [_twin(one.op).outputs[0] if _has_twin(one) else one for one in found]
-    return twins + [None] * (len(op.inputs) - len(twins))
+    if _is_ours(tf.compat.v1.get_default_graph()):
+        found = [_by_onednn(one.op) if _is_worth_it(one) else one for one in found]
+    return found + [None] * (len(op.inputs) - len(found))
 
 
-def _has_twin(found: Any) -> bool:
+def _is_worth_it(found: Any) -> bool:
     if found is None or not found.op.type.startswith("Conv2D"):
         return False
-    return bool(found.op.type != "Conv2DBackpropInput" or found.op.inputs[1].shape[2] > FEW)
+    return found.op.type != "Conv2DBackpropInput" or bool(
+        found.op.inputs[1].shape[2] > FEW_CHANNELS
+    )
 
 
 def _pool_gradient(op: Any, upstream: Any, _: Any) -> list[Any]:
-    """Max pooling's twin keeps where it found each maximum, and gives it to its gradient's."""
+    """oneDNN's max pooling keeps where it found each maximum, and gives it to its gradient."""
     import tensorflow as tf
 
-    usual = tf.raw_ops.MaxPoolGrad(
-        orig_input=op.inputs[0],
-        orig_output=op.outputs[0],
-        grad=upstream,
-        **{name: op.get_attr(name) for name in ("ksize", "strides")},
-        **{name: op.get_attr(name).decode() for name in ("padding", "data_format")},
-    )
-    return [_twin(usual.op, op.outputs[1]).outputs[0]]
+    said = {name: op.get_attr(name) for name in ("ksize", "strides")}
+    said |= {name: op.get_attr(name).decode() for name in ("padding", "data_format")}
+    rows, (pooled, places) = op.inputs[0], op.outputs
+
+    def usual() -> Any:
+        return tf.raw_ops.MaxPoolGrad(orig_input=rows, orig_output=pooled, grad=upstream, **said)
+
+    if not _is_ours(tf.compat.v1.get_default_graph()):
+        return [usual()]
+    # Of no rows, oneDNN's would end the process.
+    some = tf.shape(rows)[0] > 0
+    return [tf.cond(some, lambda: _by_onednn(usual().op, places), lambda: tf.zeros_like(rows))]

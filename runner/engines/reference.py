@@ -45,15 +45,9 @@ def fit(job: Job, record: Record, tracker: Tracker) -> RunEnd:
     model, splits = job.recipe.model, job.data.splits
     size = job.config.settings.batch_size
     trouble: list[Exception] = []
-
-    def retrace() -> None:
-        model.make_train_function(force=True)
-        model.train_function = quick_kernels()(model.train_function)
-
-    model.make_train_function()
-    model.make_test_function()
-    model.train_function = quick_kernels()(model.train_function)
-    model.test_function = quick_kernels()(model.test_function)
+    retrace = functools.partial(_make_function, model, "train", force=True)
+    _make_function(model, "train")
+    _make_function(model, "test")
     try:
         model.fit(
             epochs_of(job, trouble),
@@ -76,6 +70,17 @@ def fit(job: Job, record: Record, tracker: Tracker) -> RunEnd:
         return judged
 
     return conclude(job, tracker, record, evaluate)
+
+
+def _make_function(model: Any, kind: str, **options: Any) -> None:
+    """Have Keras make its function of the step `train` or `test`, with the quick kernels."""
+    name = f"{kind}_step"
+    usual, is_own = getattr(model, name), name in vars(model)
+    setattr(model, name, quick_kernels()(usual))
+    try:
+        getattr(model, f"make_{kind}_function")(**options)
+    finally:
+        setattr(model, name, usual) if is_own else delattr(model, name)
 
 
 def _step_losses(model: Any, tracker: Tracker) -> list[Any]:

@@ -42,7 +42,7 @@ def traced(function, *inputs, rows=None):
     return usual, quick
 
 
-def twins(program):
+def taken(program):
     """The kinds of op that the program takes from oneDNN."""
     return {kind.removeprefix(PREFIX) for kind in op_types(program.graph) if PREFIX in kind}
 
@@ -89,8 +89,8 @@ def test_a_convolution_and_its_gradients_differ_by_rounding(
         return found, tape.gradient(total, [images, filters])
 
     usual, quick = traced(convolve, images, rows=rows)
-    assert twins(quick) == expected
-    assert twins(usual) == set()
+    assert taken(quick) == expected
+    assert taken(usual) == set()
     agree(usual, quick, images)
 
 
@@ -100,7 +100,7 @@ def test_what_the_kernels_do_not_do_stays_tensorflows(channels, holes):
 
     images, filters = tf.zeros((3, 14, 14, 16)), tf.zeros((3, 3, channels, 32))
     _, quick = traced(lambda x: tf.nn.conv2d(x, filters, 1, "SAME", dilations=holes), images)
-    assert twins(quick) == set()
+    assert taken(quick) == set()
 
 
 POOLED = {
@@ -129,7 +129,7 @@ def test_max_pooling_and_its_gradient_are_the_same_to_the_bit(size, window, stri
         return pooled, tape.gradient(total, images)
 
     usual, quick = traced(pool, images, rows=rows)
-    assert twins(quick) == {"MaxPool", "MaxPoolGrad"}
+    assert taken(quick) == {"MaxPool", "MaxPoolGrad"}
     for mine, theirs in zip(quick(images), usual(images), strict=True):
         assert np.array_equal(mine, theirs)
 
@@ -158,7 +158,7 @@ def test_gradients_have_gradients():
         return outer.gradient(steep, filters)
 
     usual, quick = traced(penalty, images)
-    assert {"MaxPoolGrad", *ALL} <= twins(quick)
+    assert {"MaxPoolGrad", *ALL} <= taken(quick)
     agree(usual, quick, images)
 
 
@@ -179,23 +179,106 @@ def test_a_loop_has_a_gradient():
         return tape.gradient(total, [images, filters])
 
     usual, quick = traced(looped, images)
-    assert {"MaxPoolGrad", *ALL} <= twins(quick)
+    assert {"MaxPoolGrad", *ALL} <= taken(quick)
     agree(usual, quick, images)
 
 
-def test_what_xla_compiles_has_none_of_them():
+@pytest.mark.parametrize("rows", [0, None], ids=["rows known", "rows unknown"])
+def test_no_rows_are_no_trouble(rows):
+    import tensorflow as tf
+
+    filters = tf.ones((3, 3, 16, 32))
+
+    def step(images):
+        with tf.GradientTape() as tape:
+            tape.watch([images, filters])
+            some = tf.boolean_mask(images, tf.reduce_max(images, axis=[1, 2, 3]) > 0)
+            some.set_shape([rows, *some.shape[1:]])
+            found = tf.nn.max_pool(tf.nn.conv2d(some, filters, 1, "VALID"), 2, 2, "SAME")
+            total = tf.reduce_sum(found * found)
+        return found, tape.gradient(total, [images, filters])
+
+    usual, quick = traced(step, tf.zeros((0, 14, 14, 16)), rows=rows)
+    assert taken(quick) == (set() if rows == 0 else {"MaxPool", "MaxPoolGrad", *ALL})
+    empty = tf.zeros((0, 14, 14, 16))
+    for mine, theirs in zip(
+        tf.nest.flatten(quick(empty)), tf.nest.flatten(usual(empty)), strict=True
+    ):
+        assert np.array_equal(mine, theirs)
+        assert mine.shape == theirs.shape
+
+
+OTHERS = {
+    "a function": lambda tf, function: tf.function(function),
+    "for XLA": lambda tf, function: tf.function(function, jit_compile=True),
+    "mapped": lambda tf, function: (
+        lambda x: tf.vectorized_map(
+            lambda row: function(row[None]), x, fallback_to_while_loop=False
+        )
+    ),
+}
+
+
+@pytest.mark.parametrize("of_others", OTHERS.values(), ids=OTHERS)
+def test_functions_of_others_have_none_of_them(of_others):
+    import tensorflow as tf
+
+    draw = np.random.default_rng(0)
+    images = tf.constant(draw.normal(size=(3, 14, 14, 16)), tf.float32)
+    filters = tf.constant(draw.normal(size=(3, 3, 16, 32)), tf.float32)
+    inner = of_others(tf, lambda images: network(images, filters))
+
+    def penalty(images):
+        with tf.GradientTape() as outer:
+            outer.watch(images)
+            with tf.GradientTape() as tape:
+                tape.watch(images)
+                loss = tf.reduce_sum(inner(images))
+            steep = tf.reduce_sum(tape.gradient(loss, images) ** 2)
+        return steep, outer.gradient(steep, images)
+
+    usual, quick = traced(penalty, images, rows=3)
+    assert taken(quick) == set()
+    agree(usual, quick, images)
+
+
+def test_a_gradient_that_xla_compiles_has_none_of_them():
     import tensorflow as tf
 
     draw = np.random.default_rng(0)
     images = tf.constant(draw.normal(size=(3, 14, 14, 16)), tf.float32)
     filters = tf.constant(draw.normal(size=(3, 3, 16, 32)), tf.float32)
 
-    def compiled(images):
-        return tf.function(network, jit_compile=True)(images, filters)
+    def step(images):
+        with tf.GradientTape() as tape:
+            tape.watch(filters)
+            loss = network(images, filters)
+        return tf.function(lambda: tape.gradient(loss, filters), jit_compile=True)()
 
-    usual, quick = traced(compiled, images, rows=3)
-    assert twins(quick) == set()
+    usual, quick = traced(step, images, rows=3)
+    assert taken(quick) == {"Conv2D", "MaxPool"}
     agree(usual, quick, images)
+
+
+def test_programs_may_be_traced_on_several_threads():
+    import threading
+
+    from runner import onednn_private
+
+    onednn_private._install()
+    failed = []
+
+    def trace():
+        with quick_kernels():
+            failed.append(onednn_private._home.get() is None)
+
+    threads = [threading.Thread(target=trace) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == [False] * 4
+    assert onednn_private._home.get() is None
 
 
 def test_what_a_user_switches_off_stays_off(monkeypatch):
@@ -210,7 +293,7 @@ def test_under_op_determinism_convolutions_are_tensorflows_own(monkeypatch):
     monkeypatch.setattr(config, "is_op_determinism_enabled", lambda: True)
     images, filters = tf.zeros((3, 14, 14, 16)), tf.zeros((3, 3, 16, 32))
     _, quick = traced(lambda images: network(images, filters), images)
-    assert twins(quick) == {"MaxPool"}
+    assert taken(quick) == {"MaxPool"}
 
 
 def told(engine, monkeypatch, kernels=True):
@@ -218,14 +301,14 @@ def told(engine, monkeypatch, kernels=True):
     from runner import onednn_private
 
     seen = set()
-    twin = onednn_private._twin
+    usual = onednn_private._by_onednn
 
     def noted(op, *more):
         seen.add(op.type)
-        return twin(op, *more)
+        return usual(op, *more)
 
     with monkeypatch.context() as patch:
-        patch.setattr(onednn_private, "_twin", noted)
+        patch.setattr(onednn_private, "_by_onednn", noted)
         if not kernels:
             patch.setattr(onednn_private, "available", lambda: False)
         words = ("dataset=mnist5k", "architecture=cnn", "limit_batches=4", "epochs=2")
