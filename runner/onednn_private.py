@@ -114,9 +114,9 @@ def _is_ours(graph: Any) -> bool:
     if home is None or GraphOrParentsInXlaContext(graph):
         return False
     parts = (inner.CondBranchFuncGraph, inner.WhileBodyFuncGraph, inner.WhileCondFuncGraph)
-    while not _is_mapped(graph) and isinstance(graph, parts):
+    while not (mapped := _is_mapped(graph)) and isinstance(graph, parts):
         graph = graph.outer_graph
-    if _is_mapped(graph):
+    if mapped:
         return False
     if isinstance(home, FuncGraph):
         return graph is home
@@ -177,7 +177,7 @@ def _by_onednn(op: Any, *more: Any) -> Any:
     quick = op.graph._create_op_internal(
         kind, [*op.inputs, *more], name="onednn", attrs=attributes
     )
-    found, *more = quick.outputs
+    found, *others = quick.outputs
     found.set_shape(shape)
     if op.type == "Conv2D" and shape[0] is None and _chooses_rows(op.graph):
         # Of no rows, oneDNN's convolution gives its input's shape.
@@ -186,7 +186,7 @@ def _by_onednn(op: Any, *more: Any) -> Any:
             found = tf.cond(some, lambda: quick.outputs[0], lambda: tf.zeros(right))
     # A tape learns of an op from the function that makes it, a loop's gradient by its name.
     backward = functools.partial(_gradient_of(op.type), quick)
-    record_operation(kind, [found, *more], quick.inputs, backward)
+    record_operation(kind, [found, *others], quick.inputs, backward)
     return found
 
 
@@ -204,10 +204,15 @@ def _usual(op: Any) -> Any:
     import tensorflow as tf
 
     kind = op.type.removeprefix(PREFIX)
+    inputs = dict(zip(INPUTS[kind], op.inputs, strict=False))
+    return getattr(tf.raw_ops, kind)(**inputs, **_attributes(op)).op
+
+
+def _attributes(op: Any) -> dict[str, Any]:
+    """What is said of a convolution or a pooling, as TensorFlow's raw ops take it."""
     said = {name: op.get_attr(name) for name in ATTRIBUTES if name in op.node_def.attr}
     text = {name: value.decode() for name, value in said.items() if isinstance(value, bytes)}
-    inputs = dict(zip(INPUTS[kind], op.inputs, strict=False))
-    return getattr(tf.raw_ops, kind)(**inputs, **(said | text)).op
+    return said | text
 
 
 def _gradient_of(kind: str) -> Callable[..., list[Any]]:
@@ -239,12 +244,12 @@ def _pool_gradient(op: Any, upstream: Any, _: Any) -> list[Any]:
     """oneDNN's max pooling keeps where it found each maximum, and gives it to its gradient."""
     import tensorflow as tf
 
-    said = {name: op.get_attr(name) for name in ("ksize", "strides")}
-    said |= {name: op.get_attr(name).decode() for name in ("padding", "data_format")}
     rows, (pooled, places) = op.inputs[0], op.outputs
 
     def usual() -> Any:
-        return tf.raw_ops.MaxPoolGrad(orig_input=rows, orig_output=pooled, grad=upstream, **said)
+        return tf.raw_ops.MaxPoolGrad(
+            orig_input=rows, orig_output=pooled, grad=upstream, **_attributes(op)
+        )
 
     if not _is_ours(tf.compat.v1.get_default_graph()):
         return [usual()]

@@ -57,6 +57,14 @@ def agree(usual, quick, *inputs):
         np.testing.assert_allclose(mine, theirs, rtol=0, atol=ROUNDING * largest)
 
 
+def drawn(size, filters):
+    """Three images of a size, and filters."""
+    import tensorflow as tf
+
+    draw = np.random.default_rng(0)
+    return [tf.constant(draw.normal(size=shape), tf.float32) for shape in ((3, *size), filters)]
+
+
 ALL = {"Conv2D", "Conv2DBackpropInput", "Conv2DBackpropFilter"}
 CONVOLVED = {
     "square": ((14, 14, 16), (3, 3, 16, 32), 1, "SAME", ALL),
@@ -77,9 +85,7 @@ def test_a_convolution_and_its_gradients_differ_by_rounding(
 ):
     import tensorflow as tf
 
-    draw = np.random.default_rng(0)
-    images = tf.constant(draw.normal(size=(3, *size)), tf.float32)
-    filters = tf.constant(draw.normal(size=filters), tf.float32)
+    images, filters = drawn(size, filters)
 
     def convolve(images):
         with tf.GradientTape() as tape:
@@ -144,9 +150,7 @@ def network(images, filters):
 def test_gradients_have_gradients():
     import tensorflow as tf
 
-    draw = np.random.default_rng(0)
-    images = tf.constant(draw.normal(size=(3, 14, 14, 16)), tf.float32)
-    filters = tf.constant(draw.normal(size=(3, 3, 16, 32)), tf.float32)
+    images, filters = drawn((14, 14, 16), (3, 3, 16, 32))
 
     def penalty(images):
         with tf.GradientTape() as outer:
@@ -165,9 +169,7 @@ def test_gradients_have_gradients():
 def test_a_loop_has_a_gradient():
     import tensorflow as tf
 
-    draw = np.random.default_rng(0)
-    images = tf.constant(draw.normal(size=(3, 14, 14, 16)), tf.float32)
-    filters = tf.constant(draw.normal(size=(3, 3, 16, 32)), tf.float32)
+    images, filters = drawn((14, 14, 16), (3, 3, 16, 32))
 
     def looped(images):
         def body(at, total):
@@ -223,9 +225,7 @@ OTHERS = {
 def test_functions_of_others_have_none_of_them(of_others):
     import tensorflow as tf
 
-    draw = np.random.default_rng(0)
-    images = tf.constant(draw.normal(size=(3, 14, 14, 16)), tf.float32)
-    filters = tf.constant(draw.normal(size=(3, 3, 16, 32)), tf.float32)
+    images, filters = drawn((14, 14, 16), (3, 3, 16, 32))
     inner = of_others(tf, lambda images: network(images, filters))
 
     def penalty(images):
@@ -245,9 +245,7 @@ def test_functions_of_others_have_none_of_them(of_others):
 def test_a_gradient_that_xla_compiles_has_none_of_them():
     import tensorflow as tf
 
-    draw = np.random.default_rng(0)
-    images = tf.constant(draw.normal(size=(3, 14, 14, 16)), tf.float32)
-    filters = tf.constant(draw.normal(size=(3, 3, 16, 32)), tf.float32)
+    images, filters = drawn((14, 14, 16), (3, 3, 16, 32))
 
     def step(images):
         with tf.GradientTape() as tape:
@@ -265,7 +263,6 @@ def test_programs_may_be_traced_on_several_threads():
 
     from runner import onednn_private
 
-    onednn_private._install()
     failed = []
 
     def trace():
