@@ -1,0 +1,48 @@
+"""DuckDB connections that a file from somebody else cannot use to reach beyond itself.
+
+A database may hold views and macros that read or write any file, log into one, or fetch an
+extension, as soon as it is asked anything: `read_only` does not stop them. So whatever opens a
+file that this process has not just written opens it with `CLOSED`, and shuts it before it asks.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+CLOSED: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "allow_community_extensions": "false",
+}
+"""For `duckdb.connect(config=...)`: nothing is fetched to understand a file, not even its kind."""
+MEMORY_SHARE = 0.5
+"""The share of the machine's memory that a foreign file may have DuckDB use."""
+
+
+def shut(
+    con: DuckDBPyConnection, files: Iterable[Path] = (), folders: Iterable[Path] = ()
+) -> None:
+    """Leave the connection what is attached, and `files` and `folders`; for good.
+
+    Every connection to the same database in this process is shut with it. Raises duckdb.Error
+    where the configuration was locked before.
+    """
+    for setting, paths in (("allowed_paths", files), ("allowed_directories", folders)):
+        if listed := ", ".join(literal(str(path)) for path in paths):
+            con.execute(f"SET GLOBAL {setting} = [{listed}]")
+    memory = int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * MEMORY_SHARE)
+    con.execute(f"SET GLOBAL memory_limit = '{memory}B'")
+    con.execute(f"SET GLOBAL threads = {len(os.sched_getaffinity(0))}")
+    con.execute("SET GLOBAL enable_external_access = false")
+    con.execute("SET GLOBAL lock_configuration = true")
+
+
+def literal(text: str) -> str:
+    """The text as an SQL string."""
+    return "'" + text.replace("'", "''") + "'"
