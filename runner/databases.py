@@ -36,11 +36,16 @@ def shut(
     for setting, paths in (("allowed_paths", files), ("allowed_directories", folders)):
         if listed := ", ".join(literal(str(path)) for path in paths):
             con.execute(f"SET GLOBAL {setting} = [{listed}]")
-    memory = int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * MEMORY_SHARE)
-    con.execute(f"SET GLOBAL memory_limit = '{memory}B'")
-    con.execute(f"SET GLOBAL threads = {len(os.sched_getaffinity(0))}")
+    for setting, bound in bounds().items():
+        con.execute(f"SET GLOBAL {setting} = '{bound}'")
     con.execute("SET GLOBAL enable_external_access = false")
     con.execute("SET GLOBAL lock_configuration = true")
+
+
+def bounds() -> dict[str, str]:
+    """The settings that keep a query over a foreign file from taking the whole machine."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * MEMORY_SHARE
+    return {"memory_limit": f"{int(memory)}B", "threads": str(len(os.sched_getaffinity(0)))}
 
 
 def literal(text: str) -> str:

@@ -22,8 +22,9 @@ from runner.nouns import Data, Splits
 from runner.plan import Run, data_key, source_key
 from runner.profiles import complaints, first_look
 from runner.progress import progress_for_output, say
-from runner.recorder import JOURNALS, Closing, Outcome, Recorder
+from runner.recorder import Closing, Outcome, Recorder
 from runner.records import RunEnd, RunStart, now
+from runner.results import JOURNALS
 from runner.surroundings import git_state, versions
 from runner.watch import Watch
 

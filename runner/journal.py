@@ -18,6 +18,7 @@ from types import TracebackType
 
 from runner.errors import JournalError
 from runner.records import Record, to_line
+from runner.results import mark_results
 
 RUNNING = ".jsonl"
 DONE = ".done.jsonl"
@@ -47,6 +48,7 @@ class Journal:
         self.path = folder / f"{run_id}{RUNNING}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            mark_results(folder.parent)
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
             self._file = os.open(self.path, flags, 0o644)
         except OSError as error:

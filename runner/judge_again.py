@@ -19,10 +19,10 @@ from runner.evaluation import Judgement, judge
 from runner.identity import data_identity
 from runner.journal import Journal
 from runner.nouns import Data, Splits, Stream, Task
-from runner.recorder import JOURNALS
 from runner.records import Judged, new_run_id, now
 from runner.registry import load as load_plugins
 from runner.restore import Trained, trained
+from runner.results import JOURNALS
 from warehouse.journals import JUDGEMENT
 
 if TYPE_CHECKING:

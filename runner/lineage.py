@@ -12,6 +12,7 @@ import warehouse
 from runner.config import Choice, Config
 from runner.errors import ConfigError, WarehouseError
 from runner.nouns import RunWeights
+from runner.results import results_folder
 
 if TYPE_CHECKING:
     import keras
@@ -27,7 +28,7 @@ def look_up(config: Config, base: Path, load: Load) -> Config:
 
     Raises ConfigError with ids that are near where there is no such run, or it kept no weights.
     """
-    results = (base / config.settings.results).absolute()
+    results = results_folder(config.settings.results, base)
     chosen = {
         kind: [_looked_up(choice, results, load) for choice in choices]
         for kind, choices in config.chosen.items()

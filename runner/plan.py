@@ -17,6 +17,7 @@ from runner.identity import data_identity, file_hashes
 from runner.nouns import Data, Splits
 from runner.params import plain
 from runner.records import new_run_id
+from runner.results import results_folder
 
 # Settings that the prepared data do not depend on. One that is new, and not named here, keeps
 # apart what might have been shared, which costs time and no more.
@@ -75,7 +76,7 @@ class Run:
     @property
     def results(self) -> Path:
         """The folder that keeps what comes of it."""
-        return (self.base / self.config.settings.results).absolute()
+        return results_folder(self.config.settings.results, self.base)
 
 
 def plan(config: Config, experiment: str, overrides: Sequence[str], **relations: Any) -> Run:

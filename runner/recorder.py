@@ -35,9 +35,8 @@ from runner.records import (
     Weights,
     now,
 )
+from runner.results import JOURNALS
 
-JOURNALS = "journals"
-"""The folder of journals below the results folder."""
 Closing = Callable[[str, Sequence[EpochEnd]], Record | None]
 """Makes a last record of a run from its id and epochs, written before its end."""
 

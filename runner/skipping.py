@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import warehouse
 from runner.plan import Run
+from runner.results import is_results
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -57,6 +58,8 @@ def _in_warehouse(
     results: Path, runs: Sequence[Run], multirun: bool, tried: str | None
 ) -> dict[str, Skipped]:
     """The runs that a warehouse has, or that its user does not want again."""
+    if not is_results(results):  # nothing was ever trained there
+        return {}
     warehouse.sync(results)
     with warehouse.connect(results) as connection:
         earlier = warehouse.latest_runs(connection, [run.fingerprint for run in runs])

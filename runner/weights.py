@@ -6,6 +6,8 @@ import contextlib
 import hashlib
 import json
 import os
+import stat
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,10 +45,15 @@ def save(results: Path, tensors: Mapping[str, Array], state: str | None = None) 
 
 
 def store(results: Path, content: bytes, suffix: str, folder: str = FOLDER) -> Stored:
-    """Store bytes under their hash; an equal file that is already there is left alone."""
+    """Store bytes under their hash; an equal file that is already there is left alone.
+
+    What lies there and is not equal, since it was damaged, is set aside and replaced.
+    """
     sha256 = hashlib.sha256(content).hexdigest()
     uri = f"{folder}/{sha256[:2]}/{sha256}{suffix}"
     path = results / uri
+    if os.path.lexists(path) and not _holds(path, sha256, len(content)):
+        _set_aside(path)
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(f".{os.getpid()}.tmp")
@@ -65,6 +72,28 @@ def store(results: Path, content: bytes, suffix: str, folder: str = FOLDER) -> S
         # Touched, so that the garbage collector sees that somebody refers to it again.
         os.utime(path)
     return Stored(uri, sha256, len(content))
+
+
+def _holds(path: Path, sha256: str, size: int) -> bool:
+    """Whether a plain file of this content lies there."""
+    try:
+        there = path.lstat()
+        if not stat.S_ISREG(there.st_mode) or there.st_size != size:
+            return False
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    except OSError:
+        return False
+
+
+def _set_aside(path: Path) -> None:
+    """Give what lies there another name; another process may have been quicker."""
+    number = 1
+    while os.path.lexists(aside := path.with_name(f"{path.name}.damaged-{number}")):
+        number += 1
+    warnings.warn(f"{path} was damaged: it is now {aside.name}, and stored again", stacklevel=3)
+    with contextlib.suppress(FileNotFoundError):
+        path.rename(aside)
 
 
 def read(results: Path, uri: str, sha256: str) -> bytes:

@@ -8,9 +8,10 @@ import sys
 from collections.abc import Sequence
 
 from runner.errors import RunnerError
+from runner.results import ENVIRONMENT
 from warehouse.commands import care, compare, curves, gc, rebuild, runs, show, sql, sync, verify
 from warehouse.database import in_words
-from warehouse.place import ENVIRONMENT, Place
+from warehouse.place import Place
 
 SAME = f"the results folder (default: ${ENVIRONMENT}, else ./results)"
 COMMANDS = (sql, runs, show, curves, compare, sync, rebuild, verify, care, gc)

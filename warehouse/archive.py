@@ -6,10 +6,13 @@ import contextlib
 import gzip
 import json
 import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.errors import WarehouseError
 from warehouse.journals import Found, Reading
+from warehouse.load.sift import Taken
 from warehouse.place import Place
 
 if TYPE_CHECKING:
@@ -19,18 +22,31 @@ MANY = 32
 """From here on one sync of the whole system is cheaper than one a file."""
 
 
-def keep(place: Place, done: list[tuple[Found, Reading]], result: SyncResult) -> None:
-    """Archive journals that are in; a silent one stays, its process may yet go on."""
-    place.archive.mkdir(parents=True, exist_ok=True)
+def keep(place: Place, done: list[Taken], result: SyncResult) -> None:
+    """Archive journals that are in; a silent one stays, its process may yet go on.
+
+    Raises WarehouseError where the archive cannot be written; the journals then stay.
+    """
+    try:
+        place.archive.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise WarehouseError(
+            f"{place.archive} is a file where the folder of archived journals should be; "
+            "move it away"
+        ) from None
     finished = []
-    for found, reading in done:
+    for found, reading, *_ in done:
         report_lines(place, found, reading, result)
         if found.state == "silent":
             continue
         target = place.archive / f"{reading.run_id}.jsonl.gz"
-        content = found.path.read_bytes()
-        # The time is left out of the header: equal journals make equal archives.
-        _write(target, gzip.compress(content, 6, mtime=0), durable=len(done) < MANY)
+        try:
+            content = found.path.read_bytes()
+            # The time is left out of the header: equal journals make equal archives.
+            _write(target, gzip.compress(content, 6, mtime=0), durable=len(done) < MANY)
+        except (IsADirectoryError, FileNotFoundError) as error:
+            result.problems.append(f"{found.name}: {target} cannot be written: {error.strerror}")
+            continue
         finished.append(found.path)
     if len(done) >= MANY:
         os.sync()
@@ -44,29 +60,31 @@ def report_lines(place: Place, found: Found, reading: Reading, result: SyncResul
     bad = [line for line in reading.bad if not (line.torn and found.state != "ended")]
     if not bad:
         return
-    report = place.rejected / f"{reading.run_id}.lines.jsonl"
     rows = []
     for line in bad:
-        result.problems.append(f"{found.path.name} line {line.number}: {line.reason}")
+        result.problems.append(f"{found.name} line {line.number}: {line.reason}")
         rows.append(
             json.dumps(
                 {
-                    "journal": found.path.name,
+                    "journal": found.name,
                     "line": line.number,
                     "reason": line.reason,
                     "text": line.text.decode("utf-8", "backslashreplace"),
                 }
             )
         )
-    place.rejected.mkdir(parents=True, exist_ok=True)
-    _write(report, ("\n".join(rows) + "\n").encode(), durable=True)
+    content = ("\n".join(rows) + "\n").encode()
+    try:
+        place.rejected.mkdir(parents=True, exist_ok=True)
+        _write(place.rejected / f"{reading.run_id}.lines.jsonl", content, durable=True)
+    except FileExistsError:  # the archive keeps the lines all the same
+        result.problems.append(_no_folder(place))
 
 
-def set_aside(
-    place: Place, found: Found, reading: Reading, verdict: str, result: SyncResult
-) -> None:
+def set_aside(place: Place, taken: Taken, result: SyncResult) -> None:
     """Report a journal that cannot go in, and move it out of the way unless its time may come."""
-    name = found.path.name
+    found, reading, verdict, reason = taken
+    name = found.name
     if verdict == "newer":
         result.problems.append(f"{name} {reading.newer}: it waits for a newer Sweephouse")
         return
@@ -76,23 +94,61 @@ def set_aside(
     report_lines(place, found, reading, result)
     if verdict == "no run":
         why = "it has no run_start, set aside"
+    elif verdict == "refused":
+        why = f"it cannot go in ({reason}), set aside"
     else:
         why = f"run {reading.run_id} is there already with other content; the first is kept"
     result.problems.append(f"{name}: {why}")
-    place.rejected.mkdir(parents=True, exist_ok=True)
+    _move_away(place, found.path, result)
+
+
+def set_odd_aside(place: Place, found: Found, result: SyncResult) -> None:
+    """Move away what lies among the journals and is none, with its reason."""
+    mode = found.path.lstat().st_mode
+    kind = next((word for is_one, word in _KINDS if is_one(mode)), "something")
+    result.problems.append(f"{found.name}: it is {kind}, no journal, set aside")
+    _move_away(place, found.path, result)
+
+
+_KINDS = (
+    (stat.S_ISREG, "a file with a name that no run has"),
+    (stat.S_ISLNK, "a link"),
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+)
+_LONGEST_NAME = 200
+"""Bytes of a file's name that leave room for a number behind it."""
+
+
+def _move_away(place: Place, path: Path, result: SyncResult) -> None:
+    """Into `rejected`, under its name or one that is still free."""
+    name = os.fsdecode(os.fsencode(path.name)[:_LONGEST_NAME])
     target = place.rejected / name
     number = 1
-    while target.exists():
-        number += 1
-        target = place.rejected / f"{name}.{number}"
-    with contextlib.suppress(FileNotFoundError):
-        found.path.rename(target)
+    try:
+        place.rejected.mkdir(parents=True, exist_ok=True)
+        while os.path.lexists(target):
+            number += 1
+            target = place.rejected / f"{name}.{number}"
+        with contextlib.suppress(FileNotFoundError):
+            path.rename(target)
+    except FileExistsError:
+        result.problems.append(_no_folder(place))
+    except OSError as error:
+        result.problems.append(f"{place.rejected} cannot be written: {error.strerror}")
+
+
+def _no_folder(place: Place) -> str:
+    return f"{place.rejected} is a file where the folder of what was set aside should be"
 
 
 def _write(path: Path, content: bytes, *, durable: bool) -> None:
     """Replace a file's content, whole or not at all."""
     fresh = path.with_name(f"{path.name}.new")
-    with fresh.open("wb") as file:
+    # Not through a link that somebody has put there.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+    with os.fdopen(os.open(fresh, flags, 0o644), "wb") as file:
         file.write(content)
         if durable:
             file.flush()

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
 from runner.errors import WarehouseError
 from runner.journal import Journal
 from runner.records import Care, new_run_id, now
+from warehouse.database import in_words
 from warehouse.ingest import sync
-from warehouse.journals import CARE
+from warehouse.journals import CARE, content_of
 from warehouse.place import Place
 from warehouse.rebuild import missing_runs
-from warehouse.snapshot import snapshot
+from warehouse.snapshot import read, snapshot
 
 YOUNG = 3600.0
 """Seconds for which gc leaves any weights alone: a run saves first and refers to them after."""
+STORED = re.compile(r"(weights|artifacts)/([0-9a-f]{2})/\2[0-9a-f]{62}\.[a-z0-9]+")
+"""The names that `runner.weights.store` gives: a hash below its first two digits."""
 _URI = re.compile(rb'"uri"\s*:\s*"([^"]+)"')
 
 
@@ -38,43 +45,74 @@ def record(place: Place, entries: Iterable[Care]) -> None:
     sync(place.folder, wait=5.0)
 
 
-def collectable(place: Place) -> list[Path]:
-    """The weights files and artifacts that gc may remove; the caller holds the lock."""
-    import duckdb
+@dataclass(frozen=True)
+class Garbage:
+    """What gc may remove, and how much of the store that is."""
 
-    folders = [folder for folder in (place.weights, place.artifacts) if folder.is_dir()]
-    if not folders:
-        return []
-    with duckdb.connect(str(snapshot(place)), read_only=True) as con:
+    files: list[Path]
+    runs: set[str]
+    """The deleted runs that they are from."""
+    bytes: int
+    stored: int
+    """Bytes of all files of ours in the store, these included."""
+
+    @property
+    def share(self) -> float:
+        """The part of the store that would go, from 0 to 1."""
+        return self.bytes / self.stored if self.stored else 0.0
+
+
+def collectable(place: Place) -> Garbage:
+    """The weights files and artifacts that gc may remove; the caller holds the lock.
+
+    They have the names that our store gives, a journal has named them, and no run that is not
+    deleted needs them: neither as its own nor as those that it was made from.
+    """
+    with in_words(place), read(snapshot(place)) as con:
         if missing := missing_runs(con, place):
             raise WarehouseError(
                 f"{len(missing)} archived runs are not in {place.database}, so nothing can be "
                 "said about their weights; `python -m warehouse rebuild` first"
             )
-        rows = con.execute(
-            "SELECT uri FROM (SELECT run_id, uri FROM weights UNION ALL "
-            "SELECT run_id, uri FROM artifacts) "
-            "WHERE run_id NOT IN (SELECT run_id FROM deleted)"
-        ).fetchall()
-    held = {uri for (uri,) in rows} | _mentioned(place)
+        rows = con.execute(resources.files("warehouse").joinpath("stored.sql").read_text())
+        stored = rows.fetchall()
+    mentioned = _mentioned(place)
     now = place.now()
-    files = (path for folder in folders for path in folder.rglob("*") if path.is_file())
-    return sorted(
-        path
-        for path in files
-        if path.relative_to(place.folder).as_posix() not in held
-        and now - path.stat().st_mtime > YOUNG
-    )
+    files, runs, freed, total = [], set(), 0, 0
+    for uri, is_needed, run_ids in sorted(stored):
+        if (there := _stat(place, uri)) is None:
+            continue
+        total += there.st_size
+        if not is_needed and uri not in mentioned and now - there.st_mtime > YOUNG:
+            files.append(place.folder / uri)
+            runs.update(run_ids)
+            freed += there.st_size
+    return Garbage(files, runs, freed, total)
 
 
-def collect(place: Place, files: list[Path]) -> None:
+def _stat(place: Place, uri: str) -> os.stat_result | None:
+    """What lies there, if it is a file of our store's: no link, nor reached by one."""
+    if not STORED.fullmatch(uri):
+        return None
+    path = place.folder / uri
+    try:
+        if any(folder.is_symlink() for folder in (path.parent.parent, path.parent)):
+            return None
+        there = path.lstat()
+    except OSError:
+        return None
+    return there if stat.S_ISREG(there.st_mode) else None
+
+
+def collect(place: Place, garbage: Garbage) -> None:
     """Remove weights files, said in a journal first; the caller holds the lock."""
-    _write(place, [entry("collect", None, f.relative_to(place.folder).as_posix()) for f in files])
-    for path in files:
+    uris = [path.relative_to(place.folder).as_posix() for path in garbage.files]
+    _write(place, [entry("collect", None, uri) for uri in uris])
+    for uri in uris:
         # A run that saves equal weights touches the file and refers to it.
-        with suppress(FileNotFoundError):
-            if place.now() - path.stat().st_mtime > YOUNG:
-                path.unlink()
+        there = _stat(place, uri)
+        if there is not None and place.now() - there.st_mtime > YOUNG:
+            (place.folder / uri).unlink(missing_ok=True)
 
 
 def _write(place: Place, entries: Iterable[Care]) -> None:
@@ -89,5 +127,6 @@ def _mentioned(place: Place) -> set[str]:
     found: set[str] = set()
     for folder in (place.journals, place.rejected):
         for path in folder.glob("*.jsonl*"):
-            found |= {uri.decode("utf-8", "replace") for uri in _URI.findall(path.read_bytes())}
+            with suppress(OSError):
+                found |= {uri.decode("utf-8", "replace") for uri in _URI.findall(content_of(path))}
     return found

@@ -1,19 +1,27 @@
-"""The database file: made, opened, migrated; and what DuckDB says of it in words for the user."""
+"""The database file: made, opened, migrated; and what DuckDB says of it in words for the user.
+
+The file may be anybody's, since results folders travel: it is opened with nothing that reaches out
+of it, and what should be a table of ours must be one.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import re
+import stat
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from runner.databases import CLOSED, literal, shut
 from runner.errors import WarehouseError
+from runner.results import mark_results
 from warehouse.place import BusyError, Place
 
 if TYPE_CHECKING:
@@ -23,12 +31,27 @@ STORAGE = "v1.0.0"
 """The storage version of the file: every client since DuckDB 1.0 reads it."""
 _BROKEN = re.compile(
     r"not a valid DuckDB|Could not read enough bytes|[Cc]hecksum|[Cc]orrupt|Serialization Error"
-    r"|INTERNAL Error|FATAL Error|WAL file|version number"
+    r"|INTERNAL Error|FATAL Error|WAL file|version number|existing extension"
 )
+_AGAIN = (
+    "the journals hold everything: `python -m warehouse rebuild` sets it aside and makes it again"
+)
+_TABLE = re.compile(r"^CREATE TABLE (\w+)", re.MULTILINE)
 
 
 class BrokenError(WarehouseError):
     """The database file is damaged; the journals are not."""
+
+
+class ChangedError(WarehouseError):
+    """The tables of the warehouse are not as we made them."""
+
+
+class Writer(NamedTuple):
+    """A warehouse that is open for writing, and the folder from which it reads what goes in."""
+
+    con: DuckDBPyConnection
+    staging: Path
 
 
 class Migration(NamedTuple):
@@ -53,17 +76,20 @@ def known_migrations() -> list[Migration]:
     ]
 
 
-def open_live(place: Place) -> DuckDBPyConnection:
+@contextmanager
+def live(place: Place) -> Iterator[Writer]:
     """The live database to write to, made and migrated as needed; hold the lock while you do."""
     if not place.database.exists():
         refuse_without_index(place)
         create(place.database)
-    return open_file(place.database, place)
+        mark_results(place.folder)
+    with writing(place.database, place) as writer:
+        yield writer
 
 
 def refuse_without_index(place: Place) -> None:
     """A new database beside an archive would hide what is archived: say so instead."""
-    if place.archive.is_dir() and any(place.archive.iterdir()):
+    if place.archive.is_dir() and any(place.archive.glob("*.jsonl.gz")):
         raise BrokenError(
             f"{place.database} is gone, its archived journals are not: "
             "`python -m warehouse rebuild` makes it again from them"
@@ -74,34 +100,147 @@ def create(path: Path) -> None:
     """A new warehouse at `path`, there whole or not at all."""
     import duckdb
 
-    fresh = path.with_name(f"{path.name}.new")
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh.unlink(missing_ok=True)
-    with duckdb.connect() as maker:
-        name = str(fresh).replace("'", "''")
-        maker.execute(f"ATTACH '{name}' AS fresh (STORAGE_VERSION '{STORAGE}')")
-        maker.execute("USE fresh")
-        migrate(maker)
-        maker.execute("USE memory")
-        maker.execute("DETACH fresh")
-    os.replace(fresh, path)
+    # A folder of its own: nothing that lies there already is in the way.
+    with tempfile.TemporaryDirectory(prefix=f"{path.name}.", dir=path.parent) as folder:
+        fresh = Path(folder) / path.name
+        with duckdb.connect() as maker:
+            maker.execute(f"ATTACH {literal(str(fresh))} AS fresh (STORAGE_VERSION '{STORAGE}')")
+            maker.execute("USE fresh")
+            migrate(maker)
+            maker.execute("USE memory")
+            maker.execute("DETACH fresh")
+        os.replace(fresh, path)
 
 
-def open_file(path: Path, place: Place) -> DuckDBPyConnection:
-    """A warehouse file to write to, migrated; errors speak of `place`."""
+@contextmanager
+def writing(
+    path: Path, place: Place, *, renew_views: bool = False, folders: Sequence[Path] = ()
+) -> Iterator[Writer]:
+    """A warehouse file to write to, migrated; all it can read besides are staging and artifacts.
+
+    renew_views: make the views again even where the file says that they are today's.
+    folders: others that it may read from.
+    Errors speak of `place`. Raises BrokenError where the file is no sound database of ours,
+    BusyError where another process has it open.
+    """
     import duckdb
 
-    with in_words(place):
-        con = duckdb.connect(str(path))
+    check_kind(path, place)
+    with tempfile.TemporaryDirectory(prefix="sweephouse-") as folder, in_words(place):
+        staging = Path(folder)
         try:
-            migrate(con)
-        except BaseException:
-            con.close()
-            raise
-    return con
+            con, ours = duckdb.connect(str(path), config=CLOSED), True
+        except duckdb.ConnectionException:
+            # The user's own connection in this process has it open, as they chose to.
+            con, ours = duckdb.connect(str(path)), False
+        with con:
+            _check_names(con)
+            if ours:
+                shut(con, folders=[staging, place.artifacts, *folders])
+            migrate(con, renew_views=renew_views)
+            yield Writer(con, staging)
 
 
-def migrate(con: DuckDBPyConnection, steps: list[Migration] | None = None) -> None:
+@contextmanager
+def transaction(con: DuckDBPyConnection, *, keep: bool = True) -> Iterator[None]:
+    """All of it or nothing, and nothing where it is not to be kept.
+
+    The error that comes out is the one that came first.
+    """
+    import duckdb
+
+    con.execute("BEGIN")
+    try:
+        yield
+        con.execute("COMMIT" if keep else "ROLLBACK")
+    except BaseException:
+        # A COMMIT that failed has ended the transaction, and a ROLLBACK would fail, too.
+        with suppress(duckdb.Error):
+            con.execute("ROLLBACK")
+        raise
+
+
+def check_kind(path: Path, place: Place) -> None:
+    """Raise WarehouseError where the database is no plain file: DuckDB would wait for a pipe."""
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        what = "a directory" if stat.S_ISDIR(mode) else "no plain file"
+        raise WarehouseError(f"{place.database} is {what}, not a database; move it away")
+
+
+def table_names() -> list[str]:
+    """The tables of a warehouse, in the order in which they are made."""
+    return [name for step in known_migrations() for name in _TABLE.findall(step.sql)]
+
+
+def _check_names(con: DuckDBPyConnection) -> None:
+    """Raise BrokenError where something else has the name of a table, or of DuckDB's functions.
+
+    A view or a macro in such a place would run in our own queries.
+    """
+    views = con.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
+    for name in sorted({name for (name,) in views} & set(table_names())):
+        raise BrokenError(f"{name} is a view where a table of the warehouse should be; {_AGAIN}")
+    added = con.execute(
+        "SELECT lower(function_name) FROM duckdb_functions() WHERE NOT internal"
+    ).fetchall()
+    if names := sorted({name for (name,) in added} - {"compare"}):
+        shadowing = con.execute(
+            "SELECT function_name FROM duckdb_functions() WHERE internal "
+            "AND list_contains($1::VARCHAR[], lower(function_name)) LIMIT 1",
+            [names],
+        ).fetchall()
+        for (name,) in shadowing:
+            raise BrokenError(
+                f"the database has a macro in the place of DuckDB's own {name}; {_AGAIN}"
+            )
+
+
+def changes(con: DuckDBPyConnection, catalog: str | None = None) -> list[str]:
+    """How the tables differ from those that we make, a sentence each; further tables are fine.
+
+    catalog: an attached database to look at; the one in use by default.
+    """
+    import duckdb
+
+    with duckdb.connect() as fresh:
+        migrate(fresh)
+        expected = _columns(fresh, None)
+    there = _columns(con, catalog)
+    sentences = []
+    for table, columns in expected.items():
+        if table not in there:
+            sentences.append(f"the table {table} is gone")
+        elif [*there[table].items()] != [*columns.items()]:
+            differences = [
+                *(f"{name} was added" for name in there[table] if name not in columns),
+                *(f"{name} is gone" for name in columns if name not in there[table]),
+            ]
+            what = ", ".join(differences) or "its columns have another order or other types"
+            sentences.append(f"the table {table} was changed: {what}")
+    return sentences
+
+
+def _columns(con: DuckDBPyConnection, catalog: str | None) -> dict[str, dict[str, str]]:
+    """Table -> column -> type, in their order."""
+    rows = con.execute(
+        "SELECT t.table_name, c.column_name, c.data_type FROM duckdb_tables() AS t "
+        "JOIN duckdb_columns() AS c USING (table_oid, database_name) "
+        "WHERE NOT t.internal AND NOT t.temporary AND t.schema_name = 'main' "
+        "AND t.database_name = coalesce($1, current_database()) "
+        "ORDER BY t.table_name, c.column_index",
+        [catalog],
+    ).fetchall()
+    tables: dict[str, dict[str, str]] = {}
+    for table, column, kind in rows:
+        tables.setdefault(table, {})[column] = kind
+    return tables
+
+
+def migrate(
+    con: DuckDBPyConnection, steps: list[Migration] | None = None, *, renew_views: bool = False
+) -> None:
     """Bring a warehouse to the newest schema: each step once, together with its record."""
     steps = known_migrations() if steps is None else steps
     views = sql_of("views")
@@ -114,11 +253,10 @@ def migrate(con: DuckDBPyConnection, steps: list[Migration] | None = None) -> No
             f"knows {newest}); update Sweephouse, nothing was changed"
         )
     todo = [step for step in steps if step.number not in done]
-    if not todo and seen == digest:
+    if not todo and seen == digest and not renew_views:
         return
     moment = datetime.now(UTC).replace(tzinfo=None)
-    con.execute("BEGIN")
-    try:
+    with transaction(con):
         for step in todo:
             con.execute(step.sql)
             con.execute(
@@ -128,10 +266,6 @@ def migrate(con: DuckDBPyConnection, steps: list[Migration] | None = None) -> No
             con.execute(text)
         con.execute("DELETE FROM migrations WHERE number = 0")
         con.execute("INSERT INTO migrations VALUES (0, 'views', ?, ?)", [moment, digest])
-        con.execute("COMMIT")
-    except BaseException:
-        con.execute("ROLLBACK")
-        raise
 
 
 def _applied(con: DuckDBPyConnection) -> tuple[set[int], str | None]:
@@ -172,8 +306,6 @@ def _explained(error: Exception, place: Place) -> Exception:
         return BusyError(f"{holder} holds {path} open")
     if "different configuration" in said:
         return BusyError(f"this process itself holds {path} open, with other settings")
-    if path.is_dir():
-        return WarehouseError(f"{path} is a directory, not a database; move it away")
     if "Permission denied" in said or "Read-only file system" in said:
         return WarehouseError(f"{path} cannot be written; make it and its folder writable")
     if full := re.search(r"No space left on device|File too large|Disk quota exceeded", said):
@@ -182,9 +314,8 @@ def _explained(error: Exception, place: Place) -> Exception:
             "everything: make space, and `python -m warehouse sync` takes them in"
         )
     if _BROKEN.search(said):
-        first = said.splitlines()[0]
-        return BrokenError(
-            f"{path} is no sound DuckDB file ({first}); the journals hold everything: "
-            "`python -m warehouse rebuild` sets it aside and makes it again"
-        )
+        # A file of another kind makes DuckDB look for who could read it.
+        foreign = "existing extension" in said
+        first = "it is another program's" if foreign else said.splitlines()[0]
+        return BrokenError(f"{path} is no sound DuckDB file ({first}); {_AGAIN}")
     return error

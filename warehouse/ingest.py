@@ -8,19 +8,16 @@ finds either the journal or the run with that journal's hash, and goes on from t
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import WarehouseError
-from warehouse.archive import keep, set_aside
-from warehouse.database import in_words, open_live
-from warehouse.journals import Found, Reading, read, waiting
-from warehouse.load import Batch
+from warehouse.archive import keep, set_aside, set_odd_aside
+from warehouse.database import Writer, live
+from warehouse.journals import Found, read, waiting
+from warehouse.load.sift import Journal, load
 from warehouse.place import BusyError, Place, this_host
 from warehouse.result import SyncResult
 
@@ -40,6 +37,7 @@ def sync(results: str | os.PathLike[str] | None = None, *, wait: float = 0.0) ->
 
     place, result = Place.of(results), SyncResult()
     try:
+        place.check()
         host = place.ingest_host()
         if host not in (None, this_host()):
             raise BusyError(f"the machine {host} ingests into {place.folder}")
@@ -54,65 +52,44 @@ def sync(results: str | os.PathLike[str] | None = None, *, wait: float = 0.0) ->
 
 def ingest(place: Place, result: SyncResult) -> None:
     """The same under a lock that the caller holds, raising what goes wrong."""
-    todo = [found for found in waiting(place) if found.state != "running"]
-    con = open_live(place)
-    try:
-        with in_words(place):
-            for batch in batches(todo):
-                _take_in(con, batch, place, result)
-            _checkpoint(con)
-    finally:
-        con.close()
+    there = waiting(place)
+    for found in there:
+        if found.state == "odd":
+            set_odd_aside(place, found, result)
+    with live(place) as writer:
+        for batch in batches(f for f in there if f.state not in ("running", "odd")):
+            _take_in(writer, batch, place, result)
+        _checkpoint(writer.con)
 
 
-def overlay(con: DuckDBPyConnection, place: Place, found: Iterable[Found]) -> None:
+def overlay(writer: Writer, place: Place, found: Iterable[Found]) -> None:
     """Lay journals that are not ingested yet over a copy of the database; they stay."""
-    for batch in batches(found):
-        with tempfile.TemporaryDirectory(prefix="sweephouse-") as staging:
-            load = Batch(con, place.folder, Path(staging), [f.run_id for f in batch])
-            for journal in batch:
-                try:
-                    load.add(journal, read(journal.path))
-                except OSError:  # it has just ended, or is not ours to read
-                    continue
-            load.commit()
+    for batch in batches(f for f in found if f.state != "odd"):
+        journals: list[Journal] = []
+        for each in batch:
+            with suppress(OSError):  # it has just ended, or is not ours to read
+                journals.append((each, read(each.path)))
+        load(writer, place.folder, journals)
 
 
-def _take_in(
-    con: DuckDBPyConnection, batch: list[Found], place: Place, result: SyncResult
-) -> None:
+def _take_in(writer: Writer, batch: list[Found], place: Place, result: SyncResult) -> None:
     """One transaction, then the archive."""
-    read_now: list[tuple[Found, Reading, str]] = []
-    with _staging(place) as staging:
-        load = Batch(con, place.folder, staging, [f.run_id for f in batch])
-        for found in batch:
-            try:
-                reading = read(found.path)
-            except FileNotFoundError:  # renamed by its runner since we looked
-                continue
-            except OSError as error:
-                result.problems.append(f"{found.path.name}: cannot be read ({error.strerror})")
-                continue
-            read_now.append((found, reading, load.add(found, reading)))
-        load.commit()
-    result.ingested += load.new
-    result.lost += load.lost
-    keep(place, [(f, r) for f, r, verdict in read_now if verdict in ("new", "there")], result)
-    for found, reading, verdict in read_now:
-        if verdict not in ("new", "there", "twice"):
-            set_aside(place, found, reading, verdict, result)
-
-
-@contextmanager
-def _staging(place: Place) -> Iterator[Path]:
-    """A folder under the lock; what a killed ingest left there goes."""
-    folder = place.folder / ".staging"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    journals: list[Journal] = []
+    for found in batch:
+        try:
+            journals.append((found, read(found.path)))
+        except FileNotFoundError:  # renamed by its runner since we looked
+            continue
+        except OSError as error:
+            result.problems.append(f"{found.name}: cannot be read ({error.strerror})")
+    loaded = load(writer, place.folder, journals)
+    result.ingested += loaded.new
+    result.lost += loaded.lost
+    result.problems += loaded.problems
+    keep(place, [each for each in loaded.taken if each.verdict in ("new", "there")], result)
+    for each in loaded.taken:
+        if each.verdict not in ("new", "there", "twice"):
+            set_aside(place, each, result)
 
 
 def _checkpoint(con: DuckDBPyConnection) -> None:

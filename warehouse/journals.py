@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from runner.journal import DONE, RUNNING, is_abandoned, run_id_of
-from warehouse.lines import BadLineError, Fields, NewerError, parse
+from warehouse.lines import SAFE_ID, BadLineError, Fields, NewerError, parse
 from warehouse.place import Place, this_host
 
 CARE = "care-"
@@ -22,8 +24,9 @@ BESIDE = (CARE, JUDGEMENT)
 SILENCE = 60.0
 """Seconds without a heartbeat after which another machine's run counts as lost."""
 
-State = Literal["ended", "abandoned", "silent", "running"]
-"""`abandoned`: nobody will write again. `silent`: somebody might, so the file stays."""
+State = Literal["ended", "abandoned", "silent", "running", "odd"]
+"""`abandoned`: nobody will write again. `silent`: somebody might, so the file stays. `odd`: it is
+among the journals and is none: a pipe, a link, a folder, or a name that no run has."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,14 @@ class BadLine:
         return self.reason == "torn"
 
 
+class Row(NamedTuple):
+    """A record as its checked fields, and the line that it stands in, from 1."""
+
+    kind: str
+    fields: Fields
+    line: int
+
+
 @dataclass
 class Reading:
     """What one journal says."""
@@ -47,19 +58,19 @@ class Reading:
     run_id: str
     bytes: int
     sha256: str
-    rows: list[tuple[str, Fields]] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
     bad: list[BadLine] = field(default_factory=list)
     newer: str | None = None
 
     @property
     def start(self) -> Fields | None:
         """Its `run_start`; a run cannot go in without."""
-        return self.rows[0][1] if self.rows and self.rows[0][0] == "run_start" else None
+        return self.rows[0].fields if self.rows and self.rows[0].kind == "run_start" else None
 
     @property
     def judgement(self) -> Fields | None:
         """Its `judgement`, if it is of kept weights judged later."""
-        return self.rows[0][1] if self.rows and self.rows[0][0] == "judgement" else None
+        return self.rows[0].fields if self.rows and self.rows[0].kind == "judgement" else None
 
     @property
     def is_care(self) -> bool:
@@ -77,22 +88,38 @@ class Found:
     def run_id(self) -> str:
         return run_id_of(self.path)
 
+    @property
+    def name(self) -> str:
+        """The file's name, for people: what is not UTF-8 in it is escaped."""
+        return os.fsencode(self.path.name).decode("utf-8", "backslashreplace")
+
 
 def waiting(place: Place) -> list[Found]:
     """The journals that are not archived yet, ended ones first, each in the order of their ids."""
     try:
-        names = sorted(entry.name for entry in os.scandir(place.journals))
+        with os.scandir(place.journals) as entries:
+            plain = {
+                entry.name: entry.is_file(follow_symlinks=False)
+                for entry in entries
+                if entry.name.endswith(RUNNING)
+            }
     except OSError:
         return []
-    ended = [n for n in names if n.endswith(DONE)]
-    others = [n for n in names if n.endswith(RUNNING) and not n.endswith(DONE)]
-    found = [Found(place.journals / name, "ended") for name in ended]
+    names = [name for name in sorted(plain) if plain[name] and _is_a_runs(name)]
+    others = [name for name in names if not name.endswith(DONE)]
+    found = [Found(place.journals / name, "ended") for name in names if name.endswith(DONE)]
     now = _clock(place) if others else 0.0
     for name in others:
         path = place.journals / name
         if (state := _state(path, now)) is not None:
             found.append(Found(path, state))
-    return found
+    return found + [Found(place.journals / name, "odd") for name in sorted({*plain} - {*names})]
+
+
+def _is_a_runs(name: str) -> bool:
+    """Whether a journal of a run, of care or of a judgement can have this name."""
+    ending = DONE if name.endswith(DONE) else RUNNING
+    return SAFE_ID.fullmatch(name.removesuffix(ending)) is not None
 
 
 def _clock(place: Place) -> float:
@@ -134,8 +161,11 @@ def _host_of(path: Path) -> str | None:
 
 
 def read(path: Path) -> Reading:
-    """Read a journal, plain or compressed, and check it line by line."""
-    content = path.read_bytes()
+    """Read a journal, plain or compressed, and check it line by line.
+
+    Raises OSError where it cannot be read, EOFError or zlib.error where it is badly compressed.
+    """
+    content = content_of(path)
     if path.suffix == ".gz":
         content = gzip.decompress(content)
     reading = Reading(run_id_of(path), len(content), hashlib.sha256(content).hexdigest())
@@ -150,8 +180,18 @@ def read(path: Path) -> Reading:
         except BadLineError as bad:
             reading.bad.append(BadLine(number, "torn" if torn else str(bad), line))
         else:
-            reading.rows.append((kind, fields))
+            reading.rows.append(Row(kind, fields, number))
     return reading
+
+
+def content_of(path: Path) -> bytes:
+    """The bytes of a plain file; OSError for anything else, which might never end."""
+    # Not through a link, and never waiting for what a pipe may bring.
+    file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(file, "rb") as opened:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise OSError(errno.EINVAL, "it is no plain file")
+        return opened.read()
 
 
 def _lines(content: bytes) -> Iterator[tuple[int, bytes, bool]]:

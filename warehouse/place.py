@@ -5,15 +5,18 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from runner.errors import WarehouseError
+from runner.results import ENVIRONMENT, JOURNALS, check_results, results_folder
 
-ENVIRONMENT = "SWEEPHOUSE_RESULTS"
+LONGEST_NOTE = 4096
+"""Bytes that are read of a small file such as `ingest-host`."""
 
 
 class BusyError(WarehouseError):
@@ -30,13 +33,13 @@ class Place:
     def of(cls, results: str | os.PathLike[str] | None = None) -> Place:
         """The folder named, else the environment's, else `results` where the user stands.
 
-        Raises WarehouseError where that is a file.
+        Raises WarehouseError where that is a file, or has a name that nobody could open.
         """
-        chosen = results or os.environ.get(ENVIRONMENT) or "results"
-        folder = Path(chosen).expanduser().absolute()
-        if folder.exists() and not folder.is_dir():
-            raise WarehouseError(f"{folder} is a file, not a results folder")
-        return cls(folder)
+        return cls(results_folder(results))
+
+    def check(self) -> None:
+        """Raise WarehouseError where this is somebody's folder, but no results folder."""
+        check_results(self.folder)
 
     @property
     def database(self) -> Path:
@@ -44,7 +47,7 @@ class Place:
 
     @property
     def journals(self) -> Path:
-        return self.folder / "journals"
+        return self.folder / JOURNALS
 
     @property
     def archive(self) -> Path:
@@ -68,27 +71,37 @@ class Place:
 
     def ingest_host(self) -> str | None:
         """The one machine that may ingest into a shared folder; None where any may."""
+        path = self.folder / "ingest-host"
         try:
-            return (self.folder / "ingest-host").read_text().strip() or None
+            # A pipe would keep whoever opens it waiting.
+            if not stat.S_ISREG(path.stat().st_mode):
+                return None
+            with path.open("rb") as file:
+                return file.read(LONGEST_NOTE).decode("utf-8", "replace").strip() or None
         except OSError:
             return None
 
     def now(self) -> float:
         """The time by this folder's own clock, which on a share is the file server's."""
         clock = self.journals / ".clock"
-        clock.touch()
-        return clock.stat().st_mtime
+        try:
+            os.utime(clock, follow_symlinks=False)
+        except FileNotFoundError:
+            with suppress(FileExistsError):
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+                os.close(os.open(clock, flags, 0o664))
+        return clock.lstat().st_mtime
 
     @contextmanager
     def locked(self, wait: float = 0.0) -> Iterator[None]:
         """Hold the sidecar lock; BusyError if others still hold it after `wait` seconds."""
         path = self.folder / "warehouse.lock"
         try:
-            file = os.open(path, os.O_RDWR | os.O_CREAT, 0o664)
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o664)
         except OSError as error:
             # A reader of somebody else's folder can still lock what is there.
             try:
-                file = os.open(path, os.O_RDONLY)
+                file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             except OSError:
                 raise WarehouseError(
                     f"the results folder {self.folder} cannot be written ({error.strerror}); "

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 import zlib
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from warehouse.database import BrokenError, create, in_words, open_file
+from warehouse.database import BrokenError, Writer, create, writing
 from warehouse.ingest import batches, ingest
 from warehouse.journals import BESIDE, Found, read
-from warehouse.load import Batch
+from warehouse.lines import SAFE_ID
+from warehouse.load.sift import Journal, load
 from warehouse.place import Place
 from warehouse.result import SyncResult
 
@@ -24,24 +27,25 @@ ENDING = ".jsonl.gz"
 
 def archived(place: Place) -> list[Path]:
     """The archived journals, in the order of their ids."""
-    return sorted(place.archive.glob(f"*{ENDING}"))
+    paths = place.archive.glob(f"*{ENDING}")
+    return sorted(path for path in paths if SAFE_ID.fullmatch(path.name.removesuffix(ENDING)))
 
 
-def load_archive(con: DuckDBPyConnection, place: Place) -> list[str]:
+def load_archive(writer: Writer, place: Place) -> list[str]:
     """All archived journals into an empty database; what cannot be read is named."""
     problems: list[str] = []
     for batch in batches(Found(path, "ended") for path in archived(place)):
-        with tempfile.TemporaryDirectory(prefix="sweephouse-") as staging:
-            load = Batch(con, place.folder, Path(staging), [found.run_id for found in batch])
-            for found in batch:
-                try:
-                    verdict = load.add(found, read(found.path))
-                except (OSError, EOFError, zlib.error) as error:
-                    problems.append(f"archive/{found.path.name} cannot be read: {error}")
-                    continue
-                if verdict != "new":
-                    problems.append(f"archive/{found.path.name} cannot go in: {verdict}")
-            load.commit()
+        journals: list[Journal] = []
+        for found in batch:
+            try:
+                journals.append((found, read(found.path)))
+            except (OSError, EOFError, zlib.error) as error:
+                problems.append(f"archive/{found.name} cannot be read: {error}")
+        loaded = load(writer, place.folder, journals)
+        problems += loaded.problems
+        for found, _, verdict, reason in loaded.taken:
+            if verdict != "new":
+                problems.append(f"archive/{found.name} cannot go in: {reason or verdict}")
     return problems
 
 
@@ -53,52 +57,68 @@ def missing_runs(con: DuckDBPyConnection, place: Place) -> list[str]:
 
 
 def rebuild(place: Place) -> tuple[SyncResult, Path | None]:
-    """Make the database again, under the caller's lock; the old one's new place if it was kept."""
-    known = _runs_in(place)
-    fresh = place.database.with_name(f"{place.database.name}.rebuild")
-    fresh.unlink(missing_ok=True)
+    """Make the database again, under the caller's lock; and where the old one is now, if any.
+
+    The old file stays in its place until the new one is whole, and is kept beside it for good: it
+    may hold tables of the user's, or runs whose journals are gone.
+    """
+    place.check()
     result = SyncResult()
-    try:
+    is_sound = _is_sound(place)
+    with tempfile.TemporaryDirectory(prefix="rebuild-", dir=place.folder) as folder:
+        fresh = Path(folder) / place.database.name
         create(fresh)
-        con = open_file(fresh, place)
-        try:
-            with in_words(place):
-                result.problems += load_archive(con, place)
-                rows = con.execute("SELECT run_id FROM runs ORDER BY run_id").fetchall()
-                con.execute("CHECKPOINT")
-        finally:
-            con.close()
+        with writing(fresh, place) as writer:
+            result.problems += load_archive(writer, place)
+            rows = writer.con.execute("SELECT run_id FROM runs ORDER BY run_id").fetchall()
+            writer.con.execute("CHECKPOINT")
         result.ingested = [run_id for (run_id,) in rows]
-        kept = None
-        # Broken, or with runs whose journals are gone: somebody may still want it.
-        if known is None or known - set(result.ingested):
-            kept = _set_aside(place, "broken" if known is None else "before")
-        for log in place.logs_of(place.database):
-            log.unlink()
-        os.replace(fresh, place.database)
-    finally:
-        fresh.unlink(missing_ok=True)
+        kept = _exchange(place, fresh, "before" if is_sound else "broken")
     ingest(place, result)
     return result, kept
 
 
-def _runs_in(place: Place) -> set[str] | None:
-    """The runs of the database that is there; None if it is broken, BusyError if it is held."""
-    if not place.database.exists():
-        return set()
+def _is_sound(place: Place) -> bool:
+    """Whether the database can be opened, which also folds its log in; BusyError if it is held."""
+    if not os.path.lexists(place.database):
+        return True
     try:
-        con = open_file(place.database, place)
-        with con, in_words(place):
-            return {run_id for (run_id,) in con.execute("SELECT run_id FROM runs").fetchall()}
+        with writing(place.database, place):
+            return True
     except BrokenError:
+        return False
+
+
+def _exchange(place: Place, fresh: Path, why: str) -> Path | None:
+    """Put the new database in the old one's place, and the old one beside it, whole.
+
+    Where that cannot be done, the old one is where it was.
+    """
+    if not os.path.lexists(place.database):
+        os.replace(fresh, place.database)
         return None
-
-
-def _set_aside(place: Place, why: str) -> Path:
     moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
     target = place.database.with_name(f"{place.database.name}.{why}-{moment}")
-    logs = place.logs_of(place.database)
-    place.database.rename(target)
-    for log in logs:
-        log.rename(target.with_name(target.name + log.name.removeprefix(place.database.name)))
+    moved: list[tuple[Path, Path]] = []
+    try:
+        for log in place.logs_of(place.database):
+            aside = target.with_name(target.name + log.name.removeprefix(place.database.name))
+            log.rename(aside)
+            moved.append((log, aside))
+        try:
+            # A second name first, so that there is a database at every moment.
+            os.link(place.database, target, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
+                raise
+            place.database.rename(target)
+            moved.append((place.database, target))
+        os.replace(fresh, place.database)
+    except BaseException:
+        for old, aside in reversed(moved):
+            aside.rename(old)
+        with suppress(OSError):
+            if target.samefile(place.database):
+                target.unlink()
+        raise
     return target

@@ -7,54 +7,104 @@ connection in this process its lock (closing any descriptor of a file drops the 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
-import shutil
 import subprocess
-import tempfile
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.databases import CLOSED, bounds
 from runner.errors import WarehouseError
-from warehouse.database import create, in_words, open_file, refuse_without_index, sql_of
+from runner.private import private_folder
+from warehouse.database import (
+    ChangedError,
+    check_kind,
+    create,
+    in_words,
+    refuse_without_index,
+    sql_of,
+    writing,
+)
 from warehouse.ingest import overlay
 from warehouse.journals import Found, waiting
 from warehouse.place import Place
+from warehouse.shelf import forget_others, forget_shelves, new_draft, remove
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 PATIENCE = 60.0
 """Seconds that a reader waits for an ingest at work."""
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def connect(results: str | os.PathLike[str] | None = None) -> DuckDBPyConnection:
-    """A read-only connection to the newest state, running runs included."""
-    import duckdb
+    """A read-only connection to the newest state, running runs included.
 
+    It reaches no file but the snapshot, and its configuration is locked: the results folder may
+    be anybody's. A DataFrame comes in by `register`.
+
+    Raises WarehouseError where the folder is no results folder or cannot be read.
+    """
     place = Place.of(results)
+    place.check()
     with _guarded(place):
         try:
             with in_words(place):
                 path = snapshot(place)
-                con = duckdb.connect(str(path), read_only=True)
+                con = read(path)
         except OSError as error:
             raise WarehouseError(
                 f"{place.folder} cannot be read: no snapshot could be made ({error.strerror})"
             ) from error
-        _forget_others(path)
+        forget_others(path.parent)
     return con
+
+
+def read(path: Path) -> DuckDBPyConnection:
+    """A connection that reads a snapshot, or another copy, and nothing else."""
+    import duckdb
+
+    # At once, since the connections of one process to one file share what the first was given.
+    config = CLOSED | bounds() | {"enable_external_access": "false", "lock_configuration": "true"}
+    return duckdb.connect(str(path), read_only=True, config=config)
 
 
 def snapshot(place: Place) -> Path:
     """The file of the newest state, made if need be; the caller keeps ingest away."""
-    if place.database.is_dir():
-        raise WarehouseError(f"{place.database} is a directory, not a database; move it away")
     found = waiting(place)
+    name = _state(place, found)
+    beside = place.folder / "snapshots"
+    if place.folder.is_dir():
+        try:
+            return _on(_shelf_beside(beside), name, place, found)
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+    # Not ours to write into, or full: elsewhere, so that what is there can be read.
+    shelf = private_folder() / hashlib.sha256(str(place.folder).encode()).hexdigest()[:12]
+    shelf.mkdir(mode=0o700, exist_ok=True)
+    forget_shelves(shelf)
+    return _on(shelf, name, place, found)
+
+
+def _shelf_beside(shelf: Path) -> Path:
+    """The folder for snapshots beside the database; PermissionError where it is none of ours."""
+    with suppress(FileExistsError):
+        shelf.mkdir()
+    if shelf.is_symlink() or not shelf.is_dir() or not os.access(shelf, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    return shelf
+
+
+def _on(shelf: Path, name: str, place: Place, found: list[Found]) -> Path:
+    """The snapshot of this name on the shelf, made if it is not there."""
     # The same file name as the live one: the catalog is called `warehouse` in both.
-    path = _shelf(place) / _state(place, found) / place.database.name
+    path = shelf / name / place.database.name
     if not path.exists():
         _make(path, place, found)
     return path
@@ -67,75 +117,58 @@ def _guarded(place: Place) -> Iterator[None]:
         yield
 
 
-def _shelf(place: Place) -> Path:
-    """The folder for snapshots: beside the database, or elsewhere where that is not ours."""
-    shelf = place.folder / "snapshots"
-    if place.folder.is_dir():
-        with suppress(OSError):
-            shelf.mkdir(exist_ok=True)
-        if os.access(shelf, os.W_OK | os.X_OK):
-            return shelf
-    name = hashlib.sha256(str(place.folder).encode()).hexdigest()[:12]
-    own = Path(tempfile.gettempdir()) / f"sweephouse-{os.getuid()}"
-    own.mkdir(mode=0o700, exist_ok=True)
-    (own / name).mkdir(exist_ok=True)
-    return own / name
-
-
 def _state(place: Place, found: list[Found]) -> str:
     """A name for what can be seen now: the same name, the same content."""
-    said = hashlib.sha256(str(place.folder).encode())
+    digest = hashlib.sha256(str(place.folder).encode())
     for folder in ("schema", "views", "load"):
-        said.update(repr(sql_of(folder)).encode())
+        digest.update(repr(sql_of(folder)).encode())
     files = [place.database, *place.logs_of(place.database), *(f.path for f in found)]
     for path in files:
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
             stat = path.stat()
-            said.update(f"{path.name} {stat.st_ino} {stat.st_size}".encode())
+            digest.update(f"{path.name!a} {stat.st_ino} {stat.st_size}".encode())
             # A journal only grows, and its heartbeat is no news.
             if path.suffix != ".jsonl":
-                said.update(str(stat.st_mtime_ns).encode())
-    said.update(repr([f.state for f in found]).encode())
-    return said.hexdigest()[:24]
+                digest.update(str(stat.st_mtime_ns).encode())
+    digest.update(repr([f.state for f in found]).encode())
+    return digest.hexdigest()[:24]
 
 
-def _make(path: Path, place: Place, found: list[Found]) -> None:
+def _make(path: Path, place: Place, found: Iterable[Found]) -> None:
     """The snapshot at `path`, there whole or not at all."""
-    folder = path.parent.with_name(f"draft-{os.getpid()}")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
+    folder = new_draft(path.parent.parent)
     draft = folder / path.name
     try:
         if place.database.exists():
-            _copy(place.database, draft)
-            for log in place.logs_of(place.database):
-                _copy(
-                    log, draft.with_name(draft.name + log.name.removeprefix(place.database.name))
-                )
+            copy_database(place, draft)
         else:
             refuse_without_index(place)
             create(draft)
-        con = open_file(draft, place)
-        try:
-            with in_words(place):
-                overlay(con, place, found)
-                con.execute("CHECKPOINT")
-        finally:
-            con.close()
-        shutil.rmtree(path.parent, ignore_errors=True)
-        os.replace(folder, path.parent)
+        with writing(draft, place, renew_views=True) as writer:
+            try:
+                overlay(writer, place, found)
+            except ChangedError as error:
+                warnings.warn(f"what is not taken in yet is left out: {error}", stacklevel=2)
+            writer.con.execute("CHECKPOINT")
+        remove(path.parent)
+        folder.rename(path.parent)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
+
+
+def copy_database(place: Place, target: Path) -> None:
+    """Copy the live database and its log by a child process; OSError where that cannot be."""
+    check_kind(place.database, place)
+    _copy(place.database, target)
+    for log in place.logs_of(place.database):
+        _copy(log, target.with_name(target.name + log.name.removeprefix(place.database.name)))
 
 
 def _copy(source: Path, target: Path) -> None:
-    done = subprocess.run(["cp", "--", source, target], capture_output=True, text=True)
+    done = subprocess.run(
+        ["cp", "--", source, target], capture_output=True, text=True, errors="replace"
+    )
     if done.returncode:
+        if "No space left" in done.stderr:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         raise WarehouseError(f"{source} cannot be copied: {done.stderr.strip()}")
-
-
-def _forget_others(current: Path) -> None:
-    """Unlink older snapshots; who has one open keeps it until they close it."""
-    for folder in current.parent.parent.iterdir():
-        if folder != current.parent:
-            shutil.rmtree(folder, ignore_errors=True)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from warehouse.database import create, in_words, open_file
+from runner.databases import literal
+from warehouse.database import changes, create, in_words, refuse_without_index, writing
 from warehouse.ingest import overlay
-from warehouse.journals import read, waiting
+from warehouse.journals import Found, read, waiting
 from warehouse.place import Place
 from warehouse.rebuild import load_archive
-from warehouse.snapshot import snapshot
+from warehouse.snapshot import copy_database
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -22,45 +24,74 @@ SHOWN = 5
 """Runs named for each kind of difference."""
 
 
-def verify(place: Place) -> list[str]:
-    """What is wrong, a sentence each; the caller holds the lock."""
-    problems = list(_journals(place))
-    with tempfile.TemporaryDirectory(prefix="sweephouse-") as folder:
-        path = Path(folder) / "again.duckdb"
-        create(path)
-        con = open_file(path, place)
-        with con, in_words(place):
-            problems += load_archive(con, place)
-            overlay(con, place, waiting(place))
-            name = str(snapshot(place)).replace("'", "''")
-            con.execute(f"ATTACH '{name}' AS live (READ_ONLY)")
-            problems += _rows(con)
+def going_on(there: Sequence[Found]) -> list[str]:
+    """The runs among waiting journals that may still write, and so are not compared."""
+    return [found.run_id for found in there if found.state in ("running", "silent")]
+
+
+def verify(place: Place, there: Sequence[Found] | None = None) -> list[str]:
+    """What is wrong, a sentence each; the caller holds the lock.
+
+    Two databases are compared, of one moment: what all journals say, and a copy of the one that is
+    there with the journals that wait laid over it.
+
+    there: the journals that wait, where the caller has looked already.
+    """
+    place.check()
+    there = waiting(place) if there is None else there
+    ended = [found for found in there if found.state in ("ended", "abandoned")]
+    problems = list(_journals(there))
+    with tempfile.TemporaryDirectory(prefix="sweephouse-") as folder, in_words(place):
+        copy, again = Path(folder) / "live.duckdb", Path(folder) / "again.duckdb"
+        if place.database.exists():
+            copy_database(place, copy)
+        else:
+            refuse_without_index(place)
+            create(copy)
+        with writing(copy, place) as writer:
+            changed = changes(writer.con)
+            if not changed:
+                overlay(writer, place, ended)
+                writer.con.execute("CHECKPOINT")
+        create(again)
+        with writing(again, place, folders=[Path(folder)]) as writer:
+            problems += load_archive(writer, place)
+            overlay(writer, place, ended)
+            con = writer.con
+            con.execute(f"ATTACH {literal(str(copy))} AS live (READ_ONLY)")
+            if changed:
+                how = "`python -m warehouse rebuild` sets it aside and makes it again"
+                return [*problems, *(f"{sentence}; {how}" for sentence in changed)]
+            problems += _rows(con, going_on(there))
             problems += _files(con, place)
     return problems
 
 
-def _journals(place: Place) -> Iterator[str]:
+def _journals(there: Sequence[Found]) -> Iterator[str]:
     """Waiting journals that will not go in."""
-    for found in waiting(place):
+    for found in there:
+        if found.state == "odd":
+            yield f"{found.name} is no journal"
+            continue
         try:
             reading = read(found.path)
         except FileNotFoundError:
             continue
         except OSError as error:
-            yield f"{found.path.name} cannot be read: {error.strerror}"
+            yield f"{found.name} cannot be read: {error.strerror}"
             continue
         if reading.newer:
-            yield f"{found.path.name} {reading.newer}"
+            yield f"{found.name} {reading.newer}"
         for line in reading.bad:
             if not line.torn:
-                yield f"{found.path.name} line {line.number}: {line.reason}"
+                yield f"{found.name} line {line.number}: {line.reason}"
 
 
-def _rows(con: DuckDBPyConnection) -> Iterator[str]:
-    """Rows of the database that are not what the journals say."""
+def _rows(con: DuckDBPyConnection, left_out: Sequence[str]) -> Iterator[str]:
+    """Rows of the database that are not what the journals say; of runs that have ended."""
     tables = con.execute(
-        "SELECT table_name FROM duckdb_tables() WHERE database_name = 'live' "
-        "AND table_name <> 'migrations' ORDER BY table_name"
+        "SELECT table_name FROM duckdb_tables() WHERE database_name = 'again' "
+        "AND NOT temporary AND table_name <> 'migrations' ORDER BY table_name"
     ).fetchall()
     for (table,) in tables:
         ours, theirs = f"again.main.{table}", f"live.main.{table}"
@@ -70,7 +101,9 @@ def _rows(con: DuckDBPyConnection) -> Iterator[str]:
         ):
             rows = con.execute(
                 f"SELECT DISTINCT run_id FROM (FROM {first} EXCEPT ALL FROM {second}) "
-                "ORDER BY run_id"
+                "WHERE run_id IS NULL OR NOT list_contains($1::VARCHAR[], run_id) "
+                "ORDER BY run_id",
+                [list(left_out)],
             ).fetchall()
             if rows:
                 yield f"{table}: {what}, of {_some([run_id for (run_id,) in rows])}"
@@ -80,8 +113,8 @@ def _rows(con: DuckDBPyConnection) -> Iterator[str]:
         "LEFT JOIN live.epochs AS e USING (run_id) WHERE r.status <> 'running' "
         "GROUP BY ALL HAVING r.epochs <> count(e.epoch) ORDER BY r.run_id"
     ).fetchall()
-    for run_id, said, there in rows:
-        yield f"run {run_id} says that it trained {said} epochs, {there} are there"
+    for run_id, expected, there in rows:
+        yield f"run {run_id} says that it trained {expected} epochs, {there} are there"
 
 
 def _files(con: DuckDBPyConnection, place: Place) -> Iterator[str]:
@@ -89,22 +122,27 @@ def _files(con: DuckDBPyConnection, place: Place) -> Iterator[str]:
     rows = con.execute(
         "SELECT uri, sha256, bytes, list(DISTINCT run_id ORDER BY run_id) FROM ("
         "SELECT run_id, uri, sha256, bytes FROM live.weights UNION ALL "
-        "SELECT run_id, uri, sha256, bytes FROM live.artifacts) "
-        "WHERE run_id NOT IN (SELECT run_id FROM live.deleted) GROUP BY ALL ORDER BY uri"
+        "SELECT run_id, uri, sha256, bytes FROM live.artifacts) AS stored "
+        "WHERE NOT EXISTS (SELECT 1 FROM live.deleted AS d WHERE d.run_id = stored.run_id) "
+        "GROUP BY ALL ORDER BY uri"
     ).fetchall()
     for uri, digest, size, runs in rows:
         path = place.folder / uri
         try:
-            if path.stat().st_size != size:
-                yield f"{path} has {path.stat().st_size} bytes, not {size}; of {_some(runs)}"
+            there = path.stat()
+            if not stat.S_ISREG(there.st_mode):
+                yield f"{path} is no plain file; of {_some(runs)}"
+                continue
+            if there.st_size != size:
+                yield f"{path} has {there.st_size} bytes, not {size}; of {_some(runs)}"
                 continue
             with path.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
+                actual = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             yield f"{path} cannot be read ({error.strerror}); of {_some(runs)}"
             continue
-        if found != digest:
-            yield f"{path} is not what was saved: its sha256 is {found}; of {_some(runs)}"
+        if actual != digest:
+            yield f"{path} is not what was saved: its sha256 is {actual}; of {_some(runs)}"
 
 
 def _some(runs: list[str | None]) -> str:

@@ -1,10 +1,11 @@
-"""`gc`: weights and artifacts that no live run refers to."""
+"""`gc`: weights and artifacts that only deleted runs refer to."""
 
 from __future__ import annotations
 
 import argparse
 from typing import TYPE_CHECKING
 
+from runner.errors import WarehouseError
 from warehouse.care import collect, collectable
 from warehouse.ingest import sync
 from warehouse.place import Place
@@ -13,34 +14,52 @@ if TYPE_CHECKING:
     from warehouse.commands import Words
 
 
+MOST = 0.75
+"""The share of the store that goes without `--all`."""
+
+
 def add(words: Words) -> None:
     """`gc`."""
     own = words.add_parser(
         "gc",
-        help="remove weights and artifacts that no run refers to",
-        description="List the weights files and artifacts that no run refers to which is not "
-        "deleted; --yes removes them. Files younger than an hour stay, and so does what a "
-        "journal names that is not taken in yet.",
+        help="remove weights and artifacts of deleted runs",
+        description="List the weights files and artifacts that only deleted runs refer to; --yes "
+        "removes them. What a run that is not deleted was made from stays, and so do files "
+        "younger than an hour, what a journal names that is not taken in yet, and every file "
+        "that no run has stored there.",
     )
     own.add_argument("--yes", action="store_true", help="remove them")
+    own.add_argument(
+        "--all",
+        action="store_true",
+        help=f"even if several runs' are more than {MOST:.0%}% of the bytes that are stored",
+    )
     own.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """List them, and remove them if asked to."""
     place = Place.of(arguments.results)
+    place.check()
     if not place.folder.is_dir():
         print(f"there is nothing in {place.folder}")
         return 0
     sync(place.folder, wait=10.0)
     with place.locked(wait=10.0):
-        files = collectable(place)
-        total = sum(path.stat().st_size for path in files)
+        garbage = collectable(place)
+        files = garbage.files
+        # One run that was deleted is plainly meant, however little there is besides.
+        if arguments.yes and not arguments.all and garbage.share > MOST and len(garbage.runs) > 1:
+            raise WarehouseError(
+                f"the files of {len(garbage.runs)} deleted runs are {garbage.bytes} of the "
+                f"{garbage.stored} bytes that are stored, more than {MOST:.0%}: if all of them "
+                "are to go, say `gc --yes --all`"
+            )
         if arguments.yes and files:
-            collect(place, files)
+            collect(place, garbage)
     for path in files:
         print(path)
-    what = f"{len(files)} file{'' if len(files) == 1 else 's'}, {total} bytes"
+    what = f"{len(files)} file{'' if len(files) == 1 else 's'}, {garbage.bytes} bytes"
     if arguments.yes:
         sync(place.folder, wait=10.0)
         print(f"removed {what}")

@@ -18,8 +18,8 @@ def add(words: Words) -> None:
     own = words.add_parser(
         "rebuild",
         help="make the database again from the journals",
-        description="Make the database again from the archived journals. A broken one, or one "
-        "that holds runs without a journal, is set aside beside it, never deleted.",
+        description="Make the database again from the archived journals. The old one is set "
+        "aside beside it, whole, never deleted.",
     )
     own.set_defaults(run=run)
 
@@ -27,6 +27,7 @@ def add(words: Words) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Rebuild and say what came of it."""
     place = Place.of(arguments.results)
+    place.check()
     if not place.folder.is_dir():
         print(f"there is nothing in {place.folder} to rebuild from")
         return 0

@@ -35,8 +35,6 @@ def run(arguments: argparse.Namespace) -> int:
     if not text.strip():
         raise WarehouseError("the query is empty")
     with connect(arguments.results) as con:
-        # Read-only is not enough: COPY and ATTACH could still write elsewhere.
-        con.execute("SET enable_external_access = false")
         try:
             con.execute(text)
             columns = [column[0] for column in con.description or ()]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from warehouse.journals import waiting
 from warehouse.place import Place
-from warehouse.verify import verify
+from warehouse.verify import going_on, verify
 
 if TYPE_CHECKING:
     from warehouse.commands import Words
@@ -26,12 +27,16 @@ def add(words: Words) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print what is wrong."""
     place = Place.of(arguments.results)
+    place.check()
     if not place.folder.is_dir():
         print(f"there is nothing in {place.folder}")
         return 0
     with place.locked(wait=10.0):
-        problems = verify(place)
+        there = waiting(place)
+        problems = verify(place, there)
     for problem in problems:
         print(problem)
+    if running := len(going_on(there)):
+        print(f"{running} {'run goes' if running == 1 else 'runs go'} on, not compared")
     print("all is well" if not problems else f"{len(problems)} wrong")
     return 1 if problems else 0

@@ -4,6 +4,7 @@ CREATE OR REPLACE TEMP TABLE staged_journal AS
 SELECT * FROM read_json(
     getvariable('staging') || '/journal.jsonl',
     format = 'newline_delimited',
+    hive_partitioning = false,
     maximum_object_size = 67108864,
     columns = {run_id: 'VARCHAR', bytes: 'BIGINT', sha256: 'VARCHAR', status: 'VARCHAR', replaces: 'BOOLEAN'}
 );
@@ -12,6 +13,7 @@ CREATE OR REPLACE TEMP TABLE staged_start AS
 SELECT * FROM read_json(
     getvariable('staging') || '/run_start.jsonl',
     format = 'newline_delimited',
+    hive_partitioning = false,
     maximum_object_size = 67108864,
     columns = {
         run_id: 'VARCHAR', started_at: 'TIMESTAMP', experiment: 'VARCHAR', fingerprint: 'VARCHAR',
@@ -30,6 +32,7 @@ CREATE OR REPLACE TEMP TABLE staged_steps AS
 SELECT * FROM read_json(
     getvariable('staging') || '/steps.jsonl',
     format = 'newline_delimited',
+    hive_partitioning = false,
     maximum_object_size = 67108864,
     columns = {run_id: 'VARCHAR', epoch: 'BIGINT', step: 'BIGINT[]', loss: 'DOUBLE[]'}
 );
@@ -38,6 +41,7 @@ CREATE OR REPLACE TEMP TABLE staged_epoch AS
 SELECT * FROM read_json(
     getvariable('staging') || '/epoch_end.jsonl',
     format = 'newline_delimited',
+    hive_partitioning = false,
     maximum_object_size = 67108864,
     columns = {
         run_id: 'VARCHAR', epoch: 'BIGINT', loss: 'DOUBLE', val_loss: 'DOUBLE',
@@ -49,6 +53,7 @@ CREATE OR REPLACE TEMP TABLE staged_weights AS
 SELECT * FROM read_json(
     getvariable('staging') || '/weights.jsonl',
     format = 'newline_delimited',
+    hive_partitioning = false,
     columns = {
         weights_id: 'VARCHAR', run_id: 'VARCHAR', epoch: 'BIGINT', role: 'VARCHAR', uri: 'VARCHAR',
         sha256: 'VARCHAR', bytes: 'BIGINT', format: 'VARCHAR'
@@ -59,6 +64,7 @@ CREATE OR REPLACE TEMP TABLE staged_evaluation AS
 SELECT * FROM read_json(
     getvariable('staging') || '/evaluation.jsonl',
     format = 'newline_delimited',
+    hive_partitioning = false,
     maximum_object_size = 67108864,
     columns = {run_id: 'VARCHAR', split: 'VARCHAR', metrics: 'MAP(VARCHAR, DOUBLE)', judgement_id: 'VARCHAR'}
 );
@@ -67,6 +73,7 @@ CREATE OR REPLACE TEMP TABLE staged_confusion AS
 SELECT * FROM read_json(
     getvariable('staging') || '/confusion.jsonl',
     format = 'newline_delimited',
+    hive_partitioning = false,
     maximum_object_size = 67108864,
     columns = {
         run_id: 'VARCHAR', split: 'VARCHAR', classes: 'VARCHAR[]', actual: 'BIGINT[]',
@@ -78,6 +85,7 @@ CREATE OR REPLACE TEMP TABLE staged_curve AS
 SELECT * FROM read_json(
     getvariable('staging') || '/curves.jsonl',
     format = 'newline_delimited',
+    hive_partitioning = false,
     maximum_object_size = 67108864,
     columns = {
         run_id: 'VARCHAR', split: 'VARCHAR', curve: 'VARCHAR[]', class_name: 'VARCHAR[]',
@@ -89,6 +97,7 @@ CREATE OR REPLACE TEMP TABLE staged_tensors AS
 SELECT * FROM read_json(
     getvariable('staging') || '/tensors.jsonl',
     format = 'newline_delimited',
+    hive_partitioning = false,
     maximum_object_size = 67108864,
     columns = {
         run_id: 'VARCHAR', weights_id: 'VARCHAR', layer: 'VARCHAR[]', name: 'VARCHAR[]',
@@ -101,6 +110,7 @@ CREATE OR REPLACE TEMP TABLE staged_layers AS
 SELECT * FROM read_json(
     getvariable('staging') || '/layers.jsonl',
     format = 'newline_delimited',
+    hive_partitioning = false,
     maximum_object_size = 67108864,
     columns = {
         run_id: 'VARCHAR', name: 'VARCHAR[]', class_name: 'VARCHAR[]', output_shape: 'BIGINT[][]',
@@ -112,17 +122,29 @@ CREATE OR REPLACE TEMP TABLE staged_artifact AS
 SELECT * FROM read_json(
     getvariable('staging') || '/artifact.jsonl',
     format = 'newline_delimited',
+    hive_partitioning = false,
     columns = {run_id: 'VARCHAR', kind: 'VARCHAR', uri: 'VARCHAR', sha256: 'VARCHAR', bytes: 'BIGINT'}
 );
 
--- Filled from the files that artifacts of this kind name.
-CREATE OR REPLACE TEMP TABLE staged_prediction AS
-SELECT * FROM predictions LIMIT 0;
+-- Filled from the files that artifacts of this kind name, and as strict as the table that it goes to.
+CREATE OR REPLACE TEMP TABLE staged_prediction (
+    run_id VARCHAR NOT NULL,
+    split VARCHAR NOT NULL,
+    row BIGINT NOT NULL,
+    output VARCHAR,
+    target DOUBLE,
+    predicted DOUBLE,
+    target_name VARCHAR,
+    predicted_name VARCHAR,
+    error DOUBLE,
+    outputs FLOAT[]
+);
 
 CREATE OR REPLACE TEMP TABLE staged_judgement AS
 SELECT * FROM read_json(
     getvariable('staging') || '/judgement.jsonl',
     format = 'newline_delimited',
+    hive_partitioning = false,
     maximum_object_size = 67108864,
     columns = {
         entry_id: 'VARCHAR', run_id: 'VARCHAR', entered_at: 'TIMESTAMP', host: 'VARCHAR',
@@ -134,6 +156,7 @@ CREATE OR REPLACE TEMP TABLE staged_replay AS
 SELECT * FROM read_json(
     getvariable('staging') || '/replay.jsonl',
     format = 'newline_delimited',
+    hive_partitioning = false,
     columns = {
         run_id: 'VARCHAR', replay_of: 'VARCHAR', equal: 'BOOLEAN', epochs: 'BIGINT', epoch: 'BIGINT',
         name: 'VARCHAR', expected: 'DOUBLE', actual: 'DOUBLE'
@@ -144,6 +167,7 @@ CREATE OR REPLACE TEMP TABLE staged_dataset AS
 SELECT * FROM read_json(
     getvariable('staging') || '/dataset.jsonl',
     format = 'newline_delimited',
+    hive_partitioning = false,
     maximum_object_size = 67108864,
     columns = {
         run_id: 'VARCHAR', identity: 'VARCHAR', name: 'VARCHAR', source: 'VARCHAR', query: 'VARCHAR',
@@ -157,6 +181,7 @@ CREATE OR REPLACE TEMP TABLE staged_end AS
 SELECT * FROM read_json(
     getvariable('staging') || '/run_end.jsonl',
     format = 'newline_delimited',
+    hive_partitioning = false,
     maximum_object_size = 67108864,
     columns = {
         run_id: 'VARCHAR', status: 'VARCHAR', ended_at: 'TIMESTAMP', seconds: 'DOUBLE',
@@ -168,6 +193,7 @@ CREATE OR REPLACE TEMP TABLE staged_care AS
 SELECT * FROM read_json(
     getvariable('staging') || '/care.jsonl',
     format = 'newline_delimited',
+    hive_partitioning = false,
     maximum_object_size = 67108864,
     columns = {entry_id: 'VARCHAR', action: 'VARCHAR', entered_at: 'TIMESTAMP', run_id: 'VARCHAR', text: 'VARCHAR'}
 );

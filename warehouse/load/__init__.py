@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import shutil
+import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import BinaryIO, Literal
 
-from warehouse.database import sql_of
+from warehouse.database import Writer, sql_of, transaction
 from warehouse.journals import Found, Reading
 from warehouse.lines import Fields, dump
 
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
-
-Verdict = Literal["new", "there", "twice", "other", "newer", "no run"]
+Verdict = Literal["new", "there", "twice", "other", "newer", "no run", "refused"]
 """`there`: this very journal is in already. `other`: its run id is, with other content. `twice`:
-another journal of the run is in this batch; one at a time."""
+another journal of the run is in this batch; one at a time. `refused`: DuckDB cannot take it."""
 _KINDS = (
     "journal",
     "run_start",
@@ -39,25 +39,28 @@ _AS_TEXT = {"run_start": ("config", "data"), "judgement": ("data",)}
 
 
 class Batch:
-    """A transaction being prepared: add readings, then commit."""
+    """A transaction being prepared, as a context: add readings, then load them."""
 
-    def __init__(
-        self, con: DuckDBPyConnection, results: Path, staging: Path, run_ids: list[str]
-    ) -> None:
-        """Look up which of the runs are there already; files for DuckDB go into `staging`.
+    def __init__(self, writer: Writer, results: Path, run_ids: list[str]) -> None:
+        """Look up which of the runs are there already; files for DuckDB go into its staging.
 
         results: the folder against which the uris of artifacts count.
         """
         self.new: list[str] = []
         self.lost: list[str] = []
+        self.problems: list[str] = []
+        """Files of predictions that could not be read, a sentence each."""
         self._added: set[str] = set()
-        self._con, self._results = con, results
+        self._con, self._results = writer.con, results
         self._predictions: list[Fields] = []
         self._replaces = False
-        self._staging = staging
+        self._staging = writer.staging / "batch"
+        shutil.rmtree(self._staging, ignore_errors=True)
+        self._staging.mkdir()
         self._files: dict[str, BinaryIO] = {
-            kind: (staging / f"{kind}.jsonl").open("wb") for kind in _KINDS
+            kind: (self._staging / f"{kind}.jsonl").open("wb") for kind in _KINDS
         }
+        con = self._con
         known = con.execute(
             "SELECT run_id, status, journal_bytes, journal_sha256 FROM runs "
             "WHERE run_id IN (SELECT unnest(?::VARCHAR[]))",
@@ -72,12 +75,12 @@ class Batch:
         if reading.newer is not None:
             return "newer"
         if reading.is_care:
-            for _, fields in reading.rows:
+            for _, fields, _ in reading.rows:
                 self._stage("care", fields)
             return "new"
         if (judgement := reading.judgement) is not None:
             entry = {"judgement_id": judgement["entry_id"]}
-            for kind, fields in reading.rows:
+            for kind, fields, _ in reading.rows:
                 self._stage(kind, fields if kind == "judgement" else fields | entry)
             return "new"
         if reading.start is None:
@@ -98,27 +101,32 @@ class Batch:
         self._added.add(reading.run_id)
         self._stage_run(reading, status, replaces)
         self.new.append(reading.run_id)
-        if not running and not any(kind == "run_end" for kind, _ in reading.rows):
+        if not running and not any(row.kind == "run_end" for row in reading.rows):
             self.lost.append(reading.run_id)
         return "new"
 
-    def commit(self) -> None:
-        """Load all that was staged, or nothing."""
+    def __enter__(self) -> Batch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def _close(self) -> None:
         for file in self._files.values():
             file.close()
+
+    def load(self, *, keep: bool = True) -> None:
+        """Load all that was staged, or nothing; only try it, if it is not to be kept."""
+        self._close()
         con = self._con
-        con.execute("SET VARIABLE staging = ?", [str(self._staging)])
-        con.execute("BEGIN")
-        try:
-            for name, text in sql_of("load"):
-                if self._replaces or not name.startswith("2_"):
-                    con.execute(text)
-                if name.startswith("1_"):
-                    self._read_predictions()
-            con.execute("COMMIT")
-        except BaseException:
-            con.execute("ROLLBACK")
-            raise
+        con.execute("SET VARIABLE staging = ?", [_one_file(self._staging)])
+        (_, stage), (_, replace), (_, insert) = sql_of("load")
+        con.execute(stage)
+        self._read_predictions()
+        with transaction(con, keep=keep):
+            if self._replaces:
+                con.execute(replace)
+            con.execute(insert)
 
     def _stage_run(self, reading: Reading, status: str, replaces: bool) -> None:
         self._replaces |= replaces
@@ -132,7 +140,7 @@ class Batch:
                 "replaces": replaces,
             },
         )
-        for kind, fields in reading.rows:
+        for kind, fields, _ in reading.rows:
             self._stage(kind, fields)
             if kind == "artifact" and fields["kind"] == "predictions":
                 self._predictions.append(fields)
@@ -143,21 +151,46 @@ class Batch:
 
     def _read_predictions(self) -> None:
         """Stage the rows of the files that are there and are what was written."""
+        import duckdb
+
         for artifact in self._predictions:
             path = self._results / artifact["uri"]
             if not path.resolve().is_relative_to(self._results.resolve()):
                 continue
             try:
+                if not stat.S_ISREG(path.stat().st_mode):
+                    continue
                 with path.open("rb") as file:
-                    found = hashlib.file_digest(file, "sha256").hexdigest()
+                    digest = hashlib.file_digest(file, "sha256").hexdigest()
             except OSError:  # `verify` names what is missing
                 continue
-            if found == artifact["sha256"]:
-                self._con.execute(
-                    "INSERT INTO staged_prediction BY NAME "
-                    "SELECT ? AS run_id, * FROM read_parquet(?)",
-                    [artifact["run_id"], str(path)],
-                )
+            if digest != artifact["sha256"]:
+                continue
+            try:
+                self._con.execute(_PREDICTIONS, [artifact["run_id"], _one_file(path)])
+            except (duckdb.DataError, duckdb.ProgrammingError, duckdb.IntegrityError) as error:
+                self._problem(path, error)
+            except (duckdb.IOException, duckdb.InternalException) as error:
+                # What DuckDB says of a torn file; a whole disk is another matter.
+                if "space" in str(error):
+                    raise
+                self._problem(path, error)
+
+    def _problem(self, path: Path, error: Exception) -> None:
+        self.problems.append(
+            f"the predictions in {path} are left out: {str(error).splitlines()[0]}"
+        )
+
+
+_PREDICTIONS = """
+INSERT INTO staged_prediction BY NAME
+SELECT $1 AS run_id, * FROM read_parquet($2, hive_partitioning = false)
+"""
+
+
+def _one_file(path: Path) -> str:
+    """A path as DuckDB's readers take it for one file, whatever signs are in it."""
+    return re.sub(r"([*?\[])", r"[\1]", str(path))
 
 
 def _json(value: object) -> str:

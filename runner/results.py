@@ -1,0 +1,97 @@
+"""The results folder: how its name is read, and how it is told from anybody's other folder."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from pathlib import Path
+
+from runner.errors import WarehouseError
+
+ENVIRONMENT = "SWEEPHOUSE_RESULTS"
+DEFAULT = "results"
+MARKER = ".sweephouse"
+"""The file that is written into a results folder at its birth."""
+JOURNALS = "journals"
+"""The folder of journals below it."""
+_MARKER_TEXT = "A results folder of Sweephouse: its journals, warehouse and weights.\n"
+_OURS = ("warehouse.duckdb", "file-hashes.json", "data-profiles.json")
+"""What tells a folder that was born before there was a marker."""
+
+
+def results_folder(name: str | os.PathLike[str] | None = None, base: Path | None = None) -> Path:
+    """The folder that is named, else the environment's, else `results`; an empty name is none.
+
+    The runner and the warehouse read the name here and nowhere else: `~` is the home, every other
+    sign stands for itself. base: what a relative name counts from, the present folder by default.
+    Raises WarehouseError where the name cannot be that of a results folder.
+    """
+    chosen = os.fspath(name or "") or os.environ.get(ENVIRONMENT) or DEFAULT
+    try:
+        chosen.encode()
+    except UnicodeEncodeError:
+        shown = chosen.encode("utf-8", "backslashreplace").decode()
+        raise WarehouseError(
+            f"the results folder {shown} has a name that is not UTF-8; choose another"
+        ) from None
+    if "\0" in chosen:
+        raise WarehouseError("the results folder has a NUL in its name; choose another")
+    folder = Path(os.path.expanduser(chosen))  # noqa: PTH111  # an unknown ~user is a plain name
+    try:
+        folder = (base / folder if base is not None else folder).absolute()
+    except FileNotFoundError:
+        raise WarehouseError(
+            f"the present folder is gone, so there is no results folder {chosen} in it; "
+            f"give a whole path with --results, results= or {ENVIRONMENT}"
+        ) from None
+    if folder.exists() and not folder.is_dir():
+        raise WarehouseError(f"{folder} is a file, not a results folder")
+    return folder
+
+
+def is_results(folder: Path) -> bool:
+    """Whether the folder has our marker or, if older, journals, a database or caches of ours."""
+    if any(_is_file(folder / name) for name in (MARKER, *_OURS)):
+        return True
+    journals = folder / JOURNALS
+    return _holds(journals, ".jsonl") or _holds(journals / "archive", ".jsonl.gz")
+
+
+def check_results(folder: Path) -> None:
+    """Raise WarehouseError where the folder is there, is not empty and is not a results folder."""
+    try:
+        strange = folder.is_dir() and any(folder.iterdir()) and not is_results(folder)
+    except OSError as error:
+        raise WarehouseError(f"{folder} cannot be read: {error.strerror}") from error
+    if strange:
+        raise WarehouseError(
+            f"{folder} is not a results folder: it has no {MARKER}, no journals and no warehouse; "
+            f"nothing was touched. Choose another with --results or {ENVIRONMENT}"
+        )
+
+
+def mark_results(folder: Path) -> None:
+    """Write the marker if there is none; a folder that cannot be written goes without."""
+    with contextlib.suppress(OSError):
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        file = os.open(folder / MARKER, flags, 0o644)
+        try:
+            os.write(file, _MARKER_TEXT.encode())
+        finally:
+            os.close(file)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return False
+
+
+def _holds(folder: Path, ending: str) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return any(entry.name.endswith(ending) for entry in entries)
+    except OSError:
+        return False

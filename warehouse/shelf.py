@@ -1,0 +1,82 @@
+"""The folder of snapshots: what is ours in it, and how old ones go.
+
+A shelf may lie anywhere, and anything may lie on it. Removed is only what carries our mark, file
+by file and never through a link; a folder that holds more than ours stays.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+MARK = ".sweephouse-snapshot"
+"""The file that says that a folder was made here, and for what."""
+SHELVES = 8
+"""Results folders that cannot be written whose snapshots are kept elsewhere."""
+
+
+def new_draft(shelf: Path) -> Path:
+    """A folder of our own on the shelf, with our mark."""
+    folder = Path(tempfile.mkdtemp(prefix="draft-", dir=shelf))
+    folder.chmod(0o755 & ~_umask())
+    (folder / MARK).touch()
+    return folder
+
+
+def _umask() -> int:
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return umask
+
+
+def remove(folder: Path) -> None:
+    """Remove a snapshot, or the draft of one; nothing where the folder has no mark of ours."""
+    try:
+        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return
+    try:
+        if not stat.S_ISREG(os.lstat(MARK, dir_fd=opened).st_mode):
+            return
+        for name in os.listdir(opened):  # noqa: PTH208  # of a descriptor, not of a path
+            if not name.startswith("warehouse.duckdb"):
+                continue
+            with suppress(OSError):
+                if stat.S_ISREG(os.lstat(name, dir_fd=opened).st_mode):
+                    os.unlink(name, dir_fd=opened)
+                else:
+                    os.rmdir(name, dir_fd=opened)
+        if os.listdir(opened) == [MARK]:  # noqa: PTH208
+            os.unlink(MARK, dir_fd=opened)
+    except OSError:
+        return
+    finally:
+        os.close(opened)
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def forget_others(current: Path) -> None:
+    """Remove older snapshots; who has one open keeps it until they close it."""
+    for folder in current.parent.iterdir():
+        if folder != current:
+            remove(folder)
+
+
+def forget_shelves(current: Path) -> None:
+    """Of the shelves in our private folder keep those that were used last, and this one."""
+    os.utime(current)
+    shelves = [
+        folder
+        for folder in current.parent.iterdir()
+        if len(folder.name) == len(current.name) and folder.is_dir() and not folder.is_symlink()
+    ]
+    shelves.sort(key=lambda folder: folder.stat().st_mtime, reverse=True)
+    for shelf in shelves[SHELVES:]:
+        for snapshot in shelf.iterdir():
+            remove(snapshot)
+        with suppress(OSError):
+            shelf.rmdir()
