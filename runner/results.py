@@ -45,6 +45,11 @@ def results_folder(name: str | os.PathLike[str] | None = None, base: Path | None
             f"the present folder is gone, so there is no results folder {chosen} in it; "
             f"give a whole path with --results, results= or {ENVIRONMENT}"
         ) from None
+    if "?" in str(folder):
+        raise WarehouseError(
+            f"the results folder {folder} has a '?' in its name, which DuckDB cannot open: what "
+            "follows it would be options; choose another"
+        )
     if folder.exists() and not folder.is_dir():
         raise WarehouseError(f"{folder} is a file, not a results folder")
     return folder

@@ -105,7 +105,8 @@ def create(path: Path) -> None:
     with tempfile.TemporaryDirectory(prefix=f"{path.name}.", dir=path.parent) as folder:
         fresh = Path(folder) / path.name
         with duckdb.connect() as maker:
-            maker.execute(f"ATTACH {literal(str(fresh))} AS fresh (STORAGE_VERSION '{STORAGE}')")
+            name = literal(str(fresh))
+            maker.execute(f"ATTACH {name} AS fresh (STORAGE_VERSION '{STORAGE}')")
             maker.execute("USE fresh")
             migrate(maker)
             maker.execute("USE memory")
@@ -117,7 +118,7 @@ def create(path: Path) -> None:
 def writing(
     path: Path, place: Place, *, renew_views: bool = False, folders: Sequence[Path] = ()
 ) -> Iterator[Writer]:
-    """A warehouse file to write to, migrated; all it can read besides are staging and artifacts.
+    """A warehouse file to write to, migrated; all it can read besides is its staging folder.
 
     renew_views: make the views again even where the file says that they are today's.
     folders: others that it may read from.
@@ -127,7 +128,10 @@ def writing(
     import duckdb
 
     check_kind(path, place)
-    with tempfile.TemporaryDirectory(prefix="sweephouse-") as folder, in_words(place):
+    with (
+        tempfile.TemporaryDirectory(prefix="sweephouse-") as folder,
+        in_words(place),
+    ):
         staging = Path(folder)
         try:
             con, ours = duckdb.connect(str(path), config=CLOSED), True
@@ -137,7 +141,7 @@ def writing(
         with con:
             _check_names(con)
             if ours:
-                shut(con, folders=[staging, place.artifacts, *folders])
+                shut(con, folders=[staging, *folders])
             migrate(con, renew_views=renew_views)
             yield Writer(con, staging)
 

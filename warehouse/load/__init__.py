@@ -153,6 +153,8 @@ class Batch:
         """Stage the rows of the files that are there and are what was written."""
         import duckdb
 
+        # A copy: the only folder that the connection reaches is this one, and its name is plain.
+        copy = self._staging / "predictions.parquet"
         for artifact in self._predictions:
             path = self._results / artifact["uri"]
             if not path.resolve().is_relative_to(self._results.resolve()):
@@ -160,18 +162,19 @@ class Batch:
             try:
                 if not stat.S_ISREG(path.stat().st_mode):
                     continue
-                with path.open("rb") as file:
+                shutil.copyfile(path, copy)
+                with copy.open("rb") as file:
                     digest = hashlib.file_digest(file, "sha256").hexdigest()
-            except OSError:  # `verify` names what is missing
+            except (FileNotFoundError, PermissionError):  # `verify` names what is missing
                 continue
             if digest != artifact["sha256"]:
                 continue
             try:
-                self._con.execute(_PREDICTIONS, [artifact["run_id"], _one_file(path)])
+                self._con.execute(_PREDICTIONS, [artifact["run_id"], _one_file(copy)])
             except (duckdb.DataError, duckdb.ProgrammingError, duckdb.IntegrityError) as error:
                 self._problem(path, error)
             except (duckdb.IOException, duckdb.InternalException) as error:
-                # What DuckDB says of a torn file; a whole disk is another matter.
+                # What DuckDB says of a torn file; a full disk is another matter.
                 if "space" in str(error):
                     raise
                 self._problem(path, error)
