@@ -40,7 +40,7 @@ ROOMS = [
     {"engines"},
     {"augment", "build", "data"},
     {"config", "door", "hookspecs", "registry"},
-    {"errors", "journal", "nouns", "params", "records", "splitting", "weights"},
+    {"errors", "journal", "nouns", "params", "records", "splitting", "terminal", "weights"},
 ]
 BESIDE_CONFIG = 6
 MAY_ASK_THE_WAREHOUSE = {0, 1, 2}
