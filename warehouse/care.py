@@ -7,7 +7,8 @@ import re
 import stat
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
 
@@ -19,12 +20,13 @@ from warehouse.ingest import sync
 from warehouse.journals import CARE, content_of
 from warehouse.place import Place
 from warehouse.rebuild import missing_runs
-from warehouse.snapshot import read, snapshot
+from warehouse.snapshot import connect, read, snapshot
 
 YOUNG = 3600.0
 """Seconds for which gc leaves any weights alone: a run saves first and refers to them after."""
 STORED = re.compile(r"(weights|artifacts)/([0-9a-f]{2})/\2[0-9a-f]{62}\.[a-z0-9]+")
 """The names that `runner.weights.store` gives: a hash below its first two digits."""
+_LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
 _URI = re.compile(rb'"uri"\s*:\s*"([^"]+)"')
 
 
@@ -41,7 +43,7 @@ def entry(action: str, run_id: str | None, text: str | None = None) -> Care:
 
 def record(place: Place, entries: Iterable[Care]) -> None:
     """Write what was done into a journal, and take it in if nobody is at work there."""
-    _write(place, entries)
+    _write(place, _in_turn(place, list(entries)))
     sync(place.folder, wait=5.0)
 
 
@@ -113,6 +115,29 @@ def collect(place: Place, garbage: Garbage) -> None:
         there = _stat(place, uri)
         if there is not None and place.now() - there.st_mtime > YOUNG:
             (place.folder / uri).unlink(missing_ok=True)
+
+
+def _in_turn(place: Place, entries: list[Care]) -> list[Care]:
+    """The entries, each stamped after all that was said of its run before.
+
+    A clock that was ahead once, here or on another machine, would else have the last word.
+    """
+    with connect(place.folder) as con:
+        rows = con.execute(
+            "SELECT run_id, max(entered_at) FROM care "
+            "WHERE run_id IN (SELECT unnest($1::VARCHAR[])) GROUP BY run_id",
+            [[each.run_id for each in entries]],
+        ).fetchall()
+    newest = {run_id: moment.replace(tzinfo=UTC) for run_id, moment in rows}
+    stamped = []
+    for each in entries:
+        moment = datetime.fromisoformat(each.entered_at)
+        last = newest.get(each.run_id)
+        if last is not None and moment <= last < _LAST_MOMENT:
+            moment = last + timedelta(microseconds=1)
+        newest[each.run_id] = moment
+        stamped.append(replace(each, entered_at=moment.isoformat(timespec="microseconds")))
+    return stamped
 
 
 def _write(place: Place, entries: Iterable[Care]) -> None:
