@@ -219,3 +219,74 @@ def test_archived_journals_are_compressed_and_equal_ones_make_equal_files(house:
     assert gzip.decompress(packed) == plain
     assert len(packed) < len(plain) / 2
     assert packed[4:8] == b"\0\0\0\0"
+
+
+def said_in_2099(house: House, action: str, run_id: str | None, text: str | None = None) -> None:
+    """Care in a journal of a machine whose clock was wrong."""
+    from runner.records import Care
+
+    moment = "2099-01-01T00:00:00.000000+00:00"
+    # An id of that moment, too: the head of a UUIDv7 is its time.
+    entry_id = f"03b3b8e6-{new_run_id()[9:]}"
+    with Journal(house.journals, f"care-{entry_id}") as journal:
+        journal.append(Care(entry_id, action, moment, run_id, text))  # type: ignore[arg-type]
+        journal.finish()
+
+
+def test_what_is_said_later_wins_over_a_clock_that_was_ahead(house: House, rows: Ask) -> None:
+    run_id, other = house.run(), house.run()
+    said_in_2099(house, "delete", run_id)
+    said_in_2099(house, "tag", run_id, "bad")
+    assert rows(house, "SELECT run_id FROM deleted") == [(run_id,)]
+    acts = [
+        ("undelete", run_id),
+        ("delete", run_id),
+        ("undelete", run_id),
+        ("tag", run_id, "bad", "--remove"),
+        ("tag", run_id, "good", "better"),
+        ("note", run_id, "one"),
+        ("note", run_id, "two"),
+        ("delete", other),
+    ]
+    for words in acts:
+        assert house.command(*words).returncode == 0
+    assert rows(house, "SELECT run_id FROM deleted") == [(other,)]
+    assert rows(house, "SELECT tag FROM tags ORDER BY tag") == [("better",), ("good",)]
+    assert rows(house, "SELECT note FROM notes ORDER BY noted_at") == [("one",), ("two",)]
+    # No other run pays for it.
+    assert rows(house, "SELECT max(entered_at) < '2099-01-01' FROM care WHERE run_id = $1", other)[
+        0
+    ] == (True,)
+    before = tables(house)
+    assert house.command("rebuild").returncode == 0
+    assert tables(house) == before
+    assert rows(house, "SELECT run_id FROM deleted") == [(other,)]
+
+
+def test_care_of_no_run_changes_no_other_run(house: House, rows: Ask) -> None:
+    run_id = house.run(sweep_id="s")
+    for action, text in (("delete", None), ("tag", "x"), ("note", "x"), ("collect", "weights/x")):
+        said_in_2099(house, action, None, text)
+    for view in ("leaderboard", "sweeps"):
+        assert rows(house, f"SELECT count(*) FROM {view}") == [(1,)], view
+    assert rows(house, "SELECT count(*) FROM curves")[0][0] > 0
+    for view in ("deleted", "tags", "notes"):
+        assert rows(house, f"FROM {view}") == [], view
+    assert run_id[-8:] in house.command("runs").stdout
+
+
+def test_no_query_leans_on_not_in() -> None:
+    # With one NULL among the rows, NOT IN is true for nothing.
+    from warehouse.database import sql_of
+
+    folders = ("views", "queries")
+    texts = {name: text for folder in folders for name, text in sql_of(folder)}
+    assert [name for name, text in texts.items() if "NOT IN (SELECT" in text.upper()] == []
+
+
+def test_runs_that_come_from_each_other_are_told_of_and_end(house: House, rows: Ask) -> None:
+    house.run(run_id="a", resumed_from="b")
+    house.run(run_id="b", resumed_from="a")
+    house.run(run_id="c", resumed_from="a", replay_of="c")
+    assert ("a", 1, "resumed", "b") in rows(house, "FROM lineage")
+    assert house.command("show", "c").returncode == 0

@@ -8,7 +8,7 @@ WITH judged AS (
         ON m.run_id = r.run_id
         AND m.split = CASE WHEN starts_with(r.monitor, 'val_') THEN 'val' ELSE 'train' END
         AND m.name = CASE WHEN starts_with(r.monitor, 'val_') THEN substr(r.monitor, 5) ELSE r.monitor END
-    WHERE r.run_id NOT IN (SELECT run_id FROM deleted)
+    WHERE NOT EXISTS (FROM deleted AS d WHERE d.run_id = r.run_id)
 )
 SELECT
     rank() OVER (

@@ -7,7 +7,7 @@ FROM (
     UNION ALL
     SELECT run_id, epoch, split, name, value FROM metrics
 ) AS c
-WHERE c.run_id NOT IN (SELECT run_id FROM deleted);
+ANTI JOIN deleted USING (run_id);
 COMMENT ON VIEW curves IS 'Every metric of every epoch in one long table, losses included as `loss`; deleted runs are left out.';
 COMMENT ON COLUMN curves.run_id IS 'The run.';
 COMMENT ON COLUMN curves.epoch IS 'Counted from 1.';

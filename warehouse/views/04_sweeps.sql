@@ -6,8 +6,8 @@ SELECT
     count(*) FILTER (WHERE status IN ('failed', 'lost')) AS failed,
     min(started_at) AS started_at,
     max(ended_at) AS ended_at
-FROM runs
-WHERE sweep_id IS NOT NULL AND run_id NOT IN (SELECT run_id FROM deleted)
+FROM runs ANTI JOIN deleted USING (run_id)
+WHERE sweep_id IS NOT NULL
 GROUP BY sweep_id;
 COMMENT ON VIEW sweeps IS 'All the runs of one --multirun command; deleted runs are left out.';
 COMMENT ON COLUMN sweeps.sweep_id IS 'The sweep.';

@@ -5,11 +5,10 @@ SELECT
     substr(name, strpos(name, '[') + 1, len(name) - strpos(name, '[') - 1) AS class,
     substr(name, 1, strpos(name, '[') - 1) AS name,
     value
-FROM evaluations
+FROM evaluations ANTI JOIN deleted USING (run_id)
 WHERE
     contains(name, '[')
-    AND judgement_id IS NULL
-    AND run_id NOT IN (SELECT run_id FROM deleted);
+    AND judgement_id IS NULL;
 COMMENT ON VIEW class_scores IS 'The evaluations of single classes, labels or values, their names taken apart; deleted runs and later judgements are left out.';
 COMMENT ON COLUMN class_scores.run_id IS 'The run.';
 COMMENT ON COLUMN class_scores.split IS 'train, val or test.';
