@@ -157,7 +157,7 @@ def test_only_commands_and_launchers_talk_to_the_warehouse() -> None:
 
 
 def test_the_warehouse_knows_the_journals_and_nothing_else_of_the_runner() -> None:
-    known = {"runner.records", "runner.journal", "runner.errors"}
+    known = {"runner.records", "runner.journal", "runner.errors", "runner.terminal"}
     wrong = [
         f"{name} imports {other}"
         for name, tree in WAREHOUSE.items()

@@ -5,11 +5,17 @@ con = warehouse.connect()                      # a snapshot, running runs includ
 con.sql("FROM leaderboard LIMIT 10").df()
 """
 
-from runner.errors import WarehouseError
-from warehouse.ingest import sync
-from warehouse.lookup import WeightsFile, find_run, latest_runs, weights_of
-from warehouse.result import SyncResult
-from warehouse.snapshot import connect
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from runner.errors import WarehouseError
+    from warehouse.ingest import sync
+    from warehouse.lookup import WeightsFile, find_run, latest_runs, weights_of
+    from warehouse.result import SyncResult
+    from warehouse.snapshot import connect
 
 __all__ = [
     "SyncResult",
@@ -21,3 +27,29 @@ __all__ = [
     "sync",
     "weights_of",
 ]
+_HOMES = {
+    "SyncResult": "warehouse.result",
+    "WarehouseError": "runner.errors",
+    "WeightsFile": "warehouse.lookup",
+    "connect": "warehouse.snapshot",
+    "find_run": "warehouse.lookup",
+    "latest_runs": "warehouse.lookup",
+    "sync": "warehouse.ingest",
+    "weights_of": "warehouse.lookup",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """What the door holds, imported when first asked for.
+
+    `python -m warehouse` comes by here before it can hear a Ctrl-C: see `warehouse.stopping`.
+    """
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
