@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import WarehouseError
 from warehouse.care import entry, record
+from warehouse.commands.output import say
 from warehouse.lookup import SHORT, find_run
 from warehouse.place import Place
 from warehouse.snapshot import connect
@@ -50,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         ).fetchone()
     record(place, [entry(action, run_id, text) for run_id in runs for text in arguments.texts])
     done = {"tag": "tagged", "untag": "untagged", "note": "noted"}.get(action, f"{action}d")
-    print(f"{done} {', '.join(run_id[-SHORT:] for run_id in runs)}")
+    say(f"{done} {', '.join(run_id[-SHORT:] for run_id in runs)}")
     if action == "undelete" and gone and gone[0]:
         print("gc has removed weights of theirs; their rows are all there")
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from warehouse.commands.output import add_format, emit, short
+from warehouse.commands.output import add_format, emit, say, short
 from warehouse.lookup import SHORT, find_run
 from warehouse.snapshot import connect
 
@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     columns = ("what", "name", a, b, "difference")
     if arguments.format == "table":
         if not rows:
-            print(f"{a[-SHORT:]} and {b[-SHORT:]} do not differ")
+            say(f"{a[-SHORT:]} and {b[-SHORT:]} do not differ")
             return 0
         columns = ("what", "name", a[-SHORT:], b[-SHORT:], "difference")
         rows = [(what, name, x, y, short(gap)) for what, name, x, y, gap in rows]

@@ -7,7 +7,8 @@ import shutil
 from typing import TYPE_CHECKING
 
 from runner.errors import WarehouseError, choices
-from warehouse.commands.output import console
+from warehouse.commands import within
+from warehouse.commands.output import console, in_line
 from warehouse.commands.plot import plot
 from warehouse.lookup import SHORT, find_run
 from warehouse.snapshot import connect
@@ -15,6 +16,8 @@ from warehouse.snapshot import connect
 if TYPE_CHECKING:
     from warehouse.commands import Words
 
+TALLEST = 1000
+"""Lines that a drawing may have."""
 COLOURS = ("cyan", "yellow", "magenta", "green", "red", "blue")
 
 
@@ -37,6 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Draw the lines and say which is which."""
     from rich.text import Text
 
+    within("--height", arguments.height, 1, TALLEST)
     drawn: dict[tuple[str, str], list[tuple[float, float]]] = {}
     with connect(arguments.results) as con:
         ids = [find_run(con, text) for text in arguments.run_ids]
@@ -72,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
         screen.print(line)
     for index, ((run_id, split), points) in enumerate(drawn.items()):
         line = Text("── ", COLOURS[index % len(COLOURS)])
-        line.append(f"{run_id[-SHORT:]} {split} {arguments.metric}: ", None)
+        line.append(in_line(f"{run_id[-SHORT:]} {split} {arguments.metric}: "), None)
         line.append(f"{points[0][1]:.6g} -> {points[-1][1]:.6g}", None)
         screen.print(line)
     return 0

@@ -11,6 +11,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from runner.terminal import printable
 from warehouse.lines import number
 
 if TYPE_CHECKING:
@@ -35,15 +36,32 @@ def emit(columns: Sequence[str], rows: Rows, form: str) -> None:
         writer.writerows([_cell(value, "") for value in row] for row in rows)
     elif form == "json":
         records = [dict(zip(columns, map(_jsonable, row), strict=True)) for row in rows]
-        print(json.dumps(records, ensure_ascii=False, indent=1, allow_nan=False))
+        say_json(json.dumps(records, ensure_ascii=False, indent=1, allow_nan=False))
     elif form == "markdown":
-        print("| " + " | ".join(columns) + " |")
-        print("|" + "---|" * len(columns))
+        say("| " + " | ".join(map(in_line, columns)) + " |")
+        say("|" + "---|" * len(columns))
         for row in rows:
             cells = (_cell(v, "").replace("|", "\\|").replace("\n", " ") for v in row)
-            print("| " + " | ".join(cells) + " |")
+            say("| " + " | ".join(cells) + " |")
     else:
         _table(columns, rows)
+
+
+def say_json(text: str) -> None:
+    """Print JSON; with more escapes it is the same, and a terminal does not act on them."""
+    if printable(text) != text:
+        text = "".join(c if printable(c) == c else f"\\u{ord(c):04x}" for c in text)
+    print(text)
+
+
+def say(text: str) -> None:
+    """Print a line for people, or several."""
+    print(printable(text))
+
+
+def in_line(text: str) -> str:
+    """The text as it may stand in the middle of a line."""
+    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def console() -> Console:
@@ -72,9 +90,11 @@ def _table(columns: Sequence[str], rows: Rows) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for index, name in enumerate(columns):
         numbers = any(isinstance(row[index], int | float | Decimal) for row in rows)
-        table.add_column(Text(name), justify="right" if numbers else "left", overflow="fold")
+        table.add_column(
+            Text(in_line(name)), justify="right" if numbers else "left", overflow="fold"
+        )
     for row in rows:
-        table.add_row(*(Text(_cell(value, "-")) for value in row))
+        table.add_row(*(Text(in_line(_cell(value, "-"))) for value in row))
     console().print(table)
 
 

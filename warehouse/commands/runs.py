@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from runner.errors import WarehouseError
 from runner.records import Status
-from warehouse.commands.output import add_format, emit, short
+from warehouse.commands import within
+from warehouse.commands.output import add_format, emit, say, short
 from warehouse.lookup import SHORT
 from warehouse.place import Place
 from warehouse.snapshot import connect
@@ -21,6 +22,8 @@ ORDERS = {
     "seconds": "seconds DESC NULLS LAST",
     "epochs": "epochs DESC",
 }
+MOST = 2**63 - 2
+"""Rows that can be asked for: one more is, and DuckDB counts them in 64 bits."""
 COLUMNS = (
     "run",
     "experiment",
@@ -63,8 +66,7 @@ def add(words: Words) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the table of runs."""
-    if arguments.limit < 1:
-        raise WarehouseError(f"--limit {arguments.limit} must be at least 1")
+    within("--limit", arguments.limit, 1, MOST)
     where, values = _filters(arguments)
     source = "leaderboard"
     if arguments.deleted:
@@ -83,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
         rows = con.execute(query, values).fetchall()
     if not rows and arguments.format == "table":
         asked = "such run" if where else "run"
-        print(f"no {asked} in {Place.of(arguments.results).folder} yet")
+        say(f"no {asked} in {Place.of(arguments.results).folder} yet")
         return 0
     more = len(rows) > arguments.limit
     rows = rows[: arguments.limit]

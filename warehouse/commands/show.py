@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from warehouse.commands.output import emit, short
+from warehouse.commands.output import emit, in_line, say, say_json, short
 from warehouse.lookup import find_run
 from warehouse.snapshot import connect
 
@@ -67,15 +67,15 @@ def run(arguments: argparse.Namespace) -> int:
         whole: dict[str, Any] = dict(zip(facts, values, strict=True))
         for title, (columns, rows) in parts.items():
             whole[title] = [dict(zip(columns, row, strict=True)) for row in rows]
-        print(json.dumps(whole, default=str, ensure_ascii=False, indent=1))
+        say_json(json.dumps(whole, default=str, ensure_ascii=False, indent=1))
         return 0
     width = max(map(len, facts))
     for name, value in zip(facts, values, strict=True):
         if value not in (None, [], {}):
-            print(f"{name:<{width}}  {_fact(value)}")
+            print(f"{name:<{width}}  {in_line(_fact(value))}")
     for title, (columns, rows) in parts.items():
         if title == "failure" and rows and rows[0][2]:
-            print(f"\ntraceback\n{rows[0][2].rstrip()}")
+            say(f"\ntraceback\n{rows[0][2].rstrip()}")
         elif rows and title != "failure":
             print(f"\n{title}")
             emit(columns, [[short(value) for value in row] for row in rows], "table")

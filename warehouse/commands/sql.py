@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING
 
 from runner.errors import WarehouseError
 from warehouse.commands.output import add_format, emit
 from warehouse.snapshot import connect
+from warehouse.streams import read_input
 
 if TYPE_CHECKING:
     from warehouse.commands import Words
@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print what the query gives."""
     import duckdb
 
-    text = sys.stdin.read() if arguments.query == "-" else arguments.query
+    text = read_input() if arguments.query == "-" else arguments.query
     if not text.strip():
         raise WarehouseError("the query is empty")
     with connect(arguments.results) as con:

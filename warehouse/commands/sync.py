@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING
 
+from warehouse.commands import within
+from warehouse.commands.output import say
 from warehouse.ingest import sync
 from warehouse.place import Place
+from warehouse.streams import complain
 
 if TYPE_CHECKING:
     from warehouse.commands import Words
+
+LONGEST = 1_000_000_000
+"""Seconds that can be waited: a lifetime, and no infinity."""
 
 
 def add(words: Words) -> None:
@@ -39,14 +44,15 @@ def add(words: Words) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Ingest and say what came of it."""
+    within("--wait", arguments.wait, 0, LONGEST)
     result = sync(arguments.results, wait=arguments.wait)
-    print(result.sentence())
+    say(result.sentence())
     for problem in result.problems:
-        print(problem, file=sys.stderr)
+        complain(problem)
     return 1 if result.reason or result.problems else 0
 
 
 def run_path(arguments: argparse.Namespace) -> int:
     """Print the path of the database."""
-    print(Place.of(arguments.results).database)
+    say(str(Place.of(arguments.results).database))
     return 0
