@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import math
 import os
@@ -16,6 +17,7 @@ import pytest
 from runner.journal import Journal
 from runner.records import EpochEnd, new_run_id
 from tests.warehouse.conftest import ROOT, House, records
+from warehouse.commands.plot import plot
 
 
 def test_help_names_every_command(house: House) -> None:
@@ -75,6 +77,7 @@ def test_sql_prints_every_format(house: House, form: str) -> None:
         ("ATTACH '/tmp/never.duckdb'", "other files are out of its reach"),
         ("FROM read_text('/etc/hostname')", "other files are out of its reach"),
         (" ", "the query is empty"),
+        ("SELECT INTERVAL 178956970 YEARS", "cast it to VARCHAR"),
     ],
 )
 def test_sql_that_cannot_be_is_one_sentence(house: House, query: str, said: str) -> None:
@@ -180,3 +183,11 @@ def test_a_small_query_costs_about_half_a_second_of_cpu(house: House) -> None:
     spent = after.children_user + after.children_system
     spent -= before.children_user + before.children_system
     assert spent < 1.0
+
+
+@pytest.mark.parametrize("width", [1, 40])
+def test_curves_of_any_values_are_drawn(width: int) -> None:
+    ends = (1.797e308, -1.797e308, 0.0, 5e-324, -5e-324, math.inf, math.nan)
+    for values in itertools.product(ends, repeat=2):
+        grid = plot([list(zip((1, 2**63 - 1), values, strict=True))], width, 4)
+        assert grid and all(row for row in grid)

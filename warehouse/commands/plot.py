@@ -16,7 +16,8 @@ def plot(lines: Sequence[Series], width: int, height: int) -> list[list[tuple[st
         return [[("no finite values", -1)]]
     left, right = min(x for x, _ in points), max(x for x, _ in points)
     low, high = min(y for _, y in points), max(y for _, y in points)
-    labels = [f"{high - (high - low) * row / (height - 1):.4g}" for row in range(height)]
+    shares = [row / (height - 1) for row in range(height)]
+    labels = [f"{high * (1 - share) + low * share:.4g}" for share in shares]
     margin = max(map(len, labels))
     columns, rows = 2 * (width - margin - 2), 4 * height
     dots: dict[tuple[int, int], tuple[int, int]] = {}
@@ -32,8 +33,8 @@ def plot(lines: Sequence[Series], width: int, height: int) -> list[list[tuple[st
                 last = None
                 continue
             here = (
-                round((x - left) / ((right - left) or 1) * (columns - 1)),
-                round((high - y) / ((high - low) or 1) * (rows - 1)),
+                round(_share(x, left, right) * (columns - 1)),
+                round((1 - _share(y, low, high) if high > low else 0) * (rows - 1)),
             )
             for column, row in _between(last or here, here):
                 mark(column, row, index)
@@ -45,6 +46,11 @@ def plot(lines: Sequence[Series], width: int, height: int) -> list[list[tuple[st
         grid.append([axis, *((chr(0x2800 + bits) if bits else " ", i) for bits, i in cells)])
     scale = f"{left:g}{right:>{max(columns // 2 - len(f'{left:g}'), 1)}g}"
     return [*grid, [(" " * (margin + 2) + scale, -1)]]
+
+
+def _share(value: float, least: float, most: float) -> float:
+    """How far from the least to the most it lies; by halves, whose difference is always finite."""
+    return (value / 2 - least / 2) / ((most / 2 - least / 2) or 1)
 
 
 def _between(a: tuple[int, int], b: tuple[int, int]) -> list[tuple[int, int]]:

@@ -41,6 +41,10 @@ def run(arguments: argparse.Namespace) -> int:
             rows = con.fetchall() if columns else []
         except duckdb.Error as error:
             raise WarehouseError(f"the query does not work: {_brief(error)}") from error
+        except (OverflowError, ValueError) as error:  # a moment or a span that Python cannot hold
+            raise WarehouseError(
+                f"what the query gives cannot be shown ({error}); cast it to VARCHAR"
+            ) from error
     if columns:
         emit(columns, rows, arguments.format)
     return 0
