@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from runner.errors import WarehouseError
+from runner.results import ENVIRONMENT
 from warehouse.commands import care, compare, curves, gc, rebuild, runs, show, sql, sync, verify
 from warehouse.commands.output import in_line
 from warehouse.database import in_words
-from warehouse.place import ENVIRONMENT, Place
+from warehouse.place import Place
 
 SAME = f"the results folder (default: ${ENVIRONMENT}, else ./results)"
 COMMANDS = (sql, runs, show, curves, compare, sync, rebuild, verify, care, gc)
@@ -47,16 +48,15 @@ def parser() -> argparse.ArgumentParser:
 def run(words: Sequence[str]) -> int:
     """Run one command; its exit code. Raises RunnerError for what the user can mend."""
     for word in words:
-        _refuse_odd_bytes(word, "the word")
+        _refuse_odd_bytes(word)
     arguments = parser().parse_args(words)
     place = Place.of(arguments.results)
-    _refuse_odd_bytes(str(place.folder), "the results folder")
     with in_words(place):
         code: int = arguments.run(arguments)
     return code
 
 
-def _refuse_odd_bytes(text: str, what: str) -> None:
+def _refuse_odd_bytes(text: str) -> None:
     """Neither DuckDB nor a journal can hold what is no text."""
     if not text.isprintable() and any("\ud800" <= character <= "\udfff" for character in text):
-        raise WarehouseError(f"{what} {text} is not UTF-8; give it in UTF-8")
+        raise WarehouseError(f"the word {text} is not UTF-8; give it in UTF-8")
