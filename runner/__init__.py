@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runner import stops as stops  # first: a Ctrl-C is heard while all else is imported
 from runner.door import (
     architecture,
     augmentation,

@@ -2,36 +2,85 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 import warnings
 from collections.abc import Sequence
-from concurrent.futures import BrokenExecutor
 from typing import Any
 
-from runner.errors import ConfigError, RunnerError
+from runner import stops
+from runner.errors import ConfigError, JournalError, RunnerError
+from runner.terminal import complain, lost_output, steady_streams
 
-WRONG, INTERRUPTED = 2, 130
+FAILED, WRONG = 1, 2
 RECOVERIES = 10
 """How often a sweep goes on after a worker died."""
+ONLY_PRINTS = {"-h", "--help", "--hydra-help", "-c", "--cfg", "--info", "-i", "--version"}
+
+
+def command() -> None:
+    """The process of a command: `main`, with both signals and all output in good hands."""
+    try:
+        stops.listen()
+        atexit.register(stops.be_deaf)  # registered first, called last
+        stops.begin()
+        code = _own_process()
+        stops.over(code)
+    except KeyboardInterrupt:
+        code = stops.INTERRUPTED
+        stops.over(code)
+        complain("stopped")
+    except BaseException:
+        stops.over(FAILED)
+        raise
+    sys.exit(code)
+
+
+def _own_process() -> int:
+    from runner.warm import hand_over
+
+    code = hand_over()
+    if code is not None:
+        return code
+    steady_streams()
+    try:
+        code = _code(sys.argv[1:])
+    except SystemExit as ended:  # argparse
+        code = ended.code if isinstance(ended.code, int) else FAILED if ended.code else 0
+    except Exception:
+        stops.check()  # what was interrupted may say so in its own way
+        raise
+    stops.check()
+    reason = lost_output()
+    if reason:
+        complain(f"error: standard output cannot be written ({reason})")
+        if ONLY_PRINTS & set(sys.argv[1:]):
+            return code or FAILED
+    return code
 
 
 def main() -> None:
-    """The console script: exit code 0, 1 if a run failed, 2 if nothing began to train."""
-    from runner.warm import hand_over
+    """The console script: exit code 0, 1 if a run failed, 2 if nothing began, 130 if stopped."""
+    if sys.orig_argv[1:2] == sys.argv[:1] and os.path.basename(sys.argv[0]) == "runner":  # noqa: PTH119
+        command()
+    try:  # a test or a script of somebody's, whose signals and streams are its own
+        code = _code(sys.argv[1:])
+    except KeyboardInterrupt:
+        complain("stopped")
+        code = stops.INTERRUPTED
+    sys.exit(code)
 
+
+def _code(words: Sequence[str]) -> int:
+    """Do what the words say; the exit code."""
     warnings.showwarning = _say_warning
     try:
-        code = hand_over()
-        if code is None:
-            code = _main(sys.argv[1:])
+        return _main(words)
     except RunnerError as error:
-        print(f"error: {error}", file=sys.stderr)
-        code = WRONG
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        code = INTERRUPTED
-    sys.exit(code)
+        stops.check()
+        complain(f"error: {error}")
+        return WRONG
 
 
 def _main(words: Sequence[str]) -> int:
@@ -40,11 +89,12 @@ def _main(words: Sequence[str]) -> int:
 
         print(help_text())
         return 0
-    from runner.params import refuse_passwords
+    from runner.passwords import refuse_passwords_in_words
+    from runner.standing import stand_somewhere
 
     # Before anything keeps or prints what was typed, Hydra included.
-    for word in words:
-        refuse_passwords(word.partition("=")[2], word.partition("=")[0])
+    refuse_passwords_in_words(words)
+    stand_somewhere(words)
     if _is_command(words):
         from runner.commands import run_command
 
@@ -59,6 +109,8 @@ def _is_command(words: Sequence[str]) -> bool:
 
 def _train(words: Sequence[str]) -> int:
     """Compose with Hydra what the command line says, and train it."""
+    from concurrent.futures import BrokenExecutor
+
     import hydra
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
@@ -68,12 +120,14 @@ def _train(words: Sequence[str]) -> int:
         CONFIG_MODULE,
         CONFIG_NAME,
         explain,
+        keep_no_passwords,
         refuse_odd_names,
         spelled_out,
     )
     from runner.config import register
     from runner.launchers import install
     from runner.registry import load
+    from runner.standing import hydras_folders
     from runner.sweep import RECOVERING, Sweep
 
     warn_of_another_copy()
@@ -83,10 +137,11 @@ def _train(words: Sequence[str]) -> int:
         raise ConfigError("--multirun trains and --cfg or --info only prints: give one of them")
     # Between overrides, Hydra would not understand it.
     words = sorted(spelled_out(words), key=lambda word: word not in ("-m", "--multirun"))
-    sys.argv[1:] = words
     refuse_odd_names(words)
+    sys.argv[1:] = [*words, *hydras_folders(words)]
     # Hydra then raises what it would print and exit with 1 for; we say it in our own way.
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    keep_no_passwords()
     sweep = Sweep(words)
 
     # A method: the packed launcher finds the sweep that it belongs to.
@@ -101,7 +156,7 @@ def _train(words: Sequence[str]) -> int:
             raise explain(error) from error
         except BrokenExecutor as error:
             # A worker was killed, and with it the launcher: train what the sweep has left.
-            print(f"error: a worker died ({error}); going on with the rest", file=sys.stderr)
+            complain(f"error: a worker died ({error}); going on with the rest")
             os.environ[RECOVERING] = "1"
             continue
         except KeyboardInterrupt:
@@ -109,14 +164,21 @@ def _train(words: Sequence[str]) -> int:
                 raise
         except RunnerError as error:
             sweep.refuse(str(error))  # told when it happened; the other jobs went on
+        except OSError as error:
+            if sweep.begun or not error.filename:
+                raise
+            raise JournalError(
+                f"Hydra's folder {error.filename} cannot be written ({error.strerror}): choose "
+                "another with hydra.run.dir=<folder>, or hydra.sweep.dir=<folder> for --multirun"
+            ) from error
         break
     return sweep.close()
 
 
 def _say_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     """A warning as one line without the source that raised it."""
-    print(f"warning: {message}", file=sys.stderr)
+    complain(f"warning: {message}")
 
 
 if __name__ == "__main__":
-    main()
+    command()

@@ -21,6 +21,7 @@ from runner.records import EpochEnd, Record, Replay
 from runner.registry import load
 from runner.restore import with_parents
 from runner.surroundings import versions
+from runner.terminal import say
 from warehouse.place import Place
 
 
@@ -109,7 +110,7 @@ def resume(run: str, results: Path | None = None) -> tuple[Outcome, Path]:
     )
     again = earlier.again(resumed_from=earlier.run_id, resume=checkpoint)
     _warn_of_changes(earlier, again)
-    print(f"resuming {earlier.run_id} after epoch {epoch}")
+    say(f"resuming {earlier.run_id} after epoch {epoch}")
     return train(again), earlier.results
 
 

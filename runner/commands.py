@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.errors import ConfigError, choices
+from runner.terminal import say
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def _restore(arguments: argparse.Namespace) -> int:
     from runner.restore import restore
 
     path = restore(arguments.run, arguments.to, arguments.results)
-    print(f"wrote {path}")
+    say(f"wrote {path}")
     return 0
 
 
@@ -67,7 +68,7 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
 def _export(arguments: argparse.Namespace) -> int:
     from runner.export import export
 
-    print(f"wrote {export(arguments.run, arguments.to, arguments.format, arguments.results)}")
+    say(f"wrote {export(arguments.run, arguments.to, arguments.format, arguments.results)}")
     return 0
 
 
@@ -101,7 +102,7 @@ def _predict(arguments: argparse.Namespace) -> int:
         keep=arguments.keep,
         results=arguments.results,
     )
-    print(f"wrote {rows} predictions to {to}")
+    say(f"wrote {rows} predictions to {to}")
     return 0
 
 
@@ -128,11 +129,11 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
     splits = arguments.split or ["val", "test"]
     said = evaluate(arguments.run, arguments.overrides, splits, arguments.results)
-    print(f"run       {said.run_id} on {said.source}")
+    say(f"run       {said.run_id} on {said.source}")
     for line in evaluation_lines(said.metrics):
-        print(line)
+        say(line)
     short = said.run_id[-8:]
-    print(f"show it   {asking(Place.of(arguments.results).folder)} show {short}")
+    say(f"show it   {asking(Place.of(arguments.results).folder)} show {short}")
     return 0
 
 
@@ -181,7 +182,7 @@ def _minutes(text: str) -> float:
 def _warm(arguments: argparse.Namespace) -> int:
     from runner import warm
 
-    print(warm.stop() if arguments.stop else warm.start(arguments.idle))
+    say(warm.stop() if arguments.stop else warm.start(arguments.idle))
     return 0
 
 

@@ -15,8 +15,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from runner.config import Config, config_of, register, settings_params
-from runner.errors import ConfigError, choices
+from runner.errors import ConfigError, PasswordError, choices
 from runner.hookspecs import KINDS
+from runner.passwords import refuse_passwords
 from runner.registry import load
 
 CONFIG_MODULE = "runner_conf"
@@ -135,6 +136,23 @@ def explain(error: Exception) -> ConfigError:
     if isinstance(error, OmegaConfBaseException) and error.full_key:
         return ConfigError(f"{error.full_key} is not valid: {_first_line(error)}")
     return ConfigError(_first_line(error))
+
+
+def keep_no_passwords() -> None:
+    """Have Hydra save no config that holds a password; it saves before anybody may look."""
+    from hydra.core import utils
+
+    save = utils._save_config
+
+    def save_unless(cfg: DictConfig, filename: str, output_dir: Path) -> None:
+        try:
+            refuse_passwords(OmegaConf.to_container(cfg, resolve=False), "")
+        except PasswordError:
+            return  # told when the config is checked, a moment later
+        save(cfg, filename, output_dir)
+
+    if save.__module__ == utils.__name__:
+        utils._save_config = save_unless
 
 
 def forget_config(folder: Path) -> None:

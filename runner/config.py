@@ -25,7 +25,8 @@ from runner.door import Stage
 from runner.errors import ConfigError, choices
 from runner.hookspecs import KINDS, Kind
 from runner.nouns import RunWeights, Split
-from runner.params import Param, check, model_of, node_of, open_node_of, plain, refuse_passwords
+from runner.params import Param, check, model_of, node_of, open_node_of, plain
+from runner.passwords import refuse_passwords
 from runner.registry import Component, Registry, source_files
 from runner.splitting import check_split
 
@@ -44,6 +45,13 @@ class SplitSettings(Split):
     by: str | None = None
     folds: Annotated[int, Ge(2)] | None = None
     fold: Annotated[int, Ge(0)] = 0
+
+
+@dataclass(frozen=True)
+class SweepSettings:
+    """What a --multirun may be."""
+
+    max_jobs: Annotated[int, Gt(0)] = 100_000
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,7 @@ class Settings:
     results: str = "results"
     skip: Literal["auto", "finished", "nothing"] = "auto"
     retry: Literal["all", "failed", "lost", "nothing"] = "all"
+    sweep: SweepSettings = dataclasses.field(default_factory=SweepSettings)
 
 
 ABOUT = {
@@ -100,6 +109,7 @@ ABOUT = {
     "results": "the folder for warehouse, journals and weights",
     "skip": "finished: do not train what is there already; auto: that, in a --multirun",
     "retry": "of what did not finish earlier, what skip=finished trains again",
+    "sweep": "max_jobs: a --multirun of more jobs than these is refused before it is planned",
 }
 # These say where and how a run is trained, not what comes out.
 NOT_IN_FINGERPRINT = {
@@ -115,6 +125,7 @@ NOT_IN_FINGERPRINT = {
     "results",
     "skip",
     "retry",
+    "sweep",
 }
 
 

@@ -15,6 +15,7 @@ Anything else that is raised is a bug and keeps its traceback.
 from __future__ import annotations
 
 import difflib
+import traceback
 from collections.abc import Iterable
 
 
@@ -62,3 +63,10 @@ def in_one_line(error: BaseException) -> str:
     """The error's type and the first line of what it says."""
     said = str(error).partition("\n")[0]
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+def trace_of(error: BaseException) -> str | None:
+    """The traceback that is kept of an error; None where one sentence says it all."""
+    if isinstance(error, RunnerError):
+        return None
+    return "".join(traceback.format_exception(error))

@@ -5,27 +5,28 @@ from __future__ import annotations
 import functools
 import os
 import socket
-import traceback
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
+from runner import stops
 from runner.build import build, monitor_of
 from runner.config import flatten, parents_of
 from runner.data import Prepared, prepare
 from runner.engines import find_engine
 from runner.engines.contract import Engine, Event, Job, Refused
-from runner.errors import JournalError, RunnerError, in_one_line
+from runner.errors import JournalError, RunnerError, in_one_line, trace_of
 from runner.journal import check_writable
 from runner.nouns import Data, Splits
 from runner.plan import Run, data_key, source_key
 from runner.profiles import complaints, first_look
-from runner.progress import progress_for_output, say
+from runner.progress import progress_for_output
 from runner.recorder import Closing, Outcome, Recorder
 from runner.records import RunEnd, RunStart, now
 from runner.results import JOURNALS
 from runner.surroundings import git_state, versions
+from runner.terminal import say
 from runner.watch import Watch
 
 Came = Outcome | RunnerError
@@ -270,6 +271,7 @@ class _Batch:
                 self._told(run, came)
 
     def _refuse(self, runs: Iterable[Run], error: RunnerError) -> None:
+        stops.check()  # a query that was interrupted, say, is no fault of the run's
         for run in runs:
             self._settle(run, error)
 
@@ -277,13 +279,13 @@ class _Batch:
         self, runs: Iterable[Run], error: Exception | SystemExit, recorder: Recorder
     ) -> None:
         """Record runs that failed outside of their engine: a component raised, say."""
+        stops.check()
         for run in runs:
             self._record_failure(_start(run, run.config.settings.device), run, error, recorder)
 
     def _record_failure(
         self, start: RunStart, run: Run, error: BaseException, recorder: Recorder
     ) -> None:
-        trace = "".join(traceback.format_exception(error))
         end = RunEnd(
             run_id=start.run_id,
             status="failed",
@@ -292,7 +294,7 @@ class _Batch:
             epochs=0,
             best_epoch=None,
             error=in_one_line(error),
-            traceback=trace,
+            traceback=trace_of(error),
         )
         try:
             if start.run_id not in recorder.outcomes:

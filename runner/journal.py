@@ -58,6 +58,7 @@ class Journal:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self._synced = 0.0
         self._torn = False
+        self._begun = False
 
     def append(self, record: Record) -> None:
         """Write one record whole, or raise JournalError and leave at most one torn line."""
@@ -67,6 +68,7 @@ class Journal:
         try:
             written = os.write(self._file, line)
             self._torn = written != len(line)
+            self._begun = self._begun or written > 0
             if self._torn:
                 raise OSError(28, os.strerror(28))
             if time.monotonic() - self._synced >= SYNC_SECONDS:
@@ -98,16 +100,22 @@ class Journal:
         return done
 
     def discard(self) -> None:
-        """Take the file away again: not even its first record could be written."""
+        """Take the file away again: not even its first record could be written whole."""
+        self._begun = False
         self.close()
-        with contextlib.suppress(OSError):
-            self.path.unlink()
 
     def close(self) -> None:
-        """Let go of the file; one that was not finished is salvaged by the next ingest."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        """Let go of the file; one that was not finished is salvaged by the next ingest.
+
+        An empty one does not stay, whatever kept its first record from being written.
+        """
+        if self._file < 0:
+            return
+        if not self._begun:
+            with contextlib.suppress(OSError):
+                self.path.unlink()
+        os.close(self._file)
+        self._file = -1
 
     def __enter__(self) -> Journal:
         return self

@@ -13,7 +13,6 @@ import dataclasses
 import enum
 import functools
 import inspect
-import re
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -23,8 +22,9 @@ from typing import Any
 import pydantic
 from omegaconf import MISSING, BooleanNode, DictConfig, FloatNode, IntegerNode, StringNode
 
-from runner.errors import ConfigError, PasswordError, PluginError, choices
+from runner.errors import ConfigError, PluginError, choices
 from runner.nouns import Place, RunWeights
+from runner.passwords import without_password
 
 Model = type[pydantic.BaseModel]
 SCALARS: dict[Any, Any] = {
@@ -228,40 +228,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(item) for item in value]
     return value
-
-
-_PASSWORD = re.compile(
-    r"(?P<head>\w://[^/\s:@]*:)(?!\d+(?:/|$))[^@\s]+(?P<tail>@)"
-    r"|(?P<key>[?&;\s](?:password|passwd|pwd)=)[^&;\s]+"
-)
-"""A password inside a URI: before the host, or as a key after it."""
-
-
-def refuse_passwords(value: Any, place: str) -> None:
-    """Raise PasswordError for a URI that holds a password: a config is printed, logged and kept.
-
-    value: a text, or a config with texts in it.
-    """
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            refuse_passwords(item, f"{place}.{key}" if place else str(key))
-    elif isinstance(value, list | tuple):
-        for item in value:
-            refuse_passwords(item, place)
-    elif isinstance(value, str) and (hidden := without_password(value)) != value:
-        raise PasswordError(
-            f"{place}={hidden} holds a password, and a config is kept for ever: leave it out and "
-            "give it by the environment (PGPASSWORD, MYSQL_PWD) or a DuckDB secret"
-        )
-
-
-def without_password(text: str) -> str:
-    """The text with *** for every password in a URI."""
-
-    def hide(found: re.Match[str]) -> str:
-        return f"{found['head'] or found['key']}***{found['tail'] or ''}"
-
-    return _PASSWORD.sub(hide, text) if "://" in text else text
 
 
 def _show(value: Any) -> str:

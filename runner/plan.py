@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from runner import stops
 from runner.config import NOT_IN_FINGERPRINT, Choice, Config, Settings, files_of, fingerprint
 from runner.data import load
 from runner.engines.contract import Checkpoint
@@ -95,7 +96,6 @@ class Planner:
     def __init__(self) -> None:
         self._sources: dict[str, Source] = {}
         self._identities: dict[str, str | BaseException] = {}
-        self._last = ""
 
     def plan(
         self, config: Config, experiment: str, overrides: Sequence[str], **relations: Any
@@ -103,7 +103,7 @@ class Planner:
         """As the function `plan` does."""
         key = source_key(config)
         source = self._sources.setdefault(key, Source(config))
-        run = Run(self._new_id(), config, "", "", experiment, overrides, source, **relations)
+        run = Run(new_run_id(), config, "", "", experiment, overrides, source, **relations)
         identity = self._identity(key, run)
         if isinstance(identity, RunnerError):
             raise identity
@@ -116,13 +116,6 @@ class Planner:
         known = fingerprint(config, identity, contents)
         return replace(run, fingerprint=known, identity=identity)
 
-    def _new_id(self) -> str:
-        """A run id that is greater than the last: the runs of a sweep sort as they were asked."""
-        while (run_id := new_run_id()) <= self._last:
-            continue  # of one millisecond; the next is greater
-        self._last = run_id
-        return run_id
-
     def _identity(self, key: str, run: Run) -> str | BaseException:
         if key not in self._identities:
             try:
@@ -130,6 +123,7 @@ class Planner:
                     run.config.one("dataset"), self._loading(run.source), run.results
                 )
             except (Exception, SystemExit) as error:
+                stops.check()
                 self._identities[key] = error
         return self._identities[key]
 

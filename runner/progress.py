@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from runner.records import EpochEnd, RunEnd, RunStart
+from runner.terminal import complain, printable, say
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
+Job = TypeVar("Job")
 EVERY_SECONDS = 10.0
 """How often a sweep says how far it is where nothing can be drawn over."""
+PLANNING_SECONDS = 1.0
+"""How often it says how far it is before it trains."""
 MOVE_SECONDS = 0.1
 """How often a bar over many runs is drawn."""
 
@@ -31,25 +33,9 @@ class Progress(Protocol):
 
 def progress_for_output(runs: int = 1) -> Progress:
     """The display that fits the number of runs, and where the output goes."""
-    if sys.stdout.isatty():
+    if sys.stdout is not None and sys.stdout.isatty():
         return LiveProgress() if runs == 1 else LiveSweepProgress(runs)
     return PlainProgress() if runs == 1 else PlainSweepProgress(runs)
-
-
-def say(line: str) -> None:
-    """Print a line; where nobody reads it any more, go on in silence."""
-    try:
-        print(line, flush=True)
-    except OSError:
-        be_silent()
-
-
-def be_silent() -> None:
-    """Let whatever is printed from now on go nowhere."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
 
 
 def _extent(start: RunStart) -> tuple[int, int]:
@@ -85,7 +71,7 @@ class PlainProgress:
         self._epochs, self._rows = _extent(start)
         self._every = _every(start)
         self._began = time.monotonic()
-        print(f"run {start.run_id} on {start.device}, engine {start.engine}", flush=True)
+        say(f"run {start.run_id} on {start.device}, engine {start.engine}")
 
     def epoch(self, event: EpochEnd) -> None:
         """Print the epoch's line."""
@@ -96,7 +82,7 @@ class PlainProgress:
         said = [f"epoch {event.epoch}/{self._epochs}", *_losses(event)]
         rate = self._rows / max(event.seconds, 1e-9)
         said += [f"{rate:,.0f} rows/s", f"{left:.0f} s left"]
-        print("  ".join(said), flush=True)
+        say("  ".join(said))
 
     def end(self, end: RunEnd) -> None:
         """Nothing: the closing summary follows."""
@@ -129,7 +115,8 @@ class LiveProgress:
 
     def start(self, start: RunStart) -> None:
         """Show the bar."""
-        self._bar.console.print(f"run {start.run_id} on {start.device}, engine {start.engine}")
+        line = f"run {start.run_id} on {start.device}, engine {start.engine}"
+        self._bar.console.print(printable(line))
         epochs, self._rows = _extent(start)
         self._every = _every(start)
         self._task = self._bar.add_task("", total=epochs)
@@ -227,7 +214,7 @@ class PlainSweepProgress:
             self._said = time.monotonic()
             left = self._tally.left()
             rest = "" if left is None else f"  {left:.0f} s left"
-            print(f"{self._tally.words()}{rest}", flush=True)
+            say(f"{self._tally.words()}{rest}")
 
     def end(self, end: RunEnd) -> None:
         """Count it; a line of its own follows."""
@@ -235,6 +222,25 @@ class PlainSweepProgress:
 
     def close(self) -> None:
         """Nothing."""
+
+
+class PlanningProgress:
+    """A line a second, where errors go, about the jobs of a sweep that are planned."""
+
+    def __init__(self, jobs: int) -> None:
+        self._jobs, self._planned = jobs, 0
+        self._began = self._said = time.monotonic()
+
+    def counted(self, jobs: Iterable[Job]) -> Iterator[Job]:
+        """The jobs, each counted as it is taken; a short sweep is planned without a word."""
+        for job in jobs:
+            now = time.monotonic()
+            if now - self._said >= PLANNING_SECONDS and self._planned:
+                self._said = now
+                left = (now - self._began) / self._planned * (self._jobs - self._planned)
+                complain(f"planned {self._planned:,} of {self._jobs:,} jobs  {left:.0f} s left")
+            self._planned += 1
+            yield job
 
 
 class LiveSweepProgress:

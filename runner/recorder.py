@@ -20,7 +20,7 @@ from runner.journal import Journal
 from runner.picture import draw
 from runner.predictions import table_of, to_parquet
 from runner.profiles import Look
-from runner.progress import Progress, be_silent
+from runner.progress import Progress
 from runner.records import (
     Artifact,
     Confusion,
@@ -36,6 +36,7 @@ from runner.records import (
     now,
 )
 from runner.results import JOURNALS
+from runner.terminal import be_silent
 
 Closing = Callable[[str, Sequence[EpochEnd]], Record | None]
 """Makes a last record of a run from its id and epochs, written before its end."""
@@ -169,7 +170,7 @@ class Recorder:
         journal = Journal(self.results / JOURNALS, start.run_id)
         try:
             journal.append(start)
-        except JournalError:
+        except BaseException:  # or an empty file would stay
             journal.discard()
             raise
         if (look := self._looks.pop(start.data.get("identity"), None)) is not None:

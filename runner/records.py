@@ -12,6 +12,8 @@ import dataclasses
 import json
 import math
 import os
+import re
+import threading
 import time
 import typing
 from collections.abc import Mapping, Sequence
@@ -324,6 +326,8 @@ Record = (
     | Care
     | Judged
 )
+SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half of a character, as which Python carries what it could not decode."""
 KINDS: dict[str, type[Record]] = {kind.record: kind for kind in typing.get_args(Record)}
 
 
@@ -333,7 +337,13 @@ def to_line(record: Record) -> bytes:
         f.name: _finite(getattr(record, f.name)) for f in dataclasses.fields(record)
     }
     text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.encode() + b"\n"
+    # A byte of a name that is no UTF-8 travels as the text \xff: JSON has no word for it.
+    return SURROGATE.sub(_as_text, text).encode() + b"\n"
+
+
+def _as_text(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\\\u{code:04x}"
 
 
 def _finite(value: Any) -> Any:
@@ -353,14 +363,23 @@ def now() -> str:
 
 
 def new_run_id() -> str:
-    """A UUIDv7 as text, in the order of time to a quarter of a microsecond.
+    """A UUIDv7 as text, greater than every earlier one of this process.
 
     Its head is the time in milliseconds, then come twelve bits of what is left of it, and a random
-    tail (RFC 9562, 6.2, method 3).
+    tail (RFC 9562, 6.2, method 3). Of one moment, or where the clock was set back, the next is
+    taken.
     """
-    stamp, rest = divmod(time.time_ns(), 1_000_000)
+    with _id_lock:
+        moment = time.time_ns() * 4096 // 1_000_000
+        _latest[0] = moment = max(moment, _latest[0] + 1)
+    stamp, rest = divmod(moment, 4096)
     noise = int.from_bytes(os.urandom(8), "big") >> 2
     version, variant = 0x7, 0b10
-    bits = stamp << 80 | version << 76 | rest * 4096 // 1_000_000 << 64 | variant << 62 | noise
+    bits = stamp << 80 | version << 76 | rest << 64 | variant << 62 | noise
     digits = f"{bits:032x}"
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
+_id_lock = threading.Lock()
+_latest = [0]
+"""The moment of the newest run id, in quarters of a microsecond."""

@@ -19,6 +19,7 @@ import numpy as np
 
 from runner.errors import ConfigError, DataError
 from runner.extensions import load_extension
+from runner.passwords import refuse_passwords
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -131,6 +132,8 @@ def opened(source: str, query: str | None) -> Iterator[Table]:
     """
     import duckdb
 
+    refuse_passwords(source, "--source")
+    refuse_passwords(query, "--query")
     with (
         tempfile.TemporaryDirectory(prefix="sweephouse-") as folder,
         duckdb.connect(str(Path(folder) / "copied.duckdb")) as con,
@@ -183,10 +186,6 @@ def _kind(source: str) -> str:
             raise ConfigError(
                 f"--source {_shown(source)} is not valid: {scheme}:// is none of "
                 f"{', '.join(SCHEMES)}"
-            )
-        if re.search(r"://[^/@]*:[^/@]*@", source):
-            raise ConfigError(
-                "--source holds a password: leave it out and set PGPASSWORD or MYSQL_PWD"
             )
         return SCHEMES[scheme]
     path = Path(source)

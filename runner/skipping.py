@@ -34,17 +34,21 @@ class Skipped:
     """The monitor's best value there, where it is known already."""
 
 
-def skipped(runs: Sequence[Run], multirun: bool, tried: str | None) -> dict[str, Skipped]:
+def skipped(
+    runs: Sequence[Run], multirun: bool, tried: str | None, before: dict[str, Run] | None = None
+) -> dict[str, Skipped]:
     """Run id -> why it need not be trained; one look into each warehouse, whatever the number.
 
     tried: a sweep of which whatever was tried is not tried again.
+    before: runs of the same sweep by fingerprint; those that are new are added.
     """
+    before = {} if before is None else before
     asked = [run for run in runs if tried is not None or _skips(run, multirun)]
     found: dict[str, Skipped] = {}
     for results in dict.fromkeys(run.results for run in asked):
         here = [run for run in asked if run.results == results]
         found |= _in_warehouse(results, here, multirun, tried)
-        found |= _twice([run for run in here if run.run_id not in found])
+        found |= _twice([run for run in here if run.run_id not in found], before)
     return found
 
 
@@ -94,9 +98,8 @@ def _reason(
     return None
 
 
-def _twice(runs: Iterable[Run]) -> dict[str, Skipped]:
-    """The runs of which one of the same fingerprint comes before."""
-    first: dict[str, Run] = {}
+def _twice(runs: Iterable[Run], first: dict[str, Run]) -> dict[str, Skipped]:
+    """The runs of which one of the same fingerprint comes before; adds the others to those."""
     found = {}
     for run in runs:
         twin = first.setdefault(run.fingerprint, run)

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig
 
 import warehouse
+from runner import stops
 from runner.composition import compose, experiment_name, forget_config, settle
 from runner.errors import PasswordError, RunnerError, WarehouseError
 from runner.experiment import Came, train, train_all
 from runner.intake import Intake
 from runner.jobs import JobConfig
 from runner.plan import Planner, Run, plan
-from runner.progress import say
+from runner.progress import PlanningProgress
 from runner.recorder import Outcome
 from runner.records import new_run_id
 from runner.restore import with_parents
 from runner.skipping import Skipped, skipped
+from runner.stops import INTERRUPTED
 from runner.summary import failures_of, run_line, run_lines, sweep_lines
-from runner.watch import INTERRUPTED
+from runner.terminal import complain, say
 from warehouse.place import Place
 
 SWEEP = "SWEEPHOUSE_SWEEP"
@@ -30,6 +32,8 @@ SWEEP = "SWEEPHOUSE_SWEEP"
 RECOVERING = "SWEEPHOUSE_RECOVERING"
 """Set when the launcher's workers died and the rest of the sweep is trained: whatever the sweep
 has tried is then skipped, however it ended."""
+TOGETHER = 1000
+"""Jobs that are planned and looked up in the warehouse at once."""
 FINISHED, FAILED, WRONG = 0, 1, 2
 """Exit codes: all well; a run failed; nothing began to train. The user's stop has its own."""
 
@@ -45,6 +49,8 @@ class Sweep:
         self.results = Place.of(named[-1] if named else None).folder
         self.stopped = False
         """Whether the user asked to stop, and with the run the sweep."""
+        self.begun = False
+        """Whether Hydra has handed anything over."""
         self._outcomes: list[Outcome] = []
         self._refused: list[str] = []
         self._traces: set[str] = set()
@@ -54,9 +60,17 @@ class Sweep:
 
         Returns the monitor's best value, which a sweeper may ask for.
         """
+        try:
+            return self._train(composed)
+        except Exception:
+            stops.check()  # Hydra would tell of what came of the interrupt as an error
+            raise
+
+    def _train(self, composed: DictConfig) -> float | None:
         from hydra.core.hydra_config import HydraConfig
         from hydra.types import RunMode
 
+        self.begun = True
         application = HydraConfig.get()
         self.multirun = application.mode == RunMode.MULTIRUN
         base = Path(application.runtime.cwd)  # Hydra may have changed the folder
@@ -74,6 +88,7 @@ class Sweep:
                 return skip.best
             outcome = train(run)
         except RunnerError as error:
+            stops.check()
             if isinstance(error, PasswordError):
                 forget_config(Path(application.runtime.output_dir))
                 forget_config(Path(base, application.sweep.dir))
@@ -93,23 +108,17 @@ class Sweep:
             raise KeyboardInterrupt
         return outcome.best
 
-    def train_batch(self, jobs: Sequence[JobConfig], base: Path) -> list[float | None]:
+    def train_batch(
+        self, jobs: Iterable[JobConfig], number: int, base: Path
+    ) -> list[float | None]:
         """Train many jobs together; the monitor's best value of each, None where it has none.
 
-        base: where the user stands.
+        number: how many jobs there are. base: where the user stands.
 
         Raises KeyboardInterrupt once what was in training has stopped, if the user asked for it.
         """
-        self.multirun = True
-        planner = Planner()
-        runs: list[Run | None] = [self._plan(planner, job, base) for job in jobs]
-        planned = [run for run in runs if run is not None]
-        skips = self._skipped(planned)
-        for run in planned:
-            self.results = run.results
-            if run.run_id in skips:
-                _say_skipped(run.overrides, skips[run.run_id].reason)
-        todo = [run for run in planned if run.run_id not in skips]
+        self.multirun = self.begun = True
+        todo, values = self._plan_all(jobs, number, base)
         try:
             came = self._train_all(todo)
         except KeyboardInterrupt:
@@ -117,12 +126,36 @@ class Sweep:
             raise
         if self.stopped:
             raise KeyboardInterrupt
-        best: dict[str, float | None] = {
-            run_id: one.best for run_id, one in came.items() if isinstance(one, Outcome)
-        }
-        for run_id, skip in skips.items():
-            best[run_id] = best.get(skip.run_id) if skip.best is None else skip.best
-        return [best.get(run.run_id) if run else None for run in runs]
+        best = {run_id: one.best for run_id, one in came.items() if isinstance(one, Outcome)}
+        return [best.get(value) if isinstance(value, str) else value for value in values]
+
+    def _plan_all(
+        self, jobs: Iterable[JobConfig], number: int, base: Path
+    ) -> tuple[list[Run], list[str | float | None]]:
+        """The runs to be trained; for each job its best value, or whose best value it is.
+
+        Of the others nothing is kept, however many they are.
+        """
+        planner = Planner()
+        todo: list[Run] = []
+        values: list[str | float | None] = []
+        before: dict[str, Run] = {}
+        jobs = PlanningProgress(number).counted(jobs)
+        while some := list(itertools.islice(jobs, TOGETHER)):
+            runs = [self._plan(planner, job, base) for job in some]
+            skips = self._skipped([run for run in runs if run is not None], before)
+            for run in runs:
+                if run is None:
+                    values.append(None)
+                    continue
+                self.results = run.results
+                if (skip := skips.get(run.run_id)) is None:
+                    todo.append(run)
+                    values.append(run.run_id)
+                    continue
+                _say_skipped(run.overrides, skip.reason)
+                values.append(skip.run_id if skip.best is None else skip.best)
+        return todo, values
 
     def _plan(self, planner: Planner, job: JobConfig, base: Path) -> Run | None:
         """The run of a job; None, and told, where it can have none."""
@@ -134,6 +167,7 @@ class Sweep:
                 config, job.experiment, job.overrides, base=base, sweep_id=self._id
             )
         except RunnerError as error:
+            stops.check()
             self._say_refused(job.overrides, error)
             return None
 
@@ -159,17 +193,19 @@ class Sweep:
             warehouse.sync(results, wait=10.0)
         return came
 
-    def _skipped(self, runs: Sequence[Run]) -> dict[str, Skipped]:
+    def _skipped(
+        self, runs: Sequence[Run], before: dict[str, Run] | None = None
+    ) -> dict[str, Skipped]:
         """The runs that need not be trained; TensorFlow is not loaded to tell."""
         tried = self.sweep_id if RECOVERING in os.environ else None
-        return skipped(runs, self.multirun, tried)
+        return skipped(runs, self.multirun, tried, before)
 
     @property
     def _id(self) -> str | None:
         return self.sweep_id if self.multirun else None
 
     def _say_refused(self, overrides: Sequence[str], error: RunnerError) -> None:
-        print(f"error: {error}", file=sys.stderr)
+        complain(f"error: {error}")
         self._refused.append(f"{' '.join(overrides)}  {error}")
 
     def _say(self, run: Run, outcome: Outcome) -> None:
@@ -181,8 +217,8 @@ class Sweep:
             trace = outcome.traceback
             if trace and trace not in self._traces:
                 self._traces.add(trace)
-                print(trace, file=sys.stderr)
-            print(f"error: run {outcome.run_id} failed: {outcome.error}", file=sys.stderr)
+                complain(trace)
+            complain(f"error: run {outcome.run_id} failed: {outcome.error}")
 
     def refuse(self, said: str) -> None:
         """Remember a job that never began to train, unless this process has seen it itself."""
@@ -197,7 +233,7 @@ class Sweep:
                 statuses += self._sum_up()
             except WarehouseError as error:
                 # The runs' own journals and exit code say what happened all the same.
-                print(f"error: {error}", file=sys.stderr)
+                complain(f"error: {error}")
             if self.stopped:
                 return INTERRUPTED
         return exit_code(statuses, len(self._refused))
@@ -207,9 +243,9 @@ class Sweep:
         result = warehouse.sync(self.results, wait=10.0)
         failed = failures_of(self.results, self.sweep_id)
         for line in sweep_lines(self.results, self.sweep_id, failed, self._refused):
-            print(line)
+            say(line)
         if result.reason or result.problems:
-            print(f"warehouse {result.sentence()}")
+            say(f"warehouse {result.sentence()}")
         return ["failed"] * len(failed)
 
 
@@ -241,11 +277,10 @@ def close_run(outcome: Outcome, results: Path) -> None:
         return
     result = warehouse.sync(results)
     for line in run_lines(outcome, results):
-        print(line)
+        say(line)
     if result.reason or result.problems:
-        print(f"warehouse {result.sentence()}")
-    sys.stdout.flush()
+        say(f"warehouse {result.sentence()}")
     if outcome.status == "failed":
         if outcome.traceback:
-            print(outcome.traceback, file=sys.stderr)
-        print(f"error: run {outcome.run_id} failed: {outcome.error}", file=sys.stderr)
+            complain(outcome.traceback)
+        complain(f"error: run {outcome.run_id} failed: {outcome.error}")

@@ -26,6 +26,8 @@ from types import FrameType
 from typing import Any
 
 from runner.errors import ConfigError
+from runner.stops import INTERRUPTED, SIGNALS
+from runner.terminal import complain
 
 WARM = "SWEEPHOUSE_WARM"
 """Set to "off", a command runs where it is, whether there is a worker or not."""
@@ -162,14 +164,16 @@ def _wait(connection: socket.socket, process: int) -> int:
             while True:
                 os.kill(process, 0)
                 time.sleep(0.1)
-        print(
+        complain(
             "error: the warm worker was killed, so that how this command ended is not known: "
-            "python -m warehouse runs shows what is recorded",
-            file=sys.stderr,
+            "python -m warehouse runs shows what is recorded"
         )
         return 1
     if os.WIFSIGNALED(status):
         ended_by = os.WTERMSIG(status)
+        if ended_by in SIGNALS:  # before it could listen
+            complain("stopped")
+            return INTERRUPTED
         with contextlib.suppress(OSError):  # SIGKILL has no handler
             signal.signal(ended_by, signal.SIG_DFL)
         os.kill(os.getpid(), ended_by)
@@ -194,6 +198,8 @@ def _signals_to(process: int) -> Iterator[None]:
         os.kill(os.getpid(), signal.SIGSTOP)
         pass_on(signal.SIGCONT, frame)
 
+    # The other process counts them, not this one.
+    counter = signal.set_wakeup_fd(-1)
     before = {
         number: signal.signal(number, sleep if number == signal.SIGTSTP else pass_on)
         for number in (*PASSED_ON, signal.SIGTSTP)
@@ -204,6 +210,7 @@ def _signals_to(process: int) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(counter)
 
 
 # --- Messages: a length, then JSON; open files travel with the length ----------------------------

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from runner import warm
+from runner.stops import SIGNALS
 
 OURS = ("runner", "runner_plugins", "warehouse")
 PRELOADED = ("tensorflow", "keras", "hydra.main", "pydantic", "pluggy", "sklearn")
@@ -126,7 +127,13 @@ class Server:
             order, files = warm.receive(asking)
             asking.settimeout(None)
             if "stop" not in order:
-                process = os.fork()
+                # Not heard before the command itself listens, and then heard.
+                signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+                try:
+                    process = os.fork()
+                finally:
+                    if process != 0:
+                        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         except (OSError, EOFError):
             pass  # it only looked whether we are there, or runs where it is
         if process == 0:

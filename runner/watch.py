@@ -10,16 +10,16 @@ from __future__ import annotations
 import os
 import select
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
+from runner import stops
+from runner.stops import INTERRUPTED, SIGNALS
+from runner.terminal import complain
+
 BEAT_SECONDS = 10.0
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
 
 
 class Watch:
@@ -47,8 +47,11 @@ class Watch:
         os.set_blocking(self._write, False)
         # Only the main thread may handle signals; elsewhere they go where they went before.
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, _ignore) for number in SIGNALS}
+            # In this order: what comes in between is heard here, or unwinds the command.
             self._fd_before = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+            self._before = {number: signal.signal(number, _ignore) for number in SIGNALS}
+        if stops.asked():
+            self._requested.set()
         self._thread.start()
         return self
 
@@ -82,10 +85,13 @@ class Watch:
 
     def _asked(self) -> None:
         if self._requested.is_set():
-            self._at_once()
-            os._exit(INTERRUPTED)
+            try:
+                self._at_once()
+            finally:
+                os._exit(INTERRUPTED)
         self._requested.set()
-        print("\nstopping after this epoch; once more stops at once", file=sys.stderr, flush=True)
+        stops.note()
+        complain("\nstopping after this epoch; once more stops at once")
 
 
 def _ignore(number: int, frame: FrameType | None) -> None:

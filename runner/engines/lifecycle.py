@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from runner.engines.contract import Job, Record, Refused
 from runner.engines.judging import Evaluate, Predict, asked, judged
 from runner.engines.tracker import Tracker
-from runner.errors import ConfigError, JournalError, RunnerError, in_one_line
+from runner.errors import ConfigError, JournalError, RunnerError, in_one_line, trace_of
 from runner.records import RunEnd, now
 
 
@@ -32,7 +31,7 @@ def live(job: Job, record: Record, engine: str, body: Callable[[Tracker], RunEnd
     except KeyboardInterrupt:
         end = tracker.end("stopped", "stopped by the user")
     except (Exception, SystemExit) as error:
-        end = tracker.end("failed", in_one_line(error), traceback.format_exc())
+        end = tracker.end("failed", in_one_line(error), trace_of(error))
     finally:
         release(job)
     record(replace(end, seconds=time.perf_counter() - began))
@@ -46,9 +45,8 @@ def built(job: Job, record: Record, engine: str) -> bool:
         record(Refused(job.start.run_id, error))
     except (Exception, SystemExit) as error:
         record(replace(job.start, engine=engine))
-        trace = traceback.format_exc()
         run_id, said = job.start.run_id, in_one_line(error)
-        record(RunEnd(run_id, "failed", now(), 0.0, 0, None, said, trace))
+        record(RunEnd(run_id, "failed", now(), 0.0, 0, None, said, trace_of(error)))
     return False
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus, setup_globals
 from hydra.plugins.launcher import Launcher
@@ -13,7 +14,7 @@ from omegaconf import DictConfig
 
 from runner.composition import forget_config
 from runner.errors import PasswordError
-from runner.jobs import Composer
+from runner.jobs import Composer, JobConfig
 from runner.sweep import Sweep
 
 
@@ -44,14 +45,31 @@ class PackedLauncher(Launcher):
         setup_globals()
         assert isinstance(self._sweep, Sweep)
         self._folder.mkdir(parents=True, exist_ok=True)
-        numbered = enumerate(job_overrides, initial_job_idx)
-        jobs = [self._composer.job(words, number) for number, words in numbered]
-        if any(isinstance(job.config, PasswordError) for job in jobs):
-            forget_config(self._folder)
-        values = self._sweep.train_batch(jobs, self._composer.folder)
-        returns = []
-        for words, value in zip(job_overrides, values, strict=True):
-            done = JobReturn(overrides=list(words), status=JobStatus.COMPLETED)
-            done.return_value = math.nan if value is None else value
-            returns.append(done)
-        return returns
+        jobs = self._jobs(job_overrides, initial_job_idx)
+        values = self._sweep.train_batch(jobs, len(job_overrides), self._composer.folder)
+        return Returns(job_overrides, values)
+
+    def _jobs(self, job_overrides: Sequence[Sequence[str]], first: int) -> Iterator[JobConfig]:
+        for number, words in enumerate(job_overrides, first):
+            job = self._composer.job(words, number)
+            if isinstance(job.config, PasswordError):
+                forget_config(self._folder)
+            yield job
+
+
+class Returns(Sequence[JobReturn]):
+    """What Hydra is told of each job, made when it looks: there may be a million."""
+
+    def __init__(self, overrides: Sequence[Sequence[str]], values: Sequence[float | None]) -> None:
+        self._overrides, self._values = overrides, values
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return Returns(self._overrides[index], self._values[index])
+        value = self._values[index]
+        done = JobReturn(overrides=list(self._overrides[index]), status=JobStatus.COMPLETED)
+        done.return_value = math.nan if value is None else value
+        return done

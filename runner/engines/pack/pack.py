@@ -11,7 +11,6 @@ import contextlib
 import functools
 import sys
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
@@ -30,7 +29,7 @@ from runner.engines.pack.stack import Stack
 from runner.engines.pack.start import Start
 from runner.engines.pack.template import Template
 from runner.engines.tracker import Tracker
-from runner.errors import JournalError, in_one_line
+from runner.errors import JournalError, in_one_line, trace_of
 from runner.nouns import Recipe
 from runner.randomness import order
 from runner.records import RunEnd
@@ -301,9 +300,8 @@ class Pack:
         self._record(replace(end, seconds=time.perf_counter() - member.began))
 
     def _fail(self, member: Member, error: BaseException) -> None:
-        trace = "".join(traceback.format_exception(error))
         with contextlib.suppress(JournalError):  # it is over, recorded or not
-            self._finish(member, member.tracker.end("failed", in_one_line(error), trace))
+            self._finish(member, member.tracker.end("failed", in_one_line(error), trace_of(error)))
 
     def _each(self, members: Sequence[Member], act: Callable[[Member], None]) -> None:
         """Do it for each; what goes wrong with one is that one's end alone."""
