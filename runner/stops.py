@@ -69,7 +69,7 @@ class _Stops:
             for number in os.read(read, 64):
                 if number in SIGNALS:  # not of a child that ended
                     self.heard += 1
-                    if self.code is not None:
+                    if self.code is not None and self.heard > self.raised:  # a new one
                         os._exit(self.code)
                     if self.heard > 1:
                         os._exit(INTERRUPTED)

@@ -115,6 +115,7 @@ def _child(
     without: tuple[str, ...] = (),
     site: str | None = None,
     die: tuple[str, int] | None = None,
+    stop: tuple[int, int, int] | None = None,
     composed: bool = False,
 ) -> None:
     """Be the runner.
@@ -122,10 +123,11 @@ def _child(
     folder: where it stands. said: the file of what it prints, both streams. limit: bytes that
     a file may have. without: modules that cannot be imported. site: one more folder of plugins.
     die: kill -9 itself at the n-th record of a kind, or the n-th system "event" of Python.
+    stop: be a process of its own, to which a signal is sent at the n-th event, so many times.
     composed: words are seeds; the config is the test engine's, composed before the fork, and
     what follows is what `runner.run` does with each: plan, train, ingest.
     """
-    from runner.__main__ import main
+    from runner.__main__ import command, main
 
     os.chdir(folder)
     os.environ.update(env or {})
@@ -150,6 +152,9 @@ def _child(
     if composed:
         return _seeds(words)
     sys.argv = ["runner", *words]
+    if stop is not None:
+        _stop_at(*stop)
+        command()
     main()
 
 
@@ -177,6 +182,25 @@ def _seeds(words: list[str]) -> None:
         close_run(train(run), run.results)
 
 
+WATCHED = ("open", "os.", "fcntl.", "shutil.", "subprocess.")
+
+
+def _stop_at(number: int, count: int, times: int) -> None:
+    """Send this process a signal at the count-th event, again at the next, and so on."""
+    from runner import stops
+
+    left = [count]
+
+    def hear(event: str, _: Any) -> None:
+        # Before it listens a signal ends any process of Python's; os.kill is an event, too.
+        if event.startswith(WATCHED) and event != "os.kill" and stops._stops.listening:
+            left[0] -= 1
+            if -times < left[0] <= 0:
+                os.kill(os.getpid(), number)
+
+    sys.addaudithook(hear)
+
+
 def _die_at(what: str, count: int) -> None:
     """Kill this process at the count-th time that something happens."""
     left = [count]
@@ -187,10 +211,9 @@ def _die_at(what: str, count: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     if what == "event":
-        watched = ("open", "os.", "fcntl.", "shutil.", "subprocess.")
 
         def hear(event: str, _: Any) -> None:
-            if event.startswith(watched):
+            if event.startswith(WATCHED):
                 happened()
 
         sys.addaudithook(hear)
