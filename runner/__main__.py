@@ -54,9 +54,10 @@ def _own_process() -> int:
     stops.check()
     reason = lost_output()
     if reason:
-        complain(f"error: standard output cannot be written ({reason})")
-        if ONLY_PRINTS & set(sys.argv[1:]):
-            return code or FAILED
+        failed = bool(ONLY_PRINTS & set(sys.argv[1:]))
+        sort = "error" if failed else "warning"
+        complain(f"{sort}: standard output cannot be written ({reason})")
+        code = code or (FAILED if failed else 0)
     return code
 
 
@@ -168,8 +169,9 @@ def _train(words: Sequence[str]) -> int:
             if sweep.begun or not error.filename:
                 raise
             raise JournalError(
-                f"Hydra's folder {error.filename} cannot be written ({error.strerror}): choose "
-                "another with hydra.run.dir=<folder>, or hydra.sweep.dir=<folder> for --multirun"
+                f"Hydra's folder {error.filename} cannot be written ({error.strerror}): make "
+                "it writable, or choose others with results=<folder> and hydra.run.dir=<folder> (in "
+                "a --multirun hydra.sweep.dir)"
             ) from error
         break
     return sweep.close()
