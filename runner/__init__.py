@@ -25,7 +25,9 @@ from runner.door import (
     schedule,
 )
 from runner.errors import DataError, ModelError, RunnerError
+from runner.databases import CLOSED, as_one_file, shut
 from runner.extensions import load_extension
+from runner.files import files_named, scan
 from runner.nouns import (
     ColumnProfile,
     Data,
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from runner.recorder import Outcome
 
 __all__ = [
+    "CLOSED",
     "ColumnProfile",
     "Data",
     "DataError",
@@ -65,9 +68,11 @@ __all__ = [
     "Task",
     "Transform",
     "architecture",
+    "as_one_file",
     "augmentation",
     "callback",
     "dataset",
+    "files_named",
     "load_extension",
     "loss",
     "metric",
@@ -76,7 +81,9 @@ __all__ = [
     "preprocessing",
     "regularizer",
     "run",
+    "scan",
     "schedule",
+    "shut",
 ]
 
 

@@ -21,23 +21,34 @@ CLOSED: dict[str, str | bool | int | float | list[str]] = {
     "allow_community_extensions": "false",
 }
 """For `duckdb.connect(config=...)`: nothing is fetched to understand a file, not even its kind."""
+PATTERN = "*?["
+"""The signs that make a path a pattern."""
 MEMORY_SHARE = 0.5
 """The share of the machine's memory that a foreign file may have DuckDB use."""
 
 
 def shut(
-    con: DuckDBPyConnection, files: Iterable[Path] = (), folders: Iterable[Path] = ()
+    con: DuckDBPyConnection,
+    files: Iterable[Path] = (),
+    folders: Iterable[Path] = (),
+    memory: str | None = None,
+    threads: int | None = None,
 ) -> None:
     """Leave the connection what is attached, and `files` and `folders`; for good.
+
+    memory: such as "512MB", beyond which DuckDB writes to its temporary folder; None: the share
+        MEMORY_SHARE of the machine. threads: None: all that this process may use.
 
     Every connection to the same database in this process is shut with it. Raises duckdb.Error
     where the configuration was locked before.
     """
-    for setting, paths in (("allowed_paths", files), ("allowed_directories", folders)):
+    spelled = [form for path in files for form in (str(path), as_one_file(str(path)))]
+    for setting, paths in (("allowed_paths", spelled), ("allowed_directories", folders)):
         if listed := ", ".join(literal(str(path)) for path in paths):
             con.execute(f"SET GLOBAL {setting} = [{listed}]")
+    chosen = {"memory_limit": memory, "threads": threads and str(threads)}
     for setting, bound in bounds().items():
-        con.execute(f"SET GLOBAL {setting} = '{bound}'")
+        con.execute(f"SET GLOBAL {setting} = {literal(chosen[setting] or bound)}")
     con.execute("SET GLOBAL enable_external_access = false")
     con.execute("SET GLOBAL lock_configuration = true")
 
@@ -46,6 +57,11 @@ def bounds() -> dict[str, str]:
     """The settings that keep a query over a foreign file from taking the whole machine."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * MEMORY_SHARE
     return {"memory_limit": f"{int(memory)}B", "threads": str(len(os.sched_getaffinity(0)))}
+
+
+def as_one_file(path: str) -> str:
+    """The path as a pattern that matches it alone, though it hold the signs of one."""
+    return "".join(f"[{sign}]" if sign in PATTERN else sign for sign in path)
 
 
 def literal(text: str) -> str:

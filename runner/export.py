@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import errno
 import os
 import tempfile
 import warnings
@@ -16,6 +17,8 @@ import numpy as np
 from runner import weights
 from runner.errors import ConfigError, ModelError, choices, in_one_line
 from runner.restore import Trained, trained
+from runner.writing import refuse_own, written
+from warehouse.place import Place
 
 if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
@@ -59,18 +62,24 @@ def export(run: str, to: Path, form: str | None = None, results: Path | None = N
         raise ConfigError(f"--to {to} is not valid: it is there already; give a new folder")
     if form not in FOLDERS and to.is_dir():
         raise ConfigError(f"--to {to} is not valid: it is a folder, and {form} is a file")
+    refuse_own(to, Place.of(results))
     kept = trained(run, results)
     if form == "safetensors":
-        to.write_bytes(weights.read(kept.results, *kept.best))
+        content = weights.read(kept.results, *kept.best)
+        with written(to) as draft:
+            draft.write_bytes(content)
     elif form == "csv":
-        _csv(kept.tensors(), to)
+        tensors = kept.tensors()
+        with written(to) as draft:
+            _csv(tensors, draft)
     else:
-        _model(kept, to, form)
+        model = kept.model()
+        with written(to) as draft:
+            _model(kept.run_id, model, draft, form)
     return to
 
 
-def _model(kept: Trained, to: Path, form: str) -> None:
-    model = kept.model()
+def _model(run_id: str, model: Any, to: Path, form: str) -> None:
     try:
         # Keras warns that HDF5 is old, TensorFlow prints what it converts.
         with warnings.catch_warnings(), _quiet():
@@ -79,14 +88,43 @@ def _model(kept: Trained, to: Path, form: str) -> None:
                 model.export(to, verbose=False)
             elif form == "tflite":
                 to.write_bytes(_tflite(model))
+            elif form == "h5":
+                to.write_bytes(_h5(model))
             else:
                 model.save(to)
-    except OSError:
-        raise
     except Exception as error:
-        raise ModelError(
-            f"run {kept.run_id} cannot be written as {form}: {in_one_line(error)}"
-        ) from error
+        if full := _of_the_disk(error):
+            raise full from error
+        raise ModelError(f"run {run_id} cannot be written as {form}: {in_one_line(error)}") from error
+
+
+def _of_the_disk(error: BaseException | None) -> OSError | None:
+    """The disk's own error behind one that a library raised, if there is one."""
+    while error is not None:
+        if isinstance(error, OSError):
+            return error
+        for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES):
+            # TensorFlow's errors have the system's words and not its number.
+            if os.strerror(number) in str(error):
+                return OSError(number, os.strerror(number))
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _h5(model: Any) -> bytes:
+    """The model as an HDF5 file, made in memory: on a disk that is full, HDF5 ends the process."""
+    import h5py
+
+    class Named(h5py.File):
+        """A file that Keras takes for the legacy format, which goes by the name."""
+
+        def __str__(self) -> str:
+            return "model.h5"
+
+    with Named("model.h5", "w", driver="core", backing_store=False) as file:
+        model.save(file)
+        file.flush()
+        return bytes(file.id.get_file_image())
 
 
 def _tflite(model: Any) -> bytes:
@@ -109,7 +147,7 @@ def _tflite(model: Any) -> bytes:
 
 def _csv(tensors: Mapping[str, Array], to: Path) -> None:
     """A file a tensor, its last axis as columns, and `tensors.csv` with every shape."""
-    to.mkdir(exist_ok=True)
+    to.mkdir()
     with (to / "tensors.csv").open("w", newline="", encoding="utf-8") as listing:
         rows = csv.writer(listing, lineterminator="\n")
         rows.writerow(["file", "tensor", "shape", "dtype"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import warehouse
+from runner.databases import literal
 from runner.engines.judging import outputs_of
 from runner.errors import ConfigError, DataError
 from runner.evaluation import names_of, predicted_of
 from runner.nouns import Task
 from runner.restore import Trained, trained
-from runner.rows import BLOCK, Table, arrays_of, is_array, literal, missing, opened, quoted
+from runner.rows import BLOCK, Table, arrays_of, files_of, is_array, missing, opened, quoted
+from runner.writing import refuse_own, written
+from warehouse.place import Place
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -49,14 +54,19 @@ def predict(
         raise ConfigError(f"--source {source} is not valid: there is no such file")
     if is_array(source) and (query or columns or keep):
         raise ConfigError(f"--source {source} has no columns for --query, --columns or --keep")
+    refuse_own(to, Place.of(results), [Path(source)] if is_array(source) else files_of(source))
     kept = trained(run, results)
     if is_array(source):
         import duckdb
 
         arrays = arrays_of(source)
         model = kept.model()
-        with duckdb.connect() as con:
-            return _write(con, kept, model, _of_arrays(arrays, model, source), to, ())
+        with (
+            tempfile.TemporaryDirectory(prefix="sweephouse-") as folder,
+            duckdb.connect(str(Path(folder) / "said.duckdb")) as con,
+        ):
+            blocks = _of_arrays(arrays, model, source)
+            return _write(con, Path(folder), kept, model, blocks, to, ())
     with opened(source, query) as table:
         # What does not fit is told before TensorFlow is loaded, if it can be.
         wanted = list(columns) or feature_names(kept)
@@ -68,7 +78,8 @@ def predict(
         else:
             wanted = list(columns) or list(inputs)
             _check_columns(table, wanted, source)
-        return _write(table.con, kept, model, _of_table(table, wanted, inputs), to, keep)
+        blocks = _of_table(table, wanted, inputs)
+        return _write(table.con, table.folder, kept, model, blocks, to, keep)
 
 
 def feature_names(kept: Trained) -> list[str]:
@@ -192,31 +203,38 @@ def _as(column: Array, one: Any) -> Array:
 
 def _write(
     con: DuckDBPyConnection,
+    folder: Path,
     kept: Trained,
     model: Any,
     blocks: Iterator[Any],
     to: Path,
     keep: Sequence[str],
 ) -> int:
-    """Run the blocks through the model, gather what comes out, and write it as one file."""
+    """Run the blocks through the model, gather what comes out, and write it as one file.
+
+    folder: where the connection may write.
+    """
+    import duckdb
+
     task = Task(kept.data["task"], kept.data["outputs"], tuple(kept.data["names"]))
     rows, lost = 0, 0
-    for features in blocks:
-        outputs = outputs_of(model, features, BLOCK)
-        lost += int((~np.isfinite(outputs)).any(axis=1).sum())
-        said = {"row": np.arange(rows, rows + len(outputs))} | _columns(task, outputs)
-        con.register("block", said)
-        made = "CREATE TABLE said AS" if rows == 0 else "INSERT INTO said"
-        con.execute(f"{made} FROM block")
-        con.unregister("block")
-        rows += len(outputs)
-    beside = "".join(f"s.{quoted(name)}, " for name in keep)
-    join = "JOIN source AS s ON s.rowid = p.row" if keep else ""
-    form = WRITERS[to.suffix.lower()]
-    con.execute(
-        f"COPY (SELECT p.row, {beside}p.* EXCLUDE (row) FROM said AS p {join} ORDER BY p.row) "
-        f"TO {literal(str(to))} (FORMAT {form})"
-    )
+    try:
+        for features in blocks:
+            outputs = outputs_of(model, features, BLOCK)
+            lost += int((~np.isfinite(outputs)).any(axis=1).sum())
+            said = {"row": np.arange(rows, rows + len(outputs))} | _columns(task, outputs)
+            con.register("block", said)
+            made = "CREATE TABLE said AS" if rows == 0 else "INSERT INTO said"
+            con.execute(f"{made} FROM block")
+            con.unregister("block")
+            rows += len(outputs)
+        file = _copied(con, folder, to, keep)
+    # Of the disk or the memory: what the rows hold has been read by then.
+    except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+        reason = " ".join(str(error).partition("\n\n")[0].split())
+        raise ConfigError(f"--to {to} cannot be written: {reason}; nothing was changed") from None
+    with written(to) as draft:
+        shutil.copyfile(file, draft)
     if lost:
         warnings.warn(
             f"{lost} of {rows} rows gave outputs that are no numbers: something is missing in "
@@ -224,6 +242,19 @@ def _write(
             stacklevel=2,
         )
     return rows
+
+
+def _copied(con: DuckDBPyConnection, folder: Path, to: Path, keep: Sequence[str]) -> Path:
+    """The predictions, and the columns to keep, as a file in the folder."""
+    beside = "".join(f"s.{quoted(name)}, " for name in keep)
+    join = "JOIN source AS s ON s.rowid = p.row" if keep else ""
+    form = WRITERS[to.suffix.lower()]
+    file = folder / f"predictions.{form}"
+    con.execute(
+        f"COPY (SELECT p.row, {beside}p.* EXCLUDE (row) FROM said AS p {join} ORDER BY p.row) "
+        f"TO {literal(str(file))} (FORMAT {form})"
+    )
+    return file
 
 
 def _columns(task: Task, outputs: Array) -> dict[str, Array]:

@@ -17,6 +17,7 @@ from runner.engines.tensors import assign_tensors, with_preprocessing
 from runner.errors import ConfigError, WarehouseError
 from runner.lineage import look_up
 from runner.registry import load as load_plugins
+from runner.writing import refuse_own, written
 from warehouse.place import Place
 
 if TYPE_CHECKING:
@@ -87,14 +88,16 @@ def restore(run: str, to: Path, results: Path | None = None) -> Path:
     The model takes raw rows: the preprocessing that was fitted for the run is part of it.
 
     Raises WarehouseError where the run or its files are unknown, missing or altered, and
-    ConfigError where the file's name is not one that Keras writes.
+    ConfigError where the file cannot be written or its name is not one that Keras writes.
     """
     if to.suffix != ".keras":
         raise ConfigError(f"--to {to} is not valid: give a file name that ends in .keras")
     if not to.absolute().parent.is_dir():
         raise ConfigError(f"--to {to} is not valid: there is no folder {to.absolute().parent}")
+    refuse_own(to, Place.of(results))
     model = model_of(run, results)
-    model.save(to)
+    with written(to) as draft:
+        model.save(draft)
     return to
 
 

@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from runner.databases import CLOSED, literal, shut
 from runner.errors import ConfigError, DataError
 from runner.extensions import load_extension
+from runner.files import files_named, scan
 from runner.passwords import refuse_passwords
 
 if TYPE_CHECKING:
@@ -53,6 +55,8 @@ class Table:
     types: Mapping[str, str]
     """Column -> type, as DuckDB calls it."""
     rows: int
+    folder: Path
+    """Where alone the connection may write files."""
 
     def blocks(self, columns: Sequence[str], text: Sequence[str]) -> Iterator[list[Array]]:
         """The columns, some rows at a time; those in `text` as text, the others as float32."""
@@ -102,11 +106,6 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def literal(text: str) -> str:
-    """A text literal in SQL."""
-    return "'" + text.replace("'", "''") + "'"
-
-
 def is_array(source: str) -> bool:
     """Whether the source is a NumPy file, which has no columns."""
     return Path(source).suffix.lower() in ARRAYS
@@ -128,20 +127,27 @@ def arrays_of(source: str) -> dict[str, Array]:
 def opened(source: str, query: str | None) -> Iterator[Table]:
     """The rows of a file or a database, or of a query over it (a file is the table `source`).
 
+    Nothing but the source is read, whatever the query or a view in it says.
+
     Raises ConfigError for a source that is none, and DataError where it cannot be read.
     """
     import duckdb
 
     refuse_passwords(source, "--source")
     refuse_passwords(query, "--query")
+    options = {**CLOSED, "python_enable_replacements": "false"}
     with (
         tempfile.TemporaryDirectory(prefix="sweephouse-") as folder,
-        duckdb.connect(str(Path(folder) / "copied.duckdb")) as con,
+        duckdb.connect(str(Path(folder) / "copied.duckdb"), config=options) as con,
     ):
-        con.execute(f"SET memory_limit = '{MEMORY}'")
         try:
-            select = _attach(con, source, query)
+            select = _attach(con, source, query, Path(folder))
             con.execute(f"CREATE TABLE copied.main.source AS {select}")
+        except duckdb.PermissionException as error:
+            raise DataError(
+                f"--source {_shown(source)} is read alone, and its tables or --query ask for more "
+                f"than it: {_first(error)}"
+            ) from None
         except duckdb.Error as error:
             raise DataError(f"--source {_shown(source)} cannot be read: {_first(error)}") from None
         con.execute("USE copied.main")
@@ -150,22 +156,30 @@ def opened(source: str, query: str | None) -> Iterator[Table]:
         [(count,)] = con.execute("SELECT count(*) FROM source").fetchall()
         if not count:
             raise DataError(f"--source {_shown(source)} has no rows")
-        yield Table(con, {name: kind for name, kind, *_ in described}, count)
+        types = {name: kind for name, kind, *_ in described}
+        yield Table(con, types, count, Path(folder))
 
 
-def _attach(con: DuckDBPyConnection, source: str, query: str | None) -> str:
-    """Make the source readable and return the SELECT over it."""
-    kind = _kind(source)
+def files_of(source: str) -> list[Path]:
+    """The files that the source names; of a server's database none."""
+    return [] if "://" in source else files_named(source)
+
+
+def _attach(con: DuckDBPyConnection, source: str, query: str | None, folder: Path) -> str:
+    """Make the source readable, and nothing else, and return the SELECT over it."""
+    files = files_of(source)
+    kind = _kind(source, files)
     if kind in READERS.values():
-        options = ", union_by_name = true" if any(sign in source for sign in "*?[") else ""
-        con.execute(f"CREATE TEMP VIEW source AS FROM {kind}({literal(source)}{options})")
+        shut(con, files, [folder], MEMORY)
+        options = "union_by_name = true" if len(files) > 1 else ""
+        con.execute(f"CREATE TEMP VIEW source AS FROM {scan(kind, files, options)}")
         return _one_select(con, query or "FROM source")
     if kind != "duckdb":
         load_extension(con, kind)
     rest = source.partition("://")[2]
-    place = f"{kind}://{rest}" if rest and kind == "mysql" else source
-    options = "READ_ONLY" if kind == "duckdb" else f"TYPE {kind}, READ_ONLY"
-    con.execute(f"ATTACH {literal(place)} AS origin ({options})")
+    place = str(files[0]) if files else f"mysql://{rest}" if kind == "mysql" else source
+    con.execute(f"ATTACH {literal(place)} AS origin (TYPE {kind}, READ_ONLY)")
+    shut(con, folders=[folder], memory=MEMORY)
     con.execute("USE origin")
     if query is not None:
         return _one_select(con, query)
@@ -178,7 +192,7 @@ def _attach(con: DuckDBPyConnection, source: str, query: str | None) -> str:
     return f"FROM {quoted(tables[0])}"
 
 
-def _kind(source: str) -> str:
+def _kind(source: str, files: Sequence[Path]) -> str:
     """DuckDB's function that reads the source, or the kind of database that it is."""
     if "://" in source:
         scheme = source.partition("://")[0]
@@ -188,19 +202,31 @@ def _kind(source: str) -> str:
                 f"{', '.join(SCHEMES)}"
             )
         return SCHEMES[scheme]
-    path = Path(source)
-    ending = path.suffix.lower()
-    if ending == ".gz":
-        ending = Path(path.stem).suffix.lower()
-    if ending not in (*READERS, *DATABASES):
+    endings = {_ending(file) for file in files or [Path(source)]}
+    if unknown := sorted(endings - {*READERS, *DATABASES}):
         known = ", ".join((*READERS, *DATABASES, *ARRAYS))
-        raise ConfigError(f"--source {source} is not valid: its ending is none of {known}")
-    if not any(sign in source for sign in "*?[") and not path.is_file():
+        raise ConfigError(
+            f"--source {source} is not valid: its ending{' ' * bool(unknown[0])}{unknown[0]} is "
+            f"none of {known}"
+        )
+    if not files:
         raise ConfigError(f"--source {source} is not valid: there is no such file")
-    if ending in READERS:
-        return READERS[ending]
-    with path.open("rb") as file:
+    readers = {READERS.get(ending, "a database") for ending in endings}
+    if len(files) > 1 and (len(readers) > 1 or "a database" in readers):
+        raise ConfigError(
+            f"--source {source} is not valid: it matches {len(files)} files ending in "
+            f"{', '.join(sorted(endings))}, and a pattern is for files of one kind"
+        )
+    [reader] = readers
+    if reader != "a database":
+        return reader
+    with files[0].open("rb") as file:
         return "sqlite" if file.read(15) == b"SQLite format 3" else "duckdb"
+
+
+def _ending(file: Path) -> str:
+    ending = file.suffix.lower()
+    return Path(file.stem).suffix.lower() if ending == ".gz" else ending
 
 
 def _one_select(con: DuckDBPyConnection, query: str) -> str:

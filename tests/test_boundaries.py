@@ -35,6 +35,7 @@ ROOMS = [
         "skipping",
         "summary",
         "sweep",
+        "writing",
     },
     {"experiment", "plan", "recorder"},
     {"engines"},
@@ -145,7 +146,14 @@ def test_importing_the_root_needs_only_the_door() -> None:
         "__future__",
         "typing",
         "runner.stops",  # which listens for Ctrl-C while the others are imported
-    } == {"runner.door", "runner.errors", "runner.extensions", "runner.nouns"}
+    } == {
+        "runner.databases",
+        "runner.door",
+        "runner.errors",
+        "runner.extensions",
+        "runner.files",
+        "runner.nouns",
+    }
 
 
 def test_only_commands_and_launchers_talk_to_the_warehouse() -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from runner import DataError
+from runner import DataError, as_one_file, scan
 
 from ._sql_query import Column, Query
 from ._sql_source import Database, in_words, name, quoted
@@ -243,20 +244,21 @@ class Reader:
 
     def _of_parquet(self) -> list[Range] | None:
         """Ranges of every file, if all have the same columns."""
-        files = ", ".join(quoted(str(file)) for file in self.database.source.files)
+        files = self.database.source.files
+        listed = ", ".join(quoted(as_one_file(str(file))) for file in files)
         shapes = self._ask(
             "SELECT count(DISTINCT columns) FROM (SELECT list((name, type)) AS columns "
-            f"FROM parquet_schema([{files}]) GROUP BY file_name)"
+            f"FROM parquet_schema([{listed}]) GROUP BY file_name)"
         )[0][0]
         if shapes > 1:
             return None
         counts = self._ask(
-            f"SELECT file_name, num_rows FROM parquet_file_metadata([{files}]) ORDER BY file_name"
+            f"SELECT file_name, num_rows FROM parquet_file_metadata([{listed}]) ORDER BY file_name"
         )
         return [
             part
             for file, rows in counts
-            for part in _ranges(f"read_parquet([{quoted(file)}])", "file_row_number", rows)
+            for part in _ranges(scan("read_parquet", [Path(file)]), "file_row_number", rows)
         ]
 
     def _ask(self, sql: str) -> list[tuple[Any, ...]]:

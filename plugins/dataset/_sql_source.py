@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 import tempfile
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from runner import DataError, load_extension
+from runner import CLOSED, DataError, files_named, load_extension, scan, shut
 
 from ._files import near, one_file
 
@@ -91,11 +90,11 @@ def find(text: str, delimiter: str | None = None, secret: str | None = None) -> 
                 f"dataset.source={text} is of no kind known here: give {known} or {WHAT}"
             )
         return Source(text, SCHEMES[scheme.lower()], secret=secret)
-    path = Path(text).expanduser()
-    if any(mark in text for mark in "*?["):
-        files = _matching(path)
-    else:
-        files = (one_file(path, WHAT, key="dataset.source"),)
+    files = tuple(files_named(text))
+    if not files and any(mark in text for mark in "*?["):
+        raise DataError(f"dataset.source={text} matches no file{near(Path(text))}")
+    if len(files) < 2:
+        files = (one_file(files[0] if files else Path(text), WHAT, key="dataset.source"),)
     kinds = {_kind_of(file) for file in files}
     if len(kinds) > 1 or not kinds <= {*FILES, *(["duckdb", "sqlite"] if len(files) == 1 else [])}:
         raise DataError(
@@ -103,15 +102,6 @@ def find(text: str, delimiter: str | None = None, secret: str | None = None) -> 
             f"{', '.join(sorted(kinds))}: a pattern is for Parquet, CSV or JSON files of one kind"
         )
     return Source(text, kinds.pop(), files, delimiter)
-
-
-def _matching(pattern: Path) -> tuple[Path, ...]:
-    """The files that a pattern such as data/**/*.parquet matches, sorted by path; never none."""
-    # Not Path.glob: the pattern may be absolute.
-    found = [Path(name) for name in sorted(glob.glob(str(pattern), recursive=True))]  # noqa: PTH207
-    if files := tuple(file for file in found if file.is_file()):
-        return files
-    raise DataError(f"dataset.source={pattern} matches no file{near(pattern)}")
 
 
 def _kind_of(file: Path) -> Kind:
@@ -137,45 +127,47 @@ class Database:
 
     def __init__(self, source: Source) -> None:
         """Open it read-only; DataError where that cannot be."""
+        self.source = source
+        self._con = self._connected(MEMORY)
+
+    def _connected(self, memory: str, threads: int | None = None) -> DuckDBPyConnection:
+        """A connection to the source, and to nothing else."""
         import duckdb
 
         spill = Path(tempfile.gettempdir()) / f"sweephouse-spill-{os.getpid()}"
-        self.source = source
-        self._con = duckdb.connect(
+        con = duckdb.connect(
             config={
-                "memory_limit": MEMORY,
+                **CLOSED,
+                "memory_limit": memory,
                 "temp_directory": str(spill),
-                # An extension that is missing is told, not fetched from the network.
-                "autoinstall_known_extensions": "false",
                 "python_enable_replacements": "false",
             }
         )
         try:
-            with in_words(source):
-                self._open()
+            with in_words(self.source):
+                self._attach(con)
+                # A query reads its source alone, or its identity would not be the source's.
+                shut(con, self.source.files, memory=memory, threads=threads)
         except BaseException:
-            self._con.close()
+            con.close()
             raise
+        return con
 
-    def _open(self) -> None:
-        con, source = self._con, self.source
+    def _attach(self, con: DuckDBPyConnection) -> None:
+        source = self.source
         with suppress(Exception):
             con.execute("SET GLOBAL TimeZone = 'UTC'")
         if source.is_files:
-            paths = ", ".join(quoted(str(file)) for file in source.files)
-            con.execute(f"SET GLOBAL allowed_paths = [{paths}]")
-        else:
-            if source.kind != "duckdb":
-                load_extension(con, source.kind)
-            if source.kind == "mysql":
-                for setting in MYSQL_OFF:
-                    con.execute(f"SET GLOBAL {setting} = false")
-            options = [f"TYPE {source.kind}", "READ_ONLY"]
-            options += [f"SECRET {name(source.secret)}"] if source.secret else []
-            place = str(source.files[0]) if source.files else _uri(source)
-            con.execute(f"ATTACH {quoted(place)} AS origin ({', '.join(options)})")
-        # A query reads its source and nothing else, or its identity would not be the source's.
-        con.execute("SET GLOBAL enable_external_access = false")
+            return
+        if source.kind != "duckdb":
+            load_extension(con, source.kind)
+        if source.kind == "mysql":
+            for setting in MYSQL_OFF:
+                con.execute(f"SET GLOBAL {setting} = false")
+        options = [f"TYPE {source.kind}", "READ_ONLY"]
+        options += [f"SECRET {name(source.secret)}"] if source.secret else []
+        place = str(source.files[0]) if source.files else _uri(source)
+        con.execute(f"ATTACH {quoted(place)} AS origin ({', '.join(options)})")
 
     def cursor(self) -> DuckDBPyConnection:
         """A connection of its own to the same source; the caller closes it."""
@@ -190,14 +182,13 @@ class Database:
     def table(self) -> str:
         """The expression that reads the files."""
         source = self.source
-        files = ", ".join(quoted(str(file)) for file in source.files)
-        options = ""
+        options = []
         if source.kind == "csv":
-            options = ", sample_size = 100000"
-            options += f", delim = {quoted(source.delimiter)}" if source.delimiter else ""
+            options.append("sample_size = 100000")
+            options += [f"delim = {quoted(source.delimiter)}"] if source.delimiter else []
         if len(source.files) > 1:
-            options += ", union_by_name = true"
-        return f"read_{source.kind}([{files}]{options})"
+            options.append("union_by_name = true")
+        return scan(f"read_{source.kind}", source.files, ", ".join(options))
 
     def tables(self) -> list[str]:
         """What an attached database holds, by name."""
@@ -212,8 +203,9 @@ class Database:
 
     def need_little(self) -> None:
         """Have DuckDB hold no more than a scan of one range after the other needs."""
-        self._con.execute(f"SET GLOBAL memory_limit = '{MEMORY_OF_SCANS}'")
-        self._con.execute("SET GLOBAL threads = 1")
+        # Anew, for what is shut takes no more settings.
+        self._con.close()
+        self._con = self._connected(MEMORY_OF_SCANS, threads=1)
 
     def close(self) -> None:
         """Let go of the source."""
@@ -278,7 +270,10 @@ def _explained(said: str, source: Source) -> str:
     if re.search(r"Conversion Error|Mismatch Type|Error when converting column", said):
         return f"{where} mixes types in a column: {reason}"
     if "Permission Error" in said:
-        return f"dataset.query reads more than {where}: a query is over its own source alone"
+        return (
+            f"dataset.query, or a view in the source, reads more than {where}: a query is over "
+            "its own source alone"
+        )
     return f"dataset.query over {source.text} cannot be run: {reason}"
 
 

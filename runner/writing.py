@@ -1,0 +1,75 @@
+"""Files that a command writes for the user: whole or not at all, and never onto what is kept."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from runner.errors import ConfigError
+from runner.identity import CACHE as HASHES
+from runner.profiles import CACHE as PROFILES
+from warehouse.place import Place
+
+
+def refuse_own(to: Path, place: Place, sources: Iterable[Path] = ()) -> None:
+    """Raise ConfigError where `to`, by whatever name, is a source or a file of the warehouse."""
+    file = to.resolve()
+    for source in sources:
+        if file == source.resolve() or _same(file, source):
+            raise ConfigError(
+                f"--to {to} is not valid: it is the --source {source} itself; give another file"
+            )
+    folder = place.folder.resolve()
+    inside = file.relative_to(folder).parts if file.is_relative_to(folder) else ("",)
+    database = place.database.name
+    kept = {one.name for one in (place.journals, place.weights, place.artifacts)}
+    kept |= {HASHES, PROFILES, "ingest-host", "warehouse.lock"}
+    if not inside or inside[0] in kept or inside[0].startswith(database) or _same(file, place.database):
+        raise ConfigError(
+            f"--to {to} is not valid: the results in {place.folder} are kept there; give a file "
+            "of your own"
+        )
+
+
+def _same(file: Path, other: Path) -> bool:
+    """Whether both are one file, as a hard link is."""
+    try:
+        return os.path.samefile(file, other)  # noqa: PTH121
+    except (OSError, ValueError):
+        return False
+
+
+@contextmanager
+def written(to: Path) -> Iterator[Path]:
+    """Where to write what shall be at `to`, a file or a folder, which is there at the end.
+
+    It lies beside `to`, so that a disk that fills up or an error leaves what was there before.
+    Raises ConfigError where it cannot be written.
+    """
+    try:
+        place = to.resolve()
+        # A device or a pipe is written to, not replaced, and into an empty folder goes the content.
+        special = place.exists() and not place.is_file() and not place.is_dir()
+        beside = None if special else place if place.is_dir() else place.parent
+        with tempfile.TemporaryDirectory(
+            prefix=".sweephouse-", dir=beside, ignore_cleanup_errors=True
+        ) as folder:
+            draft = Path(folder) / place.name
+            yield draft
+            if special:
+                with draft.open("rb") as source, place.open("wb") as target:
+                    shutil.copyfileobj(source, target)
+            elif place.is_dir():
+                for item in draft.iterdir():
+                    item.rename(place / item.name)
+            else:
+                if place.is_file():
+                    shutil.copymode(place, draft)
+                draft.replace(place)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigError(f"--to {to} cannot be written: {reason}; nothing was changed") from error
