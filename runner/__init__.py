@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner import stops as stops  # first: a Ctrl-C is heard while all else is imported
+from runner.databases import CLOSED, as_one_file, shut
 from runner.door import (
     architecture,
     augmentation,
@@ -25,7 +26,6 @@ from runner.door import (
     schedule,
 )
 from runner.errors import DataError, ModelError, RunnerError
-from runner.databases import CLOSED, as_one_file, shut
 from runner.extensions import load_extension
 from runner.files import files_named, scan
 from runner.nouns import (

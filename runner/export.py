@@ -16,7 +16,7 @@ import numpy as np
 
 from runner import weights
 from runner.errors import ConfigError, ModelError, choices, in_one_line
-from runner.restore import Trained, trained
+from runner.restore import trained
 from runner.writing import refuse_own, written
 from warehouse.place import Place
 
@@ -95,7 +95,9 @@ def _model(run_id: str, model: Any, to: Path, form: str) -> None:
     except Exception as error:
         if full := _of_the_disk(error):
             raise full from error
-        raise ModelError(f"run {run_id} cannot be written as {form}: {in_one_line(error)}") from error
+        raise ModelError(
+            f"run {run_id} cannot be written as {form}: {in_one_line(error)}"
+        ) from error
 
 
 def _of_the_disk(error: BaseException | None) -> OSError | None:
@@ -115,7 +117,7 @@ def _h5(model: Any) -> bytes:
     """The model as an HDF5 file, made in memory: on a disk that is full, HDF5 ends the process."""
     import h5py
 
-    class Named(h5py.File):
+    class Named(h5py.File):  # type: ignore[misc]  # It has no types.
         """A file that Keras takes for the legacy format, which goes by the name."""
 
         def __str__(self) -> str:

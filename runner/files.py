@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -53,6 +54,11 @@ def scan(reader: str, files: Iterable[Path], options: str = "") -> str:
 
 def _checked(file: Path) -> str:
     text = str(file)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(text).decode(errors="backslashreplace")
+        raise DataError(f"{shown} has a name that is not UTF-8: rename it") from None
     if "\\" in text and any(sign in text for sign in PATTERN):
         # To DuckDB a backslash in a pattern parts folders.
         raise DataError(

@@ -8,14 +8,14 @@ loaded and its arrays are hashed.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from runner.cache import recall, remember
 from runner.config import Choice
 from runner.errors import DataError, PluginError
 from runner.nouns import Data, Splits, Stream
@@ -48,10 +48,7 @@ def data_identity(choice: Choice, load: Callable[[], Data | Splits], results: Pa
 def file_hashes(files: Sequence[Path], results: Path) -> list[str]:
     """sha256 of each file, from the cache where path, size and time of change are the same."""
     cache = results / CACHE
-    try:
-        known = json.loads(cache.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        known = {}
+    known = recall(cache, _hash)
     fresh = dict(known)
     found = []
     for file in files:
@@ -65,20 +62,12 @@ def file_hashes(files: Sequence[Path], results: Path) -> list[str]:
             raise DataError(f"the data file {file} cannot be read: {error.strerror}") from error
         found.append(fresh[key])
     if fresh != known:
-        _remember(cache, fresh)
+        remember(cache, fresh)
     return found
 
 
-def _remember(cache: Path, hashes: dict[str, str]) -> None:
-    """Write the cache whole; a folder that cannot be written only costs the memory."""
-    draft = cache.with_suffix(f".{os.getpid()}")
-    try:
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(json.dumps(hashes), encoding="utf-8")
-        draft.replace(cache)
-    except OSError:
-        with contextlib.suppress(OSError):
-            draft.unlink()
+def _hash(body: Any) -> str | None:
+    return body if isinstance(body, str) and re.fullmatch("[0-9a-f]{64}", body) else None
 
 
 def _arrays(choice: Choice, data: Data | Splits) -> str:

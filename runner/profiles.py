@@ -6,18 +6,18 @@ warehouse by the first run that trains on those data.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import json
-import os
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import numpy as np
 
+from runner.cache import recall, remember
 from runner.config import Choice
 from runner.nouns import ColumnProfile, Data, Profile, Splits, Stream, Task
 from runner.params import plain
@@ -71,15 +71,8 @@ class Look:
 
     def remember(self) -> None:
         """Keep it, so that the next run need not look again; failing that, the next one does."""
-        known = _read(self._cache) | {self._key: dataclasses.asdict(self.profile)}
-        draft = self._cache.with_suffix(f".{os.getpid()}")
-        try:
-            self._cache.parent.mkdir(parents=True, exist_ok=True)
-            draft.write_text(json.dumps(known), encoding="utf-8")
-            draft.replace(self._cache)
-        except OSError:
-            with contextlib.suppress(OSError):
-                draft.unlink()
+        known = {key: dataclasses.asdict(one) for key, one in recall(self._cache, _held).items()}
+        remember(self._cache, known | {self._key: dataclasses.asdict(self.profile)})
 
 
 def first_look(choice: Choice, data: Data | Splits, identity: str, results: Path) -> Look | None:
@@ -92,22 +85,39 @@ def first_look(choice: Choice, data: Data | Splits, identity: str, results: Path
     text = json.dumps([identity, component.name, said], sort_keys=True)
     key = hashlib.sha256(text.encode()).hexdigest()
     cache = results / CACHE
-    with contextlib.suppress(TypeError, KeyError):
-        body = _read(cache)[key]
-        columns = tuple(ColumnProfile(**column) for column in body.pop("columns"))
-        known = Profile(columns=columns, **body)
+    if (known := recall(cache, _held).get(key)) is not None:
         return Look(identity, component.name, known, False, key, cache)
     profile_of = component.marks.profile
     profile = profile_of_arrays(data) if profile_of is None else profile_of(**choice.params)
     return None if profile is None else Look(identity, component.name, profile, True, key, cache)
 
 
-def _read(cache: Path) -> dict[str, dict[str, Any]]:
+def _held(body: Any) -> Profile | None:
+    """The profile that the cache holds; None where it is not as it was written."""
     try:
-        held = json.loads(cache.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return held if isinstance(held, dict) else {}
+        columns = tuple(ColumnProfile(**column) for column in body["columns"])
+        profile = Profile(**body | {"columns": columns, "label": tuple(body["label"])})
+    except (TypeError, KeyError):
+        return None
+    classes = profile.classes if isinstance(profile.classes, dict) else {"": None}
+    sound = (
+        all(isinstance(text, str) for text in profile.label)
+        and all(isinstance(text, str | None) for text in (profile.source, profile.query))
+        and all(isinstance(count, int) for count in (profile.rows, *classes.values()))
+        and all(map(_is_sound, columns))
+    )
+    return profile if sound else None
+
+
+def _is_sound(column: ColumnProfile) -> bool:
+    """Whether every field is of its type, and a number that JSON has."""
+    for field, kind in get_type_hints(ColumnProfile).items():
+        value = getattr(column, field)
+        if not isinstance(value, kind | int if kind == float | None else kind):
+            return False
+        if isinstance(value, float) and not math.isfinite(value):
+            return False
+    return True
 
 
 def complaints(profile: Profile) -> Iterator[str]:

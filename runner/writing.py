@@ -24,15 +24,20 @@ def refuse_own(to: Path, place: Place, sources: Iterable[Path] = ()) -> None:
                 f"--to {to} is not valid: it is the --source {source} itself; give another file"
             )
     folder = place.folder.resolve()
-    inside = file.relative_to(folder).parts if file.is_relative_to(folder) else ("",)
-    database = place.database.name
-    kept = {one.name for one in (place.journals, place.weights, place.artifacts)}
-    kept |= {HASHES, PROFILES, "ingest-host", "warehouse.lock"}
-    if not inside or inside[0] in kept or inside[0].startswith(database) or _same(file, place.database):
+    inside = file.relative_to(folder).parts if file.is_relative_to(folder) else None
+    if inside == () or (inside and _is_kept(inside[0], place)) or _same(file, place.database):
         raise ConfigError(
             f"--to {to} is not valid: the results in {place.folder} are kept there; give a file "
             "of your own"
         )
+
+
+def _is_kept(name: str, place: Place) -> bool:
+    """Whether the results folder keeps something of its own under this name."""
+    kept = {one.name for one in (place.journals, place.weights, place.artifacts)}
+    kept |= {HASHES, PROFILES, "ingest-host", "warehouse.lock"}
+    # With its write-ahead logs.
+    return name in kept or name.startswith(place.database.name)
 
 
 def _same(file: Path, other: Path) -> bool:
@@ -52,7 +57,7 @@ def written(to: Path) -> Iterator[Path]:
     """
     try:
         place = to.resolve()
-        # A device or a pipe is written to, not replaced, and into an empty folder goes the content.
+        # A device or a pipe is written to, not replaced; of a folder only the content is ours.
         special = place.exists() and not place.is_file() and not place.is_dir()
         beside = None if special else place if place.is_dir() else place.parent
         with tempfile.TemporaryDirectory(

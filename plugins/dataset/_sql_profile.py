@@ -1,15 +1,23 @@
-"""What the columns of a query hold: counted by DuckDB in one scan."""
+"""What the columns of a query hold: counted by DuckDB."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from runner import ColumnProfile, Profile
 
 from ._sql_query import Column, Query
 from ._sql_source import Database, in_words, name
 
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
 FEW_CLASSES = 1000
+AT_ONCE = 100
+"""Columns that one statement asks about: its cost grows with their square. What has more is copied
+into a temporary table first, so that the source is still read once."""
+COPY = "sweephouse_profiled"
 
 
 def profile_of_query(
@@ -19,14 +27,10 @@ def profile_of_query(
 
     text: the query as the config has it.
     """
-    said = ["count(*)"]
-    for column in query.columns:
-        said += _statistics(column)
     cursor = database.cursor()
     try:
         with in_words(database.source):
-            row = cursor.execute(f"SELECT {', '.join(said)} FROM (\n{query.text}\n)").fetchone()
-            assert row is not None
+            rows, columns = _look(cursor, query)
             classes = {}
             if len(label) == 1 and query.column(label[0], "dataset.label").family != "float":
                 counted = cursor.execute(
@@ -38,12 +42,6 @@ def profile_of_query(
                     classes = {str(value): int(count) for value, count in counted}
     finally:
         cursor.close()
-    rows, values = int(row[0]), list(row[1:])
-    columns = []
-    for column in query.columns:
-        width = len(_statistics(column))
-        columns.append(_column(column, rows, values[:width]))
-        del values[:width]
     return Profile(
         rows=rows,
         columns=tuple(columns),
@@ -52,6 +50,32 @@ def profile_of_query(
         label=tuple(query.column(one, "dataset.label").name for one in label),
         classes=classes,
     )
+
+
+def _look(cursor: DuckDBPyConnection, query: Query) -> tuple[int, list[ColumnProfile]]:
+    """How many rows there are, and what each column holds."""
+    rows, columns, table = 0, [], f"(\n{query.text}\n)"
+    if len(query.columns) > AT_ONCE:
+        cursor.execute(f"CREATE TEMP TABLE {COPY} AS FROM {table}")
+        table = f"temp.{COPY}"
+    for some in _batched(query.columns):
+        asked = ["count(*)", *(one for column in some for one in _statistics(column))]
+        row = cursor.execute(f"SELECT {', '.join(asked)} FROM {table}").fetchone()
+        assert row is not None
+        rows, values = int(row[0]), list(row[1:])
+        for column in some:
+            width = len(_statistics(column))
+            columns.append(_column(column, rows, values[:width]))
+            del values[:width]
+    if table == f"temp.{COPY}":
+        cursor.execute(f"DROP TABLE {table}")
+    return rows, columns
+
+
+def _batched(columns: Sequence[Column]) -> Iterator[Sequence[Column]]:
+    """The columns, so many at once; none, once."""
+    for first in range(0, max(1, len(columns)), AT_ONCE):
+        yield columns[first : first + AT_ONCE]
 
 
 def _statistics(column: Column) -> list[str]:

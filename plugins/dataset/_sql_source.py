@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from runner import CLOSED, DataError, files_named, load_extension, scan, shut
 
-from ._files import near, one_file
+from ._files import near, one_file, with_plain_names
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -95,6 +95,7 @@ def find(text: str, delimiter: str | None = None, secret: str | None = None) -> 
         raise DataError(f"dataset.source={text} matches no file{near(Path(text))}")
     if len(files) < 2:
         files = (one_file(files[0] if files else Path(text), WHAT, key="dataset.source"),)
+    with_plain_names(files)
     kinds = {_kind_of(file) for file in files}
     if len(kinds) > 1 or not kinds <= {*FILES, *(["duckdb", "sqlite"] if len(files) == 1 else [])}:
         raise DataError(

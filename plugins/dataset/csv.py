@@ -21,8 +21,12 @@ def _files(*, path: Path, **_: Any) -> Sequence[Path]:
     return find(str(path)).files
 
 
-def _profile(*, path: Path, label: str | list[str], delimiter: str | None, **_: Any) -> Profile:
+def _profile(
+    *, path: Path, label: str | list[str], delimiter: str | None, summary: bool, **_: Any
+) -> Profile | None:
     """What every column holds, in one scan."""
+    if not summary:
+        return None
     with opened(str(path), None, delimiter) as (database, query):
         return profile_of_query(database, query, names_of(label), None)
 
@@ -38,13 +42,14 @@ def csv(
     task: Asked = "auto",
     text: Text = "strings",
     memory_rows: Annotated[int, Ge(0)] = 1_000_000,
+    summary: bool = True,
 ) -> Data | Splits:
     """Rows of a CSV file, or of all that a pattern matches; types are found out by DuckDB.
 
     label: one column or several.
     features: the columns to learn from; null: all but the label and what split.by names.
     delimiter: what stands between the columns; null: found out.
-    task, text, memory_rows: as of the dataset sql, which takes a query too.
+    task, text, memory_rows, summary: as of the dataset sql, which takes a query too.
     """
     with opened(str(path), None, delimiter, keep=True) as (database, query):
         layout = layout_of(query, names_of(label), features, text, split)
