@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner import stops as stops  # first: a Ctrl-C is heard while all else is imported
-from runner.databases import CLOSED, as_one_file, shut
+from runner.databases import CLOSED, as_one_file, refuse_effects, shut
 from runner.door import (
     architecture,
     augmentation,
@@ -27,7 +27,7 @@ from runner.door import (
 )
 from runner.errors import DataError, ModelError, RunnerError
 from runner.extensions import load_extension
-from runner.files import files_named, scan
+from runner.files import files_named, scan, with_plain_names
 from runner.nouns import (
     ColumnProfile,
     Data,
@@ -79,11 +79,13 @@ __all__ = [
     "optimizer",
     "package_files",
     "preprocessing",
+    "refuse_effects",
     "regularizer",
     "run",
     "scan",
     "schedule",
     "shut",
+    "with_plain_names",
 ]
 
 

@@ -8,6 +8,7 @@ file that this process has not just written opens it with `CLOSED`, and shuts it
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ CLOSED: dict[str, str | bool | int | float | list[str]] = {
     "allow_community_extensions": "false",
 }
 """For `duckdb.connect(config=...)`: nothing is fetched to understand a file, not even its kind."""
+EFFECTS = re.compile(r'"name":\s*"((?:EN|DIS)ABLE_(?:LOGGING|PROFILING)|TRUNCATE_DUCKDB_LOGS)\b')
+"""The steps of a plan, as JSON, that change how DuckDB itself works."""
 PATTERN = "*?["
 """The signs that make a path a pattern."""
 MEMORY_SHARE = 0.5
@@ -62,6 +65,18 @@ def bounds() -> dict[str, str]:
 def as_one_file(path: str) -> str:
     """The path as a pattern that matches it alone, though it hold the signs of one."""
     return "".join(f"[{sign}]" if sign in PATTERN else sign for sign in path)
+
+
+def refuse_effects(con: DuckDBPyConnection, select: str) -> None:
+    """Raise duckdb.PermissionException where the SELECT, or a view in it, does more than read.
+
+    A log or a profile into a file is refused too late by DuckDB itself: the process ends.
+    """
+    import duckdb
+
+    [(_, plan)] = con.execute(f"EXPLAIN (FORMAT JSON) {select}").fetchall()
+    if effect := EFFECTS.search(plan):
+        raise duckdb.PermissionException(f"Permission Error: {effect[1].lower()}() is no reading")
 
 
 def literal(text: str) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import glob
-import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from runner.databases import PATTERN, as_one_file, literal
 from runner.errors import DataError
+from runner.terminal import printable
 
 
 def files_named(text: str) -> list[Path]:
@@ -52,13 +52,23 @@ def scan(reader: str, files: Iterable[Path], options: str = "") -> str:
     return f"{reader}([{listed}], hive_partitioning = false{more})"
 
 
+def with_plain_names(files: Sequence[Path]) -> Sequence[Path]:
+    """The files; DataError where a path is not UTF-8, for DuckDB cannot be told of it.
+
+    Nor can names that are labels be kept then.
+    """
+    for file in files:
+        try:
+            str(file).encode()
+        except UnicodeEncodeError:
+            raise DataError(
+                f"{printable(str(file))} has a name that is not UTF-8: rename it"
+            ) from None
+    return files
+
+
 def _checked(file: Path) -> str:
-    text = str(file)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        shown = os.fsencode(text).decode(errors="backslashreplace")
-        raise DataError(f"{shown} has a name that is not UTF-8: rename it") from None
+    [text] = map(str, with_plain_names([file]))
     if "\\" in text and any(sign in text for sign in PATTERN):
         # To DuckDB a backslash in a pattern parts folders.
         raise DataError(

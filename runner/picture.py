@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
+from runner.terminal import printable
+
 if TYPE_CHECKING:
     from runner.engines.graph import Layer
 
@@ -83,8 +85,8 @@ def _box(index: int, layer: Layer) -> str:
         f'<rect x="{MARGIN}" y="{top}" width="{WIDTH}" height="{HEIGHT}" rx="5" fill="{fill}" '
         f'stroke="{LINE}"/>'
         f'<text x="{left}" y="{top + 16}" fill="{INK}" font-weight="bold">'
-        f"{escape(_short(layer.class_name))}</text>"
-        f'<text x="{left}" y="{top + 32}" fill="{INK}">{escape(_short(layer.name))}</text>'
+        f"{_shown(layer.class_name)}</text>"
+        f'<text x="{left}" y="{top + 32}" fill="{INK}">{_shown(layer.name)}</text>'
         f'<text x="{right}" y="{top + 16}" fill="{INK}" text-anchor="end">'
         f"{escape(shape or 'one number')}</text>"
         f'<text x="{right}" y="{top + 32}" fill="{INK}" text-anchor="end">{count}</text>'
@@ -95,6 +97,8 @@ def _size(axis: int | None) -> str:
     return "any" if axis is None else str(axis)
 
 
-def _short(text: str) -> str:
-    """The end of a long name, which tells it from others."""
-    return text if len(text) <= 36 else f"…{text[-35:]}"
+def _shown(text: str) -> str:
+    """The end of a long name, which tells it from others, without what XML cannot hold."""
+    # As escapes: no reference stands for a control character in XML.
+    text = printable(text).replace("\ufffe", "?").replace("\uffff", "?")
+    return escape(text if len(text) <= 36 else f"…{text[-35:]}")

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runner.databases import CLOSED, literal, shut
+from runner.databases import CLOSED, literal, refuse_effects, shut
 from runner.errors import ConfigError, DataError
 from runner.extensions import load_extension
-from runner.files import files_named, scan
+from runner.files import files_named, scan, with_plain_names
 from runner.passwords import refuse_passwords
 
 if TYPE_CHECKING:
@@ -142,6 +142,7 @@ def opened(source: str, query: str | None) -> Iterator[Table]:
     ):
         try:
             select = _attach(con, source, query, Path(folder))
+            refuse_effects(con, select)
             con.execute(f"CREATE TABLE copied.main.source AS {select}")
         except duckdb.PermissionException as error:
             raise DataError(
@@ -162,7 +163,7 @@ def opened(source: str, query: str | None) -> Iterator[Table]:
 
 def files_of(source: str) -> list[Path]:
     """The files that the source names; of a server's database none."""
-    return [] if "://" in source else files_named(source)
+    return [] if "://" in source else list(with_plain_names(files_named(source)))
 
 
 def _attach(con: DuckDBPyConnection, source: str, query: str | None, folder: Path) -> str:
@@ -232,6 +233,10 @@ def _ending(file: Path) -> str:
 def _one_select(con: DuckDBPyConnection, query: str) -> str:
     import duckdb
 
+    try:
+        query.encode()
+    except UnicodeEncodeError:
+        raise ConfigError("--query is not valid: it holds what is not UTF-8") from None
     statements = con.extract_statements(query)
     if [one.type for one in statements] != [duckdb.StatementType.SELECT]:
         raise ConfigError("--query is not valid: give exactly one SELECT")

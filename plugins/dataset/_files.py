@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import difflib
 import glob
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner import DataError, files_named
+from runner import DataError, files_named, with_plain_names
 
 
 def one_file(path: Path, what: str, key: str = "dataset.path") -> Path:
@@ -42,30 +41,20 @@ def one_folder(path: Path, what: str) -> Path:
 def matching(path: Path, what: str, key: str = "dataset.path") -> list[Path]:
     """The files that a pattern such as data/**/*.bin matches, sorted by path; never none.
 
-    A file of this very name is that file. what: what they must be, such as "data files". key: the config's key that named them.
+    A file of this very name is that file. what: what they must be, such as "data files".
+    key: the config's key that named them.
     """
     pattern = path.expanduser()
     if pattern.is_dir():
         raise DataError(f"{key}={pattern} is a directory: give a pattern, such as {pattern / '*'}")
     if files := files_named(str(pattern)):
-        return with_plain_names(files)
+        return list(with_plain_names(files))
     folders = [Path(name) for name in glob.glob(str(pattern.parent), recursive=True)]  # noqa: PTH207
     if not any(folder.is_dir() for folder in folders):
         raise DataError(f"{key}={pattern} matches no file: there is no folder {pattern.parent}")
     raise DataError(
         f"{key}={pattern} matches no file: give a pattern of {what}{near(pattern, folders)}"
     )
-
-
-def with_plain_names(files: Sequence[Path]) -> list[Path]:
-    """The files; DataError where a name is not UTF-8, for names become labels and identities."""
-    for file in files:
-        try:
-            str(file).encode()
-        except UnicodeEncodeError:
-            shown = os.fsencode(file).decode(errors="backslashreplace")
-            raise DataError(f"{shown} has a name that is not UTF-8: rename it") from None
-    return list(files)
 
 
 def by_name(files: Sequence[Path]) -> dict[str, Path]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from runner import DataError
+from runner import DataError, refuse_effects
 
 from ._sql_source import Database, Source, in_words, name, quoted
 
@@ -87,6 +87,7 @@ def read_query(database: Database, text: str | None) -> Query:
         select = _one_select(cursor, text) if text else _everything(database)
         try:
             described = cursor.execute(f"DESCRIBE FROM (\n{select}\n)").fetchall()
+            refuse_effects(cursor, f"FROM (\n{select}\n)")
         except duckdb.CatalogException as error:
             raise DataError(_unknown_table(str(error), database)) from None
         except duckdb.BinderException as error:
@@ -105,10 +106,13 @@ def _one_select(cursor: DuckDBPyConnection, text: str) -> str:
     import duckdb
 
     try:
+        text.encode()
         statements = cursor.extract_statements(text)
     except duckdb.Error as error:
         said = " ".join(str(error).partition("\n\n")[0].split()).partition(": ")[2]
         raise DataError(f"dataset.query is no valid SQL ({said}): {_shortened(text)}") from None
+    except UnicodeEncodeError:
+        raise DataError("dataset.query holds what is not UTF-8: write it anew") from None
     kinds = [statement.type for statement in statements]
     if kinds != [duckdb.StatementType.SELECT]:
         first = (text.split() or ["nothing"])[0].upper()

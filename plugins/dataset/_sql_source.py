@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from runner import CLOSED, DataError, files_named, load_extension, scan, shut
+from runner import CLOSED, DataError, files_named, load_extension, scan, shut, with_plain_names
 
-from ._files import near, one_file, with_plain_names
+from ._files import near, one_file
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -194,12 +194,13 @@ class Database:
     def tables(self) -> list[str]:
         """What an attached database holds, by name."""
         system = ", ".join(quoted(schema) for schema in SYSTEM)
-        found = self._con.execute(
-            "SELECT table_name FROM (SELECT database_name, schema_name, table_name, internal "
-            "FROM duckdb_tables() UNION ALL "
-            "SELECT database_name, schema_name, view_name, internal FROM duckdb_views()) "
-            f"WHERE database_name = 'origin' AND NOT internal AND schema_name NOT IN ({system})"
-        ).fetchall()
+        with in_words(self.source):
+            found = self._con.execute(
+                "SELECT table_name FROM (SELECT database_name, schema_name, table_name, internal "
+                "FROM duckdb_tables() UNION ALL "
+                "SELECT database_name, schema_name, view_name, internal FROM duckdb_views()) "
+                f"WHERE database_name = 'origin' AND NOT internal AND schema_name NOT IN ({system})"
+            ).fetchall()
         return sorted(name for (name,) in found)
 
     def need_little(self) -> None:

@@ -13,10 +13,10 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from annotated_types import Ge, Gt, Len
 
-from runner import Data, DataError, Split, Splits, Task, dataset
+from runner import Data, DataError, Split, Splits, Task, dataset, with_plain_names
 
 from ._blocks import Source, only_by_content, streams
-from ._files import by_name, one_folder, with_plain_names
+from ._files import by_name, one_folder
 
 Array = np.ndarray[Any, Any]
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
@@ -96,7 +96,7 @@ def _images(folder: Path) -> list[Path]:
             f"dataset.path={folder} holds no images: it must have a folder for each class, with "
             f"files of these kinds in it: {', '.join(sorted(SUFFIXES))}"
         )
-    return with_plain_names(files)
+    return list(with_plain_names(files))
 
 
 def _content_hash(file: Path) -> bytes:

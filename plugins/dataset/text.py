@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from runner import Data, DataError, dataset
+from runner import Data, DataError, dataset, with_plain_names
 
-from ._files import by_name, one_file, with_plain_names
+from ._files import by_name, one_file
 from ._labels import Asked, numbers_or_text, targets_of
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": "\t"}
@@ -78,7 +78,7 @@ def _texts(folder: Path) -> list[Path]:
             f"dataset.path={folder} holds no text: it must have a folder for each class, with "
             ".txt files in it"
         )
-    return with_plain_names(files)
+    return list(with_plain_names(files))
 
 
 def _content(file: Path) -> str:
