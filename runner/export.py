@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import errno
 import os
 import tempfile
 import warnings
@@ -92,25 +91,12 @@ def _model(run_id: str, model: Any, to: Path, form: str) -> None:
                 to.write_bytes(_h5(model))
             else:
                 model.save(to)
+    except OSError:
+        raise
     except Exception as error:
-        if full := _of_the_disk(error):
-            raise full from error
         raise ModelError(
             f"run {run_id} cannot be written as {form}: {in_one_line(error)}"
         ) from error
-
-
-def _of_the_disk(error: BaseException | None) -> OSError | None:
-    """The disk's own error behind one that a library raised, if there is one."""
-    while error is not None:
-        if isinstance(error, OSError):
-            return error
-        for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES):
-            # TensorFlow's errors have the system's words and not its number.
-            if os.strerror(number) in str(error):
-                return OSError(number, os.strerror(number))
-        error = error.__cause__ or error.__context__
-    return None
 
 
 def _h5(model: Any) -> bytes:

@@ -204,12 +204,9 @@ def _kind(source: str, files: Sequence[Path]) -> str:
             )
         return SCHEMES[scheme]
     endings = {_ending(file) for file in files or [Path(source)]}
-    if unknown := sorted(endings - {*READERS, *DATABASES}):
+    if endings - {*READERS, *DATABASES}:
         known = ", ".join((*READERS, *DATABASES, *ARRAYS))
-        raise ConfigError(
-            f"--source {source} is not valid: its ending{' ' * bool(unknown[0])}{unknown[0]} is "
-            f"none of {known}"
-        )
+        raise ConfigError(f"--source {source} is not valid: its ending is none of {known}")
     if not files:
         raise ConfigError(f"--source {source} is not valid: there is no such file")
     readers = {READERS.get(ending, "a database") for ending in endings}

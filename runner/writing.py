@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -13,6 +14,9 @@ from runner.errors import ConfigError
 from runner.identity import CACHE as HASHES
 from runner.profiles import CACHE as PROFILES
 from warehouse.place import Place
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+"""What a disk says that takes no more."""
 
 
 def refuse_own(to: Path, place: Place, sources: Iterable[Path] = ()) -> None:
@@ -75,6 +79,21 @@ def written(to: Path) -> Iterator[Path]:
                 if place.is_file():
                     shutil.copymode(place, draft)
                 draft.replace(place)
-    except OSError as error:
-        reason = error.strerror or str(error)
+    except Exception as error:
+        if (reason := _of_the_disk(error)) is None:
+            raise
         raise ConfigError(f"--to {to} cannot be written: {reason}; nothing was changed") from error
+
+
+def _of_the_disk(error: BaseException) -> str | None:
+    """What the system said of the disk, though a library said something else since."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    behind: BaseException | None = error
+    while behind is not None:
+        # TensorFlow's errors have the system's words and not its number.
+        for reason in map(os.strerror, FULL):
+            if reason in str(behind):
+                return reason
+        behind = behind.__cause__ or behind.__context__
+    return None

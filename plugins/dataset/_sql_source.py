@@ -199,7 +199,8 @@ class Database:
                 "SELECT table_name FROM (SELECT database_name, schema_name, table_name, internal "
                 "FROM duckdb_tables() UNION ALL "
                 "SELECT database_name, schema_name, view_name, internal FROM duckdb_views()) "
-                f"WHERE database_name = 'origin' AND NOT internal AND schema_name NOT IN ({system})"
+                "WHERE database_name = 'origin' AND NOT internal "
+                f"AND schema_name NOT IN ({system})"
             ).fetchall()
         return sorted(name for (name,) in found)
 

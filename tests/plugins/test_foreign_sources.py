@@ -138,7 +138,7 @@ def test_a_name_that_is_not_utf_8_is_one_sentence(make: Any, tmp_path: Path) -> 
                 read()
     with pytest.raises(RunnerError, match="--query is not valid: it holds what is not UTF-8"):
         opened(str(write(tmp_path / "rows.csv")), "SELECT '\udcff'").__enter__()
-    with pytest.raises(DataError, match="dataset.query holds what is not UTF-8"):
+    with pytest.raises(DataError, match=r"dataset\.query holds what is not UTF-8"):
         features_of(make, tmp_path / "rows.csv", query="SELECT '\udcff'")
 
 
@@ -255,10 +255,14 @@ def test_what_does_not_fit_into_memory_spills(tmp_path: Path) -> None:
     database = Database(find(str(file)))
     try:
         database.need_little()
-        [(held,)] = database.cursor().execute(
-            "SELECT count(*) FROM (SELECT x, repeat('spill', 20) || x AS t FROM source "
-            "ORDER BY hash(x))"
-        ).fetchall()
+        [(held,)] = (
+            database.cursor()
+            .execute(
+                "SELECT count(*) FROM (SELECT x, repeat('spill', 20) || x AS t FROM source "
+                "ORDER BY hash(x))"
+            )
+            .fetchall()
+        )
     finally:
         database.close()
     assert held == 1_000_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from runner.config import Choice
 from runner.errors import DataError
 from runner.identity import data_identity
 from runner.nouns import Data, Splits, Task
+from runner.profiles import first_look
 from tests.conftest import Site
 
 DATASETS = """
@@ -95,6 +97,77 @@ def test_a_damaged_memory_of_hashes_is_no_harm(
     first = identify(*words)
     (results / "file-hashes.json").write_text("{torn", encoding="utf-8")
     assert identify(*words) == first
+
+
+DAMAGED = {
+    "junk": b"\xff\xfe\0 junk",
+    "a number": b"7",
+    "null": b"null",
+    "a list": b'[{"a": 1}]',
+    "no number": b"NaN",
+    "deep": b"[" * 100_000,
+    "deep mappings": b'{"a":' * 100_000,
+    "other types": b'{"KEY": 7}',
+    "a list of lists": b'{"KEY": [[1]]}',
+    "no hash": b'{"KEY": "abc"}',
+    "half a profile": b'{"KEY": {"rows": 3, "columns": [{"name": 1}], "label": "x"}}',
+    "a profile of other types": b'{"KEY": {"rows": "3", "columns": [], "label": []}}',
+    "a profile without a mean": b'{"KEY": {"rows": 3, "columns": [{"name": "a", "type": "b", '
+    b'"missing": 0, "mean": NaN}], "label": []}}',
+    "classes of nothing": b'{"KEY": {"rows": 3, "columns": [], "label": [], "classes": [1]}}',
+}
+
+
+def _as_content(content: bytes) -> Callable[[Path], None]:
+    def damage(cache: Path) -> None:
+        # Under the very keys that are asked for.
+        [*keys] = json.loads(cache.read_text(encoding="utf-8"))
+        cache.write_bytes(content.replace(b"KEY", keys[0].encode()))
+
+    return damage
+
+
+def _as_folder(cache: Path) -> None:
+    cache.unlink()
+    cache.mkdir()
+
+
+def _as_pipe(cache: Path) -> None:
+    cache.unlink()
+    os.mkfifo(cache)
+
+
+def _as_link_to_itself(cache: Path) -> None:
+    cache.unlink()
+    cache.symlink_to(cache)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [*map(_as_content, DAMAGED.values()), _as_folder, _as_pipe, _as_link_to_itself],
+    ids=[*DAMAGED, "a folder", "a pipe", "a link to itself"],
+)
+def test_a_memory_that_cannot_be_read_is_made_anew(
+    file: Path, results: Path, damage: Callable[[Path], None]
+) -> None:
+    choice = chosen("dataset=arrays", f"dataset.path={file}")
+    data: Any = Data(np.eye(3), np.arange(3), Task.classification(3))
+
+    def look() -> tuple[str, Any]:
+        identity = data_identity(choice, pytest.fail, results)
+        seen = first_look(choice, data, identity, results)
+        assert seen is not None
+        seen.remember()
+        return identity, seen.profile
+
+    caches = [results / "file-hashes.json", results / "data-profiles.json"]
+    first = look()
+    whole = [cache.read_text(encoding="utf-8") for cache in caches]
+    for cache in caches:
+        damage(cache)
+    assert look() == first
+    if not caches[0].is_dir():
+        assert [cache.read_text(encoding="utf-8") for cache in caches] == whole
 
 
 def test_a_place_where_nothing_can_be_remembered_is_no_harm(

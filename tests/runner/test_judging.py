@@ -15,7 +15,7 @@ import pytest
 
 import runner
 import warehouse
-from runner.engines.graph import layers_of, owners_of
+from runner.engines.graph import Layer, layers_of, owners_of
 from runner.engines.judging import judged, outputs_of
 from runner.engines.tensors import graph_of
 from runner.nouns import Splits, Stream, Task
@@ -275,6 +275,13 @@ def test_a_graph_with_a_skip_and_a_nested_model_is_drawn_and_named() -> None:
     ]
     assert ElementTree.fromstring(draw(layers)).attrib["width"] > "400"
     assert draw(layers) == draw(layers_of(model, "whole", graph_of(model)))
+
+
+def test_a_name_that_xml_cannot_hold_is_drawn_as_escapes() -> None:
+    names = ["a\x00b\x1b[31m", "<b>&\ud800", "\uffff\u202egnp"]
+    drawn = draw([Layer(name, "Dense\x07", (2,), 1, (), "{}") for name in names])
+    words = [node.text for node in ElementTree.fromstring(drawn.encode()).iter() if node.text]
+    assert "a\\x00b\\x1b[31m" in words and "<b>&\\ud800" in words and "Dense\\x07" in words
 
 
 def test_units_whose_weights_are_all_zero_are_dead(tmp_path: Path) -> None:
