@@ -15,6 +15,7 @@ import numpy as np
 
 from runner.evaluation import names_of, predicted_of
 from runner.nouns import Task
+from runner.terminal import printable
 
 if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
@@ -25,7 +26,7 @@ def table_of(task: Task, split: str, targets: Array, outputs: Array) -> dict[str
     outputs = np.asarray(outputs, dtype=np.float32).reshape(len(targets), -1)
     rows, width = outputs.shape
     predicted = np.asarray(predicted_of(task, outputs), dtype=np.float64)
-    names = np.array(names_of(task), dtype=object)
+    names = np.array([_encodable(name) for name in names_of(task)], dtype=object)
     if task.kind in ("classification", "binary"):
         labels = np.asarray(targets).reshape(-1).astype(int)
         said = predicted.astype(int)
@@ -55,6 +56,11 @@ def table_of(task: Task, split: str, targets: Array, outputs: Array) -> dict[str
         "error": error.ravel(),
         "outputs": outputs.reshape(-1, 1),
     }
+
+
+def _encodable(name: str) -> str:
+    """The name as the journal has it: DuckDB takes no text that is not UTF-8."""
+    return printable(name) if any("\ud800" <= sign <= "\udfff" for sign in name) else name
 
 
 def to_parquet(columns: Mapping[str, Array]) -> bytes:

@@ -250,22 +250,24 @@ def test_a_sqlite_file_by_another_ending_is_a_sqlite_file(tmp_path: Path) -> Non
             assert (table.rows, list(table.types)) == (1, ["x", "y"])
 
 
-def test_what_does_not_fit_into_memory_spills(tmp_path: Path) -> None:
+def test_what_does_not_fit_into_memory_spills(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = write(tmp_path / "rows.parquet", "SELECT i AS x, i / 2 AS y FROM range(1000000) r(i)")
+    large = "SELECT x, repeat('spill', 20) || x AS t FROM source ORDER BY hash(x)"
+    monkeypatch.setattr("runner.rows.MEMORY", "64MB")
+    with opened(str(file), large) as table:
+        assert table.rows == 1_000_000
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr("plugins.dataset._sql_source.MEMORY", "64MB")
     database = Database(find(str(file)))
     try:
-        database.need_little()
-        [(held,)] = (
-            database.cursor()
-            .execute(
-                "SELECT count(*) FROM (SELECT x, repeat('spill', 20) || x AS t FROM source "
-                "ORDER BY hash(x))"
-            )
-            .fetchall()
-        )
+        cursor = database.cursor()
+        cursor.execute(f"CREATE TEMP TABLE sorted AS {large}")
+        assert list(tmp_path.glob("sweephouse-spill-*/*"))
+        assert cursor.execute("SELECT count(DISTINCT t) FROM sorted").fetchall() == [(1_000_000,)]
     finally:
         database.close()
-    assert held == 1_000_000
 
 
 # --- A first look --------------------------------------------------------------------------------

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import re
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
+import duckdb
 import numpy as np
 import pytest
 
@@ -20,6 +22,7 @@ from runner.engines.judging import judged, outputs_of
 from runner.engines.tensors import graph_of
 from runner.nouns import Splits, Stream, Task
 from runner.picture import draw
+from runner.predictions import table_of, to_parquet
 from runner.records import Evaluation
 
 CLOSE = 1e-6
@@ -275,6 +278,17 @@ def test_a_graph_with_a_skip_and_a_nested_model_is_drawn_and_named() -> None:
     ]
     assert ElementTree.fromstring(draw(layers)).attrib["width"] > "400"
     assert draw(layers) == draw(layers_of(model, "whole", graph_of(model)))
+
+
+def test_a_class_whose_name_is_not_utf_8_has_its_rows() -> None:
+    task = Task.binary(("a\udcff", "b"))
+    table = table_of(task, "val", np.array([0, 1]), np.array([[0.1], [0.9]]))
+    con = duckdb.connect()
+    with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
+        file.write(to_parquet(table))
+        file.flush()
+        said = con.execute(f"SELECT target_name FROM '{file.name}'").fetchall()
+    assert said == [("a\\xff",), ("b",)]
 
 
 def test_a_name_that_xml_cannot_hold_is_drawn_as_escapes() -> None:
