@@ -74,7 +74,13 @@ def refuse_effects(con: DuckDBPyConnection, select: str) -> None:
     """
     import duckdb
 
-    [(_, plan)] = con.execute(f"EXPLAIN (FORMAT JSON) {select}").fetchall()
+    try:
+        [(_, plan)] = con.execute(f"EXPLAIN (FORMAT JSON) {select}").fetchall()
+    except duckdb.InvalidInputException as error:
+        # From DuckDB 2 on, the lock of the configuration is in their way.
+        if "locked" not in str(error):
+            raise
+        raise duckdb.PermissionException(f"Permission Error: {error}") from None
     if effect := EFFECTS.search(plan):
         raise duckdb.PermissionException(f"Permission Error: {effect[1].lower()}() is no reading")
 

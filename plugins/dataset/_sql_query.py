@@ -86,9 +86,9 @@ def read_query(database: Database, text: str | None) -> Query:
     try:
         select = _one_select(cursor, text) if text else _everything(database)
         try:
-            described = cursor.execute(f"DESCRIBE FROM (\n{select}\n)").fetchall()
             if text or not source.is_files:
                 refuse_effects(cursor, f"FROM (\n{select}\n)")
+            described = cursor.execute(f"DESCRIBE FROM (\n{select}\n)").fetchall()
         except duckdb.CatalogException as error:
             raise DataError(_unknown_table(str(error), database)) from None
         except duckdb.BinderException as error:
