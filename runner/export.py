@@ -16,6 +16,7 @@ import numpy as np
 from runner import weights
 from runner.errors import ConfigError, ModelError, choices, in_one_line
 from runner.restore import trained
+from runner.terminal import printable
 from runner.writing import refuse_own, written
 from warehouse.place import Place
 
@@ -140,7 +141,8 @@ def _csv(tensors: Mapping[str, Array], to: Path) -> None:
         rows = csv.writer(listing, lineterminator="\n")
         rows.writerow(["file", "tensor", "shape", "dtype"])
         taken: set[str] = set()
-        for name, tensor in tensors.items():
+        for raw, tensor in tensors.items():
+            name = printable(raw)
             file = _free(name.replace("/", ".").replace("#", "."), taken)
             shape = "x".join(map(str, tensor.shape))
             rows.writerow([file, name, shape, str(tensor.dtype)])

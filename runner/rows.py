@@ -9,6 +9,8 @@ from __future__ import annotations
 import difflib
 import re
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -115,12 +117,12 @@ def arrays_of(source: str) -> dict[str, Array]:
     """The arrays of an .npy or .npz file, an .npy file's called "features"; memory-mapped."""
     try:
         loaded = np.load(source, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
+        if isinstance(loaded, np.ndarray):
+            return {"features": loaded}
+        with loaded:
+            return {name: loaded[name] for name in loaded.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"--source {source} cannot be read: {_first(error)}") from error
-    if isinstance(loaded, np.ndarray):
-        return {"features": loaded}
-    with loaded:
-        return {name: loaded[name] for name in loaded.files}
 
 
 @contextmanager
@@ -218,8 +220,11 @@ def _kind(source: str, files: Sequence[Path]) -> str:
     [reader] = readers
     if reader != "a database":
         return reader
-    with files[0].open("rb") as file:
-        return "sqlite" if file.read(15) == b"SQLite format 3" else "duckdb"
+    try:
+        with files[0].open("rb") as file:
+            return "sqlite" if file.read(15) == b"SQLite format 3" else "duckdb"
+    except OSError as error:
+        raise DataError(f"--source {source} cannot be read: {error.strerror}") from None
 
 
 def _ending(file: Path) -> str:

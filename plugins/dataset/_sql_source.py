@@ -112,8 +112,11 @@ def _kind_of(file: Path) -> Kind:
         name = name.removesuffix(tail)
     if (kind := SUFFIXES.get(Path(name).suffix)) is not None:
         return kind
-    with file.open("rb") as opened:
-        head = opened.read(16)
+    try:
+        with file.open("rb") as opened:
+            head = opened.read(16)
+    except OSError as error:
+        raise DataError(f"dataset.source={file} cannot be read: {error.strerror}") from None
     if head.startswith(b"SQLite format 3"):
         return "sqlite"
     if head[8:12] == b"DUCK":

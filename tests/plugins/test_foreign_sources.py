@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -19,7 +21,7 @@ from plugins.dataset._sql_source import Database, find
 from runner import DataError, RunnerError, load_extension
 from runner.composition import compose
 from runner.identity import data_identity
-from runner.rows import opened
+from runner.rows import arrays_of, opened
 
 HERE = "x,y\n1,0.5\n2,1.5\n"
 ODD_NAMES = (
@@ -154,6 +156,24 @@ def test_a_folders_file_whose_name_is_not_utf_8_is_one_sentence(
     path = tmp_path / "*" / "*.bin" if kind == "binary_files" else tmp_path
     with pytest.raises(DataError, match=r"d\\xffgs.* not UTF-8: rename it"):
         make("dataset", kind, path=path)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 torn", b"\x93NUMPY\x01\x00", b"junk"])
+@pytest.mark.parametrize("ending", ["npy", "npz"])
+def test_arrays_that_are_torn_are_one_sentence(
+    tmp_path: Path, ending: str, content: bytes
+) -> None:
+    file = tmp_path / f"rows.{ending}"
+    file.write_bytes(content)
+    sentence = ""
+    try:
+        arrays_of(str(file))
+    except DataError as error:
+        sentence = str(error)
+    assert re.fullmatch(r"--source \S+rows\.np. cannot be read: .+", sentence)
+    # NumPy forgets to close what is no archive.
+    gc.collect()
 
 
 # --- Databases from somebody else ----------------------------------------------------------------
