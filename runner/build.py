@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from runner.augment import augment
 from runner.config import Config
 from runner.data import Prepared
+from runner.directions import direction, name_of, settle, stated
 from runner.errors import ConfigError, ModelError, PluginError, choices
 from runner.keras_private import ever_trainable
-from runner.nouns import Recipe, Task
+from runner.nouns import Mode, Recipe, Task
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import keras
 
 HEADS = {
@@ -21,22 +23,22 @@ HEADS = {
     "multilabel": "sigmoid",
     "regression": None,
 }
-# Metrics of which more is better; of anything else, less is.
-MORE_IS_BETTER = re.compile(
-    r"acc|auc|precision|recall|f1|fbeta|r2|iou|specificity|sensitivity|cosine|correlation|top_?k"
-    r"|true_"
-)
 
 
-def monitor_of(config: Config, data: Prepared) -> tuple[str, str]:
-    """The metric that judges the run, and "min" or "max"."""
+def monitor_of(
+    config: Config, data: Prepared, modes: Mapping[str, Mode] | None = None
+) -> tuple[str, Mode]:
+    """The metric that judges the run, and "min" or "max".
+
+    modes: those of the run's metrics, once they are made; without them its name is asked.
+    """
     settings = config.settings
     monitor = settings.monitor or ("val_loss" if data.splits.val is not None else "loss")
     if monitor.startswith("val_") and data.splits.val is None:
         raise ConfigError(f"monitor={monitor} needs a val split, and split.val leaves none")
     if settings.mode != "auto":
         return monitor, settings.mode
-    return monitor, "max" if MORE_IS_BETTER.search(monitor) else "min"
+    return monitor, direction(monitor, modes or {})
 
 
 def build(config: Config, data: Prepared) -> Recipe:
@@ -67,17 +69,19 @@ def assemble(config: Config, data: Prepared) -> Recipe:
     keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(config.settings.seed)
     keras.config.set_dtype_policy(config.settings.precision)
-    monitor, mode = monitor_of(config, data)
     task = data.splits.task
+    metrics, modes = _metrics(config, task)
+    monitor, mode = monitor_of(config, data, modes)
     optimizer, callbacks = _optimizer(config, data, monitor, mode)
     model, unfreezing = _architecture(config, data, task)
     recipe = Recipe(
         model=model,
         loss=_loss(config, task),
         optimizer=optimizer,
-        metrics=_metrics(config, task),
+        metrics=metrics,
         callbacks=[*callbacks, *unfreezing],
         unfreezes=bool(unfreezing),
+        modes=modes,
     )
     for regularizer in config.chosen["regularizer"]:
         recipe = regularizer(
@@ -90,6 +94,7 @@ def assemble(config: Config, data: Prepared) -> Recipe:
     recipe = augment(recipe, config, data)
     recipe.callbacks += _callbacks(config, task, monitor, mode)
     _check_monitor(monitor, recipe)
+    settle(recipe, monitor, mode, is_set=config.settings.mode != "auto")
     return recipe
 
 
@@ -242,11 +247,17 @@ def _loss(config: Config, task: Task) -> Any:
     return config.one("loss")(task=task)
 
 
-def _metrics(config: Config, task: Task) -> list[Any]:
-    made = [metric(task=task) for metric in config.chosen["metric"]]
-    flat = [one for item in made for one in (item if isinstance(item, list) else [item])]
-    names = [getattr(one, "name", getattr(one, "__name__", str(one))) for one in flat]
-    return [one for i, one in enumerate(flat) if names[i] not in names[:i]]
+def _metrics(config: Config, task: Task) -> tuple[list[Any], dict[str, Mode]]:
+    """The metrics, each name once, and the directions that are stated of them."""
+    found: dict[str, Any] = {}
+    modes: dict[str, Mode] = {}
+    for choice in config.chosen["metric"]:
+        made = choice(task=task)
+        for one in made if isinstance(made, list) else [made]:
+            if name_of(one) not in found:
+                found[name_of(one)] = one
+                modes |= stated([one], choice.component.marks.mode)
+    return list(found.values()), modes
 
 
 def _callbacks(config: Config, task: Task, monitor: str, mode: str) -> list[Any]:
@@ -266,9 +277,7 @@ def _callbacks(config: Config, task: Task, monitor: str, mode: str) -> list[Any]
 
 def _check_monitor(monitor: str, recipe: Recipe) -> None:
     """ConfigError where nothing of the recipe is called as the monitor says."""
-    have = {"loss"} | {
-        getattr(one, "name", getattr(one, "__name__", str(one))) for one in recipe.metrics
-    }
+    have = {"loss"} | {name_of(one) for one in recipe.metrics}
     if monitor.removeprefix("val_") not in have:
         names = [*have, *(f"val_{name}" for name in have)]
         raise ConfigError(f"there is no metric '{monitor}' (monitor): {choices(monitor, names)}")

@@ -15,7 +15,7 @@ import pluggy
 
 from runner.errors import DataError
 from runner.hookspecs import PROJECT
-from runner.nouns import Profile
+from runner.nouns import Mode, Profile
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Stage = Literal["structure", "penalty"]
@@ -33,6 +33,7 @@ class Marks:
     stage: Stage = "penalty"
     identity: Identity | None = None
     profile: ProfileOf | None = None
+    mode: Mode | None = None
 
 
 class Decorator:
@@ -54,6 +55,7 @@ class Decorator:
         stage: Stage = "penalty",
         identity: Identity | None = None,
         profile: ProfileOf | None = None,
+        mode: Mode | None = None,
     ) -> Callable[[Function], Function]: ...
 
     def __call__(
@@ -66,6 +68,7 @@ class Decorator:
         stage: Stage = "penalty",
         identity: Identity | None = None,
         profile: ProfileOf | None = None,
+        mode: Mode | None = None,
     ) -> Any:
         """Mark the function as a component.
 
@@ -75,11 +78,14 @@ class Decorator:
         identity: for a dataset, a function of the same params that says what the data are
             without loading them: text, or the files whose content is hashed, by name
             where their names say something too.
+        profile: for a dataset, a function of the same params that gives a first look at it.
+        mode: for a metric, which end of it is better: "min" or "max".
         """
 
         def mark(function: Function) -> Function:
-            said = Marks(name or function.__name__, tuple(aliases), stage, identity, profile)
-            setattr(function, MARKS, said)
+            called = name or function.__name__
+            marks = Marks(called, tuple(aliases), stage, identity, profile, mode)
+            setattr(function, MARKS, marks)
             return self._implements(function)
 
         return mark if function is None else mark(function)

@@ -317,6 +317,7 @@ class _Batch:
 def _start(run: Run, device: str, data: Prepared | None = None) -> RunStart:
     """Everything known before training."""
     config = run.config
+    # Before the metrics are made, by their names; the engine that builds them says it better.
     monitor, mode = monitor_of(config, data) if data else ("val_loss", "min")
     commit, dirty = git_state()
     shape: dict[str, Any] = {"identity": run.identity}
@@ -339,7 +340,7 @@ def _start(run: Run, device: str, data: Prepared | None = None) -> RunStart:
         host=socket.gethostname(),
         pid=os.getpid(),
         monitor=monitor,
-        mode="min" if mode == "min" else "max",
+        mode=mode,
         overrides=list(run.overrides),
         config=config.plain(),
         params=flatten(config),

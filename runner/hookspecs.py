@@ -235,5 +235,9 @@ def metric(task: Task) -> keras.metrics.Metric | Callable[[Any, Any], Any]:
 
     Returns a Keras metric, a function of (y_true, y_pred), or a list of them. The model's
     outputs are probabilities for a classification and plain values for a regression.
+
+    `@metric(mode="max")` says that more of it is better, `mode="min"` that less is; best epochs
+    follow from that. Most of Keras' own metrics say so themselves. Of a metric of which nobody
+    does, the name decides, and a line says which way before anything trains.
     """
     raise NotImplementedError

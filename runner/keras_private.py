@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 NEUTRAL = (
     "stateless_apply",
@@ -21,6 +21,11 @@ NEUTRAL = (
     "_overwrite_model_variables_with_average_value",
 )
 """Methods that Keras' TensorFlow optimizers override for `tf.distribute`."""
+
+
+def direction_of(metric: Any) -> Literal["min", "max"] | None:
+    """Which end of a Keras metric is better, as it says for itself; of some it says nothing."""
+    return {"up": "max", "down": "min"}.get(getattr(metric, "_direction", None))  # type: ignore
 
 
 def global_seed_state() -> Any:

@@ -50,6 +50,8 @@ class ShapeFree:
 Source = Annotated[str, Place()]
 """A file, a pattern of files, or a URI without a password."""
 TaskKind = Literal["classification", "binary", "multilabel", "regression"]
+Mode = Literal["min", "max"]
+"""Which end of a metric is better."""
 
 
 @dataclass(frozen=True)
@@ -225,6 +227,8 @@ class Recipe:
     callbacks: list[keras.callbacks.Callback] = field(default_factory=list)
     unfreezes: bool = False
     """Whether a callback may unfreeze layers: their weights then get optimizer state, too."""
+    modes: dict[str, Mode] = field(default_factory=dict)
+    """Metric, without its split -> which end of it is better, as far as that is stated."""
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,9 @@ class RunStart:
     """The run whose epochs this one begins with."""
     replay_of: str | None = None
     """The run that this one repeats, to see whether the losses are the same."""
+    modes: Mapping[str, Literal["min", "max"]] = field(default_factory=dict)
+    """Metric, without its split -> which end of it is better. Empty where no recipe was built and
+    in older journals: the warehouse then goes by the names."""
     parents: Sequence[Mapping[str, str]] = field(default_factory=list)
     """`{"param", "run_id", "weights_id", "sha256"}` of each earlier run's weights that it uses."""
     git_commit: str | None = None

@@ -199,6 +199,9 @@ def _complaint(function: Any) -> str | None:
             return f"{where} gives '{param.name}' a default but stands it before `*`: {rule}"
         elif param.name not in kind.offers:
             return f"{where} takes '{param.name}', which the runner does not offer: {rule}"
+    mode = getattr(function, MARKS).mode
+    if mode is not None and (kind.name != "metric" or mode not in ("min", "max")):
+        return f"{where} says mode={mode!r}: a metric may say 'min' or 'max', another kind nothing"
     try:
         params, model = _params_and_model(function)
         required = {p.name for p in params if p.required}

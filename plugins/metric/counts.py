@@ -85,25 +85,25 @@ def recall(
     )
 
 
-@metric(aliases=["TruePositives"])
+@metric(aliases=["TruePositives"], mode="max")
 def true_positives(task: Task, *, thresholds: Threshold = None) -> object:
     """How many are rightly yes."""
     return make("TruePositives", "true_positives", task, CLASSES, thresholds=thresholds)
 
 
-@metric(aliases=["TrueNegatives"])
+@metric(aliases=["TrueNegatives"], mode="max")
 def true_negatives(task: Task, *, thresholds: Threshold = None) -> object:
     """How many are rightly no."""
     return make("TrueNegatives", "true_negatives", task, CLASSES, thresholds=thresholds)
 
 
-@metric(aliases=["FalsePositives"])
+@metric(aliases=["FalsePositives"], mode="min")
 def false_positives(task: Task, *, thresholds: Threshold = None) -> object:
     """How many are wrongly yes."""
     return make("FalsePositives", "false_positives", task, CLASSES, thresholds=thresholds)
 
 
-@metric(aliases=["FalseNegatives"])
+@metric(aliases=["FalseNegatives"], mode="min")
 def false_negatives(task: Task, *, thresholds: Threshold = None) -> object:
     """How many are wrongly no."""
     return make("FalseNegatives", "false_negatives", task, CLASSES, thresholds=thresholds)

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from runner.build import monitor_of
 from runner.engines.contract import Job, Record, Refused
 from runner.engines.judging import Evaluate, Predict, asked, judged
 from runner.engines.tracker import Tracker
 from runner.errors import ConfigError, JournalError, RunnerError, in_one_line, trace_of
-from runner.records import RunEnd, now
+from runner.records import RunEnd, RunStart, now
 
 
 def live(job: Job, record: Record, engine: str, body: Callable[[Tracker], RunEnd]) -> None:
@@ -23,7 +24,7 @@ def live(job: Job, record: Record, engine: str, body: Callable[[Tracker], RunEnd
     if job.stop() or not built(job, record, engine):
         return
     tracker = Tracker(job, record)
-    record(replace(job.start, engine=engine))
+    record(started(job, engine))
     try:
         end = body(tracker)
     except JournalError:
@@ -35,6 +36,13 @@ def live(job: Job, record: Record, engine: str, body: Callable[[Tracker], RunEnd
     finally:
         release(job)
     record(replace(end, seconds=time.perf_counter() - began))
+
+
+def started(job: Job, engine: str) -> RunStart:
+    """The job's start as this engine records it: with what its built recipe tells."""
+    modes = job.recipe.modes
+    _, mode = monitor_of(job.config, job.data, modes)
+    return replace(job.start, engine=engine, mode=mode, modes=modes)
 
 
 def built(job: Job, record: Record, engine: str) -> bool:

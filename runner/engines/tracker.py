@@ -43,7 +43,7 @@ class Tracker:
         self._model = job.recipe.model
         self._named_by = named_by or self._model
         self._generators = generators or seed_generators(self._model)
-        self._monitor, mode = monitor_of(job.config, job.data)
+        self._monitor, mode = monitor_of(job.config, job.data, job.recipe.modes)
         self._sign = 1.0 if mode == "min" else -1.0
         self._best = math.inf
         self._best_weights: list[Array] = []

@@ -207,6 +207,13 @@ def test_a_signature_that_breaks_the_contract_is_named_with_the_contract(install
         found.find("architecture", "bad")
 
 
+@pytest.mark.parametrize(("kind", "mode"), [("metric", "up"), ("loss", "min")])
+def test_a_direction_is_min_or_max_and_of_a_metric(install, kind, mode):
+    install("mine", f"from runner import {kind}\n@{kind}(mode={mode!r})\ndef bad(task): ...")
+    with pytest.warns(UserWarning, match=f"{kind} 'bad' in .* says mode='{mode}': a metric may"):
+        registry.load()
+
+
 def test_the_contract_lists_what_the_kind_offers(install):
     install("mine", "from runner import schedule\n@schedule\ndef bad(rate): ...")
     with pytest.warns(

@@ -345,6 +345,36 @@ def test_best_epoch_follows_the_monitor(house: House, rows: Ask) -> None:
     ]
 
 
+def test_runs_say_which_end_is_better_and_of_older_ones_the_name_decides(
+    house: House, rows: Ask
+) -> None:
+    said = {"pearson_correlation": "max", "auc": "min"}
+    for modes, expected in (({}, ("max", "min")), (said, ("min", "max"))):
+        run_id = new_run_id()
+        lines = records(run_id, 0, modes=modes)
+        for epoch in (1, 2):
+            metrics = {"val": dict.fromkeys(said, float(epoch))}
+            lines.append(EpochEnd(run_id, epoch, 1.0, 1.0, 0.1, 1.0, metrics))
+        house.write(lines + ending(run_id, 2))
+        warehouse.sync(house.results)
+        ask = "SELECT mode, best_epoch FROM run_metrics WHERE run_id = $1 AND name <> 'loss'"
+        best = {"min": 1, "max": 2}
+        found = rows(house, f"{ask} ORDER BY name", run_id)
+        assert found == [(mode, best[mode]) for mode in expected]
+
+
+def test_a_journal_from_before_directions_were_said_is_read(house: House, rows: Ask) -> None:
+    run_id = new_run_id()
+    path = house.write(records(run_id) + ending(run_id))
+    start, *others = path.read_text().splitlines(keepends=True)
+    fields = json.loads(start)
+    del fields["modes"]
+    path.write_text("".join([json.dumps(fields) + "\n", *others]))
+    warehouse.sync(house.results)
+    found = rows(house, "SELECT DISTINCT name, mode FROM run_metrics ORDER BY ALL")
+    assert found == [("accuracy", "max"), ("loss", "min")]
+
+
 def hold(house: House, read_only: bool) -> Any:
     """Another process that has the database open."""
     process = house.python(

@@ -24,7 +24,8 @@ SELECT * FROM read_json(
         versions: 'MAP(VARCHAR, VARCHAR)', data: 'VARCHAR', sweep_id: 'VARCHAR',
         git_commit: 'VARCHAR', git_dirty: 'BOOLEAN', version: 'BIGINT',
         resumed_from: 'VARCHAR', replay_of: 'VARCHAR',
-        parents: 'STRUCT(param VARCHAR, run_id VARCHAR, weights_id VARCHAR, sha256 VARCHAR)[]'
+        parents: 'STRUCT(param VARCHAR, run_id VARCHAR, weights_id VARCHAR, sha256 VARCHAR)[]',
+        modes: 'MAP(VARCHAR, VARCHAR)'
     }
 );
 

@@ -210,6 +210,8 @@ judged AS (
         CASE
             WHEN s.name = CASE WHEN starts_with(r.monitor, 'val_') THEN substr(r.monitor, 5) ELSE r.monitor END
                 THEN r.mode
+            WHEN r.modes[s.name] IS NOT NULL THEN r.modes[s.name]
+            -- Journals from before `modes`, and metrics that the recipe does not know.
             WHEN regexp_matches(s.name, 'accuracy|auc|precision|recall|f1|f_?score|r2|iou|dice|bleu|cosine_similarity|explained|mean_reward')
                 THEN 'max'
             ELSE 'min'

@@ -22,7 +22,7 @@ import numpy as np
 from runner.data import Part, parts
 from runner.engines.contract import Job, Record
 from runner.engines.judging import asked
-from runner.engines.lifecycle import callbacks_of, conclude
+from runner.engines.lifecycle import callbacks_of, conclude, started
 from runner.engines.pack.member import MemberModel, Seat
 from runner.engines.pack.pure import State
 from runner.engines.pack.stack import Stack
@@ -148,7 +148,7 @@ class Pack:
         )
         member = Member(own, start, seat, model, tracker, callbacks)
         try:
-            self._record(replace(job.start, engine=self._name))
+            self._record(started(own, self._name))
             callbacks.on_train_begin()
         except JournalError:
             return None
