@@ -170,8 +170,8 @@ def _train(words: Sequence[str]) -> int:
                 raise
             raise JournalError(
                 f"Hydra's folder {error.filename} cannot be written ({error.strerror}): make "
-                "it writable, or choose others with results=<folder> and hydra.run.dir=<folder> (in "
-                "a --multirun hydra.sweep.dir)"
+                "it writable, or choose others with results=<folder> and hydra.run.dir=<folder> "
+                "(in a --multirun hydra.sweep.dir)"
             ) from error
         break
     return sweep.close()

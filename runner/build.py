@@ -11,6 +11,7 @@ from runner.directions import direction, name_of, settle, stated
 from runner.errors import ConfigError, ModelError, PluginError, choices
 from runner.keras_private import ever_trainable
 from runner.nouns import Mode, Recipe, Task
+from runner.private import Unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,13 +53,22 @@ def build(config: Config, data: Prepared) -> Recipe:
     )
     # Inside a traced training step, a slot that begins as a copy of its weight (schedule-free
     # AdamW's) would be set back to it in every step.
-    recipe.model.optimizer.build(
-        ever_trainable(recipe.model) if recipe.unfreezes else recipe.model.trainable_variables
-    )
+    recipe.model.optimizer.build(_optimized(recipe))
     for callback in recipe.callbacks:
         # One that cannot work with this model says so now, before anything trains.
         callback.set_model(recipe.model)
     return recipe
+
+
+def _optimized(recipe: Recipe) -> list[Any]:
+    """The variables that the optimizer is to have state for."""
+    if not recipe.unfreezes:
+        return list(recipe.model.trainable_variables)
+    try:
+        return ever_trainable(recipe.model)
+    except Unsupported:
+        # State that is never used costs memory, and no more.
+        return [weight for weight in recipe.model.weights if "float" in str(weight.dtype)]
 
 
 def assemble(config: Config, data: Prepared) -> Recipe:

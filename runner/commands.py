@@ -186,6 +186,14 @@ def _warm(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _doctor(_: argparse.Namespace) -> int:
+    from runner.doctor import examine
+
+    for line in examine():
+        print(line, flush=True)
+    return 0
+
+
 COMMANDS = {
     "resume": Command(
         "Go on from a run's last checkpoint (checkpoint=N keeps them).",
@@ -222,5 +230,10 @@ COMMANDS = {
         "Keep a process that has TensorFlow imported: commands of this environment start in it.",
         _warm_arguments,
         _warm,
+    ),
+    "doctor": Command(
+        "Say what this installation can do, and what mends the rest.",
+        lambda parser: None,
+        _doctor,
     ),
 }

@@ -77,6 +77,7 @@ class Settings:
     engine: str = "auto"
     strict: bool = False
     xla: Literal["auto", "always", "never"] = "auto"
+    kernels: Literal["auto", "plain"] = "auto"
     device: str = "auto"
     results: str = "results"
     skip: Literal["auto", "finished", "nothing"] = "auto"
@@ -105,6 +106,7 @@ ABOUT = {
     "(model.fit); auto: packed for several runs, else fast",
     "strict": "an engine that cannot train a run is an error, not a reason to take another",
     "xla": "compile the training of packs; auto: where the work is enough to pay for it",
+    "kernels": "plain: TensorFlow's own; auto: oneDNN's convolutions and pooling where quicker",
     "device": "auto, cpu, gpu or gpu:N",
     "results": "the folder for warehouse, journals and weights",
     "skip": "finished: do not train what is there already; auto: that, in a --multirun",
@@ -121,6 +123,7 @@ NOT_IN_FINGERPRINT = {
     "engine",
     "strict",
     "xla",
+    "kernels",
     "device",
     "results",
     "skip",

@@ -4,8 +4,8 @@ TensorFlow for x86 holds two kernels for each of these ops and takes oneDNN's wh
 has AVX512. On others (AVX2) oneDNN's are quicker as well, but TensorFlow's own switch
 (`TF_ENABLE_ONEDNN_OPTS=1`) is for a whole process and slows small dense networks down. Here a
 program that is traced takes them op by op, as TensorFlow's own rewriting of graphs does, by names
-that TensorFlow does not promise; seen in 2.21. `tests/runner/test_onednn.py` fails with a sentence
-when an upgrade takes something away.
+that TensorFlow does not promise; seen in 2.21. Where one of them is gone, TensorFlow's own kernels
+are taken; `tests/runner/test_onednn.py` then fails with a sentence.
 """
 
 from __future__ import annotations
@@ -17,7 +17,12 @@ import math
 import os
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from runner.private import Names
+
+if TYPE_CHECKING:
+    from runner.config import Settings
 
 PREFIX = "_MklNative"
 """An op of oneDNN's has the name of TensorFlow's own behind this."""
@@ -37,17 +42,49 @@ LEAST_NUMBERS = 1000
 FEW_CHANNELS = 4
 """With no more than these, the gradient by a convolution's input gains nothing."""
 
+_INNER = "tensorflow.python.ops.control_flow_v2_func_graphs"
+NAMES = Names(
+    "tensorflow",
+    "2.21",
+    {
+        "kernels_of": "tensorflow.python.framework.kernels:get_registered_kernels_for_op",
+        "is_usual": "tensorflow.python.util._pywrap_util_port:IsMklEnabled",
+        "conv2d": "tensorflow.python.ops.gen_nn_ops:conv2d",
+        "max_pool": "tensorflow.python.ops.gen_nn_ops:max_pool",
+        "gradients": "tensorflow.python.framework.ops:gradient_registry",
+        "FuncGraph": "tensorflow.python.framework.func_graph:FuncGraph",
+        "branch": f"{_INNER}:CondBranchFuncGraph",
+        "body": f"{_INNER}:WhileBodyFuncGraph",
+        "condition": f"{_INNER}:WhileCondFuncGraph",
+        "is_for_xla": "tensorflow.python.ops.control_flow_util:GraphOrParentsInXlaContext",
+        "is_deterministic": "tensorflow.python.framework.config:is_op_determinism_enabled",
+        "op_def": "tensorflow.python.framework.op_def_registry:get",
+        "create_op": "tensorflow.python.framework.ops:Graph._create_op_internal",
+        "record": "tensorflow.python.eager.record:record_operation",
+        "stop_recording": "tensorflow.python.eager.record:stop_recording",
+    },
+)
+
 CHOOSING = {"Where", "DynamicPartition"}
 """What a mask or a router is made of."""
 
 _home: contextvars.ContextVar[Any] = contextvars.ContextVar("onednn", default=None)
 """The graph in which `quick_kernels` was entered; the outermost where nothing was traced."""
-_installing = threading.Lock()
+_lock = threading.Lock()
+_usual_functions: dict[str, Any] = {}
+"""TensorFlow's own functions, while ours stand in their places."""
+_inside = 0
+"""How many are tracing with them, on all threads."""
+
+
+def wanted(settings: Settings) -> bool:
+    """Whether a run is to have them, where there are any."""
+    return settings.kernels == "auto" and not settings.deterministic
 
 
 @contextlib.contextmanager
-def quick_kernels() -> Iterator[None]:
-    """What is traced meanwhile takes oneDNN's kernels where they are quicker.
+def quick_kernels(wanted: bool = True) -> Iterator[None]:
+    """What is traced meanwhile takes oneDNN's kernels where they are quicker, if they are wanted.
 
     Convolutions differ by rounding (a millionth of the largest number); under op determinism they
     stay TensorFlow's own. Max pooling is the same to the bit. Functions that are traced on the way
@@ -55,43 +92,66 @@ def quick_kernels() -> Iterator[None]:
     """
     import tensorflow as tf
 
-    if not available():
+    if not (wanted and available()):
         yield
         return
-    with _installing:
-        _install()
-    token = _home.set(tf.compat.v1.get_default_graph())
-    try:
-        yield
-    finally:
-        _home.reset(token)
+    with _in_place():
+        token = _home.set(tf.compat.v1.get_default_graph())
+        try:
+            yield
+        finally:
+            _home.reset(token)
 
 
 @functools.cache
 def available() -> bool:
     """Whether there are such kernels that TensorFlow does not take by itself."""
-    import tensorflow as tf
-    from tensorflow.python.framework.kernels import get_registered_kernels_for_op
-    from tensorflow.python.util._pywrap_util_port import IsMklEnabled
+    return why_not() is None
 
-    return (
-        os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "0"
-        and not IsMklEnabled()
-        and not tf.config.list_logical_devices("GPU")
-        and all(get_registered_kernels_for_op(PREFIX + kind).kernel for kind in INPUTS)
-    )
+
+def why_not() -> str | None:
+    """Why no kernels are taken by name, in a sentence; None where they are."""
+    import tensorflow as tf
+
+    if os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0":
+        return "TF_ENABLE_ONEDNN_OPTS=0 switches them off"
+    if tf.config.list_logical_devices("GPU"):
+        return "there is a GPU, which has kernels of its own"
+    if missing := NAMES.missing():
+        return missing[0]
+    if NAMES["is_usual"]():
+        return "TensorFlow takes them by itself on this processor"
+    if not all(NAMES["kernels_of"](PREFIX + kind).kernel for kind in INPUTS):
+        return f"this TensorFlow has no ops {PREFIX}..., as its builds for x86 have"
+    return None
 
 
 @functools.cache
-def _install() -> None:
-    """Stand between TensorFlow and two of its functions, once a process."""
-    from tensorflow.python.framework import ops
-    from tensorflow.python.ops import gen_nn_ops
+def _register_gradients() -> None:
+    import tensorflow as tf
 
     for kind in INPUTS:
-        ops.RegisterGradient(PREFIX + kind)(_gradient_of(kind))
-    for name in ("conv2d", "max_pool"):
-        setattr(gen_nn_ops, name, functools.partial(_quicker, getattr(gen_nn_ops, name)))
+        tf.RegisterGradient(PREFIX + kind)(_gradient_of(kind))
+
+
+@contextlib.contextmanager
+def _in_place() -> Iterator[None]:
+    """Stand between TensorFlow and two of its functions as long as anybody traces with it."""
+    global _inside
+    with _lock:
+        _register_gradients()
+        _inside += 1
+        for key in () if _usual_functions else ("conv2d", "max_pool"):
+            _usual_functions[key] = usual = NAMES[key]
+            setattr(*NAMES.owner(key), functools.partial(_quicker, usual))
+    try:
+        yield
+    finally:
+        with _lock:
+            _inside -= 1
+            while not _inside and _usual_functions:
+                key, usual = _usual_functions.popitem()
+                setattr(*NAMES.owner(key), usual)
 
 
 def _quicker(usual: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -106,21 +166,17 @@ def _quicker(usual: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
 def _is_ours(graph: Any) -> bool:
     """Whether it is the graph that is to have them, or a loop or a branch in it."""
-    from tensorflow.python.framework.func_graph import FuncGraph
-    from tensorflow.python.ops import control_flow_v2_func_graphs as inner
-    from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
-
-    home = _home.get()
-    if home is None or GraphOrParentsInXlaContext(graph):
+    home, function = _home.get(), NAMES["FuncGraph"]
+    if home is None or NAMES["is_for_xla"](graph):
         return False
-    parts = (inner.CondBranchFuncGraph, inner.WhileBodyFuncGraph, inner.WhileCondFuncGraph)
+    parts = (NAMES["branch"], NAMES["body"], NAMES["condition"])
     while not (mapped := _is_mapped(graph)) and isinstance(graph, parts):
         graph = graph.outer_graph
     if mapped:
         return False
-    if isinstance(home, FuncGraph):
+    if isinstance(home, function):
         return graph is home
-    return isinstance(graph, FuncGraph) and graph.outer_graph is home
+    return isinstance(graph, function) and graph.outer_graph is home
 
 
 def _is_mapped(graph: Any) -> bool:
@@ -149,13 +205,11 @@ def _can(op: Any) -> bool:
 
 def _pays(op: Any) -> bool:
     """Whether oneDNN's op is quicker, and wanted."""
-    from tensorflow.python.framework.config import is_op_determinism_enabled
-
     if op.type == "MaxPool":
         return bool(math.prod(op.inputs[0].shape[1:]) >= LEAST_NUMBERS)
     each, times = op.inputs[1].shape[:3], op.outputs[0].shape[1:]
     work = math.prod(each) * math.prod(times)
-    return bool(work >= LEAST_MULTIPLICATIONS and not is_op_determinism_enabled())
+    return bool(work >= LEAST_MULTIPLICATIONS and not NAMES["is_deterministic"]())
 
 
 def _by_onednn(op: Any, *more: Any) -> Any:
@@ -164,17 +218,15 @@ def _by_onednn(op: Any, *more: Any) -> Any:
     The op itself, of which nobody asks anything any more, is pruned before the program runs.
     """
     import tensorflow as tf
-    from tensorflow.core.framework.attr_value_pb2 import AttrValue
-    from tensorflow.python.eager.record import record_operation, stop_recording
-    from tensorflow.python.framework import op_def_registry
 
+    value_of = tf.compat.v1.AttrValue
     kind, shape = PREFIX + op.type, op.outputs[0].shape
-    known = {attribute.name for attribute in op_def_registry.get(kind).attr}
+    known = {attribute.name for attribute in NAMES["op_def"](kind).attr}
     attributes = {name: value for name, value in op.node_def.attr.items() if name in known}
-    attributes["_kernel"] = AttrValue(s=b"MklNameChangeOp")
+    attributes["_kernel"] = value_of(s=b"MklNameChangeOp")
     if "workspace_enabled" in known:
-        attributes["workspace_enabled"] = AttrValue(b=True)
-    quick = op.graph._create_op_internal(
+        attributes["workspace_enabled"] = value_of(b=True)
+    quick = NAMES.of(op.graph, "create_op")(
         kind, [*op.inputs, *more], name="onednn", attrs=attributes
     )
     found, *others = quick.outputs
@@ -182,21 +234,19 @@ def _by_onednn(op: Any, *more: Any) -> Any:
     if op.type == "Conv2D" and shape[0] is None and _chooses_rows(op.graph):
         # Of no rows, oneDNN's convolution gives its input's shape.
         right, some = [0, *shape[1:]], tf.shape(op.inputs[0])[0] > 0
-        with stop_recording():
+        with NAMES["stop_recording"]():
             found = tf.cond(some, lambda: quick.outputs[0], lambda: tf.zeros(right))
     # A tape learns of an op from the function that makes it, a loop's gradient by its name.
     backward = functools.partial(_gradient_of(op.type), quick)
-    record_operation(kind, [found, *others], quick.inputs, backward)
+    NAMES["record"](kind, [found, *others], quick.inputs, backward)
     return found
 
 
 def _chooses_rows(graph: Any) -> bool:
     """Whether there are rows that were chosen by their values: there may be none of them."""
-    from tensorflow.python.framework.func_graph import FuncGraph
-
     if any(op.type in CHOOSING for op in graph.get_operations()):
         return True
-    return isinstance(graph, FuncGraph) and _chooses_rows(graph.outer_graph)
+    return isinstance(graph, NAMES["FuncGraph"]) and _chooses_rows(graph.outer_graph)
 
 
 def _usual(op: Any) -> Any:
@@ -222,10 +272,9 @@ def _gradient_of(kind: str) -> Callable[..., list[Any]]:
 def _gradient(op: Any, *upstream: Any) -> list[Any]:
     """As TensorFlow has it for its own op; of a convolution by oneDNN again."""
     import tensorflow as tf
-    from tensorflow.python.framework import ops
 
     usual = _usual(op)
-    found = ops.gradient_registry.lookup(usual.type)(usual, *upstream)
+    found = NAMES["gradients"].lookup(usual.type)(usual, *upstream)
     found = list(found) if isinstance(found, list | tuple) else [found]
     if _is_ours(tf.compat.v1.get_default_graph()):
         found = [_by_onednn(one.op) if _is_worth_it(one) else one for one in found]

@@ -1,39 +1,97 @@
-"""A folder of this user's alone for what cannot lie in the results folder."""
+"""Names that a library does not promise: one table a library, looked up by it alone.
+
+Where an upgrade takes one away, `Unsupported` says so in a sentence. Whoever asked then does
+without: an engine declines, kernels stay the library's own. No run fails for it.
+"""
 
 from __future__ import annotations
 
-import atexit
-import contextlib
 import functools
-import os
-import shutil
-import stat
-import tempfile
-from pathlib import Path
+import importlib
+import importlib.metadata
+from collections.abc import Mapping
+from typing import Any
 
 
-def is_private(folder: Path) -> bool:
-    """Whether it is a folder of this user's, no link, into which nobody else can put anything."""
-    try:
-        there = folder.lstat()
-    except OSError:
-        return False
-    mode = there.st_mode
-    return stat.S_ISDIR(mode) and there.st_uid == os.getuid() and not mode & 0o077
+class Unsupported(Exception):  # noqa: N818 - caught by who can do without; the text names it
+    """The installed version of a library lacks a name that the runner knows from another."""
 
 
-@functools.cache
-def private_folder() -> Path:
-    """`sweephouse-<uid>` in the system's temporary folder, kept between commands.
+class Names:
+    """The private names of a library that the runner uses.
 
-    Where others have taken that name, or opened it to themselves, another folder with a name that
-    nobody can know, which goes with this process. Raises OSError where none can be made.
+    places: by a key of ours, "module:name" or "module:Class.name", or "thing.name" for what only
+    an instance has.
     """
-    folder = Path(tempfile.gettempdir()) / f"sweephouse-{os.getuid()}"
-    with contextlib.suppress(OSError):
-        folder.mkdir(mode=0o700)
-    if is_private(folder):
-        return folder
-    own = Path(tempfile.mkdtemp(prefix="sweephouse-"))
-    atexit.register(shutil.rmtree, own, ignore_errors=True)
-    return own
+
+    def __init__(self, library: str, known: str, places: Mapping[str, str]) -> None:
+        """library: its distribution. known: the version that has all of them."""
+        self.library, self.known = library, known
+        self.places = dict(places)
+
+    def __getitem__(self, key: str) -> Any:
+        """What stands at the place; Unsupported where it is gone."""
+        return functools.reduce(self._attribute, self._path(key)[1:], self._module(key))
+
+    def owner(self, key: str) -> tuple[Any, str]:
+        """The module or class that has the name, and the name."""
+        *_, name = self._path(key)
+        found = functools.reduce(self._attribute, self._path(key)[1:-1], self._module(key))
+        self._attribute(found, name)
+        return found, name
+
+    def of(self, thing: Any, key: str) -> Any:
+        """The attribute of an instance; Unsupported where it has none of that name."""
+        return self._attribute(thing, self.name(key))
+
+    def name(self, key: str) -> str:
+        """The last part of the place: the attribute's name."""
+        return self._path(key)[-1]
+
+    def missing(self, things: Mapping[str, Any] | None = None) -> list[str]:
+        """A sentence for each name that is gone.
+
+        things: an instance for each "thing" of the table, without which those are passed over.
+        """
+        found = []
+        for key, place in self.places.items():
+            thing = place.partition(".")[0]
+            try:
+                if ":" in place:
+                    self[key]
+                elif things is not None:
+                    self.of(things[thing], key)
+            except Unsupported as error:
+                found.append(str(error))
+        return found
+
+    def require(self) -> None:
+        """Raise Unsupported unless all that is in modules and classes is there."""
+        for key, place in self.places.items():
+            if ":" in place:
+                self[key]
+
+    def _path(self, key: str) -> list[str]:
+        """The module or thing, then the names."""
+        module, colon, names = self.places[key].partition(":")
+        return [module, *names.split(".")] if colon else module.split(".")
+
+    def _module(self, key: str) -> Any:
+        name = self._path(key)[0]
+        try:
+            return importlib.import_module(name)
+        except ImportError as error:
+            raise self._gone(f"module {name}") from error
+
+    def _attribute(self, owner: Any, name: str) -> Any:
+        try:
+            return getattr(owner, name)
+        except AttributeError as error:
+            where = getattr(owner, "__qualname__", None) or getattr(owner, "__name__", None)
+            raise self._gone(f"{where or type(owner).__name__}.{name}") from error
+
+    def _gone(self, name: str) -> Unsupported:
+        version = importlib.metadata.version(self.library)
+        return Unsupported(
+            f"{self.library} {version} has no {name}, known from {self.library} {self.known}"
+        )

@@ -8,11 +8,14 @@ hash for the state of Keras' seed generators.
 
 from __future__ import annotations
 
+import functools
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from runner.keras_private import global_seed_state
+from runner.private import Unsupported
 
 if TYPE_CHECKING:
     import keras
@@ -35,12 +38,36 @@ def seed_generators(model: keras.Model) -> list[Any]:
     """The state variables of Keras' seed generators that the model draws from, in order.
 
     The last is Keras' global generator, for layers that bring none of their own.
+
+    Raises Unsupported where that cannot be had.
     """
     import keras
 
-    own = [v for v in model.variables if is_generator(v)]
     with keras.device("cpu:0"):
-        return [*own, global_seed_state()]
+        return [*_generators(model), global_seed_state()]
+
+
+def known_generators(model: keras.Model) -> list[Any]:
+    """The same; where Keras' global generator cannot be had, without it, and a line says so."""
+    try:
+        return seed_generators(model)
+    except Unsupported as error:
+        _warn(str(error))
+        return _generators(model)
+
+
+def _generators(model: keras.Model) -> list[Any]:
+    return [variable for variable in model.variables if is_generator(variable)]
+
+
+@functools.cache
+def _warn(trouble: str) -> None:
+    """Once a process."""
+    print(
+        f"warning: {trouble}: the masks of layers without a seed generator of their own differ "
+        "between engines, and a resumed run's from those of one that never stopped",
+        file=sys.stderr,
+    )
 
 
 def is_generator(variable: Any) -> bool:

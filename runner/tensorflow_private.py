@@ -2,7 +2,8 @@
 
 `tf.vectorized_map` turns a function of one member into one of many, op by op. For a few ops it
 has no rule where every member brings its own filters, seeds or bits; here are rules for them.
-`tests/runner/test_private.py` fails with a sentence when an upgrade takes something away.
+`vectorize` and `teach` raise Unsupported where a name of theirs is gone.
+`tests/runner/test_private.py` fails with a sentence when an upgrade takes one away.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from runner.private import Names
+
 FILTERED = (
     "Conv2D",
     "Conv3D",
@@ -21,6 +24,22 @@ FILTERED = (
     "Conv3DBackpropInputV2",
 )
 """Ops that TensorFlow maps over members with equal filters, or by a loop; these are input 1."""
+_PFOR = "tensorflow.python.ops.parallel_for.pfor"
+NAMES = Names(
+    "tensorflow",
+    "2.21",
+    {
+        "rules": f"{_PFOR}:_pfor_converter_registry",
+        "wrap": f"{_PFOR}:wrap",
+        "create_op": f"{_PFOR}:_create_op",
+        **{
+            name: f"{_PFOR}:_PforInput.{name}"
+            for name in ("stacked_input", "input", "num_inputs", "get_attr", "op_type", "op")
+        },
+        "loop_len_vector": f"{_PFOR}:PFor.loop_len_vector",
+        "op_def": "tensorflow.python.framework.op_def_registry:get",
+    },
+)
 
 
 class NotMapped(Exception):  # noqa: N818 - it says why, and is caught by who maps
@@ -81,9 +100,7 @@ def _named(text: str) -> str:
 @functools.cache
 def _register() -> None:
     """Give TensorFlow the rules, once a process."""
-    from tensorflow.python.ops.parallel_for import pfor
-
-    rules = pfor._pfor_converter_registry
+    rules = NAMES["rules"]
     for name in FILTERED:
         rules[name] = functools.partial(_with_filters, rules.get(name))
     rules.setdefault("Bitcast", _bitcast)
@@ -94,15 +111,13 @@ def teach(graph: Any) -> None:
 
     Raises NotMapped for an op with side effects.
     """
-    from tensorflow.python.framework import op_def_registry
-    from tensorflow.python.ops.parallel_for import pfor
-
+    NAMES.require()
     _register()
-    rules = pfor._pfor_converter_registry
+    rules = NAMES["rules"]
     for name in sorted(op_types(graph)):
         if name in rules or name in ("Placeholder", "Const", "NoOp"):
             continue
-        known = op_def_registry.get(name)
+        known = NAMES["op_def"](name)
         if known is None or known.is_stateful:
             raise NotMapped(f"the op {name} has side effects or runs outside of TensorFlow")
         rules[name] = _random if name.startswith("Stateless") else _unrolled
@@ -119,9 +134,8 @@ def op_types(graph: Any) -> set[str]:
 
 def _bitcast(op: Any) -> Any:
     import tensorflow as tf
-    from tensorflow.python.ops.parallel_for import pfor
 
-    return pfor.wrap(tf.bitcast(op.stacked_input(0), op.get_attr("type")), True)
+    return NAMES["wrap"](tf.bitcast(op.stacked_input(0), op.get_attr("type")), True)
 
 
 def _with_filters(rule: Any, op: Any, *rest: Any) -> Any:
@@ -132,7 +146,6 @@ def _with_filters(rule: Any, op: Any, *rest: Any) -> Any:
 def _random(op: Any) -> Any:
     """A random op: each member draws from its own seed, or has drawn already."""
     import tensorflow as tf
-    from tensorflow.python.ops.parallel_for import pfor
 
     noise = _noise.get()
     draws = "Random" in op.op_type and "Key" not in op.op_type and "Alg" not in op.op_type
@@ -141,7 +154,7 @@ def _random(op: Any) -> Any:
         return _unrolled(op)
     if noise.graph is None:
         noise.given += 1
-        return pfor.wrap(noise.draws[noise.given - 1], True)
+        return NAMES["wrap"](noise.draws[noise.given - 1], True)
     if tf.compat.v1.get_default_graph() is not noise.graph:
         raise NotMapped("random numbers are drawn inside of a loop")
     drawn = _unrolled(op)
@@ -152,7 +165,6 @@ def _random(op: Any) -> Any:
 def _unrolled(op: Any) -> Any:
     """The op once for each member."""
     import tensorflow as tf
-    from tensorflow.python.ops.parallel_for import pfor
 
     members = tf.get_static_value(op.pfor.loop_len_vector)
     if members is None:
@@ -160,7 +172,7 @@ def _unrolled(op: Any) -> Any:
     inputs = [op.input(i) for i in range(op.num_inputs)]
     split = [tf.unstack(i.t, num=int(members[0])) if i.is_stacked else None for i in inputs]
     each = [
-        pfor._create_op(
+        NAMES["create_op"](
             op.op_type,
             [part[k] if part else i.t for part, i in zip(split, inputs, strict=True)],
             [output.dtype for output in op.outputs],
@@ -168,4 +180,4 @@ def _unrolled(op: Any) -> Any:
         ).outputs
         for k in range(int(members[0]))
     ]
-    return [pfor.wrap(tf.stack(outputs), True) for outputs in zip(*each, strict=True)]
+    return [NAMES["wrap"](tf.stack(outputs), True) for outputs in zip(*each, strict=True)]

@@ -25,6 +25,7 @@ ROOMS = [
     {
         "again",
         "composition",
+        "doctor",
         "export",
         "intake",
         "jobs",

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from runner.databases import CLOSED, bounds
 from runner.errors import WarehouseError
-from runner.private import private_folder
+from runner.temporary import private_folder
 from warehouse.database import (
     ChangedError,
     check_kind,

@@ -33,7 +33,7 @@ from runner.engines.shared import SharedPrograms
 from runner.engines.step_losses import StepLosses
 from runner.engines.tracker import Tracker
 from runner.nouns import Recipe, Stream
-from runner.onednn_private import quick_kernels
+from runner.onednn_private import quick_kernels, wanted
 from runner.randomness import order
 from runner.records import RunEnd
 from runner.stream import ahead, example_of, in_order, rows_of, windows
@@ -71,10 +71,10 @@ class FastEngine:
                 name = f"keras (fast declines: {reason})"
                 live(job, record, name, functools.partial(fit, job, record))
             return
-        size, example = job.config.settings.batch_size, _example(job.data)
+        settings, example = job.config.settings, _example(job.data)
 
         def program_of(recipe: Recipe, bind: Bind) -> _Program:
-            return _Program(recipe.model, example, size, bind)
+            return _Program(recipe.model, example, settings, bind)
 
         with SHARED.borrow(job, program_of) as (own, program):
             live(
@@ -198,14 +198,17 @@ def _tensors(rows: Any) -> Any:
 class _Program:
     """A model's training and its evaluation, each one compiled function over many batches."""
 
-    def __init__(self, model: Any, example: tuple[Any, ...], batch_size: int, bind: Bind) -> None:
+    def __init__(
+        self, model: Any, example: tuple[Any, ...], settings: Settings, bind: Bind
+    ) -> None:
         """example: rows as the training step gets them; their number does not matter.
 
         bind: a context in which the model's numbers are those of the program.
         """
         import tensorflow as tf
 
-        self._model, self._size, self._bind = model, batch_size, bind
+        self._model, self._size, self._bind = model, settings.batch_size, bind
+        self._kernels = wanted(settings)
         self._piece, self._is_warm = FIRST_PIECE, False
         self._one = _tensors(tf.nest.map_structure(lambda array: array[:1], example))
         self._rows = tf.nest.map_structure(
@@ -226,11 +229,13 @@ class _Program:
         import tensorflow as tf
 
         index, bound = tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.int32)
-        return _traced(self._train_batches, [self._rows, index, bound, bound])
+        with quick_kernels(self._kernels):
+            return _traced(self._train_batches, [self._rows, index, bound, bound])
 
     @functools.cached_property
     def _test(self) -> Any:
-        return _traced(self._test_batches, [self._rows[:2]])
+        with quick_kernels(self._kernels):
+            return _traced(self._test_batches, [self._rows[:2]])
 
     def retrace(self) -> None:
         """Trace training anew before it goes on: other weights are to be trained."""
@@ -327,8 +332,7 @@ def _traced(function: Callable[..., Any], signature: Sequence[Any]) -> Any:
     """The function as a program; traced once, so that TensorFlow does not look for other types."""
     import tensorflow as tf
 
-    with quick_kernels():
-        return tf.function(function, signature, autograph=False).get_concrete_function()
+    return tf.function(function, signature, autograph=False).get_concrete_function()
 
 
 def _plain(logs: Mapping[str, Any]) -> dict[str, float]:

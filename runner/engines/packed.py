@@ -37,6 +37,7 @@ from runner.engines.shared import odd
 from runner.errors import in_one_line
 from runner.hookspecs import KINDS
 from runner.nouns import Recipe, Stream
+from runner.private import Unsupported
 from runner.tensorflow_private import NotMapped
 
 ROWS = 16
@@ -112,7 +113,7 @@ class PackedEngine:
                 reason = f"its loss would differ from Keras' own by {far:.1g}"
             if first.config.settings.xla == "always" and not template.program.is_compiled:
                 print("warning: XLA cannot compile the training of a pack", file=sys.stderr)
-        except NotMapped as error:
+        except (NotMapped, Unsupported) as error:
             reason = str(error)
         except Exception as error:
             # Whatever a model's code does while it is traced, it may still train alone.

@@ -138,6 +138,7 @@ def _key(job: Job, shape: Shape) -> tuple[Any, ...]:
         settings.batch_size,
         settings.precision,
         settings.deterministic,
+        settings.kernels,
         settings.device,
         repr(_types(job)),
     )

@@ -14,7 +14,7 @@ from runner.engines.contract import Job, Kept, Record
 from runner.engines.graph import layers_of, owners_of
 from runner.engines.step_losses import StepLosses
 from runner.engines.tensors import graph_of, numpy_of, tensors_of, with_preprocessing
-from runner.randomness import generator_state, seed_generators
+from runner.randomness import generator_state, known_generators
 from runner.records import EpochEnd, RunEnd, Status, now
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Tracker:
         self._record = record
         self._model = job.recipe.model
         self._named_by = named_by or self._model
-        self._generators = generators or seed_generators(self._model)
+        self._generators = generators or known_generators(self._model)
         self._monitor, mode = monitor_of(job.config, job.data, job.recipe.modes)
         self._sign = 1.0 if mode == "min" else -1.0
         self._best = math.inf

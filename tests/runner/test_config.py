@@ -309,6 +309,7 @@ def test_engine_device_and_place_make_no_difference(
     engine: str, device: str, results: str, body: Mapping[str, Any]
 ) -> None:
     assert of({**body, "engine": engine, "device": device, "results": results}) == of(body)
+    assert of({**body, "engine": engine, "kernels": "plain"}) == of(body)
 
 
 @bounded

@@ -5,7 +5,7 @@ import platform
 import numpy as np
 import pytest
 
-from runner.onednn_private import PREFIX, available, quick_kernels
+from runner.onednn_private import NAMES, PREFIX, available, quick_kernels, why_not
 from runner.records import EpochEnd, Evaluation
 from runner.tensorflow_private import op_types
 from tests.runner.pairs import events_of, job_of
@@ -280,7 +280,19 @@ def test_programs_may_be_traced_on_several_threads():
 
 def test_what_a_user_switches_off_stays_off(monkeypatch):
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    # Before it looks for anything that an upgrade may have taken away.
+    monkeypatch.setitem(NAMES.places, "is_usual", "tensorflow.moved_away:IsMklEnabled")
     assert not available.__wrapped__()
+    assert why_not() == "TF_ENABLE_ONEDNN_OPTS=0 switches them off"
+
+
+def test_a_run_of_plain_kernels_has_none_of_them(monkeypatch):
+    from runner.engines.fast import SHARED
+
+    SHARED.forget()
+    words = (*CNN, "kernels=plain")
+    assert told("fast", monkeypatch, words=words)[2] == set()
+    assert told("fast", monkeypatch)[2] != set()  # no program is shared between the two
 
 
 def test_under_op_determinism_convolutions_are_tensorflows_own(monkeypatch):
@@ -293,7 +305,10 @@ def test_under_op_determinism_convolutions_are_tensorflows_own(monkeypatch):
     assert taken(quick) == {"MaxPool"}
 
 
-def told(engine, monkeypatch, kernels=True):
+CNN = ("dataset=mnist5k", "architecture=cnn", "limit_batches=4", "epochs=2", "regularizer=[]")
+
+
+def told(engine, monkeypatch, kernels=True, words=CNN):
     """Losses and evaluations of a small CNN on digits of 28 x 28, and what it took from oneDNN."""
     from runner import onednn_private
 
@@ -308,8 +323,7 @@ def told(engine, monkeypatch, kernels=True):
         patch.setattr(onednn_private, "_by_onednn", noted)
         if not kernels:
             patch.setattr(onednn_private, "available", lambda: False)
-        words = ("dataset=mnist5k", "architecture=cnn", "limit_batches=4", "epochs=2")
-        events = events_of(job_of((*words, "regularizer=[]"), engine))
+        events = events_of(job_of(words, engine))
     losses = [event.loss for event in events if isinstance(event, EpochEnd)]
     found = [event.metrics for event in events if isinstance(event, Evaluation)]
     return losses, found, seen

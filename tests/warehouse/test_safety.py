@@ -211,7 +211,7 @@ def test_another_user_cannot_lend_their_folder_for_our_snapshots(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where results cannot be written, a shelf in the temporary folder is taken only if ours."""
-    import runner.private
+    import runner.temporary
     from warehouse import snapshot
 
     house.run()
@@ -234,7 +234,7 @@ def test_another_user_cannot_lend_their_folder_for_our_snapshots(
         else:
             trap.mkdir()
             trap.chmod(0o777)
-        runner.private.private_folder.cache_clear()
+        runner.temporary.private_folder.cache_clear()
         before = tree(trap.resolve())
         with warehouse.connect(house.results) as con:
             assert con.execute("SELECT count(*) FROM runs").fetchall() == [(1,)]
@@ -244,7 +244,7 @@ def test_another_user_cannot_lend_their_folder_for_our_snapshots(
         assert not Path(path).resolve().is_relative_to(trap.resolve()), spring
         assert tree(trap.resolve()) == before, spring
         trap.unlink() if spring == "link" else trap.rmdir()
-    runner.private.private_folder.cache_clear()
+    runner.temporary.private_folder.cache_clear()
 
 
 def _refusing(shelf: Path) -> Path:
@@ -559,18 +559,18 @@ def test_a_full_disk_beside_the_database_does_not_hide_what_is_there(
 def test_snapshots_of_folders_that_cannot_be_written_are_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import runner.private
+    import runner.temporary
     from warehouse import shelf, snapshot
 
     monkeypatch.setattr(snapshot, "_shelf_beside", _refusing)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr(shelf, "SHELVES", 2)
-    runner.private.private_folder.cache_clear()
+    runner.temporary.private_folder.cache_clear()
     for number in range(4):
         house = House(tmp_path / f"results-{number}")
         house.run()
         warehouse.connect(house.results).close()
-    runner.private.private_folder.cache_clear()
+    runner.temporary.private_folder.cache_clear()
     (own,) = tmp_path.glob("sweephouse-*")
     assert len(list(own.iterdir())) == 2
 

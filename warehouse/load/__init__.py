@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
 import stat
 from pathlib import Path
 from typing import BinaryIO, Literal
 
+from runner.databases import as_one_file
 from warehouse.database import Writer, sql_of, transaction
 from warehouse.journals import Found, Reading
 from warehouse.lines import Fields, dump
@@ -119,7 +119,7 @@ class Batch:
         """Load all that was staged, or nothing; only try it, if it is not to be kept."""
         self._close()
         con = self._con
-        con.execute("SET VARIABLE staging = ?", [_one_file(self._staging)])
+        con.execute("SET VARIABLE staging = ?", [as_one_file(str(self._staging))])
         (_, stage), (_, replace), (_, insert) = sql_of("load")
         con.execute(stage)
         self._read_predictions()
@@ -170,7 +170,7 @@ class Batch:
             if digest != artifact["sha256"]:
                 continue
             try:
-                self._con.execute(_PREDICTIONS, [artifact["run_id"], _one_file(copy)])
+                self._con.execute(_PREDICTIONS, [artifact["run_id"], as_one_file(str(copy))])
             except (duckdb.DataError, duckdb.ProgrammingError, duckdb.IntegrityError) as error:
                 self._problem(path, error)
             except (duckdb.IOException, duckdb.InternalException) as error:
@@ -189,11 +189,6 @@ _PREDICTIONS = """
 INSERT INTO staged_prediction BY NAME
 SELECT $1 AS run_id, * FROM read_parquet($2, hive_partitioning = false)
 """
-
-
-def _one_file(path: Path) -> str:
-    """A path as DuckDB's readers take it for one file, whatever signs are in it."""
-    return re.sub(r"([*?\[])", r"[\1]", str(path))
 
 
 def _json(value: object) -> str:

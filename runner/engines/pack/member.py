@@ -77,8 +77,7 @@ class MemberModel:
         self.trainable_weights = mine(pure.model.trainable_weights)
         self.generators = mine(pure.generators)
         slots = mine(pure.slots)
-        rate = getattr(pure.model.optimizer, "_learning_rate", None)
-        index = next((i for i, slot in enumerate(pure.slots) if slot is rate), None)
+        index = next((i for i, slot in enumerate(pure.slots) if slot is pure.rate), None)
         self.optimizer = MemberOptimizer(slots, None if index is None else slots[index])
 
     def get_weights(self) -> list[Array]:

@@ -36,6 +36,7 @@ class Program:
     pure: the model's steps.
     bind, numbers: gives the model a member's numbers, and how many these are.
     rows: the training part's features, targets and, where there are, weights: resident tensors.
+    kernels: whether programs of one member may have oneDNN's.
     """
 
     def __init__(
@@ -45,11 +46,12 @@ class Program:
         numbers: int,
         rows: tuple[Any, ...],
         batch_size: int,
+        kernels: bool = True,
     ) -> None:
         import tensorflow as tf
 
         self.pure, self._bind, self._numbers = pure, bind, numbers
-        self._rows, self._size = rows, batch_size
+        self._rows, self._size, self._quick = rows, batch_size, kernels
         self._looked_up: list[int] = []
         self._compiling: Future[Any] | None = None
         self._compiled: Any = None
@@ -310,7 +312,7 @@ class Program:
         def body(at: Any, state: State) -> tuple[Any, State]:
             return at + 1, self._step(state, numbers, self._gathered(index[at]), None)
 
-        with _kernels(numbers):
+        with self._kernels(numbers):
             return State(*_loop(tf.shape(index)[0], body, state))
 
     def _judged_batches(self, state: State, numbers: Any, rows: Any) -> Any:
@@ -326,7 +328,7 @@ class Program:
 
             return at + 1, vectorize(one, (state.trainable, other, numbers))[1]
 
-        with _kernels(numbers):
+        with self._kernels(numbers):
             other = _loop(-(-count // self._size), body, state.other)
         return self._metric_results(state._replace(other=other), numbers)[0]
 
@@ -366,6 +368,10 @@ class Program:
         _, arrays = _loop(tf.constant(steps), body, (state.other, arrays))
         return batches, [array.stack() for array in arrays]
 
+    def _kernels(self, numbers: Any) -> AbstractContextManager[None]:
+        """A program of one member has the kernels that it has alone; mapped ones are plain."""
+        return quick_kernels(self._quick and numbers.shape[0] == 1)
+
     def _drawn_step(self, state: State, numbers: Any, batch: Any) -> Any:
         """The generators' states after a step, and what was drawn; the rest is not computed."""
         import tensorflow as tf
@@ -387,11 +393,6 @@ class Program:
             return at + 1, self._step(state, numbers, _at(batches, at), noise)
 
         return State(*_loop(times, body, state))
-
-
-def _kernels(numbers: Any) -> AbstractContextManager[None]:
-    """A program of one member has the kernels that it has alone; mapped ones are TensorFlow's."""
-    return quick_kernels() if numbers.shape[0] == 1 else contextlib.nullcontext()
 
 
 def _call(function: Any, *inputs: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from runner.keras_private import backend_neutral, compute_loss, loss_tracker
+from runner.keras_private import backend_neutral, compute_loss, loss_tracker, rate_of
 
 Tensors = list[Any]
 
@@ -54,6 +54,8 @@ class Pure:
                 known.add(id(variable))
                 self.other.append(variable)
         self.slots = list(model.optimizer.variables)
+        self.rate = rate_of(model.optimizer)
+        """The learning rate: one of the slots, or a schedule."""
         metrics = {id(variable) for variable in model.metrics_variables}
         self.metrics = [i for i, variable in enumerate(self.other) if id(variable) in metrics]
 

@@ -9,6 +9,7 @@ believed only if it foretells every built member to the last bit; otherwise each
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import random
@@ -22,6 +23,7 @@ from runner.engines.contract import Job
 from runner.engines.pack.start import Start
 from runner.keras_private import variables_made
 from runner.nouns import Recipe
+from runner.private import Unsupported
 
 if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
@@ -39,8 +41,14 @@ class Unforeseen(Exception):  # noqa: N818 - caught by who then builds the membe
 
 
 def built_with_draws(make: Callable[[], Recipe], seed: int) -> tuple[Recipe, dict[int, Draw]]:
-    """Build a recipe; and for each variable of its model that is random, by id, its draw."""
-    with variables_made() as made:
+    """Build a recipe; and for each variable of its model that is random, by id, its draw.
+
+    Where Keras' variables cannot be watched no draw is known, and every member is built.
+    """
+    made: list[tuple[Any, Any]] = []
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(Unsupported):
+            made = stack.enter_context(variables_made())
         recipe = make()
     seeds = {value: index for index, value in enumerate(_seeds(seed, DRAWS))}
     known = []

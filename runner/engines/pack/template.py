@@ -20,6 +20,7 @@ from runner.engines.pack.program import Program
 from runner.engines.pack.pure import Pure
 from runner.engines.pack.stack import Stack
 from runner.engines.pack.start import Start
+from runner.onednn_private import wanted
 from runner.randomness import seed_generators
 from runner.stream import example_of, rows_of
 from runner.tensorflow_private import NotMapped
@@ -36,7 +37,8 @@ class Template:
 
         varying: of the recipe's numbers, those that may differ between members.
 
-        Raises NotMapped where the model has an op that cannot be mapped.
+        Raises NotMapped where the model has an op that cannot be mapped, Unsupported where a
+        private name of Keras or TensorFlow is gone.
         """
         import tensorflow as tf
 
@@ -64,7 +66,14 @@ class Template:
         self.weights = sum(int(np.prod(weight.shape)) for weight in self.pure.trainable)
         self.fresh = [variable.numpy() for variable in self.pure.variables]
         while True:
-            self.program = Program(self.pure, self._bind, len(self.paths), self.rows, size)
+            self.program = Program(
+                self.pure,
+                self._bind,
+                len(self.paths),
+                self.rows,
+                size,
+                wanted(job.config.settings),
+            )
             try:
                 self.ops = self.program.ops
                 break
