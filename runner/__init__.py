@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner import stops as stops  # first: a Ctrl-C is heard while all else is imported
-from runner.databases import CLOSED, as_one_file, refuse_effects, shut
+from runner.databases import CLOSED, as_one_file, refuse_effects, shut, spill_folder
 from runner.door import (
     architecture,
     augmentation,
@@ -85,6 +85,7 @@ __all__ = [
     "scan",
     "schedule",
     "shut",
+    "spill_folder",
     "with_plain_names",
 ]
 

@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.temporary import private_folder
+
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
@@ -54,6 +56,11 @@ def shut(
         con.execute(f"SET GLOBAL {setting} = {literal(chosen[setting] or bound)}")
     con.execute("SET GLOBAL enable_external_access = false")
     con.execute("SET GLOBAL lock_configuration = true")
+
+
+def spill_folder() -> Path:
+    """Where DuckDB may write what does not fit into memory; nobody else can look into it."""
+    return private_folder() / f"spill-{os.getpid()}"
 
 
 def bounds() -> dict[str, str]:

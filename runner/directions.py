@@ -14,7 +14,7 @@ from typing import Any
 
 from runner.keras_private import direction_of
 from runner.nouns import Mode, Recipe
-from runner.progress import say
+from runner.terminal import say
 
 MORE_IS_BETTER = re.compile(
     r"acc|auc|precision|recall|f1|fbeta|r2|iou|specificity|sensitivity|cosine|correlation|top_?k"

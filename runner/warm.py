@@ -15,7 +15,6 @@ import json
 import os
 import signal
 import socket
-import stat
 import subprocess
 import sys
 import tempfile
@@ -27,6 +26,7 @@ from typing import Any
 
 from runner.errors import ConfigError
 from runner.stops import INTERRUPTED, SIGNALS
+from runner.temporary import is_private
 from runner.terminal import complain
 
 WARM = "SWEEPHOUSE_WARM"
@@ -91,20 +91,9 @@ def socket_path() -> Path:
     return folder() / f"{hashlib.sha256(repr(alike).encode()).hexdigest()[:16]}.sock"
 
 
-def _is_ours(place: Path) -> bool:
-    """Whether it is a folder of this user's, into which nobody else can have put anything."""
-    try:
-        there = place.lstat()
-    except OSError:
-        return False
-    return (
-        stat.S_ISDIR(there.st_mode) and there.st_uid == os.getuid() and not there.st_mode & 0o077
-    )
-
-
 def _connect() -> socket.socket | None:
     """A connection to the worker of this environment, if there is one."""
-    if not _is_ours(folder()):
+    if not is_private(folder()):
         return None
     with contextlib.suppress(OSError):
         connection = socket.socket(socket.AF_UNIX)
@@ -251,7 +240,7 @@ def start(idle: float) -> str:
     place = folder()
     with contextlib.suppress(FileExistsError):
         place.mkdir(mode=0o700, parents=True)
-    if not _is_ours(place):
+    if not is_private(place):
         raise ConfigError(
             f"{place} is not a folder that only you can write into: delete it, "
             "or set XDG_RUNTIME_DIR to another folder"

@@ -42,8 +42,19 @@ ROOMS = [
     {"engines"},
     {"augment", "build", "data"},
     {"config", "door", "hookspecs", "registry"},
-    {"errors", "journal", "nouns", "params", "passwords", "records", "splitting", "weights"},
-    {"stops", "terminal"},
+    {
+        "errors",
+        "files",
+        "journal",
+        "nouns",
+        "params",
+        "passwords",
+        "records",
+        "results",
+        "splitting",
+        "weights",
+    },
+    {"databases", "stops", "temporary", "terminal"},
 ]
 BESIDE_CONFIG = 6
 MAY_ASK_THE_WAREHOUSE = {0, 1, 2}
@@ -168,7 +179,15 @@ def test_only_commands_and_launchers_talk_to_the_warehouse() -> None:
 
 
 def test_the_warehouse_knows_the_journals_and_nothing_else_of_the_runner() -> None:
-    known = {"runner.records", "runner.journal", "runner.errors", "runner.terminal"}
+    known = {
+        "runner.databases",
+        "runner.errors",
+        "runner.journal",
+        "runner.records",
+        "runner.results",
+        "runner.temporary",
+        "runner.terminal",
+    }
     wrong = [
         f"{name} imports {other}"
         for name, tree in WAREHOUSE.items()

@@ -17,7 +17,7 @@ from runner.journal import Journal
 from runner.records import Care, new_run_id, now
 from warehouse.database import in_words
 from warehouse.ingest import sync
-from warehouse.journals import CARE, content_of
+from warehouse.journals import CARE, open_plain
 from warehouse.place import Place
 from warehouse.rebuild import missing_runs
 from warehouse.snapshot import connect, read, snapshot
@@ -153,5 +153,7 @@ def _mentioned(place: Place) -> set[str]:
     for folder in (place.journals, place.rejected):
         for path in folder.glob("*.jsonl*"):
             with suppress(OSError):
-                found |= {uri.decode("utf-8", "replace") for uri in _URI.findall(content_of(path))}
+                with open_plain(path) as file:
+                    uris = _URI.findall(file.read())
+                found |= {uri.decode("utf-8", "replace") for uri in uris}
     return found

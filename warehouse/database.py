@@ -23,6 +23,7 @@ from runner.databases import CLOSED, literal, shut
 from runner.errors import WarehouseError
 from runner.results import mark_results
 from warehouse.place import BusyError, Place
+from warehouse.shelf import draft
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -81,7 +82,10 @@ def live(place: Place) -> Iterator[Writer]:
     """The live database to write to, made and migrated as needed; hold the lock while you do."""
     if not place.database.exists():
         refuse_without_index(place)
-        create(place.database)
+        place.folder.mkdir(parents=True, exist_ok=True)
+        with draft(place.folder) as folder:
+            create(folder / place.database.name)
+            os.replace(folder / place.database.name, place.database)
         mark_results(place.folder)
     with writing(place.database, place) as writer:
         yield writer
@@ -97,21 +101,15 @@ def refuse_without_index(place: Place) -> None:
 
 
 def create(path: Path) -> None:
-    """A new warehouse at `path`, there whole or not at all."""
+    """A new warehouse at `path`, in a folder that is the caller's alone."""
     import duckdb
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # A folder of its own: nothing that lies there already is in the way.
-    with tempfile.TemporaryDirectory(prefix=f"{path.name}.", dir=path.parent) as folder:
-        fresh = Path(folder) / path.name
-        with duckdb.connect() as maker:
-            name = literal(str(fresh))
-            maker.execute(f"ATTACH {name} AS fresh (STORAGE_VERSION '{STORAGE}')")
-            maker.execute("USE fresh")
-            migrate(maker)
-            maker.execute("USE memory")
-            maker.execute("DETACH fresh")
-        os.replace(fresh, path)
+    with duckdb.connect() as maker:
+        maker.execute(f"ATTACH {literal(str(path))} AS fresh (STORAGE_VERSION '{STORAGE}')")
+        maker.execute("USE fresh")
+        migrate(maker)
+        maker.execute("USE memory")
+        maker.execute("DETACH fresh")
 
 
 @contextmanager
@@ -167,10 +165,12 @@ def transaction(con: DuckDBPyConnection, *, keep: bool = True) -> Iterator[None]
 
 def check_kind(path: Path, place: Place) -> None:
     """Raise WarehouseError where the database is no plain file: DuckDB would wait for a pipe."""
-    mode = path.stat().st_mode
-    if not stat.S_ISREG(mode):
-        what = "a directory" if stat.S_ISDIR(mode) else "no plain file"
-        raise WarehouseError(f"{place.database} is {what}, not a database; move it away")
+    for file in (path, *place.logs_of(path)):
+        mode = file.stat().st_mode
+        if not stat.S_ISREG(mode):
+            what = "a directory" if stat.S_ISDIR(mode) else "no plain file"
+            shown = place.database.with_name(place.database.name + file.name[len(path.name) :])
+            raise WarehouseError(f"{shown} is {what}, not a database; move it away")
 
 
 def table_names() -> list[str]:

@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 from runner.journal import DONE, RUNNING, is_abandoned, run_id_of
 from warehouse.lines import SAFE_ID, BadLineError, Fields, NewerError, parse
@@ -165,7 +165,8 @@ def read(path: Path) -> Reading:
 
     Raises OSError where it cannot be read, EOFError or zlib.error where it is badly compressed.
     """
-    content = content_of(path)
+    with open_plain(path) as file:
+        content = file.read()
     if path.suffix == ".gz":
         content = gzip.decompress(content)
     reading = Reading(run_id_of(path), len(content), hashlib.sha256(content).hexdigest())
@@ -184,14 +185,14 @@ def read(path: Path) -> Reading:
     return reading
 
 
-def content_of(path: Path) -> bytes:
-    """The bytes of a plain file; OSError for anything else, which might never end."""
+def open_plain(path: Path) -> BinaryIO:
+    """A plain file to read; OSError for anything else, which might never end."""
     # Not through a link, and never waiting for what a pipe may bring.
-    file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with os.fdopen(file, "rb") as opened:
-        if not stat.S_ISREG(os.fstat(file).st_mode):
-            raise OSError(errno.EINVAL, "it is no plain file")
-        return opened.read()
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "it is no plain file")
+    return file
 
 
 def _lines(content: bytes) -> Iterator[tuple[int, bytes, bool]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
 import zlib
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from warehouse.lines import SAFE_ID
 from warehouse.load.sift import Journal, load
 from warehouse.place import Place
 from warehouse.result import SyncResult
+from warehouse.shelf import draft
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -65,8 +65,8 @@ def rebuild(place: Place) -> tuple[SyncResult, Path | None]:
     place.check()
     result = SyncResult()
     is_sound = _is_sound(place)
-    with tempfile.TemporaryDirectory(prefix="rebuild-", dir=place.folder) as folder:
-        fresh = Path(folder) / place.database.name
+    with draft(place.folder) as folder:
+        fresh = folder / place.database.name
         create(fresh)
         with writing(fresh, place) as writer:
             result.problems += load_archive(writer, place)

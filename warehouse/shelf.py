@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 MARK = ".sweephouse-snapshot"
@@ -24,6 +25,22 @@ def new_draft(shelf: Path) -> Path:
     folder.chmod(0o755 & ~_umask())
     (folder / MARK).touch()
     return folder
+
+
+@contextmanager
+def draft(folder: Path) -> Iterator[Path]:
+    """A folder for a database in the making; the caller keeps others away from this one.
+
+    What a killed process left of its own goes before.
+    """
+    for old in folder.glob(".draft-*"):
+        remove(old)
+    new = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder))
+    (new / MARK).touch()
+    try:
+        yield new
+    finally:
+        remove(new)
 
 
 def _umask() -> int:

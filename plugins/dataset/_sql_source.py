@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -12,7 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from runner import CLOSED, DataError, files_named, load_extension, scan, shut, with_plain_names
+from runner import (
+    CLOSED,
+    DataError,
+    files_named,
+    load_extension,
+    scan,
+    shut,
+    spill_folder,
+    with_plain_names,
+)
 
 from ._files import near, one_file
 
@@ -138,12 +146,11 @@ class Database:
         """A connection to the source, and to nothing else."""
         import duckdb
 
-        spill = Path(tempfile.gettempdir()) / f"sweephouse-spill-{os.getpid()}"
         con = duckdb.connect(
             config={
                 **CLOSED,
                 "memory_limit": memory,
-                "temp_directory": str(spill),
+                "temp_directory": str(spill_folder()),
                 "python_enable_replacements": "false",
             }
         )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -198,17 +200,18 @@ def test_a_name_that_duckdb_cannot_open_is_refused_before_anything_is_trained(
 
 
 def _parquet(select: str) -> bytes:
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder, duckdb.connect() as con:
         path = Path(folder) / "p.parquet"
         con.execute(f"COPY ({select}) TO '{path}' (FORMAT parquet)")
         return path.read_bytes()
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="root makes the other user")
+@pytest.mark.skipif(os.getuid() != 0, reason="root alone can act as another user")
 def test_another_user_cannot_lend_their_folder_for_our_snapshots(
-    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    house: House,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
     """Where results cannot be written, a shelf in the temporary folder is taken only if ours."""
     import runner.temporary
@@ -217,8 +220,9 @@ def test_another_user_cannot_lend_their_folder_for_our_snapshots(
     house.run()
     warehouse.sync(house.results)
     monkeypatch.setattr(snapshot, "_shelf_beside", _refusing)
-    shared = tmp_path / "tmp"
-    shared.mkdir()
+    # Not below the tests' own folder, into which nobody else gets.
+    shared = Path(tempfile.mkdtemp())
+    request.addfinalizer(lambda: shutil.rmtree(shared))
     shared.chmod(0o1777)
     monkeypatch.setattr("tempfile.tempdir", str(shared))
     papers = tmp_path / "papers"
@@ -226,14 +230,14 @@ def test_another_user_cannot_lend_their_folder_for_our_snapshots(
     (papers / "thesis").write_text("years of work")
     trap = shared / f"sweephouse-{os.getuid()}"
     for spring in ("folder", "link", "open to all"):
-        if spring == "folder":
-            trap.mkdir(mode=0o700)
-            os.chown(trap, 65534, 65534)
-        elif spring == "link":
-            trap.symlink_to(papers)
-        else:
-            trap.mkdir()
-            trap.chmod(0o777)
+        set_it = {
+            "folder": ["mkdir", "-m", "700", str(trap)],
+            "link": ["ln", "-s", str(papers), str(trap)],
+            "open to all": ["mkdir", "-m", "777", str(trap)],
+        }
+        # By the other user themselves, but for a folder of ours that we have left open.
+        other = {} if spring == "open to all" else {"user": "nobody", "group": "nogroup"}
+        subprocess.run(set_it[spring], check=True, **other)
         runner.temporary.private_folder.cache_clear()
         before = tree(trap.resolve())
         with warehouse.connect(house.results) as con:
