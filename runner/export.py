@@ -56,13 +56,11 @@ def export(run: str, to: Path, form: str | None = None, results: Path | None = N
     wanted = [ending for ending, one in ENDINGS.items() if one == form]
     if form in ("keras", "h5") and to.suffix not in wanted:
         raise ConfigError(f"--to {to} is not valid: end it in {wanted[0]} for --format {form}")
-    if not to.absolute().parent.is_dir():
-        raise ConfigError(f"--to {to} is not valid: there is no folder {to.absolute().parent}")
+    refuse_own(to, Place.of(results))
     if form in FOLDERS and to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise ConfigError(f"--to {to} is not valid: it is there already; give a new folder")
     if form not in FOLDERS and to.is_dir():
         raise ConfigError(f"--to {to} is not valid: it is a folder, and {form} is a file")
-    refuse_own(to, Place.of(results))
     kept = trained(run, results)
     if form == "safetensors":
         content = weights.read(kept.results, *kept.best)

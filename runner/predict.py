@@ -48,13 +48,11 @@ def predict(
     """
     if to.suffix.lower() not in WRITERS:
         raise ConfigError(f"--to {to} is not valid: end it in {', '.join(WRITERS)}")
-    if not to.absolute().parent.is_dir():
-        raise ConfigError(f"--to {to} is not valid: there is no folder {to.absolute().parent}")
+    refuse_own(to, Place.of(results), [Path(source)] if is_array(source) else files_of(source))
     if is_array(source) and not Path(source).is_file():
         raise ConfigError(f"--source {source} is not valid: there is no such file")
     if is_array(source) and (query or columns or keep):
         raise ConfigError(f"--source {source} has no columns for --query, --columns or --keep")
-    refuse_own(to, Place.of(results), [Path(source)] if is_array(source) else files_of(source))
     kept = trained(run, results)
     if is_array(source):
         import duckdb

@@ -92,8 +92,6 @@ def restore(run: str, to: Path, results: Path | None = None) -> Path:
     """
     if to.suffix != ".keras":
         raise ConfigError(f"--to {to} is not valid: give a file name that ends in .keras")
-    if not to.absolute().parent.is_dir():
-        raise ConfigError(f"--to {to} is not valid: there is no folder {to.absolute().parent}")
     refuse_own(to, Place.of(results))
     model = model_of(run, results)
     with written(to) as draft:

@@ -20,14 +20,23 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 def refuse_own(to: Path, place: Place, sources: Iterable[Path] = ()) -> None:
-    """Raise ConfigError where `to`, by whatever name, is a source or a file of the warehouse."""
-    file = to.resolve()
+    """Raise ConfigError where `to`, by whatever name, is a source or a file of the warehouse.
+
+    And where it cannot be a file at all.
+    """
+    try:
+        to.exists()
+        if not to.absolute().parent.is_dir():
+            raise ConfigError(f"--to {to} is not valid: there is no folder {to.absolute().parent}")
+    except OSError as error:
+        raise ConfigError(f"--to {to} is not valid: {error.strerror}") from None
+    file = _followed(to)
     for source in sources:
-        if file == source.resolve() or _same(file, source):
+        if file == _followed(source) or _same(file, source):
             raise ConfigError(
                 f"--to {to} is not valid: it is the --source {source} itself; give another file"
             )
-    folder = place.folder.resolve()
+    folder = _followed(place.folder)
     inside = file.relative_to(folder).parts if file.is_relative_to(folder) else None
     if inside == () or (inside and _is_kept(inside[0], place)) or _same(file, place.database):
         raise ConfigError(
@@ -42,6 +51,11 @@ def _is_kept(name: str, place: Place) -> bool:
     kept |= {HASHES, PROFILES, "ingest-host", "snapshots", "warehouse.lock"}
     # With its write-ahead logs.
     return name in kept or name.startswith(place.database.name)
+
+
+def _followed(path: Path) -> Path:
+    """Where the path leads; a link to itself, unlike for pathlib, is no error."""
+    return Path(os.path.realpath(path))
 
 
 def _same(file: Path, other: Path) -> bool:
@@ -60,7 +74,7 @@ def written(to: Path) -> Iterator[Path]:
     Raises ConfigError where it cannot be written.
     """
     try:
-        place = to.resolve()
+        place = _followed(to)
         # A device or a pipe is written to, not replaced; of a folder only the content is ours.
         special = place.exists() and not place.is_file() and not place.is_dir()
         beside = None if special else place if place.is_dir() else place.parent

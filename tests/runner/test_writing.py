@@ -132,6 +132,30 @@ def test_nothing_is_written_into_what_the_warehouse_keeps(
     assert kept == {file: file.stat().st_mtime_ns for file in results.rglob("*") if file.is_file()}
 
 
+@pytest.mark.parametrize("name", ["n" * 300, "n" * 300 + "/n", "file/n", "gone/n"])
+def test_a_place_that_no_file_can_have_is_one_sentence(
+    trained: tuple[str, Path], rows: Path, name: str
+) -> None:
+    run, results = trained
+    (rows.parent / "file").touch()
+    place = rows.parent / name
+    for call in (
+        lambda: predict(run, str(rows), place.with_name(f"{place.name}.csv"), results=results),
+        lambda: restore(run, place.with_name(f"{place.name}.keras"), results=results),
+        lambda: export(run, place, results=results),
+    ):
+        with pytest.raises(ConfigError, match=r"is not valid: (there is no folder|File name too)"):
+            call()
+
+
+def test_a_link_to_itself_is_replaced(trained: tuple[str, Path], rows: Path) -> None:
+    run, results = trained
+    loop = rows.with_name("loop.csv")
+    loop.symlink_to(loop)
+    assert predict(run, str(rows), loop, results=results) == 150
+    assert loop.is_file()
+
+
 def test_beside_what_is_kept_there_is_room(trained: tuple[str, Path], rows: Path) -> None:
     run, results = trained
     assert predict(run, str(rows), results / "said.parquet", results=results) == 150
