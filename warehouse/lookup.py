@@ -86,9 +86,8 @@ def latest_runs(
 ) -> dict[str, list[tuple[str, str]]]:
     """Fingerprint -> its runs that are not deleted, as (run id, status), the newest first."""
     rows = con.execute(
-        "SELECT fingerprint, run_id, status FROM runs "
-        "WHERE fingerprint IN (SELECT unnest($1::VARCHAR[])) "
-        "AND run_id NOT IN (SELECT run_id FROM deleted) ORDER BY run_id DESC",
+        "SELECT fingerprint, run_id, status FROM runs ANTI JOIN deleted USING (run_id) "
+        "WHERE fingerprint IN (SELECT unnest($1::VARCHAR[])) ORDER BY run_id DESC",
         [list(fingerprints)],
     ).fetchall()
     found: dict[str, list[tuple[str, str]]] = {}

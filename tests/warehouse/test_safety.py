@@ -429,6 +429,9 @@ FOREIGN = {
         "DROP VIEW tags; CREATE VIEW tags AS SELECT '' AS run_id, '' AS tag, NULL AS tagged_at "
         "FROM enable_logging(storage := 'file', storage_path := '{log}')"
     ),
+    "a view of their own that logs into a file": (
+        "CREATE VIEW trap AS FROM enable_logging(storage := 'file', storage_path := '{log}')"
+    ),
 }
 
 
@@ -453,6 +456,7 @@ def test_a_results_folder_from_somebody_else_reaches_no_file(
         ("sync",),
         ("sql", "FROM leaderboard"),
         ("sql", "FROM tags"),
+        ("sql", "FROM trap"),
         ("verify",),
         ("gc",),
     ):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import WarehouseError
 from warehouse.care import collect, collectable
+from warehouse.commands.output import say
 from warehouse.ingest import sync
 from warehouse.place import Place
 
@@ -42,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     place = Place.of(arguments.results)
     place.check()
     if not place.folder.is_dir():
-        print(f"there is nothing in {place.folder}")
+        say(f"there is nothing in {place.folder}")
         return 0
     sync(place.folder, wait=10.0)
     with place.locked(wait=10.0):
@@ -58,11 +59,11 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.yes and files:
             collect(place, garbage)
     for path in files:
-        print(path)
+        say(str(path))
     what = f"{len(files)} file{'' if len(files) == 1 else 's'}, {garbage.bytes} bytes"
     if arguments.yes:
         sync(place.folder, wait=10.0)
-        print(f"removed {what}")
+        say(f"removed {what}")
     else:
-        print(f"{what} to remove" + ("; --yes removes them" if files else ""))
+        say(f"{what} to remove" + ("; --yes removes them" if files else ""))
     return 0

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING
 
+from warehouse.commands.output import say
 from warehouse.place import Place
 from warehouse.rebuild import rebuild
+from warehouse.streams import complain
 
 if TYPE_CHECKING:
     from warehouse.commands import Words
@@ -29,13 +30,13 @@ def run(arguments: argparse.Namespace) -> int:
     place = Place.of(arguments.results)
     place.check()
     if not place.folder.is_dir():
-        print(f"there is nothing in {place.folder} to rebuild from")
+        say(f"there is nothing in {place.folder} to rebuild from")
         return 0
     with place.locked(wait=10.0):
         result, kept = rebuild(place)
-    print(f"{place.database} made again: {result.sentence()}")
+    say(f"{place.database} made again: {result.sentence()}")
     if kept:
-        print(f"the old one is kept as {kept}")
+        say(f"the old one is kept as {kept}")
     for problem in result.problems:
-        print(problem, file=sys.stderr)
+        complain(problem)
     return 1 if result.problems else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from runner.databases import refuse_effects
 from runner.errors import WarehouseError
 from warehouse.commands.output import add_format, emit
 from warehouse.snapshot import connect
@@ -36,6 +37,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise WarehouseError("the query is empty")
     with connect(arguments.results) as con:
         try:
+            for statement in con.extract_statements(text):
+                if statement.type == duckdb.StatementType.SELECT:
+                    refuse_effects(con, statement.query)
             con.execute(text)
             columns = [column[0] for column in con.description or ()]
             rows = con.fetchall() if columns else []
@@ -53,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _brief(error: Exception) -> str:
     """DuckDB's sentence and the marked place, without the advice that follows."""
     said = str(error).strip()
-    if "external access" in said or "disabled by configuration" in said:
+    if "is no reading" in said or "external access" in said or "disabled by configuration" in said:
         return "this command only reads the warehouse; other files are out of its reach"
     if "read-only mode" in said:
         return "this command only reads the warehouse"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from warehouse.commands.output import say
 from warehouse.journals import waiting
 from warehouse.place import Place
 from warehouse.verify import going_on, verify
@@ -29,14 +30,14 @@ def run(arguments: argparse.Namespace) -> int:
     place = Place.of(arguments.results)
     place.check()
     if not place.folder.is_dir():
-        print(f"there is nothing in {place.folder}")
+        say(f"there is nothing in {place.folder}")
         return 0
     with place.locked(wait=10.0):
         there = waiting(place)
         problems = verify(place, there)
     for problem in problems:
-        print(problem)
+        say(problem)
     if running := len(going_on(there)):
-        print(f"{running} {'run goes' if running == 1 else 'runs go'} on, not compared")
-    print("all is well" if not problems else f"{len(problems)} wrong")
+        say(f"{running} {'run goes' if running == 1 else 'runs go'} on, not compared")
+    say("all is well" if not problems else f"{len(problems)} wrong")
     return 1 if problems else 0

@@ -1,8 +1,7 @@
 -- Whole runs only, and none twice: everything below joins `fresh`.
 
 CREATE OR REPLACE TEMP TABLE fresh AS
-SELECT j.* FROM staged_journal AS j
-WHERE j.run_id NOT IN (SELECT run_id FROM runs);
+FROM staged_journal ANTI JOIN runs USING (run_id);
 
 INSERT INTO params
 SELECT run_id, p.name, p.value, p.number
@@ -35,8 +34,8 @@ WHERE name <> 'loss';
 
 -- A judgement that is there already, from a journal that was left behind, is not fresh either.
 CREATE OR REPLACE TEMP TABLE fresh_judgement AS
-SELECT * FROM staged_judgement
-WHERE entry_id NOT IN (SELECT judgement_id FROM judgements);
+SELECT s.* FROM staged_judgement AS s
+ANTI JOIN judgements AS j ON j.judgement_id = s.entry_id;
 
 INSERT INTO judgements
 SELECT entry_id, run_id, entered_at, host, weights_id, source, data
