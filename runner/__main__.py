@@ -113,11 +113,10 @@ def _train(words: Sequence[str]) -> int:
     from concurrent.futures import BrokenExecutor
 
     import hydra
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
 
     from runner.checkout import warn_of_another_copy
     from runner.composition import (
+        COMPLAINTS,
         CONFIG_MODULE,
         CONFIG_NAME,
         explain,
@@ -153,7 +152,7 @@ def _train(words: Sequence[str]) -> int:
     for _ in range(RECOVERIES):
         try:
             application()
-        except (HydraException, OmegaConfBaseException) as error:
+        except COMPLAINTS as error:
             raise explain(error) from error
         except BrokenExecutor as error:
             # A worker was killed, and with it the launcher: train what the sweep has left.

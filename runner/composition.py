@@ -13,6 +13,7 @@ from hydra.core.override_parser.types import ChoiceSweep, Glob, Sweep
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import MarkedYAMLError  # type: ignore[import-untyped]
 
 from runner.config import Config, config_of, register, settings_params
 from runner.errors import ConfigError, PasswordError, choices
@@ -22,6 +23,8 @@ from runner.registry import load
 
 CONFIG_MODULE = "runner_conf"
 CONFIG_NAME = "config"
+COMPLAINTS = (HydraException, OmegaConfBaseException, MarkedYAMLError)
+"""What composing raises where it cannot."""
 
 
 def compose(overrides: Sequence[str]) -> tuple[Config, str]:
@@ -45,7 +48,7 @@ def compose(overrides: Sequence[str]) -> tuple[Config, str]:
             OmegaConf.set_struct(composed, False)
             del composed["hydra"]
             return settle(composed), experiment_name(choice)
-    except (HydraException, OmegaConfBaseException) as error:
+    except COMPLAINTS as error:
         raise explain(error) from error
     finally:
         GlobalHydra.instance().hydra = outer
@@ -118,6 +121,10 @@ def experiment_name(choices_made: Mapping[str, Any]) -> str:
 
 def explain(error: Exception) -> ConfigError:
     """One sentence for what Hydra or OmegaConf says: the value, the place, what would be right."""
+    if isinstance(error, MarkedYAMLError):  # its own words show the lines around
+        mark = error.problem_mark
+        where = f"{mark.name}, line {mark.line + 1}" if mark else "a file of the config"
+        return ConfigError(f"{where}: {error.problem}")
     text = str(error)
     if found := re.search(r"Could not (?:find|load) '(?:(.+)/)?([^/']+)'", text):
         return _unknown_choice(found[1] or "", found[2], text)

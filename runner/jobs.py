@@ -63,7 +63,8 @@ class Composer:
         self._loader, self._master = loader, master
         self.folder = Path(master.hydra.runtime.cwd)
         """Where the user stands."""
-        self._parse = functools.cache(OverridesParser.create().parse_override)
+        # Of a long sweep most words come once.
+        self._parse = functools.lru_cache(4096)(OverridesParser.create().parse_override)
         self._is_group = functools.cache(self._has_options)
         self._bases: dict[tuple[str, ...], _Base | None] = {}
 

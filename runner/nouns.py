@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from runner.errors import PluginError
+from runner.terminal import as_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -63,6 +64,11 @@ class Task:
     """Units of the head: classes, labels or values; 1 for a binary task."""
     names: tuple[str, ...] = ()
     """What the classes, labels or values are called, where the dataset says."""
+
+    def __post_init__(self) -> None:
+        # Names of files and folders may be no UTF-8, which nothing could write down.
+        names = (as_text(name) if isinstance(name, str) else name for name in self.names)
+        object.__setattr__(self, "names", tuple(names))
 
     @classmethod
     def classification(cls, classes: int, names: tuple[str, ...] = ()) -> Task:

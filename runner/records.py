@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal
 
+from runner.terminal import as_text
+
 FORMAT_VERSION = 2
 """Written in every `run_start`; a reader refuses a journal of a newer version. 2 brought what is
 said of outputs and of tensors: `confusion` to `artifact`, and `judgement`."""
@@ -330,7 +332,6 @@ Record = (
     | Judged
 )
 SURROGATE = re.compile("[\ud800-\udfff]")
-"""Half of a character, as which Python carries what it could not decode."""
 KINDS: dict[str, type[Record]] = {kind.record: kind for kind in typing.get_args(Record)}
 
 
@@ -341,12 +342,7 @@ def to_line(record: Record) -> bytes:
     }
     text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     # A byte of a name that is no UTF-8 travels as the text \xff: JSON has no word for it.
-    return SURROGATE.sub(_as_text, text).encode() + b"\n"
-
-
-def _as_text(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    return f"\\\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\\\u{code:04x}"
+    return SURROGATE.sub(lambda found: f"\\{as_text(found[0])}", text).encode() + b"\n"
 
 
 def _finite(value: Any) -> Any:

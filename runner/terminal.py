@@ -17,6 +17,8 @@ _UNSHOWN = re.compile(
     "\ud800-\udfff]"  # bytes that were no UTF-8, which cannot be written at all
 )
 
+_UNDECODED = re.compile("[\ud800-\udfff]")
+
 
 def printable(text: str) -> str:
     """Return the text with an escape such as \\x1b for every character that must not be printed.
@@ -25,6 +27,11 @@ def printable(text: str) -> str:
     writing) and what has no encoding; line ends and tabs stay.
     """
     return _UNSHOWN.sub(_escape, text)
+
+
+def as_text(name: str) -> str:
+    """Return the name with an escape such as \\xff for each byte that is no UTF-8."""
+    return _UNDECODED.sub(_escape, name)
 
 
 def _escape(found: re.Match[str]) -> str:
