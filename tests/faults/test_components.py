@@ -11,10 +11,13 @@ from tests.faults.conftest import House
 
 TRAP = """
 import numpy as np
-from runner import Data, Task, architecture, dataset, optimizer, regularizer
+from runner import Data, DataError, Task, architecture, dataset, optimizer, regularizer
 
 FAULT = "none"
-ERRORS = {"raise": ValueError("trap"), "exit": SystemExit(3), "memory": MemoryError()}
+ERRORS = {
+    "raise": ValueError("trap"), "exit": SystemExit(3), "memory": MemoryError(),
+    "data": DataError("rows.csv is gone: put it back"),
+}
 
 def trap(place):
     where, _, how = FAULT.partition("-")
@@ -93,3 +96,24 @@ def test_components_that_fail_in_any_way_fail_their_own_run(real: House, tmp_pat
     assert (status, epochs) == ("failed", 3)
     assert said == "the loss became nan in epoch 3; the last epoch with a finite loss is 2"
     assert "16 failed, 1 finished" in sweep.said
+
+
+def test_what_is_the_users_to_mend_is_a_sentence_in_the_middle_of_training_too(
+    real: House, tmp_path: Path
+) -> None:
+    site = Site(tmp_path / "site")
+    site.install(TRAP, name="trap")
+    run = real.run(
+        "dataset.fault=callback-data",
+        *("dataset=trap", "architecture=trap", "optimizer=trap", "regularizer=[trap]"),
+        *("epochs=4", "engine=tests.faults.engine:RealEngine"),
+        site=str(site.folder),
+    )
+    assert run.wait() == 1
+    assert "Traceback" not in run.said
+    assert run.said.endswith("failed: DataError: rows.csv is gone: put it back\n")
+    assert run.said.count("error:") == 1
+    real.check()
+    assert real.rows(
+        "SELECT epochs, failures.error, traceback FROM runs JOIN failures USING (run_id)"
+    ) == [(2, "DataError: rows.csv is gone: put it back", None)]

@@ -162,3 +162,22 @@ def test_another_component_version_or_data_is_another_run(
     assert trained()
     site.install(source(0))
     assert not trained()
+
+
+def test_a_sweep_of_too_many_jobs_is_refused_before_it_is_planned(house: House) -> None:
+    for values, number in [
+        ("seed=range(inf)", "endlessly many"),
+        ("seed=shuffle(range(1e18))", "1e+18"),
+        ("seed=range(200000) dataset.rows=80,81", "400,000"),
+        ("seed=range(5) sweep.max_jobs=4", "5"),
+    ]:
+        sweep = house.run("-m", *values.split())
+        assert sweep.wait() == 2, sweep.said
+        limit = 4 if number == "5" else 100_000
+        assert sweep.said.startswith(
+            f"error: the sweep has {number} jobs, more than sweep.max_jobs={limit}: give fewer"
+        )
+        assert sweep.said.count("\n") == 1
+    sweep = house.run("-m", "seed=range(0,5,0)")
+    assert (sweep.wait(), sweep.said.count("\n")) == (2, 1)
+    assert not house.results.exists()

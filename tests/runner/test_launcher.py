@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import math
 import random
 import time
@@ -24,12 +25,14 @@ from runner.config import Config, fingerprint, register, settings_params
 from runner.errors import JournalError, RunnerError
 from runner.experiment import train_all
 from runner.hookspecs import KINDS
-from runner.jobs import Composer
+from runner.jobs import Composer, JobConfig
 from runner.journal import Journal
+from runner.launchers.quick import Jobs
 from runner.params import Param
 from runner.plan import Planner, Run
-from runner.records import EpochEnd
+from runner.records import EpochEnd, new_run_id
 from runner.registry import load
+from runner.sweep import Sweep
 from tests.conftest import Site
 from tests.faults.engine import SIDE, loss_of
 
@@ -418,3 +421,39 @@ def test_a_sweeper_gets_a_number_for_every_job(
     found = [done.return_value for done in again]
     assert found == pytest.approx([loss_of(1, 2) + 0.1, loss_of(4, 2) + 0.1])
     assert capsys.readouterr().out.count("skipped: ") == 4
+
+
+def test_the_jobs_of_a_sweep_are_made_when_they_are_asked_for() -> None:
+    values = [["a=1", "a=2"], ["b=1"], ["c=1", "c=2", "c=3"]]
+    jobs = Jobs(values)
+    assert list(jobs) == [list(words) for words in itertools.product(*values)]
+    assert [list(part) for part in (jobs[:4], jobs[4:])] == [list(jobs)[:4], list(jobs)[4:]]
+    many = Jobs([[f"a={n}" for n in range(1000)]] * 6)
+    assert len(many) == 10**18 and many[10**18 - 1] == ["a=999"] * 6
+
+
+def test_the_same_run_in_another_part_of_a_sweep_is_trained_once(
+    monkeypatch: pytest.MonkeyPatch, results: Path
+) -> None:
+    monkeypatch.setattr("runner.sweep.TOGETHER", 2)
+    trained: list[Run] = []
+    monkeypatch.setattr(
+        Sweep, "_train_all", lambda self, runs: trained.extend(runs) or {}
+    )  # fmt: skip
+    sweep = Sweep(["-m"])
+    words = [f"results={results}", "epochs=1"]
+    jobs = [
+        JobConfig([f"seed={seed}"], "default", compose([*words, f"seed={seed}"])[0])
+        for seed in (1, 2, 3, 1, 3, 4)
+    ]
+    assert sweep.train_batch(iter(jobs), len(jobs), Path()) == [None] * 6
+    assert [run.config.settings.seed for run in trained] == [1, 2, 3, 4]
+    assert [run.run_id for run in trained] == sorted(run.run_id for run in trained)
+
+
+def test_run_ids_grow_while_the_clock_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time_ns()
+    first = new_run_id()
+    monkeypatch.setattr(time, "time_ns", lambda: now - 3_600_000_000_000)
+    ids = [first, *(new_run_id() for _ in range(1000))]
+    assert ids == sorted(set(ids))

@@ -13,6 +13,7 @@ from runner.progress import (
     LiveSweepProgress,
     PlainProgress,
     PlainSweepProgress,
+    PlanningProgress,
     Progress,
 )
 from runner.records import EpochEnd, RunEnd, RunStart
@@ -83,3 +84,16 @@ def test_a_long_run_prints_a_line_every_so_many_epochs(
     for (epoch, loss), line in zip(wanted, said, strict=False):
         assert line.startswith(f"epoch {epoch}") and f"loss {loss}" in line
     assert len(said) >= 3
+
+
+def test_a_long_sweep_says_how_far_its_planning_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runner.progress.PLANNING_SECONDS", 0.0)
+    assert list(PlanningProgress(1234).counted("abc")) == ["a", "b", "c"]
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert [line.partition("  ")[0] for line in said.err.splitlines()] == [
+        "planned 1 of 1,234 jobs",
+        "planned 2 of 1,234 jobs",
+    ]
