@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -227,6 +228,20 @@ def test_signals_arrive(shell: Shell, worker: int, number: int) -> None:
         assert run.returncode == 130, said
         assert "stopping after this epoch" in said
         assert gone(process) and shell.statuses()[-1] == "stopped"
+
+
+def test_signals_at_any_moment_end_in_one_word(shell: Shell, worker: int) -> None:
+    draw = random.Random(3)
+    for _ in range(6):
+        with shell.start("--cfg", "job") as command:
+            time.sleep(0.1 + 0.5 * draw.random())
+            number, times = draw.choice([signal.SIGINT, signal.SIGTERM]), draw.choice([1, 2])
+            for _ in range(times):
+                command.send_signal(number)
+                time.sleep(0.05 * draw.random())
+            said, _ = command.communicate(timeout=60)
+        assert command.returncode in (130, 0), (number, times, said)
+        assert "Traceback" not in said
 
 
 def test_suspending_suspends_the_run(shell: Shell, worker: int) -> None:
