@@ -11,7 +11,7 @@ from typing import Any
 
 from runner import stops
 from runner.errors import ConfigError, JournalError, RunnerError
-from runner.terminal import complain, lost_output, steady_streams
+from runner.terminal import complain, lost_output, say, steady_streams
 
 FAILED, WRONG = 1, 2
 RECOVERIES = 10
@@ -88,7 +88,7 @@ def _main(words: Sequence[str]) -> int:
     if any(word in ("-h", "--help") for word in words) and not _is_command(words):
         from runner.help import help_text
 
-        print(help_text())
+        say(help_text())
         return 0
     from runner.passwords import refuse_passwords_in_words
     from runner.standing import stand_somewhere

@@ -7,9 +7,10 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from runner.errors import ConfigError, choices
-from runner.terminal import say
+from runner.terminal import complain, say
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,13 @@ class Command:
     run: Callable[[argparse.Namespace], int]
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the words, which may hold anything, and exit with 2."""
+        complain(f"{self.format_usage()}{self.prog}: error: {message}")
+        self.exit(2)
+
+
 def run_command(words: Sequence[str]) -> int:
     """Run the command that the first word names; ConfigError where there is none."""
     name = words[0]
@@ -30,7 +38,7 @@ def run_command(words: Sequence[str]) -> int:
             "an override is key=value, such as epochs=5 (try --help)"
         )
     command = COMMANDS[name]
-    parser = argparse.ArgumentParser(prog=f"runner {name}", description=command.about)
+    parser = _Parser(prog=f"runner {name}", description=command.about)
     command.arguments(parser)
     return command.run(parser.parse_args(list(words[1:])))
 

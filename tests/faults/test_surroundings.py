@@ -61,6 +61,9 @@ def test_what_a_terminal_acts_on_is_shown_escaped(house: House) -> None:
     done = shell(house, "$RUN +note=x 'epochs=\x1b[31m'")
     assert (done.returncode, done.stdout) == (2, "")
     assert "epochs=\\x1b[31m" in done.stderr and "\x1b" not in done.stderr
+    done = shell(house, f"{sys.executable} -m runner restore r 'x\x1b[31m' --to x.keras")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 2)
+    assert "unrecognized arguments: x\\x1b[31m" in done.stderr and "\x1b" not in done.stderr
 
 
 # --- Working folders -----------------------------------------------------------------------------
