@@ -1,4 +1,8 @@
-"""Engine `keras`: `model.fit`, the reference that every other engine must agree with."""
+"""Engine `keras`: `model.fit`, the reference that every other engine must agree with.
+
+Nothing of Keras or TensorFlow is replaced here, so that a fault of what other engines replace
+shows when they are compared. Ours is what `fit` is given: the batches in our order, and callbacks.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,6 @@ from runner.engines.contract import Job, Record
 from runner.engines.lifecycle import begin, callbacks_of, conclude, live
 from runner.engines.tracker import Tracker
 from runner.nouns import Stream
-from runner.onednn_private import quick_kernels
 from runner.randomness import order
 from runner.records import RunEnd
 from runner.stream import ahead, example_of, in_order, rows_of, windows
@@ -45,9 +48,7 @@ def fit(job: Job, record: Record, tracker: Tracker) -> RunEnd:
     model, splits = job.recipe.model, job.data.splits
     size = job.config.settings.batch_size
     trouble: list[Exception] = []
-    retrace = functools.partial(_make_function, model, "train", force=True)
-    _make_function(model, "train")
-    _make_function(model, "test")
+    retrace = functools.partial(model.make_train_function, force=True)
     try:
         model.fit(
             epochs_of(job, trouble),
@@ -70,17 +71,6 @@ def fit(job: Job, record: Record, tracker: Tracker) -> RunEnd:
         return judged
 
     return conclude(job, tracker, record, evaluate)
-
-
-def _make_function(model: Any, kind: str, **options: Any) -> None:
-    """Have Keras make its function of the step `train` or `test`, with the quick kernels."""
-    name = f"{kind}_step"
-    usual, is_own = getattr(model, name), name in vars(model)
-    setattr(model, name, quick_kernels()(usual))
-    try:
-        getattr(model, f"make_{kind}_function")(**options)
-    finally:
-        setattr(model, name, usual) if is_own else delattr(model, name)
 
 
 def _step_losses(model: Any, tracker: Tracker) -> list[Any]:

@@ -5,7 +5,7 @@ import platform
 import numpy as np
 import pytest
 
-from runner.onednn_private import NAMES, PREFIX, available, quick_kernels, why_not
+from runner.onednn_private import NAMES, PREFIX, available, quick_kernels, wanted, why_not
 from runner.records import EpochEnd, Evaluation
 from runner.tensorflow_private import op_types
 from tests.runner.pairs import events_of, job_of
@@ -329,13 +329,31 @@ def told(engine, monkeypatch, kernels=True, words=CNN):
     return losses, found, seen
 
 
-def test_every_engine_takes_them_and_the_losses_are_those_of_keras(monkeypatch):
+def test_fast_takes_them_and_the_losses_are_those_of_keras_to_rounding(monkeypatch):
+    from tensorflow.python.ops import gen_nn_ops
+
     from runner.engines.fast import SHARED
 
+    usual = gen_nn_ops.conv2d, gen_nn_ops.max_pool
     SHARED.forget()
-    reference, evaluated, seen = told("keras", monkeypatch)
+    losses, evaluated, seen = told("fast", monkeypatch)
     assert {"MaxPool", "MaxPoolGrad", "Conv2D", "Conv2DBackpropFilter"} <= seen
-    assert told("fast", monkeypatch) == (reference, evaluated, seen)
-    plain, _, none = told("keras", monkeypatch, kernels=False)
+    assert (gen_nn_ops.conv2d, gen_nn_ops.max_pool) == usual  # as the reference wants them
+    reference, by_reference, none = told("keras", monkeypatch)
     assert none == set()
-    assert reference == pytest.approx(plain, rel=1e-4)
+    assert losses == pytest.approx(reference, rel=1e-4)
+    for mine, theirs in zip(evaluated, by_reference, strict=True):
+        assert mine["loss"] == pytest.approx(theirs["loss"], rel=1e-4)
+    SHARED.forget()
+    plain = told("fast", monkeypatch, kernels=False)
+    assert plain == (reference, by_reference, set())
+
+
+def test_deterministic_runs_want_none_of_them():
+    from dataclasses import replace
+
+    from runner.composition import compose
+
+    settings = compose(["dataset=iris"])[0].settings
+    assert wanted(settings)
+    assert not wanted(replace(settings, deterministic=True))

@@ -11,7 +11,9 @@ import pytest
 
 import warehouse
 from runner.randomness import generator_state, order
+from runner.records import EpochEnd
 from tests.conftest import Site
+from tests.runner.pairs import events_of, job_of
 from tests.runner.spies import SPIES
 
 Train = Callable[..., Any]
@@ -168,6 +170,36 @@ def test_another_seed_has_other_losses_on_the_same_data(
     words = ("dataset=wine", "preprocessing=[standardize]", "epochs=1", "seed=8")
     other = train(*words, "regularizer=[l2,dropout,batch_norm]")
     assert other.losses[0] != twins[0].losses[0]
+
+
+def test_its_losses_are_those_of_a_plain_fit_on_the_same_batches(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import keras
+
+    words = ("dataset=mnist5k", "architecture=cnn", "regularizer=[]", "seed=3", "epochs=2")
+    job = job_of((*words, "limit_batches=4", "batch_size=16"), "keras")
+    model = job.make().model
+    features, targets = job.data.splits.train
+    expected = []
+    for epoch in (1, 2):
+        drawn = order(3, epoch, len(features))[: 4 * 16]
+        rows = {"x": features[drawn], "y": targets[drawn]}
+        history = model.fit(**rows, batch_size=16, shuffle=False, verbose=0).history
+        expected += history["loss"]
+
+    replaced = []
+    fit = keras.Model.fit
+
+    def seen(self: Any, *arguments: Any, **options: Any) -> Any:
+        methods = ("train_step", "test_step", "make_train_function", "make_test_function")
+        replaced.extend(name for name in methods if name in vars(self))
+        return fit(self, *arguments, **options)
+
+    monkeypatch.setattr(keras.Model, "fit", seen)
+    events = events_of(job)
+    assert replaced == []
+    assert [event.loss for event in events if isinstance(event, EpochEnd)] == expected
 
 
 # --- Best weights, failures ----------------------------------------------------------------------
