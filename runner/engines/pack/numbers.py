@@ -18,6 +18,14 @@ from typing import Any
 
 import numpy as np
 
+from runner.engines.pack.attributes import (
+    config_of,
+    flags_of,
+    is_graph,
+    telling,
+    unknown,
+    wires_of,
+)
 from runner.nouns import Recipe, WholeNumber
 
 EXACT = 2**24
@@ -143,7 +151,7 @@ class _Walk:
         import keras
 
         if isinstance(value, keras.Variable):
-            about = (tuple(value.shape), str(value.dtype), value.trainable)
+            about = (tuple(value.shape), str(value.dtype), value.trainable, flags_of(value))
             return ("variable", about, self._of(value, ("regularizer", "constraint"), path))
         if isinstance(value, Mapping):
             owner = value if isinstance(value, dict) else None
@@ -165,17 +173,19 @@ class _Walk:
             return self._function(value, path)
         if isinstance(value, keras.optimizers.schedules.LearningRateSchedule):
             return self._schedule(value, path)
-        if isinstance(value, keras.Model) and _is_graph(value):
-            return self._graph(value, path)
         if hasattr(value, "__dict__"):
-            names = [name for name in vars(value) if name not in _machinery()]
-            kept = [name for name in names if not name.startswith("_self_")]
-            kind = type(value)
-            return (kind.__qualname__, self._of(value, kept, path), self._local(kind, path))
+            kind, graph = type(value), None
+            if isinstance(value, keras.Model) and is_graph(value):
+                graph = self._graph(value, path)
+            own = self._of(value, telling(value), path)
+            local = self._local(kind, path)
+            return (kind.__module__, kind.__qualname__, own, graph, config_of(value), local)
         if callable(value):
-            return getattr(value, "__qualname__", repr(value))
-        # Nothing is known of it, so nothing equals it.
-        return ("unknown", type(value).__qualname__, id(value))
+            return (
+                getattr(value, "__module__", None),
+                getattr(value, "__qualname__", repr(value)),
+            )
+        return unknown(value)
 
     def _of(self, owner: Any, names: Sequence[str], path: str) -> Any:
         found = [(name, getattr(owner, name, None)) for name in sorted(names)]
@@ -203,13 +213,15 @@ class _Walk:
         )
 
     def _local(self, kind: type, path: str) -> Any:
-        """The methods of classes that were made inside of a function: they may hold its values."""
+        """Methods and attributes of classes that were made inside of a function: they may hold
+        its values.
+        """
         return [
-            (name, self(method, f"{path}.{name}"))
+            (name, self(_inner(item), f"{path}.{name}"))
             for each in kind.__mro__
             if "<locals>" in each.__qualname__
-            for name, method in vars(each).items()
-            if isinstance(method, types.FunctionType)
+            for name, item in vars(each).items()
+            if isinstance(item, types.FunctionType) or not name.startswith(("__", "_abc_"))
         ]
 
     def _schedule(self, schedule: Any, path: str) -> Any:
@@ -225,19 +237,12 @@ class _Walk:
         return (type(schedule).__qualname__, found, self._local(type(schedule), path))
 
     def _graph(self, model: Any, path: str) -> Any:
-        """A functional or sequential model: how its layers hang together, and each of them."""
-        config = model.get_config()
-        wires = [
-            (layer.get("class_name"), layer.get("name"), repr(layer.get("inbound_nodes")))
-            for layer in config.get("layers", [])
-        ]
-        ends = repr((config.get("input_layers"), config.get("output_layers")))
-        return (
-            type(model).__qualname__,
-            ends,
-            wires,
-            [self(layer, f"{path}.{layer.name}") for layer in model.layers],
-        )
+        """A functional or sequential model: how its layers hang together, and each of them.
+
+        What stands between layers in a functional model are operations, with attributes as well.
+        """
+        operations = getattr(model, "operations", model.layers)
+        return (wires_of(model), [self(one, f"{path}.{one.name}") for one in operations])
 
 
 def _array(value: Any) -> Any:
@@ -245,24 +250,12 @@ def _array(value: Any) -> Any:
     return ("array", array.shape, str(array.dtype), hashlib.sha256(array.tobytes()).hexdigest())
 
 
-def _is_graph(model: Any) -> bool:
-    """Whether the model is a graph of layers rather than a subclass with code of its own."""
-    import keras
-
-    return isinstance(model, keras.Sequential) or type(model).__name__ == "Functional"
-
-
-@functools.cache
-def _machinery() -> frozenset[str]:
-    """Attributes by which Keras keeps its books; none of them says what is computed."""
-    import keras
-
-    # Named, so that no count of names moves on: it would show in the names of later models.
-    inputs = keras.Input((1,), name="books_in")
-    plain = keras.Model(inputs, keras.layers.Dense(1, name="books_out")(inputs), name="books")
-    plain.compile(keras.optimizers.SGD(name="books"), "mse")
-    bare = keras.layers.Layer(name="books"), keras.metrics.Metric(name="books")
-    books = {name for thing in (*bare, keras.Model(name="books")) for name in vars(thing)}
-    books |= {name for name in vars(plain.optimizer) if name.startswith("_")}
-    telling = {"activity_regularizer", "_dtype_policy", "_trainable", "_learning_rate", "dtype"}
-    return frozenset(books - telling)
+def _inner(item: Any) -> Any:
+    """The function inside of what a class keeps one in."""
+    if isinstance(item, property):
+        return (item.fget, item.fset)
+    if isinstance(item, staticmethod | classmethod):
+        return item.__func__
+    # A place that the class keeps for its instances, say.
+    is_opaque = hasattr(item, "__get__") and not isinstance(item, types.FunctionType)
+    return type(item).__qualname__ if is_opaque else item
