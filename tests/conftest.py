@@ -55,6 +55,27 @@ class Site:
         load.cache_clear()
 
 
+@pytest.fixture(autouse=True)
+def surprises(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Exception]]:
+    """What was raised where packs declined for no rule of theirs: a bug might hide there.
+
+    A test in which that happens fails, unless it looks at them and clears the list.
+    """
+    from runner.engines import packed
+
+    raised: list[Exception] = []
+    usual = packed._surprise
+
+    def noted(error: Exception) -> str:
+        raised.append(error)
+        return usual(error)
+
+    monkeypatch.setattr(packed, "_surprise", noted)
+    yield raised
+    if raised:
+        raise AssertionError("packs declined for an exception, no rule of theirs") from raised[0]
+
+
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """An empty site folder; what a test installs there is gone after it."""

@@ -52,10 +52,15 @@ def built(job: Job, record: Record, engine: str) -> bool:
     except RunnerError as error:
         record(Refused(job.start.run_id, error))
     except (Exception, SystemExit) as error:
-        record(replace(job.start, engine=engine))
-        run_id, said = job.start.run_id, in_one_line(error)
-        record(RunEnd(run_id, "failed", now(), 0.0, 0, None, said, trace_of(error)))
+        fail(job, record, engine, error)
     return False
+
+
+def fail(job: Job, record: Record, engine: str, error: BaseException) -> None:
+    """Record a job that failed before its training began."""
+    run_id, sentence = job.start.run_id, in_one_line(error)
+    record(replace(job.start, engine=engine))
+    record(RunEnd(run_id, "failed", now(), 0.0, 0, None, sentence, trace_of(error)))
 
 
 def insists(job: Job, record: Record, engine: str, reason: str) -> bool:

@@ -20,7 +20,7 @@ from runner.config import Settings
 from runner.devices import tensorflow_on
 from runner.engines.contract import Job, Record
 from runner.engines.fast import FastEngine, declines
-from runner.engines.lifecycle import built, insists, release
+from runner.engines.lifecycle import built, fail, insists, release
 from runner.engines.pack.numbers import shape_of
 from runner.engines.pack.pack import Pack, train_together
 from runner.engines.pack.replay import (
@@ -104,6 +104,7 @@ class PackedEngine:
             release(model)  # others were built since: random numbers would go on from theirs
             self._alone(alike, ALONE, record)
             return left
+        error: Exception | None = None
         try:
             template = Template(model, shape, replay.varying)
             lanes, rows = _room(len(alike), template)
@@ -113,13 +114,13 @@ class PackedEngine:
                 reason = f"its loss would differ from Keras' own by {far:.1g}"
             if first.config.settings.xla == "always" and not template.program.is_compiled:
                 print("warning: XLA cannot compile the training of a pack", file=sys.stderr)
-        except (NotMapped, Unsupported) as error:
-            reason = str(error)
-        except Exception as error:
+        except (NotMapped, Unsupported) as known:
+            reason = str(known)
+        except Exception as raised:
             # Whatever a model's code does while it is traced, it may still train alone.
-            reason = in_one_line(error)
+            reason, error = _surprise(raised), raised
         if reason is not None:
-            self._alone(alike, reason, record)
+            self._alone(alike, reason, record, error)
             return left
         name = f"packed ({len(alike)} runs from {first.start.run_id})"
         starts = functools.partial(self._start, replay, record)
@@ -163,12 +164,22 @@ class PackedEngine:
         finally:
             release(job)
 
-    def _alone(self, jobs: Sequence[Job], reason: str, record: Record) -> None:
-        """Have the jobs trained one by one, unless they insist on packs."""
+    def _alone(
+        self, jobs: Sequence[Job], reason: str, record: Record, error: Exception | None = None
+    ) -> None:
+        """Have the jobs trained one by one, unless they insist on packs.
+
+        error: where the reason is no rule, what was raised. It may be a bug, and who insists is
+        shown it as one.
+        """
         for job in jobs:
-            asked = job.config.settings.engine
-            if asked != self.name or not insists(job, record, self.name, reason):
+            settings = job.config.settings
+            if settings.engine != self.name or not settings.strict:
                 self._fast.train_one(job, record, f" (packed declines: {reason})")
+            elif error is not None:
+                fail(job, record, self.name, error)
+            else:
+                insists(job, record, self.name, reason)
 
 
 def _recording(job: Job, drawn: dict[int, Draw]) -> Recipe:
@@ -176,6 +187,11 @@ def _recording(job: Job, drawn: dict[int, Draw]) -> Recipe:
     recipe, found = built_with_draws(job.make, job.config.settings.seed)
     drawn.update(found)
     return recipe
+
+
+def _surprise(error: Exception) -> str:
+    """The reason of a decline that is no rule. A test in which one happens fails (conftest.py)."""
+    return in_one_line(error)
 
 
 def _room(jobs: int, template: Template) -> tuple[int, int]:

@@ -409,6 +409,19 @@ def own_draw(input_shape, outputs):
     return model
 
 @architecture
+def clumsy(input_shape, outputs):
+    '''Fails where it is told how many rows a batch has, as packs are.'''
+    import keras
+    class Clumsy(keras.layers.Layer):
+        def call(self, x):
+            if x.shape[0] == 16:
+                raise ValueError("sixteen")
+            return x
+    return keras.Sequential([
+        keras.Input(input_shape), Clumsy(), keras.layers.Dense(outputs, activation="softmax"),
+    ])
+
+@architecture
 def printing(input_shape, outputs):
     '''An op that runs in Python.'''
     import keras
@@ -488,6 +501,26 @@ def test_a_strict_run_is_refused_where_packs_decline_it() -> None:
         "engine packed declines the run: no other run has its shape; without strict=true "
         "another trains it"
     )
+
+
+def test_a_decline_that_is_an_exception_fails_a_strict_run_and_every_test(
+    odd: Any, surprises: list[Exception]
+) -> None:
+    base = ("dataset=iris", "epochs=1", "regularizer=[]", "architecture=clumsy", "batch_size=16")
+    found = trained(jobs_of(base, "seed=0", "seed=1"))
+    reason = "ValueError: Exception encountered when calling Clumsy.call()."
+    assert [engine_of(events) for events in found] == [f"fast (packed declines: {reason})"] * 2
+    assert statuses(found) == ["finished"] * 2
+    assert ["sixteen" in str(error) for error in surprises] == [True]
+    found = trained(jobs_of((*base, "strict=true"), "seed=0", "seed=1"))
+    assert statuses(found) == ["failed"] * 2
+    for events in found:
+        end = events[-1]
+        assert isinstance(end, RunEnd)
+        assert (engine_of(events), end.error) == ("packed", reason)
+        assert end.traceback is not None and "in call" in end.traceback
+    assert len(surprises) == 2
+    surprises.clear()
 
 
 def test_runs_of_several_shapes_make_several_packs() -> None:
