@@ -1,4 +1,4 @@
-"""Write what docs/plugins.md takes from the code: contracts, components, params.
+"""Write what docs/plugins.md takes from the code: contracts, events, components, params.
 
     python docs/write_plugins.py
 
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from runner import hookspecs
-from runner.hookspecs import KINDS, Kind
+from runner.hookspecs import EVENTS, KINDS, Kind
 from runner.registry import Component, load
 
 PAGE = Path(__file__).with_name("plugins.md")
@@ -32,6 +32,15 @@ def contracts() -> Iterator[str]:
         yield f"```python\n@{kind.name}\ndef my_{kind.name}({_star(takes)}) -> {gives}\n```\n"
         yield f"{_chosen(kind)}\n"
         yield ARGUMENT.sub(r"- **\1**: ", kind.contract) + "\n"
+
+
+def events() -> Iterator[str]:
+    """Every event with its signature and what it tells."""
+    for event in EVENTS.values():
+        yield f"### {event.name}\n"
+        signature = str(inspect.signature(getattr(hookspecs, event.name))).replace("'", "")
+        yield f"```python\n@hookimpl\ndef {event.name}{signature}\n```\n"
+        yield ARGUMENT.sub(r"- **\1**: ", event.contract) + "\n"
 
 
 def _star(takes: str) -> str:
@@ -90,6 +99,7 @@ def _sentence(text: str) -> str:
 
 PARTS: dict[str, typing.Callable[[], Iterator[str]]] = {
     "contracts": contracts,
+    "events": events,
     "components": components,
 }
 

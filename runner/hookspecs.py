@@ -1,7 +1,8 @@
 """The kinds of component: one spec each, its docstring the contract, its arguments the offer.
 
 A component takes any subset of its kind's arguments, by name, before `*`; what stands after `*`
-are its own params, which the config supplies.
+are its own params, which the config supplies. Below them are the events of which a plugin may be
+told.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from runner.nouns import Features
+    from runner.records import EpochEnd, RunEnd, RunStart
 
 PROJECT = "runner"
 _spec = pluggy.HookspecMarker(PROJECT)
@@ -241,3 +243,58 @@ def metric(task: Task) -> keras.metrics.Metric | Callable[[Any, Any], Any]:
     does, the name decides, and a line says which way before anything trains.
     """
     raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happens to a run, as its spec states it."""
+
+    name: str
+    offers: tuple[str, ...]
+    contract: str
+
+
+EVENTS: dict[str, Event] = {}
+
+
+def _event(spec: Callable[..., None]) -> Callable[..., None]:
+    """Make a function below both a pluggy spec and an entry of EVENTS."""
+    offers = tuple(inspect.signature(spec).parameters)
+    contract = inspect.cleandoc(spec.__doc__ or "")
+    EVENTS[spec.__name__] = Event(spec.__name__, offers, contract)
+    marked: Callable[..., None] = _spec(spec)
+    return marked
+
+
+@_event
+def runner_run_start(start: RunStart) -> None:
+    """A run begins, and its start is in the journal. It may still fail before it trains.
+
+    start: what is known of it: `run_id`, `experiment`, `seed`, `engine`, `device`, `monitor`,
+        `mode`, `overrides`, `config`, `data` and more.
+    """
+
+
+@_event
+def runner_epoch_end(start: RunStart, epoch: EpochEnd) -> None:
+    """An epoch is over, and in the journal.
+
+    start: as above, of the epoch's run.
+    epoch: `epoch` (counted from 1), `loss`, `val_loss`, `learning_rate`, `seconds`, and `metrics`:
+        split -> name -> value.
+
+    A resumed run tells of the epochs behind it first, as soon as it has started. Runs that train
+    together tell of theirs in any order.
+    """
+
+
+@_event
+def runner_run_end(start: RunStart, end: RunEnd) -> None:
+    """A run is over, and its journal closed, whichever way it ended.
+
+    start: as above.
+    end: `status` (finished, stopped or failed), `seconds`, `epochs`, `best_epoch`, `error` and
+        `traceback`.
+
+    Nobody is told of a run that is killed, or stopped by a second Ctrl-C.
+    """

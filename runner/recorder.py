@@ -17,6 +17,7 @@ from runner.engines.graph import Layer
 from runner.errors import JournalError
 from runner.figures import figures_of
 from runner.journal import Journal
+from runner.listeners import Listeners
 from runner.picture import draw
 from runner.predictions import table_of, to_parquet
 from runner.profiles import Look
@@ -35,6 +36,7 @@ from runner.records import (
     Weights,
     now,
 )
+from runner.registry import load
 from runner.results import JOURNALS
 from runner.terminal import be_silent
 
@@ -73,6 +75,7 @@ class _Open:
 
     journal: Journal
     outcome: Outcome
+    start: RunStart
     began: float = field(default_factory=time.monotonic)
     epochs: list[EpochEnd] = field(default_factory=list)
 
@@ -84,6 +87,7 @@ class Recorder:
         self.results = results
         self.outcomes: dict[str, Outcome] = {}
         self._progress = progress
+        self._listeners = Listeners(load().listeners)
         self._closing = closing
         self._open: dict[str, _Open] = {}
         self._looks: dict[Any, Look] = {}
@@ -107,6 +111,7 @@ class Recorder:
                     run.epochs.append(event)
                     run.outcome.losses.append(event.loss)
                     _show(self._progress.epoch, event)
+                    self._listeners.tell("runner_epoch_end", start=run.start, epoch=event)
                 case Evaluation():
                     run = self._open[event.run_id]
                     run.journal.append(event)
@@ -147,6 +152,7 @@ class Recorder:
             run.journal.finish()
         run.journal.close()
         _show(self._progress.end, end)
+        self._listeners.tell("runner_run_end", start=run.start, end=end)
 
     def beat(self) -> None:
         """Show that the open runs are alive."""
@@ -177,9 +183,10 @@ class Recorder:
             journal.append(look.record(start.run_id))
             look.remember()
         outcome = Outcome(start.run_id, monitor=start.monitor)
-        self._open[start.run_id] = _Open(journal, outcome)
+        self._open[start.run_id] = _Open(journal, outcome, start)
         self.outcomes[start.run_id] = outcome
         _show(self._progress.start, start)
+        self._listeners.tell("runner_run_start", start=start)
 
     def _keep(self, kept: Kept) -> None:
         """Store the files first; their rows only refer to what is there."""
@@ -239,6 +246,7 @@ class Recorder:
         best = next((event for event in run.epochs if event.epoch == end.best_epoch), None)
         outcome.best = _value(best, outcome.monitor) if best else None
         _show(self._progress.end, end)
+        self._listeners.tell("runner_run_end", start=run.start, end=end)
 
 
 def _layers(run_id: str, layers: Sequence[Layer]) -> Layers:

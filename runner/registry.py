@@ -25,7 +25,8 @@ import pluggy
 from runner import hookspecs
 from runner.door import MARKS, Marks
 from runner.errors import ConfigError, PluginError, choices, in_one_line
-from runner.hookspecs import KINDS, PROJECT, Kind
+from runner.hookspecs import EVENTS, KINDS, PROJECT, Kind
+from runner.listeners import Listener
 from runner.params import Model, Param, check, model_of, params_of
 
 ENTRY_POINTS = "runner"
@@ -82,6 +83,8 @@ class Registry:
     components: dict[tuple[str, str], Component] = field(default_factory=dict)
     broken: dict[tuple[str, str], str] = field(default_factory=dict)
     """Components that break their contract: sentences, told when one is asked for."""
+    listeners: list[Listener] = field(default_factory=list)
+    """Functions that are told of events, in the order in which they are called."""
 
     def of_kind(self, kind: str) -> list[Component]:
         """The components of a kind, sorted by name, each once."""
@@ -110,7 +113,10 @@ class _Plugins(pluggy.PluginManager):
         function = getattr(plugin, name)
         if getattr(function, "__module__", None) != plugin.__name__:
             return None
-        if not hasattr(function, MARKS) or _complaint(function) is not None:
+        if not hasattr(function, MARKS):
+            wrong = not _listens(function) or _unheard(function) is not None
+            return None if wrong else super().parse_hookimpl_opts(plugin, name)
+        if _complaint(function) is not None:
             return None
         return super().parse_hookimpl_opts(plugin, name)
 
@@ -134,6 +140,12 @@ def load() -> Registry:
             plugin, _, distribution = implementation.plugin_name.partition("|")
             dist, _, version = distribution.partition("|")[0].partition("@")
             _add(registry, kind, implementation.function, (plugin, dist, version), disabled)
+    for event in EVENTS:
+        # As pluggy calls them: the one that was registered last comes first.
+        for implementation in reversed(getattr(manager.hook, event).get_hookimpls()):
+            plugin = implementation.plugin_name.partition("|")[0]
+            takes = tuple(implementation.argnames)
+            registry.listeners.append(Listener(event, plugin, implementation.function, takes))
     return registry
 
 
@@ -159,8 +171,12 @@ def _load_plugin(
         manager.register(module, name=f"{entry.name}|{origin}|{module.__name__}")
         for function in vars(module).values():
             # Functions only: asking a lazily loaded module for an attribute would import it.
-            marks = getattr(function, MARKS, None) if inspect.isfunction(function) else None
-            if not isinstance(marks, Marks) or function.__module__ != module.__name__:
+            if not inspect.isfunction(function) or function.__module__ != module.__name__:
+                continue
+            marks = getattr(function, MARKS, None)
+            if not isinstance(marks, Marks):
+                if _listens(function) and (complaint := _unheard(function)) is not None:
+                    warnings.warn(complaint, stacklevel=2)
                 continue
             if (complaint := _complaint(function)) is not None:
                 registry.broken[_kind_of(function).name, marks.name] = complaint
@@ -178,6 +194,24 @@ def _modules(root: ModuleType) -> Iterator[ModuleType]:
 def _kind_of(function: Any) -> Kind:
     """The kind that the function's decorator named."""
     return KINDS[getattr(function, f"{PROJECT}_impl")["specname"]]
+
+
+def _listens(function: Any) -> bool:
+    """Whether it is marked as one that is told of an event."""
+    return hasattr(function, f"{PROJECT}_impl") and not hasattr(function, MARKS)
+
+
+def _unheard(function: Any) -> str | None:
+    """Why a function that wants to be told of an event is not, if anything is wrong with it."""
+    name = getattr(function, f"{PROJECT}_impl").get("specname") or function.__name__
+    where = f"'{function.__name__}' in {function.__module__} is told of nothing"
+    if name not in EVENTS:
+        return f"{where}: there is no event '{name}': {choices(name, EVENTS)}"
+    offers = EVENTS[name].offers
+    takes = [p.name for p in inspect.signature(function).parameters.values()]
+    if odd := [one for one in takes if one not in offers]:
+        return f"{where}: it takes '{odd[0]}', and {name} may take {', '.join(offers)}"
+    return None
 
 
 @functools.cache
