@@ -63,7 +63,7 @@ def without_notices() -> Iterator[None]:
         os.dup2(notices.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except (Exception, SystemExit):  # not of a Ctrl-C
             notices.seek(0)
             os.write(kept, notices.read())
             raise
