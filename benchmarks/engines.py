@@ -23,14 +23,15 @@ from typing import Any
 import numpy as np
 
 from runner import Recipe, Splits, Task
-from runner.composition import compose
-from runner.config import Config
-from runner.data import Prepared, load, prepare
-from runner.devices import import_tensorflow
+from runner.backend.devices import import_tensorflow
+from runner.config.compose import compose
+from runner.config.config import Config
+from runner.data.prepare import Prepared, load, prepare
 from runner.engines import find_engine
-from runner.engines.contract import Event, Job
-from runner.engines.fast import SHARED
-from runner.records import EpochEnd, RunEnd, RunStart
+from runner.engines.contract import Job
+from runner.engines.fast.engine import SHARED
+from runner.journal.records import EpochEnd, RunEnd, RunStart
+from runner.record.events import Event
 
 Array = np.ndarray[Any, Any]
 

@@ -29,8 +29,8 @@ import numpy as np
 from engines import WORKLOADS, Workload, by_engine, recipe_of
 
 from runner import Splits
-from runner.devices import import_tensorflow
-from runner.engines.fast import SHARED
+from runner.backend.devices import import_tensorflow
+from runner.engines.fast.engine import SHARED
 
 
 @dataclass

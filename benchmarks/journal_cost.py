@@ -13,11 +13,11 @@ import time
 from pathlib import Path
 
 import warehouse
-from runner.composition import compose
-from runner.experiment import _start
-from runner.journal import Journal
-from runner.plan import plan
-from runner.records import EpochEnd, RunEnd, RunStart, new_run_id, now
+from runner.config.compose import compose
+from runner.journal.file import Journal
+from runner.journal.records import EpochEnd, RunEnd, RunStart, new_run_id, now
+from runner.sweep.batch import _start
+from runner.sweep.plan import plan
 
 
 def start() -> RunStart:

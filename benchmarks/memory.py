@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from engines import WORKLOADS, Workload, builtin
 from sweeps import Sweep, by_engine, config_of, params
 
-from runner.devices import import_tensorflow
+from runner.backend.devices import import_tensorflow
 
 
 def resident() -> float:

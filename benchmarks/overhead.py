@@ -17,10 +17,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from runner import run
-from runner.composition import compose
-from runner.data import prepare
-from runner.devices import import_tensorflow
-from runner.plan import plan
+from runner.backend.devices import import_tensorflow
+from runner.config.compose import compose
+from runner.data.prepare import prepare
+from runner.sweep.plan import plan
 
 WORKLOADS = {
     "digits_mlp": ["dataset=digits", "architecture=mlp", "regularizer=[l2,dropout]"],

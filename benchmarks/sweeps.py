@@ -30,13 +30,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 from engines import WORKLOADS, Workload, builtin, drawn, recipe_of
 
 from runner import Recipe, Splits
-from runner.composition import compose
-from runner.data import Prepared
-from runner.devices import import_tensorflow
+from runner.backend.devices import import_tensorflow
+from runner.config.compose import compose
+from runner.data.prepare import Prepared
 from runner.engines import find_engine
-from runner.engines.contract import Event, Job
-from runner.engines.fast import SHARED
-from runner.records import EpochEnd, RunEnd, RunStart
+from runner.engines.contract import Job
+from runner.engines.fast.engine import SHARED
+from runner.journal.records import EpochEnd, RunEnd, RunStart
+from runner.record.events import Event
 
 RATES = (0.0005, 0.001, 0.002, 0.003)
 

@@ -13,9 +13,9 @@ import typing
 from collections.abc import Iterator
 from pathlib import Path
 
-from runner import hookspecs
-from runner.hookspecs import EVENTS, KINDS, Kind
-from runner.registry import Component, load
+from runner.components import kinds
+from runner.components.kinds import EVENTS, KINDS, Kind
+from runner.components.registry import Component, load
 
 PAGE = Path(__file__).with_name("plugins.md")
 ARGUMENT = re.compile(r"^(\w+(?:, \w+)*): ", re.MULTILINE)
@@ -26,7 +26,7 @@ def contracts() -> Iterator[str]:
     """Every kind with its signature and its contract, whose arguments become a list."""
     for kind in KINDS.values():
         yield f"### {kind.name}\n"
-        signature = inspect.signature(getattr(hookspecs, kind.name))
+        signature = inspect.signature(getattr(kinds, kind.name))
         takes = ", ".join(str(p).replace("'", "") for p in signature.parameters.values())
         gives = str(signature.return_annotation).replace("'", "")
         yield f"```python\n@{kind.name}\ndef my_{kind.name}({_star(takes)}) -> {gives}\n```\n"
@@ -38,7 +38,7 @@ def events() -> Iterator[str]:
     """Every event with its signature and what it tells."""
     for event in EVENTS.values():
         yield f"### {event.name}\n"
-        signature = str(inspect.signature(getattr(hookspecs, event.name))).replace("'", "")
+        signature = str(inspect.signature(getattr(kinds, event.name))).replace("'", "")
         yield f"```python\n@hookimpl\ndef {event.name}{signature}\n```\n"
         yield ARGUMENT.sub(r"- **\1**: ", event.contract) + "\n"
 

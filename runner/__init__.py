@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner import stops as stops  # first: a Ctrl-C is heard while all else is imported
-from runner.databases import CLOSED, as_one_file, refuse_effects, shut, spill_folder
-from runner.door import (
+from runner.system import stops  # noqa: F401 - first: a Ctrl-C is heard while all else is imported
+
+# isort: split
+from runner.components.decorators import (
     architecture,
     augmentation,
     callback,
@@ -26,10 +27,7 @@ from runner.door import (
     regularizer,
     schedule,
 )
-from runner.errors import DataError, ModelError, RunnerError
-from runner.extensions import load_extension
-from runner.files import files_named, scan, with_plain_names
-from runner.nouns import (
+from runner.components.types import (
     ColumnProfile,
     Data,
     Input,
@@ -44,11 +42,15 @@ from runner.nouns import (
     Task,
     Transform,
 )
+from runner.data.sources.extensions import load_extension
+from runner.data.sources.files import files_named, scan, with_plain_names
+from runner.errors import DataError, ModelError, RunnerError
+from runner.system.databases import CLOSED, as_one_file, refuse_effects, shut, spill_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runner.recorder import Outcome
+    from runner.record.recorder import Outcome
 
 __all__ = [
     "CLOSED",
@@ -98,6 +100,6 @@ def run(overrides: Sequence[str] = ()) -> Outcome:
     Raises RunnerError where the command line would exit with 2; a run that fails or is stopped
     returns an Outcome that says so.
     """
-    from runner.sweep import run_overrides
+    from runner.sweep.sweep import run_overrides
 
     return run_overrides([overrides] if isinstance(overrides, str) else list(overrides))

@@ -9,9 +9,9 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from runner import stops
 from runner.errors import ConfigError, JournalError, RunnerError
-from runner.terminal import complain, lost_output, say, steady_streams
+from runner.system import stops
+from runner.system.terminal import complain, lost_output, say, steady_streams
 
 FAILED, WRONG = 1, 2
 RECOVERIES = 10
@@ -38,7 +38,7 @@ def command() -> None:
 
 
 def _own_process() -> int:
-    from runner.warm import hand_over
+    from runner.commands.warm.client import hand_over
 
     code = hand_over()
     if code is not None:
@@ -86,18 +86,18 @@ def _code(words: Sequence[str]) -> int:
 
 def _main(words: Sequence[str]) -> int:
     if any(word in ("-h", "--help") for word in words) and not _is_command(words):
-        from runner.help import help_text
+        from runner.commands.help import help_text
 
         say(help_text())
         return 0
-    from runner.passwords import refuse_passwords_in_words
-    from runner.standing import stand_somewhere
+    from runner.components.passwords import refuse_passwords_in_words
+    from runner.system.standing import stand_somewhere
 
     # Before anything keeps or prints what was typed, Hydra included.
     refuse_passwords_in_words(words)
     stand_somewhere(words)
     if _is_command(words):
-        from runner.commands import run_command
+        from runner.commands.table import run_command
 
         return run_command(words)
     return _train(words)
@@ -114,8 +114,8 @@ def _train(words: Sequence[str]) -> int:
 
     import hydra
 
-    from runner.checkout import warn_of_another_copy
-    from runner.composition import (
+    from runner.components.registry import load
+    from runner.config.compose import (
         COMPLAINTS,
         CONFIG_MODULE,
         CONFIG_NAME,
@@ -124,11 +124,11 @@ def _train(words: Sequence[str]) -> int:
         refuse_odd_names,
         spelled_out,
     )
-    from runner.config import register
-    from runner.launchers import install
-    from runner.registry import load
-    from runner.standing import hydras_folders
-    from runner.sweep import RECOVERING, Sweep
+    from runner.config.config import register
+    from runner.sweep.checkout import warn_of_another_copy
+    from runner.sweep.launching import install
+    from runner.sweep.sweep import RECOVERING, Sweep
+    from runner.system.standing import hydras_folders
 
     warn_of_another_copy()
     register(load())

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import runner
-from runner.registry import load
+from runner.components.registry import load
 from tests import servers
 
 
@@ -61,7 +61,7 @@ def surprises(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Exception]]:
 
     A test in which that happens fails, unless it looks at them and clears the list.
     """
-    from runner.engines import packed
+    from runner.engines.packed import engine as packed
 
     raised: list[Exception] = []
     usual = packed._surprise

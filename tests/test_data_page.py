@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.composition import compose
+from runner.config.compose import compose
 
 TEXT = (Path(__file__).parents[1] / "docs" / "data.md").read_text(encoding="utf-8")
 

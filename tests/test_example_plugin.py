@@ -72,7 +72,7 @@ def test_the_plugin_is_found_and_told_apart(python, tmp_path):
 
 FIND = """
 import json, sys
-from runner.registry import load
+from runner.components.registry import load
 found = {
     f"{c.kind.name} {c.name}": [c.distribution, c.version]
     for (_, name), c in load().components.items()

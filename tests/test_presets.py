@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 import warehouse
-from runner.composition import compose
-from runner.hookspecs import KINDS
+from runner.components.kinds import KINDS
+from runner.config.compose import compose
 
 FOLDER = Path(__file__).parents[1] / "conf" / "experiment"
 PRESETS = {file.stem: file.read_text(encoding="utf-8") for file in sorted(FOLDER.glob("*.yaml"))}

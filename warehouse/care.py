@@ -13,8 +13,8 @@ from importlib import resources
 from pathlib import Path
 
 from runner.errors import WarehouseError
-from runner.journal import Journal
-from runner.records import Care, new_run_id, now
+from runner.journal.file import Journal
+from runner.journal.records import Care, new_run_id, now
 from warehouse.database import in_words
 from warehouse.ingest import sync
 from warehouse.journals import CARE, open_plain
@@ -25,7 +25,7 @@ from warehouse.snapshot import connect, read, snapshot
 YOUNG = 3600.0
 """Seconds for which gc leaves any weights alone: a run saves first and refers to them after."""
 STORED = re.compile(r"(weights|artifacts)/([0-9a-f]{2})/\2[0-9a-f]{62}\.[a-z0-9]+")
-"""The names that `runner.weights.store` gives: a hash below its first two digits."""
+"""The names that `runner.journal.weights.store` gives: a hash below its first two digits."""
 _LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
 _URI = re.compile(rb'"uri"\s*:\s*"([^"]+)"')
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from runner.errors import WarehouseError
-from runner.results import ENVIRONMENT
+from runner.journal.results import ENVIRONMENT
 from warehouse.commands import care, compare, curves, gc, rebuild, runs, show, sql, sync, verify
 from warehouse.commands.output import in_line
 from warehouse.database import in_words

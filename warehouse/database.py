@@ -19,9 +19,9 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from runner.databases import CLOSED, literal, shut
 from runner.errors import WarehouseError
-from runner.results import mark_results
+from runner.journal.results import mark_results
+from runner.system.databases import CLOSED, literal, shut
 from warehouse.place import BusyError, Place
 from warehouse.shelf import draft
 

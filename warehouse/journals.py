@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple
 
-from runner.journal import DONE, RUNNING, is_abandoned, run_id_of
+from runner.journal.file import DONE, RUNNING, is_abandoned, run_id_of
 from warehouse.lines import SAFE_ID, BadLineError, Fields, NewerError, parse
 from warehouse.place import Place, this_host
 

@@ -1,6 +1,6 @@
 """One line of a journal: is it a record, whole and well typed? If not, why?
 
-The checks are derived from the dataclasses in `runner.records`, so that the two cannot drift.
+The checks are derived from the dataclasses in `runner.journal.records`: the two cannot drift.
 A line that passes comes out normalised: what DuckDB is given later was written by us.
 """
 
@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
-from runner.records import FORMAT_VERSION, KINDS
+from runner.journal.records import FORMAT_VERSION, KINDS
 
 LONGEST = 16_000_000
 DEEPEST = 64

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.errors import WarehouseError
-from runner.results import ENVIRONMENT, JOURNALS, check_results, results_folder
+from runner.journal.results import ENVIRONMENT, JOURNALS, check_results, results_folder
 
 LONGEST_NOTE = 4096
 """Bytes that are read of a small file such as `ingest-host`."""

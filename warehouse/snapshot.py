@@ -17,9 +17,9 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.databases import CLOSED, bounds
 from runner.errors import WarehouseError
-from runner.temporary import private_folder
+from runner.system.databases import CLOSED, bounds
+from runner.system.temporary import private_folder
 from warehouse.database import (
     ChangedError,
     check_kind,

@@ -9,7 +9,7 @@ import sys
 from typing import TextIO
 
 from runner.errors import WarehouseError
-from runner.terminal import printable
+from runner.system.terminal import printable
 
 
 class OutputError(Exception):

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.databases import literal
+from runner.system.databases import literal
 from warehouse.database import changes, create, in_words, refuse_without_index, writing
 from warehouse.ingest import overlay
 from warehouse.journals import Found, read, waiting

@@ -9,9 +9,9 @@ from runner.engines.contract import Engine
 from runner.errors import ConfigError, choices
 
 ENGINES = {
-    "fast": "runner.engines.fast:FastEngine",
-    "keras": "runner.engines.reference:KerasEngine",
-    "packed": "runner.engines.packed:PackedEngine",
+    "fast": "runner.engines.fast.engine:FastEngine",
+    "keras": "runner.engines.keras_fit:KerasEngine",
+    "packed": "runner.engines.packed.engine:PackedEngine",
 }
 AUTO = "auto"
 """The engine for so many runs: `packed` for several, `fast` for one."""

@@ -7,71 +7,17 @@ business of whoever gave it `record`.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
-from runner.config import Config, Settings
-from runner.data import Prepared
-from runner.engines.graph import Layer
-from runner.errors import RunnerError
-from runner.nouns import Recipe, Task
-from runner.records import EpochEnd, RunEnd, RunStart, Said, Steps
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    Tensors = Mapping[str, np.ndarray[Any, Any]]
-
-
-@dataclass(frozen=True)
-class Kept:
-    """Weights to be kept: tensors by name, and the model's graph where it can be said as JSON."""
-
-    run_id: str
-    epoch: int
-    role: str
-    tensors: Tensors
-    graph: str | None = None
-    state: str | None = None
-    """What else a checkpoint needs, as JSON; it travels inside the weights file."""
-    owners: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """For the tensors that are weights of a layer: its name, and theirs in it."""
-    layers: Sequence[Layer] = ()
-    """The layers of the model, with its best weights."""
-
-
-@dataclass(frozen=True)
-class Predicted:
-    """The outputs for one part, where they are to be kept: (rows, outputs), beside the targets."""
-
-    run_id: str
-    split: str
-    task: Task
-    targets: np.ndarray[Any, Any]
-    outputs: np.ndarray[Any, Any]
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """Where a run goes on: what it recorded so far, and the state after its last epoch."""
-
-    epochs: Sequence[EpochEnd]
-    tensors: Tensors
-    state: str
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A job that cannot be built, for a reason that is the user's to mend; it never begins."""
-
-    run_id: str
-    error: RunnerError
-
-
-Event = RunStart | Steps | EpochEnd | Said | Predicted | Kept | RunEnd | Refused
-Record = Callable[[Event], None]
+from runner.components.types import Recipe
+from runner.config.config import Config, Settings
+from runner.data.prepare import Prepared
+from runner.journal.records import RunStart
+from runner.model.checkpoint import Checkpoint
+from runner.record.events import Record
 
 
 def _never() -> bool:

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from runner.build import monitor_of
-from runner.engines.contract import Job, Record, Refused
-from runner.engines.judging import Evaluate, Predict, asked, judged
+from runner.engines.contract import Job
+from runner.engines.outputs import Evaluate, Predict, asked, judged
 from runner.engines.tracker import Tracker
 from runner.errors import ConfigError, JournalError, RunnerError, in_one_line, trace_of
-from runner.records import RunEnd, RunStart, now
+from runner.journal.records import RunEnd, RunStart, now
+from runner.model.build import monitor_of
+from runner.record.events import Record, Refused
 
 
 def live(job: Job, record: Record, engine: str, body: Callable[[Tracker], RunEnd]) -> None:

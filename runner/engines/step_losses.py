@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from runner.errors import ModelError
-from runner.records import Steps
+from runner.journal.records import Steps
 
 
 class StepLosses:

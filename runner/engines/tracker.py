@@ -8,14 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from runner.build import monitor_of, steps
-from runner.engines.checkpoint import restore, snapshot
-from runner.engines.contract import Job, Kept, Record
-from runner.engines.graph import layers_of, owners_of
+from runner.backend.seeds import generator_state, known_generators
+from runner.engines.contract import Job
 from runner.engines.step_losses import StepLosses
-from runner.engines.tensors import graph_of, numpy_of, tensors_of, with_preprocessing
-from runner.randomness import generator_state, known_generators
-from runner.records import EpochEnd, RunEnd, Status, now
+from runner.journal.records import EpochEnd, RunEnd, Status, now
+from runner.model.build import monitor_of, steps
+from runner.model.checkpoint import restore, snapshot
+from runner.model.files import graph_of, numpy_of, tensors_of, with_preprocessing
+from runner.model.layers import layers_of, owners_of
+from runner.record.events import Kept, Record
 
 if TYPE_CHECKING:
     import numpy as np

@@ -17,11 +17,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from runner.config import Settings
-from runner.engines.contract import Event, Job, Kept, Record
-from runner.engines.fast import FastEngine
+from runner.config.config import Settings
+from runner.engines.contract import Job
+from runner.engines.fast.engine import FastEngine
 from runner.errors import JournalError, in_one_line
-from runner.records import EpochEnd, Evaluation, RunEnd, RunStart, Status, now
+from runner.journal.records import EpochEnd, Evaluation, RunEnd, RunStart, Status, now
+from runner.record.events import Event, Kept, Record
 
 SIDE = "SWEEPHOUSE_TEST_SIDE"
 """Environment variable: the file of acknowledgements."""

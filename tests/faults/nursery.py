@@ -72,21 +72,21 @@ def _serve(heavy: bool) -> None:
     import hydra.main  # noqa: F401
     from hydra.core.plugins import Plugins
 
-    import runner.sweep  # noqa: F401
+    import runner.sweep.sweep  # noqa: F401
     import warehouse.load  # noqa: F401
-    from runner.composition import register
-    from runner.registry import load
+    from runner.components.registry import load
+    from runner.config.compose import register
 
     Plugins.instance()
     register(load())
     importlib.import_module("tests.faults.engine")
-    importlib.import_module("runner.commands")
+    importlib.import_module("runner.commands.table")
     with contextlib.suppress(ImportError):
         importlib.import_module("pandas")  # DuckDB would
     if heavy:
         # A GPU that was used before a fork is of no use after it.
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-        from runner.devices import import_tensorflow
+        from runner.backend.devices import import_tensorflow
 
         import_tensorflow()
         importlib.import_module("keras")
@@ -142,7 +142,7 @@ def _child(
     for name in without:
         sys.modules[name] = None  # type: ignore[assignment]
     if site is not None:
-        from runner.registry import load
+        from runner.components.registry import load
 
         sys.path.insert(0, site)
         importlib.invalidate_caches()
@@ -160,7 +160,7 @@ def _child(
 
 @functools.cache
 def _composed() -> Any:
-    from runner.composition import compose
+    from runner.config.compose import compose
 
     return compose(
         [*(REAL if "tensorflow" in sys.modules else STEADY), "epochs=30", "checkpoint=8"]
@@ -170,9 +170,9 @@ def _composed() -> Any:
 def _seeds(words: list[str]) -> None:
     from dataclasses import replace
 
-    from runner.experiment import train
-    from runner.plan import plan
-    from runner.sweep import close_run
+    from runner.sweep.batch import train
+    from runner.sweep.plan import plan
+    from runner.sweep.sweep import close_run
 
     for word in words:
         settings = replace(
@@ -187,7 +187,7 @@ WATCHED = ("open", "os.", "fcntl.", "shutil.", "subprocess.")
 
 def _stop_at(number: int, count: int, times: int) -> None:
     """Send this process a signal at the count-th event, again at the next, and so on."""
-    from runner import stops
+    from runner.system import stops
 
     left = [count]
 
@@ -218,7 +218,7 @@ def _die_at(what: str, count: int) -> None:
 
         sys.addaudithook(hear)
         return
-    from runner.journal import Journal
+    from runner.journal.file import Journal
 
     append = Journal.append
 

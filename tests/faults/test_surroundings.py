@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from runner.errors import JournalError
-from runner.journal import Journal
-from runner.records import Care, now
+from runner.journal.file import Journal
+from runner.journal.records import Care, now
 from tests.faults.conftest import House
 from tests.faults.nursery import STEADY, environment
 
@@ -127,7 +127,7 @@ def test_a_journal_without_a_first_record_leaves_no_file(
     def refuse(record: Care) -> bytes:
         raise raised
 
-    monkeypatch.setattr("runner.journal.to_line", refuse)
+    monkeypatch.setattr("runner.journal.file.to_line", refuse)
     with pytest.raises(raised), Journal(tmp_path, "odd") as journal:
         journal.append(Care("1", "note", now()))
     assert list(tmp_path.iterdir()) == []

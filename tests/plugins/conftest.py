@@ -9,8 +9,9 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from runner import Input, Split, registry
-from runner.hookspecs import KINDS
+from runner import Input, Split
+from runner.components import registry
+from runner.components.kinds import KINDS
 
 
 class Door:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from runner import Input, ModelError, Task
-from runner.augment import without_augmentation
-from runner.build import build
+from runner.backend.seeds import seed_generators
 from runner.errors import ConfigError, PluginError
-from runner.randomness import seed_generators
-from runner.records import EpochEnd, Evaluation
+from runner.journal.records import EpochEnd, Evaluation
+from runner.model.augment import without_augmentation
+from runner.model.build import build
 from tests.runner.pairs import Kept, apart, both, events_of, job_of, resumed
 
 DRAW = np.random.Generator(np.random.Philox(key=[2, 0]))
@@ -335,7 +335,7 @@ def test_what_is_kept_of_a_run_is_the_model_without_it():
 def test_a_run_is_restored_as_a_model_that_needs_nothing_of_ours(train, results, tmp_path):
     import keras
 
-    from runner.restore import restore
+    from runner.commands.restore import restore
 
     words = (*CANCER, "augmentation=[noise,mixup]", "epochs=1")
     outcome = train(*words)

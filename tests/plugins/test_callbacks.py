@@ -8,9 +8,9 @@ import importlib.util
 import pytest
 
 from runner import ModelError
-from runner.build import build
 from runner.errors import PluginError
-from runner.records import EpochEnd, RunEnd, RunStart
+from runner.journal.records import EpochEnd, RunEnd, RunStart
+from runner.model.build import build
 from tests.runner.pairs import events_of, job_of
 
 IRIS = ("dataset=iris", "epochs=3", "architecture.units=[4]", "regularizer=[]")
@@ -55,7 +55,7 @@ def test_the_csv_logger_writes_what_the_run_records(tmp_path):
 
 
 def test_where_a_callback_writes_is_no_part_of_the_fingerprint():
-    from runner.config import fingerprint
+    from runner.config.config import fingerprint
 
     same = [
         fingerprint(job_of((*IRIS, "callback=[csv_logger]", *path)).config, "data")

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from runner import Recipe, Task
-from runner.hookspecs import KINDS
-from runner.registry import _complaint
+from runner.components.kinds import KINDS
+from runner.components.registry import _complaint
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "plugins.md"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from runner import Data, DataError, Split, Splits, Stream, Task
-from runner.splitting import divide
+from runner.data.splitting import divide
 
 RANDOM = np.random.default_rng(0)
 

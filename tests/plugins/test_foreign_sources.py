@@ -19,9 +19,9 @@ import pytest
 
 from plugins.dataset._sql_source import Database, find
 from runner import DataError, RunnerError, load_extension
-from runner.composition import compose
-from runner.identity import data_identity
-from runner.rows import arrays_of, opened
+from runner.config.compose import compose
+from runner.data.identity import data_identity
+from runner.data.sources.rows import arrays_of, opened
 
 HERE = "x,y\n1,0.5\n2,1.5\n"
 ODD_NAMES = (
@@ -278,7 +278,7 @@ def test_what_does_not_fit_into_memory_spills(
 ) -> None:
     file = write(tmp_path / "rows.parquet", "SELECT i AS x, i / 2 AS y FROM range(1000000) r(i)")
     large = "SELECT x, repeat('spill', 40) || x AS t FROM source ORDER BY hash(x)"
-    monkeypatch.setattr("runner.rows.MEMORY", "128MB")
+    monkeypatch.setattr("runner.data.sources.rows.MEMORY", "128MB")
     with opened(str(file), large) as table:
         assert table.rows == 1_000_000
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from runner import DataError, Task, Transform
-from runner.data import load
-from runner.nouns import Splits
-from runner.preprocess import preprocess
+from runner.components.types import Splits
+from runner.data.prepare import load
+from runner.data.preprocess import preprocess
 from tests.runner.pairs import events_of, job_of
 
 NAN = float("nan")
@@ -257,8 +257,8 @@ ALL = {
 
 
 def choice(name, **params):
-    from runner.config import Choice
-    from runner.registry import load as components
+    from runner.components.registry import load as components
+    from runner.config.config import Choice
 
     component = components().find("preprocessing", name)
     return Choice(component, component.check(params, f"preprocessing.{name}"))
@@ -322,7 +322,7 @@ def test_every_component_knows_the_training_split_alone(site, name):
 
 
 def preprocessing_of(words):
-    from runner.composition import compose
+    from runner.config.compose import compose
 
     config, _ = compose(words)
     splits = load(config)
@@ -368,10 +368,10 @@ def test_the_kept_model_takes_raw_rows_and_says_what_the_trained_one_says(site, 
     """Whatever comes before, the last step makes one array of it."""
     import keras
 
-    from runner.composition import compose
-    from runner.engines.contract import Kept
-    from runner.engines.fast import SHARED
-    from runner.engines.tensors import assign_tensors
+    from runner.config.compose import compose
+    from runner.engines.fast.engine import SHARED
+    from runner.model.files import assign_tensors
+    from runner.record.events import Kept
 
     SHARED.forget()  # so that the job trains its own model, and borrows no earlier one
     site.install(HOUSES)

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from runner import Data, DataError, Split, Splits, Stream, Task
-from runner.composition import compose
-from runner.config import fingerprint
+from runner.config.compose import compose
+from runner.config.config import fingerprint
+from runner.data.identity import data_identity
+from runner.data.profile import complaints
 from runner.errors import ConfigError
-from runner.identity import data_identity
-from runner.profiles import complaints
 from tests import servers
 
 ROWS = """
@@ -575,7 +575,7 @@ FIRST = [0, 0, 1, 2, 1, 0, 0, 0, 0, 2, 0, 1]
 
 
 def test_rows_in_memory_and_streamed_divide_alike_by_content(make: Any, sources: Any) -> None:
-    from runner.splitting import divide
+    from runner.data.splitting import divide
 
     split = Split(val=0.2, test=0.1, seed=3, by="hash")
     file = sources("parquet", MANY)

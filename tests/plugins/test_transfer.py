@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from runner import ModelError, RunWeights
-from runner.records import EpochEnd
+from runner.journal.records import EpochEnd
 from tests.runner.pairs import Kept, apart, both, compared, events_of, job_of, resumed
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

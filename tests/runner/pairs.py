@@ -17,13 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from runner.build import build
-from runner.composition import compose
-from runner.config import Config
-from runner.data import Prepared, load, prepare
+from runner.config.compose import compose
+from runner.config.config import Config
+from runner.data.prepare import Prepared, load, prepare
 from runner.engines import find_engine
-from runner.engines.contract import Checkpoint, Event, Job, Kept
-from runner.records import EpochEnd, Evaluation, RunEnd, RunStart
+from runner.engines.contract import Job
+from runner.journal.records import EpochEnd, Evaluation, RunEnd, RunStart
+from runner.model.build import build
+from runner.model.checkpoint import Checkpoint
+from runner.record.events import Event, Kept
 
 Words = Sequence[str]
 

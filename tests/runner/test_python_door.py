@@ -39,7 +39,7 @@ def test_the_warehouses_root_offers_what_it_says() -> None:
 
 
 def test_every_kind_of_component_has_its_decorator_at_the_root() -> None:
-    from runner.hookspecs import KINDS
+    from runner.components.kinds import KINDS
 
     assert set(KINDS) <= set(runner.__all__)
 

@@ -15,8 +15,16 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from runner.journal import Journal
-from runner.records import EpochEnd, Evaluation, Record, RunEnd, RunStart, Weights, new_run_id
+from runner.journal.file import Journal
+from runner.journal.records import (
+    EpochEnd,
+    Evaluation,
+    Record,
+    RunEnd,
+    RunStart,
+    Weights,
+    new_run_id,
+)
 from warehouse.__main__ import main
 from warehouse.place import this_host
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import duckdb
 
-from runner.records import Artifact, Record, to_line
+from runner.journal.records import Artifact, Record, to_line
 from tests.warehouse.conftest import House
 from tests.warehouse.sound import BAD, FIRST, SECOND, care, everything, judgement, write
 

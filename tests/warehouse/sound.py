@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import warehouse
-from runner.records import (
+from runner.journal.records import (
     Care,
     Confusion,
     Dataset,

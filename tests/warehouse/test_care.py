@@ -13,8 +13,8 @@ import duckdb
 import pytest
 
 import warehouse
-from runner.journal import Journal
-from runner.records import new_run_id
+from runner.journal.file import Journal
+from runner.journal.records import new_run_id
 from tests.warehouse.conftest import House, ending, records
 
 Ask = Callable[..., list[tuple[Any, ...]]]
@@ -223,7 +223,7 @@ def test_archived_journals_are_compressed_and_equal_ones_make_equal_files(house:
 
 def said_in_2099(house: House, action: str, run_id: str | None, text: str | None = None) -> None:
     """Care in a journal of a machine whose clock was wrong."""
-    from runner.records import Care
+    from runner.journal.records import Care
 
     moment = "2099-01-01T00:00:00.000000+00:00"
     # An id of that moment, too: the head of a UUIDv7 is its time.

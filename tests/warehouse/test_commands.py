@@ -14,8 +14,8 @@ import sys
 
 import pytest
 
-from runner.journal import Journal
-from runner.records import EpochEnd, new_run_id
+from runner.journal.file import Journal
+from runner.journal.records import EpochEnd, new_run_id
 from tests.warehouse.conftest import ROOT, House, records
 from warehouse.commands.plot import plot
 

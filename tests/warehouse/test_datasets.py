@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import warehouse
-from runner.records import Dataset
+from runner.journal.records import Dataset
 from tests.warehouse.conftest import House, ending, records
 
 Ask = Callable[..., list[tuple[Any, ...]]]

@@ -12,8 +12,8 @@ import duckdb
 import pytest
 
 import warehouse
-from runner.journal import Journal
-from runner.records import (
+from runner.journal.file import Journal
+from runner.journal.records import (
     Artifact,
     Confusion,
     Curves,

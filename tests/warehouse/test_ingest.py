@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 import warehouse
-from runner.journal import Journal
-from runner.records import FORMAT_VERSION, EpochEnd, RunEnd, new_run_id, now, to_line
+from runner.journal.file import Journal
+from runner.journal.records import FORMAT_VERSION, EpochEnd, RunEnd, new_run_id, now, to_line
 from tests.warehouse.conftest import House, ending, records
 
 Ask = Callable[..., list[tuple[Any, ...]]]
@@ -101,7 +101,7 @@ def test_a_killed_process_leaves_a_lost_run_with_every_epoch_it_acknowledged(
         "import sys\n"
         "from pathlib import Path\n"
         "from tests.warehouse.conftest import records\n"
-        "from runner.journal import Journal\n"
+        "from runner.journal.file import Journal\n"
         "journal = Journal(Path(results) / 'journals', 'run-1')\n"
         "for record in records('run-1', 1000):\n"
         "    journal.append(record)\n"

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
 import warehouse
-from runner.journal import Journal
-from runner.records import EpochEnd, RunEnd, new_run_id, now
+from runner.journal.file import Journal
+from runner.journal.records import EpochEnd, RunEnd, new_run_id, now
 from tests.warehouse.conftest import ROOT, House, records
 from warehouse.care import entry, record
 from warehouse.place import Place

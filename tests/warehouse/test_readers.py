@@ -12,8 +12,8 @@ import duckdb
 import pytest
 
 import warehouse
-from runner.journal import Journal
-from runner.records import new_run_id
+from runner.journal.file import Journal
+from runner.journal.records import new_run_id
 from tests.warehouse.conftest import ROOT, House, records
 
 Ask = Callable[..., list[tuple[Any, ...]]]

@@ -17,9 +17,9 @@ import duckdb
 import pytest
 
 import warehouse
-from runner import weights
-from runner.journal import Journal
-from runner.records import Artifact, Confusion, EpochEnd, new_run_id
+from runner.journal import weights
+from runner.journal.file import Journal
+from runner.journal.records import Artifact, Confusion, EpochEnd, new_run_id
 from tests.warehouse.conftest import ROOT, House, ending, records
 from tests.warehouse.test_care import aged
 
@@ -190,7 +190,7 @@ def test_every_sign_in_the_name_of_the_results_folder_stands_for_itself(
 def test_a_name_that_duckdb_cannot_open_is_refused_before_anything_is_trained(
     tmp_path: Path,
 ) -> None:
-    from runner.results import results_folder
+    from runner.journal.results import results_folder
 
     done = House(tmp_path / "a?b").command("runs")
     assert done.returncode == 2 and "has a '?' in its name" in done.stderr
@@ -214,7 +214,7 @@ def test_another_user_cannot_lend_their_folder_for_our_snapshots(
     request: pytest.FixtureRequest,
 ) -> None:
     """Where results cannot be written, a shelf in the temporary folder is taken only if ours."""
-    import runner.temporary
+    import runner.system.temporary
     from warehouse import snapshot
 
     house.run()
@@ -567,7 +567,7 @@ def test_a_full_disk_beside_the_database_does_not_hide_what_is_there(
 def test_snapshots_of_folders_that_cannot_be_written_are_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import runner.temporary
+    import runner.system.temporary
     from warehouse import shelf, snapshot
 
     monkeypatch.setattr(snapshot, "_shelf_beside", _refusing)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import warehouse
-from runner.records import Steps, new_run_id, to_line
+from runner.journal.records import Steps, new_run_id, to_line
 from tests.warehouse.conftest import House, ending, records
 from warehouse.place import Place
 from warehouse.rebuild import rebuild

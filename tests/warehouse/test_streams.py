@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.records import Layers, RunEnd, new_run_id
-from runner.terminal import printable
+from runner.journal.records import Layers, RunEnd, new_run_id
+from runner.system.terminal import printable
 from tests.warehouse.conftest import ROOT, House, records
 
 ODD = "\x1b[31m\x07\r\b\x7f\x9b2J\u202e\u2066 a\nb\tc"

@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from runner.terminal import printable
+from runner.system.terminal import printable
 from warehouse.lines import number
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any, get_args
 
 from runner.errors import WarehouseError
-from runner.records import Status
+from runner.journal.records import Status
 from warehouse.commands import within
 from warehouse.commands.output import add_format, emit, say, short
 from warehouse.lookup import SHORT

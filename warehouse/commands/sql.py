@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from runner.databases import refuse_effects
 from runner.errors import WarehouseError
+from runner.system.databases import refuse_effects
 from warehouse.commands.output import add_format, emit
 from warehouse.snapshot import connect
 from warehouse.streams import read_input

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from runner.databases import as_one_file
+from runner.system.databases import as_one_file
 from warehouse.database import Writer, sql_of, transaction
 from warehouse.journals import Found, Reading, open_plain
 from warehouse.lines import Fields, dump

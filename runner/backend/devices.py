@@ -1,0 +1,115 @@
+"""The devices that TensorFlow sees, and which of them a run uses."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import gc
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+
+from runner.errors import ConfigError
+
+REWRITES = (
+    "constant_folding",
+    "arithmetic_optimization",
+    "remapping",
+    "layout_optimizer",
+)
+"""Graph rewrites that reorder arithmetic."""
+LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+
+
+@functools.cache
+def import_tensorflow() -> None:
+    """Import TensorFlow and find the devices, without its start-up notices."""
+    new = "tensorflow" not in sys.modules
+    with without_notices(), without_collecting() if new else contextlib.nullcontext():
+        import keras  # noqa: F401
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()
+
+
+@contextlib.contextmanager
+def without_collecting() -> Iterator[None]:
+    """What is made meanwhile never goes, as by an import: no collection walks through it."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was:
+            gc.enable()
+
+
+@contextlib.contextmanager
+def without_notices() -> Iterator[None]:
+    """Hold back what TensorFlow says when it starts, unless the user asked for a log level.
+
+    It comes from C++ before any logging can be set, so that only standard error as a whole can
+    be held back; it is shown after all if something is raised.
+    """
+    if LOG_LEVEL in os.environ:
+        yield
+        return
+    os.environ[LOG_LEVEL] = "2"
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as notices:
+        os.dup2(notices.fileno(), 2)
+        try:
+            yield
+        except (Exception, SystemExit):  # not of a Ctrl-C
+            notices.seek(0)
+            os.write(kept, notices.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            # A process that this one starts would take it for the user's own wish.
+            del os.environ[LOG_LEVEL]
+
+
+def pick_device(wanted: str) -> tuple[str, str]:
+    """TensorFlow's name of the device, such as /GPU:0, and ours for the record.
+
+    wanted: auto (the first GPU, else the CPU), cpu, gpu or gpu:N; ConfigError for another.
+    """
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        # Else the first process on a GPU takes all of its memory.
+        with contextlib.suppress(RuntimeError):
+            tf.config.experimental.set_memory_growth(gpu, True)
+    name, _, number = wanted.lower().partition(":")
+    if (name == "cpu" and not number) or (name == "auto" and not gpus):
+        return "/CPU:0", "cpu"
+    have = ["auto", "cpu", *(f"gpu:{i}" for i in range(len(gpus)))]
+    index = number or "0"
+    if name not in ("auto", "gpu") or not index.isdigit() or int(index) >= len(gpus):
+        raise ConfigError(f"there is no device={wanted} here: available: {', '.join(have)}")
+    details = tf.config.experimental.get_device_details(gpus[int(index)])
+    return f"/GPU:{index}", f"gpu:{index} {details.get('device_name', '')}".strip()
+
+
+@contextlib.contextmanager
+def tensorflow_on(wanted: str, deterministic: bool) -> Iterator[str]:
+    """Import TensorFlow and place what is made inside on the device; gives our name for it.
+
+    wanted: the setting `device`. deterministic: turn op determinism on, for the rest of the
+        process.
+    """
+    import_tensorflow()
+    import tensorflow as tf
+
+    place, device = pick_device(wanted)
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
+        # Else a convolution's last bits depend on the program around it.
+        tf.config.optimizer.set_experimental_options(dict.fromkeys(REWRITES, False))
+    with tf.device(place):
+        yield device

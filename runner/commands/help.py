@@ -1,0 +1,73 @@
+"""What `python -m runner --help` prints: every key, every component, every param."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+
+from runner.commands.table import COMMANDS
+from runner.components.kinds import KINDS
+from runner.components.registry import DISABLE, Component, load
+from runner.config.config import ABOUT, settings_params
+
+HEAD = """\
+Sweephouse trains what a config composes, and records it in a DuckDB warehouse.
+
+usage: python -m runner [key=value ...] [--multirun] [Hydra's options]
+       python -m runner COMMAND ...
+
+  python -m runner                                            the default experiment
+  python -m runner experiment=mnist_cnn epochs=3              a preset, one key changed
+  python -m runner architecture.units=[128,64] regularizer=[l2] regularizer.l2.strength=1e-3
+  python -m runner --multirun optimizer=adam,sgd seed=range(5)
+  python -m warehouse runs                                    what came of it
+
+--cfg job prints the composed config, --info how it was composed, --hydra-help Hydra's options.
+"""
+
+
+def help_text() -> str:
+    """The whole help."""
+    return "\n".join([HEAD, *_commands(), *_settings(), *_components(), *_tail()])
+
+
+def _commands() -> Iterator[str]:
+    yield "COMMANDS (each has its own --help)"
+    for name, command in COMMANDS.items():
+        yield f"  {name:<12} {command.about}"
+    yield ""
+
+
+def _settings() -> Iterator[str]:
+    yield "KEYS"
+    for param in settings_params():
+        yield _wrapped(f"  {param.describe()}", ABOUT[param.name])
+    yield "  experiment: a preset, one of conf/experiment/ or of your --config-dir"
+    yield ""
+
+
+def _components() -> Iterator[str]:
+    registry = load()
+    for kind in KINDS.values():
+        several = f"{kind.key}=[a,b]" if kind.many else f"{kind.key}=a"
+        yield f"{kind.name.upper()} ({several})"
+        for component in registry.of_kind(kind.name):
+            yield from _component(component)
+        yield ""
+
+
+def _component(component: Component) -> Iterator[str]:
+    yield _wrapped(f"  {component.name}", component.summary)
+    if component.params:
+        params = ", ".join(param.describe() for param in component.params)
+        yield textwrap.fill(params, 99, initial_indent=" " * 6, subsequent_indent=" " * 6)
+
+
+def _tail() -> Iterator[str]:
+    yield f"{DISABLE}=plugin,kind/name leaves plugins or single components out."
+
+
+def _wrapped(head: str, text: str) -> str:
+    """The head, and the text beside it in a column of its own."""
+    first = f"{head:<28} " if len(head) < 28 else f"{head}  "
+    return textwrap.fill(first + text, 99, subsequent_indent=" " * 29)

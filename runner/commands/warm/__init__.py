@@ -1,0 +1,1 @@
+"""A process that has TensorFlow imported, and commands that start in it."""

@@ -1,0 +1,300 @@
+"""The kinds of component: one spec each, its docstring the contract, its arguments the offer.
+
+A component takes any subset of its kind's arguments, by name, before `*`; what stands after `*`
+are its own params, which the config supplies. Below them are the events of which a plugin may be
+told.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from runner.components.types import Data, Input, Recipe, Split, Splits, Task, Transform
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+    from runner.components.types import Features
+    from runner.journal.records import EpochEnd, RunEnd, RunStart
+
+PROJECT = "runner"
+_spec = pluggy.HookspecMarker(PROJECT)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of component, as its spec states it."""
+
+    name: str
+    key: str
+    """Its key in the config: `metrics` for the kind metric, else the name."""
+    many: bool
+    """Whether a config holds several of them: `regularizer=[l2,dropout]`."""
+    ordered: bool
+    """Whether the order in which several are named matters."""
+    offers: tuple[str, ...]
+    contract: str
+
+
+KINDS: dict[str, Kind] = {}
+
+
+def _kind(
+    *, key: str = "", many: bool = False, ordered: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Make a function below both a pluggy spec and an entry of KINDS."""
+
+    def mark(spec: Callable[..., Any]) -> Callable[..., Any]:
+        name = spec.__name__
+        offers = tuple(inspect.signature(spec).parameters)
+        contract = inspect.cleandoc(spec.__doc__ or "")
+        KINDS[name] = Kind(name, key or name, many, ordered, offers, contract)
+        return _spec(spec)
+
+    return mark
+
+
+@_kind()
+def dataset(split: Split) -> Data | Splits:
+    """Give the data and say what the task is.
+
+    split: the `split` part of the config, for a source that divides itself: shares, seed, `by`,
+        `folds`; `split.assign(keys)` gives each row of a block its part by its content.
+
+    Returns Data(features, targets, task): features an array of shape (rows, ...), or a dict of
+    such arrays for a model with several inputs; targets of shape (rows,) or (rows, values); the
+    runner splits it as the config says. Columns of text (missing text is "") are for the
+    preprocessing to encode. `columns=` gives what `split.by` may name beside the features,
+    `weights=` how much each row counts in training, `vocabulary=` which inputs are codes.
+
+    A source with parts of its own returns Splits(train, val, test, task), each part a pair
+    (features, targets), or a Stream(rows, sample, read) where it is too large for memory; if it
+    takes `split` it divides by all of it. Classification targets are integers 0 .. classes-1.
+    """
+    raise NotImplementedError
+
+
+@_kind()
+def architecture(
+    input_shape: tuple[int, ...] | None, inputs: Mapping[str, Input], outputs: int, seed: int
+) -> keras.Model | tuple[keras.Model, list[keras.callbacks.Callback]]:
+    """Make the network.
+
+    input_shape: the shape of one example, without the batch axis; None where the data have
+        several inputs, with which an architecture that takes this alone is refused.
+    inputs: what the model is given, by name: an Input with `shape`, `dtype` and, for codes (for
+        an embedding), `vocabulary`. Data of one array have the one input "features".
+    outputs: how many units the head has (classes, labels or values; 1 for a binary task).
+    seed: the run's seed; Keras' own random state is set from it already.
+
+    Returns an uncompiled Keras model that maps a batch of shape (batch, *input_shape) to
+    (batch, outputs). Its last layer is linear: the runner puts softmax or sigmoid on top as the
+    task asks. A model that ends in an activation of its own keeps it. With several inputs the
+    model has one for each, called as it is: keras.Input(shape, dtype=dtype, name=name).
+
+    Or (model, callbacks), for Keras callbacks that belong to the model. One may make frozen layers
+    trainable, or trainable ones frozen, when an epoch begins: every engine follows, and the
+    optimizer has state for the weights of all layers from the start.
+    """
+    raise NotImplementedError
+
+
+@_kind()
+def optimizer() -> keras.optimizers.Optimizer:
+    """Make the optimizer.
+
+    It is offered nothing; a param named `learning_rate` is what schedules act upon: its value
+    arrives as a number or as a Keras LearningRateSchedule.
+
+    Returns a Keras optimizer, built in or a subclass of your own.
+    """
+    raise NotImplementedError
+
+
+@_kind()
+def schedule(
+    learning_rate: float, epochs: int, steps_per_epoch: int, monitor: str, mode: str
+) -> float | keras.optimizers.schedules.LearningRateSchedule | keras.callbacks.Callback:
+    """Turn the optimizer's learning rate into one that changes.
+
+    learning_rate: the base, `optimizer.learning_rate` of the config.
+    epochs, steps_per_epoch: how long the run may last, in epochs and in batches an epoch.
+    monitor, mode: the metric that judges the run, and "min" or "max".
+
+    Returns a number, a Keras LearningRateSchedule (of the step), or a Keras callback.
+    """
+    raise NotImplementedError
+
+
+@_kind(many=True)
+def regularizer(recipe: Recipe, task: Task, monitor: str, mode: str, seed: int) -> Recipe:
+    """Apply one regularization to whatever is about to be compiled.
+
+    recipe: model, loss, optimizer, metrics and callbacks of the run; it may be changed in place.
+    task: the dataset's task.
+    monitor, mode: the metric that judges the run, and "min" or "max".
+    seed: the run's seed.
+
+    Returns the recipe. It must work on any functional or sequential model; raise ModelError
+    with one clear sentence where it cannot. `@regularizer(stage="structure")` says that it
+    changes the layers: those are applied first, penalties after them, whatever the order in
+    the config.
+    """
+    raise NotImplementedError
+
+
+@_kind(many=True, ordered=True)
+def preprocessing(
+    features: Features,
+    targets: np.ndarray[Any, Any],
+    task: Task,
+    vocabulary: Mapping[str, int],
+) -> Callable[[Any], Any] | Transform:
+    """Fit a transformation of the features on the training split.
+
+    features, targets: the training split's arrays, as the components before it left them (of a
+        stream: its sample). Features of several inputs are a dict of arrays by name; in it text
+        is of dtype object or str, whole numbers are integers, anything else is floating.
+    task: the dataset's task.
+    vocabulary: the inputs that are codes, no numbers, with how many codes there are.
+
+    Returns a function from a batch of features (a tensor of shape (batch, ...), or a dict of
+    them by name where features are a dict) to the transformed batch: a tensor, or a dict of
+    tensors whose names are the model's inputs. An array of shape (rows,) is a tensor of shape
+    (batch,). The function is made of Keras layers or keras.ops only, so that it can become the
+    first part of the saved model. It must not look at anything but the training split.
+
+    What comes out in the end is given to the model as float32, integers too, unless they are
+    codes. A component that makes codes says so and returns Transform(function, vocabulary), where
+    vocabulary maps the input's name ("features" where there is one tensor) to the number of
+    codes. Text that is still text after the last component is refused.
+    """
+    raise NotImplementedError
+
+
+@_kind(many=True, ordered=True)
+def augmentation(
+    task: Task, input_shape: tuple[int, ...], inputs: Mapping[str, Input], seed: int
+) -> Callable[..., Any]:
+    """Change training batches at random, before the model learns from them.
+
+    task: the dataset's task.
+    input_shape: the shape of one example as the model takes it, without the batch axis; an
+        augmentation that takes it cannot be used with data of several inputs.
+    inputs: what the model is given, by name, as architectures are told it.
+    seed: the run's seed; every epoch's random numbers follow from it and the epoch.
+
+    Returns a Keras layer without weights, called with training=True on the one array of features,
+    or a function that takes by name any of: features, a tensor of shape (batch, *input_shape), or
+    a dict of tensors by name where there are several inputs; targets, float32, as the dataset
+    gives them but one-hot for a classification; generator, a keras.random.SeedGenerator to draw
+    from. The function returns the features, or (features, targets) if it takes targets; shapes
+    and types stay. Both run inside of a compiled program: Keras layers and keras.ops only. Val,
+    test and the saved model never see it; metrics of training count mixed targets as the nearest
+    label. Raise ModelError with one clear sentence where the examples do not fit.
+    """
+    raise NotImplementedError
+
+
+@_kind(many=True)
+def callback(task: Task, epochs: int, monitor: str, mode: str) -> keras.callbacks.Callback:
+    """Make a Keras callback: whatever no other kind is for.
+
+    task: the dataset's task.
+    epochs: how many epochs the run may last.
+    monitor, mode: the metric that judges the run, and "min" or "max".
+
+    Returns a Keras callback. One that acts on batches has engine `keras` train the run. What it
+    keeps as numbers, text or flags in its attributes goes into checkpoints and comes back when
+    the run is resumed, after its `on_train_begin`.
+    """
+    raise NotImplementedError
+
+
+@_kind()
+def loss(task: Task) -> keras.losses.Loss | Callable[[Any, Any], Any]:
+    """Make the loss.
+
+    task: the dataset's task.
+
+    Returns a Keras loss, or a function of (y_true, y_pred). The model's outputs are
+    probabilities for a classification and plain values for a regression.
+    """
+    raise NotImplementedError
+
+
+@_kind(key="metrics", many=True)
+def metric(task: Task) -> keras.metrics.Metric | Callable[[Any, Any], Any]:
+    """Make a metric that is computed every epoch and at the evaluation.
+
+    task: the dataset's task.
+
+    Returns a Keras metric, a function of (y_true, y_pred), or a list of them. The model's
+    outputs are probabilities for a classification and plain values for a regression.
+
+    `@metric(mode="max")` says that more of it is better, `mode="min"` that less is; best epochs
+    follow from that. Most of Keras' own metrics say so themselves. Of a metric of which nobody
+    does, the name decides, and a line says which way before anything trains.
+    """
+    raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happens to a run, as its spec states it."""
+
+    name: str
+    offers: tuple[str, ...]
+    contract: str
+
+
+EVENTS: dict[str, Event] = {}
+
+
+def _event(spec: Callable[..., None]) -> Callable[..., None]:
+    """Make a function below both a pluggy spec and an entry of EVENTS."""
+    offers = tuple(inspect.signature(spec).parameters)
+    contract = inspect.cleandoc(spec.__doc__ or "")
+    EVENTS[spec.__name__] = Event(spec.__name__, offers, contract)
+    marked: Callable[..., None] = _spec(spec)
+    return marked
+
+
+@_event
+def runner_run_start(start: RunStart) -> None:
+    """A run begins, and its start is in the journal. It may still fail before it trains.
+
+    start: what is known of it: `run_id`, `experiment`, `seed`, `engine`, `device`, `monitor`,
+        `mode`, `overrides`, `config`, `data` and more.
+    """
+
+
+@_event
+def runner_epoch_end(start: RunStart, epoch: EpochEnd) -> None:
+    """An epoch is over, and in the journal.
+
+    start: as above, of the epoch's run.
+    epoch: `epoch` (counted from 1), `loss`, `val_loss`, `learning_rate`, `seconds`, and `metrics`:
+        split -> name -> value.
+
+    A resumed run tells of the epochs behind it first, as soon as it has started. Runs that train
+    together tell of theirs in any order.
+    """
+
+
+@_event
+def runner_run_end(start: RunStart, end: RunEnd) -> None:
+    """A run is over, and its journal closed, whichever way it ended.
+
+    start: as above.
+    end: `status` (finished, stopped or failed), `seconds`, `epochs`, `best_epoch`, `error` and
+        `traceback`.
+
+    Nobody is told of a run that is killed, or stopped by a second Ctrl-C.
+    """

@@ -1,0 +1,277 @@
+"""The types that components take and give: Data, Task, Splits, Stream, Recipe and others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+
+from runner.errors import PluginError
+from runner.system.terminal import as_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    import keras
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+    Features = Array | dict[str, Array]
+    Part: TypeAlias = "tuple[Features, Array] | Stream"
+
+
+class Place:
+    """Marks a param that says where something lies, not what it is.
+
+    It is no part of the fingerprint, and a relative path counts from where the user stands.
+    """
+
+
+class WholeNumber(int):
+    """A whole number that is only computed with; arithmetic makes a plain one of it."""
+
+
+class ShapeFree:
+    """Marks a whole number that the model only computes with: `Annotated[int, ShapeFree()]`.
+
+    Runs that differ in it then share one program, as those do that differ in a `float`. Without
+    the mark a whole number counts as structure, as a count of units is. Where the model's code
+    needs it after all, to branch or to make a shape, that is noticed, and it is structure again.
+    """
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        if source is not int:
+            said = getattr(source, "__name__", source)
+            raise PluginError(f"ShapeFree marks an int, and here it marks {said}")
+        return core_schema.no_info_after_validator_function(WholeNumber, handler(source))
+
+
+Source = Annotated[str, Place()]
+"""A file, a pattern of files, or a URI without a password."""
+TaskKind = Literal["classification", "binary", "multilabel", "regression"]
+Mode = Literal["min", "max"]
+"""Which end of a metric is better."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be learned; loss, head and metrics follow from it."""
+
+    kind: TaskKind
+    outputs: int
+    """Units of the head: classes, labels or values; 1 for a binary task."""
+    names: tuple[str, ...] = ()
+    """What the classes, labels or values are called, where the dataset says."""
+
+    def __post_init__(self) -> None:
+        # Names of files and folders may be no UTF-8, which nothing could write down.
+        names = (as_text(name) if isinstance(name, str) else name for name in self.names)
+        object.__setattr__(self, "names", tuple(names))
+
+    @classmethod
+    def classification(cls, classes: int, names: tuple[str, ...] = ()) -> Task:
+        """One of `classes` classes; targets are integers 0 .. classes-1, shape (rows,)."""
+        return cls("classification", classes, names)
+
+    @classmethod
+    def binary(cls, names: tuple[str, ...] = ()) -> Task:
+        """Yes or no; targets are 0 or 1, shape (rows,)."""
+        return cls("binary", 1, names)
+
+    @classmethod
+    def multilabel(cls, labels: int, names: tuple[str, ...] = ()) -> Task:
+        """Any subset of `labels` labels; targets are 0 or 1, shape (rows, labels)."""
+        return cls("multilabel", labels, names)
+
+    @classmethod
+    def regression(cls, values: int = 1, names: tuple[str, ...] = ()) -> Task:
+        """`values` real numbers; targets of shape (rows,) or (rows, values)."""
+        return cls("regression", values, names)
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input of a model: what architectures are told of it."""
+
+    shape: tuple[int, ...]
+    """One example, without the batch axis; () where it is one value a row."""
+    dtype: str = "float32"
+    """What the model is given: float32, or int32 for codes."""
+    vocabulary: int | None = None
+    """For codes, how many there are: integers 0 .. vocabulary-1."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """The `split` part of the config: shares of the rows, and how they are drawn."""
+
+    val: float
+    test: float
+    seed: int
+    by: str | None = None
+    """What decides: None (drawn, by class), hash, hash:COLUMN, group:COLUMN or time:COLUMN."""
+    folds: int | None = None
+    """Cross-validation: what is left of the test share in so many parts, one of them val."""
+    fold: int = 0
+    """The part that is val, counted from 0."""
+
+    @property
+    def column(self) -> str | None:
+        """The column that `by` names, if it names one."""
+        return (self.by or "").partition(":")[2] or None
+
+    def assign(self, *keys: Array) -> Array:
+        """The part of every row by its own content: int8, 0 train, 1 val, 2 test.
+
+        keys: arrays of numbers, text or times, a row of each for every row of the data. Equal
+        rows go into the same part, in every block, order, process and version; shares and folds
+        hold on average.
+        """
+        from runner.components.row_hash import by_hash
+
+        return by_hash(self, *keys)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A part of a dataset that is too large for memory, read block by block in every epoch."""
+
+    rows: int
+    """How many there are."""
+    sample: tuple[Features, Array]
+    """Features and targets of some rows. It gives shapes and types, it is checked before anything
+    trains, and in the training part preprocessing is fitted on it: there, up to 100,000 rows
+    drawn over all of the part."""
+    read: Callable[[np.random.Generator | None], Iterator[tuple[Features, Array]]]
+    """Begins a new pass over the part: blocks of (features, targets), of any number of rows, best
+    some 64,000. The generator draws the order of the blocks; None asks for the source's own,
+    the same in every pass. Rows inside of a block need no shuffling. A thread calls it."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """A dataset not yet split: features (rows, ...), targets (rows,) or (rows, values)."""
+
+    features: Features
+    """One array, or several by name: numbers, or text that the preprocessing makes numbers of."""
+    targets: Array
+    task: Task
+    columns: Mapping[str, Array] = field(default_factory=dict)
+    """Further values of every row by which `split.by` may divide: keys, groups, times."""
+    weights: Array | None = None
+    """How much each row counts in the training loss, (rows,)."""
+    vocabulary: Mapping[str, int] = field(default_factory=dict)
+    """The inputs that are codes, integers 0 .. n-1, with their n; other integers are numbers.
+    Where features are one array, its name is "features"."""
+
+
+@dataclass(frozen=True)
+class Splits:
+    """A dataset in its parts, each (features, targets) or a Stream; val and test may be None."""
+
+    train: Part
+    val: Part | None
+    test: Part | None
+    task: Task
+    weights: Array | None = None
+    """How much each training row counts in the loss, (rows,); not for a Stream."""
+    vocabulary: Mapping[str, int] = field(default_factory=dict)
+    """As in Data."""
+
+
+@dataclass(frozen=True)
+class ColumnProfile:
+    """What one column of a dataset holds; None where that has no meaning or is not known."""
+
+    name: str
+    type: str
+    missing: int
+    distinct: int | None = None
+    """How many values there are, in a large dataset about."""
+    min: str | None = None
+    max: str | None = None
+    mean: float | None = None
+    std: float | None = None
+    q25: float | None = None
+    q50: float | None = None
+    q75: float | None = None
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A first look at a dataset, taken once for its identity."""
+
+    rows: int
+    columns: tuple[ColumnProfile, ...] = ()
+    source: str | None = None
+    """Where it came from, without a password."""
+    query: str | None = None
+    label: tuple[str, ...] = ()
+    """The columns that are to be predicted."""
+    classes: Mapping[str, int] = field(default_factory=dict)
+    """Class -> rows, for a classification."""
+
+
+@dataclass(frozen=True)
+class Transform:
+    """A preprocessing that makes codes: its function, and how many codes each input has then."""
+
+    function: Callable[[Any], Any]
+    vocabulary: Mapping[str, int]
+
+
+@dataclass
+class Recipe:
+    """What is about to be compiled, as regularizers receive and return it."""
+
+    model: keras.Model
+    loss: keras.losses.Loss | Callable[[Any, Any], Any]
+    optimizer: keras.optimizers.Optimizer
+    metrics: list[Any] = field(default_factory=list)
+    callbacks: list[keras.callbacks.Callback] = field(default_factory=list)
+    unfreezes: bool = False
+    """Whether a callback may unfreeze layers: their weights then get optimizer state, too."""
+    modes: dict[str, Mode] = field(default_factory=dict)
+    """Metric, without its split -> which end of it is better, as far as that is stated."""
+
+
+@dataclass(frozen=True)
+class RunWeights:
+    """The kept weights of an earlier run: what `run:<id>` gives a param of this type.
+
+    Annotate a param `RunWeights | Path | None`, say, and the runner looks the run up in the
+    warehouse before it calls the component, and records where the weights came from.
+    """
+
+    run_id: str
+    """The whole id, once the runner has looked it up."""
+    weights_id: str = ""
+    path: Path = Path()
+    """The safetensors file: the model's weights of its best epoch, by their Keras path."""
+    sha256: str = ""
+    load: Callable[[], keras.Model] | None = field(default=None, compare=False, repr=False)
+
+    def model(self) -> keras.Model:
+        """The run's trained model; it takes raw rows, as `restore` gives it."""
+        assert self.load is not None, "the runner has not looked the run up"
+        return self.load()
+
+    def __str__(self) -> str:
+        return f"run:{self.run_id}"
+
+    @classmethod
+    def said(cls, value: Any) -> RunWeights:
+        """What `run:<id>` in a config means; ValueError for anything else."""
+        if isinstance(value, RunWeights):
+            return value
+        if isinstance(value, str) and value.startswith("run:") and value != "run:":
+            return cls(value.removeprefix("run:"))
+        raise ValueError("give run:<id>, an earlier run's id or either end of it")
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, *_: Any) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_plain_validator_function(cls.said)

@@ -1,0 +1,216 @@
+"""Load a dataset, check it, split it, fit and apply the preprocessing.
+
+All that happens before a model exists, and most of it without TensorFlow: the checks end in one
+clear sentence each, before anything trains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from runner.components import types
+from runner.components.signature import plain
+from runner.components.types import Data, Input, Split, Splits, Stream
+from runner.config.config import Config, Settings
+from runner.data.checks import (
+    check_block,
+    check_labels,
+    check_loaded,
+    check_ready,
+    check_shapes,
+    parts,
+)
+from runner.data.class_weights import class_weights
+from runner.data.parts import chosen, named
+from runner.data.preprocess import as_given, preprocess
+from runner.data.splitting import divide
+from runner.data.stream import example_of, head, mapped, rows_of
+from runner.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    import keras
+
+    from runner.components.types import Array, Features
+
+__all__ = ["Part", "Prepared", "load", "parts", "prepare", "split"]
+
+Part: TypeAlias = "types.Part"
+Shapes = tuple[int, ...] | Mapping[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Data ready to train on: numbers, and what turned raw rows into them."""
+
+    splits: Splits
+    raw_shape: Shapes
+    """The shape of one raw example, or of each of its inputs."""
+    preprocessing: keras.Model | None
+    """From a batch of raw examples to a batch of the model's inputs; None if they are equal."""
+    weights: Array | None = None
+    """How much each training row counts in the loss: float32 (rows,); None if all count the same,
+    and where the training part is a Stream."""
+    class_weights: Array | None = None
+    """Where it is one, how much a row of each class counts: float32 (classes,); or None."""
+
+    @property
+    def inputs(self) -> dict[str, Input]:
+        """What the model is given, by name; the one array of a plain dataset is "features"."""
+        return {
+            name: Input(tuple(array.shape[1:]), str(array.dtype), self.splits.vocabulary.get(name))
+            for name, array in named(example_of(self.splits.train)[0]).items()
+        }
+
+    @property
+    def several(self) -> bool:
+        """Whether the model is given inputs by name, rather than one array."""
+        return isinstance(example_of(self.splits.train)[0], dict)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one example as the model takes it; ConfigError if there are several."""
+        inputs = self.inputs
+        if len(inputs) > 1:
+            raise ConfigError(
+                f"the data have {len(inputs)} inputs ({', '.join(inputs)}), and something takes "
+                "one: add a preprocessing that makes one array of them, such as encode"
+            )
+        return next(iter(inputs.values())).shape
+
+    def shapes(self) -> dict[str, Any]:
+        """`raw_shape` and `input_shape` for the record: a list, or a list for each input."""
+        inputs: Shapes = {name: one.shape for name, one in self.inputs.items()}
+        given = {"raw_shape": self.raw_shape, "input_shape": inputs}
+        if not self.several:
+            given["input_shape"] = self.input_shape
+        return {key: plain(shape) for key, shape in given.items()}
+
+    def rows(self) -> dict[str, int]:
+        """How many rows each part has."""
+        return {name: rows_of(part) for name, part in parts(self.splits)}
+
+
+def load(config: Config) -> Data | Splits:
+    """Call the dataset; DataError where its answer breaks the contract."""
+    choice = config.one("dataset")
+    data: Data | Splits = choice(split=config.settings.split)
+    where = f"dataset '{choice.component.name}'"
+    check_loaded(data, where, text=bool(config.chosen["preprocessing"]))
+    wanted = config.settings.split
+    if isinstance(data, Splits) and "split" not in choice.component.needs:
+        for key in ("by", "folds"):
+            if (value := getattr(wanted, key)) is not None:
+                raise DataError(
+                    f"split.{key}={value} is of no use: {where} comes in parts of its own"
+                )
+    return data
+
+
+def split(data: Data | Splits, wanted: Split) -> Splits:
+    """Divide the rows into disjoint parts; a dataset that comes in parts keeps them."""
+    if isinstance(data, Splits):
+        return data
+
+    def part(rows: Array) -> Part:
+        return chosen(data.features, rows), data.targets[rows]
+
+    train, val, test = divide(data, wanted)
+    return Splits(
+        train=part(train),
+        val=part(val) if len(val) else None,
+        test=part(test) if len(test) else None,
+        task=data.task,
+        weights=None if data.weights is None else data.weights[train],
+        vocabulary=data.vocabulary,
+    )
+
+
+def prepare(data: Data | Splits, config: Config) -> Prepared:
+    """Split, fit the preprocessing on the training part, apply it to all parts."""
+    where = f"dataset '{config.one('dataset').component.name}'"
+    splits = split(data, config.settings.split)
+    check_labels(splits, where)
+    example = example_of(splits.train)[0]
+    shapes = {name: tuple(array.shape[1:]) for name, array in named(example).items()}
+    steps = config.chosen["preprocessing"]
+    splits = _checked_blocks(splits, where, text=bool(steps))
+    model = None
+    if steps:
+        splits, model = preprocess(splits, steps)
+    splits = _ready(splits, where)
+    splits = _debug(splits, config.settings)
+    rows = rows_of(splits.train)
+    if config.settings.batch_size > rows:
+        raise DataError(
+            f"batch_size={config.settings.batch_size} is larger than the training part, "
+            f"which has {rows} rows"
+        )
+    by_class = class_weights(config.settings.class_weight, splits)
+    streamed = isinstance(splits.train, Stream)
+    return Prepared(
+        splits=splits,
+        raw_shape=shapes if isinstance(example, dict) else next(iter(shapes.values())),
+        preprocessing=model,
+        weights=None if streamed else _row_weights(splits, by_class),
+        class_weights=by_class if streamed else None,
+    )
+
+
+def _row_weights(splits: Splits, by_class: Array | None) -> Array | None:
+    """The dataset's weights times those of the classes."""
+    weights = splits.weights
+    if by_class is not None:
+        labels = np.asarray(example_of(splits.train)[1]).reshape(-1).astype(int)
+        weights = by_class[labels] * (1 if weights is None else weights)
+    return None if weights is None else np.asarray(weights, dtype=np.float32)
+
+
+def _checked_blocks(splits: Splits, where: str, text: bool) -> Splits:
+    """The splits whose streams check every block when it is read."""
+
+    def checked(name: str, part: Part) -> Part:
+        def check(features: Features, targets: Array) -> Features:
+            check_block(f"{where} {name}", features, targets, splits.task, text)
+            check_shapes(where, f"a block of {name}", features, example_of(splits.train)[0])
+            return features
+
+        return mapped(part, check) if isinstance(part, Stream) else part
+
+    changed: dict[str, Any] = {name: checked(name, part) for name, part in parts(splits)}
+    return replace(splits, **changed)
+
+
+def _ready(splits: Splits, where: str) -> Splits:
+    """The parts as a model takes them; DataError for text, NaN and unknown codes."""
+
+    def ready(name: str, part: Part) -> Part:
+        def convert(features: Features, targets: Array) -> Features:
+            numbers = as_given(features, splits.vocabulary, where)
+            check_ready(where, name, numbers, splits.vocabulary)
+            return numbers
+
+        return mapped(part, convert)
+
+    changed: dict[str, Any] = {name: ready(name, part) for name, part in parts(splits)}
+    return replace(splits, **changed)
+
+
+def _debug(splits: Splits, settings: Settings) -> Splits:
+    """The splits cut down as `debug` and `limit_batches` ask."""
+    if settings.debug == "overfit":
+        one = head(example_of(splits.train), settings.batch_size)
+        weights = None if splits.weights is None else splits.weights[: settings.batch_size]
+        return replace(splits, train=one, val=one, test=None, weights=weights)
+    if settings.limit_batches is not None:
+        # The training part stays whole: the engine limits its batches an epoch.
+        rows = settings.limit_batches * settings.batch_size
+        return replace(
+            splits,
+            val=splits.val and head(splits.val, rows),
+            test=splits.test and head(splits.test, rows),
+        )
+    return splits

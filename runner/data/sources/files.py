@@ -1,0 +1,78 @@
+"""Files by the names that users give them, and the same files as DuckDB takes them."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from runner.errors import DataError
+from runner.system.databases import PATTERN, as_one_file, literal
+from runner.system.terminal import printable
+
+
+def files_named(text: str) -> list[Path]:
+    """The file of this very name, else all that the pattern matches, sorted by path; often none.
+
+    A leading ~ is the home folder, unless a file is called so.
+    """
+    for path in (Path(text), from_home(text)):
+        if is_file(path):
+            return [path.absolute()]
+    # Not Path.glob: the pattern may be absolute, and hidden files are passed over.
+    matching = glob.glob(str(from_home(text)), recursive=True) if "\0" not in text else []  # noqa: PTH207
+    return [path.absolute() for path in map(Path, sorted(matching)) if is_file(path)]
+
+
+def from_home(text: str) -> Path:
+    """The path, a leading ~ as the home folder; as it is where there is no such user."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file of this name, whatever the name holds."""
+    try:
+        return path.is_file()
+    # It holds a NUL, or is too long.
+    except (OSError, ValueError):
+        return False
+
+
+def scan(reader: str, files: Iterable[Path], options: str = "") -> str:
+    """The call of a reader of DuckDB's, such as "read_csv", over these very files.
+
+    A folder called `name=value` adds no column: equal files would be other data elsewhere.
+    options: more of them, such as "union_by_name = true".
+    """
+    listed = ", ".join(literal(_checked(file.absolute())) for file in files)
+    more = f", {options}" if options else ""
+    return f"{reader}([{listed}], hive_partitioning = false{more})"
+
+
+def with_plain_names(files: Sequence[Path]) -> Sequence[Path]:
+    """The files; DataError where a path is not UTF-8, for DuckDB cannot be told of it.
+
+    Nor can names that are labels be kept then.
+    """
+    for file in files:
+        try:
+            str(file).encode()
+        except UnicodeEncodeError:
+            raise DataError(
+                f"{printable(str(file))} has a name that is not UTF-8: rename it"
+            ) from None
+    return files
+
+
+def _checked(file: Path) -> str:
+    [text] = map(str, with_plain_names([file]))
+    if "\\" in text and any(sign in text for sign in PATTERN):
+        # To DuckDB a backslash in a pattern parts folders.
+        raise DataError(
+            f"{text} cannot be read: its path holds a backslash and one of {' '.join(PATTERN)}, "
+            "so give it another name"
+        )
+    return as_one_file(text)

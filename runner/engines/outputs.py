@@ -1,0 +1,151 @@
+"""The kept weights judged: Keras' metrics, what `evaluate/` finds, and the outputs."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from runner.components.types import Stream
+from runner.data.parts import joined, named
+from runner.data.prepare import Part, parts
+from runner.data.stream import rows_of
+from runner.engines.contract import Job
+from runner.evaluate.metrics import Judgement, judge
+from runner.journal.records import Confusion, Curves, Evaluation, Said
+from runner.record.events import Event, Predicted
+
+if TYPE_CHECKING:
+    from runner.components.types import Features
+
+    Array = np.ndarray[Any, Any]
+
+Evaluate = Callable[[Part], Mapping[str, Any]]
+Predict = Callable[[tuple[Any, Any]], Any]
+"""From a pair of features and targets to the outputs, (rows, outputs)."""
+LARGEST = 5_000_000
+"""Outputs (rows times classes) of a part that are looked at beyond Keras' own metrics."""
+ELEMENTS = 1 << 20
+"""Numbers among the features that go through the model at once."""
+INNER = 1 << 22
+"""Numbers that a layer gives at once: more would leave the processor's cache."""
+
+
+def judged(job: Job, evaluate: Evaluate, predict: Predict) -> Iterator[Event]:
+    """What is to be recorded of val and test.
+
+    evaluate: Keras' metrics of a part; they stay where ours has the same name.
+    """
+    run_id, settings, task = job.start.run_id, job.config.settings, job.data.splits.task
+    held_out = {name: part for name, part in parts(job.data.splits) if name != "train"}
+    looked_at = {name: part for name, part in held_out.items() if _is_looked_at(job, name, part)}
+    outputs_for = _outputs(looked_at, predict)
+    for split, part in held_out.items():
+        own = {name: float(value) for name, value in evaluate(part).items()}
+        if split not in outputs_for:
+            yield Evaluation(run_id, split, own)
+            continue
+        targets, outputs = outputs_for[split]
+        found = judge(task, targets, outputs) if settings.evaluate == "full" else Judgement({})
+        yield from said(run_id, split, found, own)
+        if settings.keep_predictions in (split, "both"):
+            yield Predicted(run_id, split, task, targets, outputs)
+
+
+def _is_looked_at(job: Job, split: str, part: Part) -> bool:
+    """Whether the settings ask for more of the part than Keras' metrics, and its size allows."""
+    settings, task = job.config.settings, job.data.splits.task
+    if settings.evaluate == "plain" and settings.keep_predictions not in (split, "both"):
+        return False
+    rows = rows_of(part)
+    if rows * task.outputs > LARGEST:
+        warnings.warn(
+            f"{split} has {rows} rows of {task.outputs} outputs: judged by Keras' metrics alone",
+            stacklevel=2,
+        )
+        return False
+    return True
+
+
+def said(run_id: str, split: str, found: Judgement, own: Mapping[str, float]) -> Iterator[Said]:
+    """The records of a judgement; own: metrics that come first, and stand against its own."""
+    own = dict(own)
+    yield Evaluation(run_id, split, own | found.metrics | own)
+    if found.confusion:
+        actual, predicted, rows = (list(column) for column in zip(*found.confusion, strict=True))
+        yield Confusion(run_id, split, list(found.classes), actual, predicted, rows)
+    if found.curves:
+        yield Curves(
+            run_id,
+            split,
+            curve=[one.curve for one in found.curves],
+            class_name=[one.class_name for one in found.curves],
+            x=[one.x for one in found.curves],
+            y=[one.y for one in found.curves],
+            threshold=[one.threshold for one in found.curves],
+        )
+
+
+def asked(job: Job) -> Predict:
+    """Asks the job's own model."""
+    return lambda part: outputs_of(job.recipe.model, part[0], job.config.settings.batch_size)
+
+
+def outputs_of(model: Any, features: Any, batch_size: int) -> Array:
+    """The model's outputs for features that fit into memory, (rows, outputs), in pieces.
+
+    Eager: for a few large batches, tracing a program would cost more than it saves.
+    """
+    import keras
+
+    first = keras.tree.flatten(features)[0]
+    each = sum(int(np.prod(array.shape[1:])) for array in keras.tree.flatten(features))
+    size = max(batch_size, min(8192, ELEMENTS // max(each, 1), INNER // max(_widest(model), 1)))
+
+    def piece(at: int) -> Any:
+        rows = keras.tree.map_structure(
+            lambda array: keras.ops.convert_to_tensor(array[at : at + size]), features
+        )
+        return keras.ops.convert_to_numpy(model(rows, training=False))
+
+    return np.concatenate([piece(at) for at in range(0, len(first), size)])
+
+
+def _widest(model: Any) -> int:
+    """The most numbers that a layer gives for one row, as far as layers say so."""
+    import keras
+
+    widest = 0
+    for layer in model.layers:
+        # A layer that was called within another one, or never, has no output of its own.
+        with contextlib.suppress(AttributeError, ValueError):
+            for output in keras.tree.flatten(layer.output):
+                widest = max(widest, math.prod(size or 1 for size in output.shape[1:]))
+    return widest
+
+
+def _outputs(looked_at: Mapping[str, Part], predict: Predict) -> dict[str, tuple[Array, Array]]:
+    """Targets and outputs of each part; a stream is read once more."""
+    streams = {name: part for name, part in looked_at.items() if isinstance(part, Stream)}
+    pairs = {name: part for name, part in looked_at.items() if not isinstance(part, Stream)}
+    found = {}
+    for name, stream in streams.items():
+        blocks = [(np.asarray(block[1]), predict(block)) for block in stream.read(None)]
+        targets, outputs = zip(*blocks, strict=True)
+        found[name] = np.concatenate(targets), np.concatenate(outputs)
+    if sum(_size(features) for features, _ in pairs.values()) <= ELEMENTS and len(pairs) > 1:
+        # Small parts together: the model's own cost a call is most of it.
+        features, targets = zip(*pairs.values(), strict=True)
+        together = predict((joined(features), np.concatenate(targets)))
+        ends = np.cumsum([len(one) for one in targets])[:-1]
+        each = zip(targets, np.split(together, ends), strict=True)
+        return found | dict(zip(pairs, each, strict=True))
+    return found | {name: (np.asarray(part[1]), predict(part)) for name, part in pairs.items()}
+
+
+def _size(features: Features) -> int:
+    return sum(array.size for array in named(features).values())

@@ -1,1 +1,0 @@
-"""Many runs as one program: what engine `packed` is made of."""

@@ -1,0 +1,252 @@
+"""Engine `packed`: runs of one shape train side by side, as one program.
+
+It groups what is alike, trains each group as packs, and hands what cannot be packed to engine
+`fast`, with the reason.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+from collections import deque
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any
+
+from runner.backend.devices import tensorflow_on
+from runner.backend.names import Unsupported
+from runner.backend.tensorflow_private import NotMapped
+from runner.components.kinds import KINDS
+from runner.components.types import Recipe, Stream
+from runner.config.config import Settings
+from runner.engines.contract import Job
+from runner.engines.fast.engine import FastEngine, declines
+from runner.engines.fast.shared import odd
+from runner.engines.lifecycle import built, fail, insists, release
+from runner.engines.packed.pack import Pack, train_together
+from runner.engines.packed.replay import (
+    Draw,
+    Replay,
+    Unforeseen,
+    built_with_draws,
+    draws_of,
+    extremes,
+)
+from runner.engines.packed.start import Start, start_of
+from runner.engines.packed.template import Template
+from runner.engines.structure.symbols import shape_of
+from runner.errors import in_one_line
+from runner.record.events import Record
+
+ROWS = 16
+"""Members of a pack: more of them gain little, and each costs memory."""
+LEAST_ROWS = 8
+"""With fewer than that, one pack on one thread is better than two."""
+LANES = 8
+WORTH_COMPILING = 8_000_000_000
+"""Epochs of all members times rows times weights, from which on XLA's compilation pays."""
+CLOSE = 2e-5
+"""How far the loss of the first steps may be from Keras' own: rounding, no more."""
+HEAVY = {"Conv2D", "Conv3D", "DepthwiseConv2dNative", "While", "StatelessWhile"}
+"""Ops that gain nothing on a processor by being done for many members at once."""
+HEAVY_STEP = 50_000_000
+"""Weights times batch size, from which on a step's products are work enough."""
+ALONE = "no other run has its shape"
+OWN = {"seed", "epochs", "checkpoint", "engine", "strict", "skip", "retry", "results"}
+"""Settings in which the members of a pack may differ."""
+
+
+class PackedEngine:
+    """Packs where it pays; the rest goes to engine `fast`."""
+
+    name = "packed"
+
+    def __init__(self) -> None:
+        self._fast = FastEngine()
+
+    def ready(self, settings: Settings) -> AbstractContextManager[str]:
+        """TensorFlow on the device that the settings name."""
+        return tensorflow_on(settings.device, settings.deterministic)
+
+    def train(self, jobs: Sequence[Job], record: Record) -> None:
+        """Train the jobs, those of one shape together."""
+        groups: dict[str, list[Job]] = {}
+        for job in jobs:
+            groups.setdefault(_kind(job), []).append(job)
+        for group in groups.values():
+            left = group
+            while left:
+                left = self._train_some(left, record)
+
+    def _train_some(self, jobs: Sequence[Job], record: Record) -> list[Job]:
+        """Train the first job's like; the others are left."""
+        first, *others = jobs
+        if (reason := _declined(first)) is not None:
+            self._alone(jobs, reason, record)
+            return []
+        if not others:
+            self._alone(jobs, ALONE, record)
+            return []
+        drawn: dict[int, Draw] = {}
+        model = replace(first, make=functools.partial(_recording, first, drawn))
+        if first.stop() or not built(model, record, self.name):
+            return others
+        if (reason := declines(model) or odd(model.recipe)) is not None:
+            self._alone([model, *others], reason, record)  # which is built already
+            return []
+        shape = shape_of(model.recipe)
+        start = start_of(model.recipe, shape)
+        replay = Replay(first, start, draws_of(model.recipe, drawn))
+        alike, left = self._probe(replay, jobs, record)
+        if len(alike) == 1:
+            release(model)  # others were built since: random numbers would go on from theirs
+            self._alone(alike, ALONE, record)
+            return left
+        error: Exception | None = None
+        try:
+            template = Template(model, shape, replay.varying)
+            lanes, rows = _room(len(alike), template)
+            if _worth_compiling(alike, rows, template):
+                template.compile_for(rows)
+            if (far := template.differs(rows)) > CLOSE:
+                reason = f"its loss would differ from Keras' own by {far:.1g}"
+            if first.config.settings.xla == "always" and not template.program.is_compiled:
+                print("warning: XLA cannot compile the training of a pack", file=sys.stderr)
+        except (NotMapped, Unsupported) as known:
+            reason = str(known)
+        except Exception as raised:
+            # Whatever a model's code does while it is traced, it may still train alone.
+            reason, error = _surprise(raised), raised
+        if reason is not None:
+            self._alone(alike, reason, record, error)
+            return left
+        name = f"packed ({len(alike)} runs from {first.start.run_id})"
+        starts = functools.partial(self._start, replay, record)
+        queue = deque(alike)
+        train_together(
+            [Pack(template, queue, starts, left, rows, name, record) for _ in range(lanes)]
+        )
+        return left
+
+    def _probe(
+        self, replay: Replay, jobs: Sequence[Job], record: Record
+    ) -> tuple[list[Job], list[Job]]:
+        """Build the jobs with extreme params; those like the first one, and the others."""
+        first, left = jobs[0], []
+        alike, tried = list(jobs), {first.start.run_id}
+        structure = replay.start(first).structure
+        while probes := [j for j in extremes(alike) if j.start.run_id not in tried]:
+            for job in probes:
+                tried.add(job.start.run_id)
+                start = self._built_start(job, record)
+                if start is not None and start.structure == structure:
+                    replay.add(job, start)
+                    continue
+                alike = [other for other in alike if other is not job]
+                if start is not None:
+                    left.append(job)
+        return alike, left
+
+    def _start(self, replay: Replay, record: Record, job: Job) -> Start | None:
+        """How the job begins; None where it cannot be built, which is then recorded."""
+        try:
+            return replay.start(job)
+        except Unforeseen:
+            return self._built_start(job, record)
+
+    def _built_start(self, job: Job, record: Record) -> Start | None:
+        if not built(job, record, self.name):
+            return None
+        try:
+            return start_of(job.recipe)
+        finally:
+            release(job)
+
+    def _alone(
+        self, jobs: Sequence[Job], reason: str, record: Record, error: Exception | None = None
+    ) -> None:
+        """Have the jobs trained one by one, unless they insist on packs.
+
+        error: where the reason is no rule, what was raised. It may be a bug, and who insists is
+        shown it as one.
+        """
+        for job in jobs:
+            settings = job.config.settings
+            if settings.engine != self.name or not settings.strict:
+                self._fast.train_one(job, record, f" (packed declines: {reason})")
+            elif error is not None:
+                fail(job, record, self.name, error)
+            else:
+                insists(job, record, self.name, reason)
+
+
+def _recording(job: Job, drawn: dict[int, Draw]) -> Recipe:
+    """Build the job's recipe, and note what its variables were drawn from."""
+    recipe, found = built_with_draws(job.make, job.config.settings.seed)
+    drawn.update(found)
+    return recipe
+
+
+def _surprise(error: Exception) -> str:
+    """The reason of a decline that is no rule. A test in which one happens fails (conftest.py)."""
+    return in_one_line(error)
+
+
+def _room(jobs: int, template: Template) -> tuple[int, int]:
+    """How many packs train at once, and of how many rows.
+
+    A program of small steps keeps one processor busy. Where one member's step is work enough for
+    a processor, a row has nothing to gain by neighbours, and each pack is of one.
+    """
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    if template.ops & HEAVY or template.weights * template.batch > HEAVY_STEP:
+        return min(processors, LANES, jobs), 1
+    lanes = max(1, min(processors, LANES, jobs // LEAST_ROWS))
+    return lanes, min(ROWS, -(-jobs // lanes))
+
+
+def _worth_compiling(jobs: Sequence[Job], rows: int, template: Template) -> bool:
+    """Whether to have XLA compile the training of these jobs, in packs of so many rows."""
+    asked = jobs[0].config.settings.xla
+    if asked != "auto":
+        return asked == "always"
+    epochs = sum(job.config.settings.epochs for job in jobs)
+    return rows > 1 and epochs * template.taken * template.weights > WORTH_COMPILING
+
+
+def _kind(job: Job) -> str:
+    """Equal for jobs that may share a program, as far as their configs tell."""
+    kinds = {kind.key for kind in KINDS.values()}
+    plain = {
+        key: _without_numbers(value) if key in kinds else value
+        for key, value in job.config.plain().items()
+        if key not in OWN
+    }
+    return json.dumps(plain, sort_keys=True)
+
+
+def _without_numbers(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: _without_numbers(item) for key, item in node.items()}
+    if isinstance(node, int | float) and not isinstance(node, bool):
+        return 0
+    return node
+
+
+def _declined(job: Job) -> str | None:
+    """Why the job cannot be packed, as far as its config and data tell."""
+    splits = job.data.splits
+    if job.resume is not None:
+        return "a resumed run goes on alone"
+    if job.config.settings.deterministic:
+        return "deterministic=true asks for the last bit, and neighbours move it"
+    if job.config.settings.precision == "mixed_float16":
+        return "mixed_float16 scales its loss"
+    if job.config.settings.record_steps is not None:
+        return "record_steps asks for losses inside of an epoch"
+    if isinstance(splits.train, Stream):
+        return "its data are a stream"
+    return None

@@ -1,0 +1,90 @@
+"""One run inside of a pack: what its callbacks and its tracker take for its model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from runner.engines.packed.pure import Pure
+from runner.engines.packed.stack import Stack
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+
+@dataclass(eq=False)
+class Seat:
+    """Where a member sits; it may have to move to a smaller stack."""
+
+    stack: Stack
+    row: int
+
+
+class MemberVariable:
+    """One member's row of a stacked variable, with as much of a Keras variable as is asked for."""
+
+    def __init__(self, seat: Seat, variable: int, like: Any) -> None:
+        self._seat, self._variable = seat, variable
+        self.path, self.shape, self.dtype = like.path, like.shape, like.dtype
+
+    def numpy(self) -> Array:
+        """Its value, a copy."""
+        return self._seat.stack.read(self._variable, self._seat.row)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+        return self.numpy().astype(dtype) if dtype else self.numpy()
+
+    def assign(self, value: Any) -> None:
+        """Give it another value."""
+        self._seat.stack.write(self._variable, self._seat.row, value)
+
+
+class MemberOptimizer:
+    """The optimizer's variables of one member, and its learning rate."""
+
+    def __init__(self, variables: Sequence[MemberVariable], rate: MemberVariable | None) -> None:
+        self.variables = list(variables)
+        self._rate = rate
+        self.scheduled = float("nan")
+        """The learning rate where a schedule gives it; the pack knows it after each epoch."""
+
+    @property
+    def learning_rate(self) -> Any:
+        """The present learning rate."""
+        return self.scheduled if self._rate is None else self._rate.numpy()
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        if self._rate is None:
+            raise TypeError("the learning rate follows a schedule and cannot be set")
+        self._rate.assign(value)
+
+
+class MemberModel:
+    """Stands for the Keras model of one member."""
+
+    def __init__(self, pure: Pure, seat: Seat) -> None:
+        where = {id(variable): i for i, variable in enumerate(pure.variables)}
+
+        def mine(variables: Sequence[Any]) -> list[MemberVariable]:
+            return [MemberVariable(seat, where[id(v)], v) for v in variables]
+
+        self.stop_training = False
+        self.weights = mine(pure.model.weights)
+        self.trainable_weights = mine(pure.model.trainable_weights)
+        self.generators = mine(pure.generators)
+        slots = mine(pure.slots)
+        index = next((i for i, slot in enumerate(pure.slots) if slot is pure.rate), None)
+        self.optimizer = MemberOptimizer(slots, None if index is None else slots[index])
+
+    def get_weights(self) -> list[Array]:
+        """The values of all weights."""
+        return [weight.numpy() for weight in self.weights]
+
+    def set_weights(self, values: Sequence[Any]) -> None:
+        """Give all weights other values."""
+        for weight, value in zip(self.weights, values, strict=True):
+            weight.assign(value)

@@ -1,0 +1,358 @@
+"""A pack: runs of one shape that train side by side, each an epoch of its own at a time.
+
+A run that has stopped leaves, and the next in the queue takes its row, so that one program of a
+fixed size trains any number of runs. Callbacks, best weights, records and the end of each run are
+the same code as for a run alone; only the model that they see is a row of the stack.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from runner.backend.seeds import order
+from runner.components.types import Recipe
+from runner.data.prepare import Part, parts
+from runner.data.stream import example_of
+from runner.engines.contract import Job
+from runner.engines.lifecycle import callbacks_of, conclude, started
+from runner.engines.outputs import asked
+from runner.engines.packed.member import MemberModel, Seat
+from runner.engines.packed.pure import State
+from runner.engines.packed.stack import Stack
+from runner.engines.packed.start import Start
+from runner.engines.packed.template import Template
+from runner.engines.tracker import Tracker
+from runner.errors import JournalError, in_one_line, trace_of
+from runner.journal.records import RunEnd
+from runner.record.events import Record
+
+
+@dataclass(eq=False)
+class Member:
+    """A run that sits in a row of the stack."""
+
+    job: Job
+    start: Start
+    seat: Seat
+    model: MemberModel
+    tracker: Tracker
+    callbacks: Any
+    began: float = field(default_factory=time.perf_counter)
+    epoch: int = 0
+    """How many epochs it has behind it."""
+    begun: int = 0
+    """How many epochs it has begun; one more than it has behind it where one is done anew."""
+    settled: bool = False
+    """Whether its training is over, and its best weights are in place."""
+    logs: dict[str, float] = field(default_factory=dict)
+
+
+class Pack:
+    """Trains runs of one shape until their queue is empty.
+
+    queue: shared with the packs that train beside this one.
+    starts: gives a job's start, or None where it has none; called when a row is free for it.
+    left: where jobs go that the template does not admit.
+    """
+
+    def __init__(
+        self,
+        template: Template,
+        queue: deque[Job],
+        starts: Callable[[Job], Start | None],
+        left: list[Job],
+        rows: int,
+        name: str,
+        record: Record,
+    ) -> None:
+        self._template, self._starts, self._record = template, starts, record
+        self._queue, self._left, self._name = queue, left, name
+        self._rows: list[Member | None] = [None] * rows
+        self._stack = Stack(template.fresh, rows)
+        self._all_variables = range(len(template.fresh))
+        self._waiting: deque[tuple[Member, list[Any]]] = deque()
+        self._numbers = np.zeros((rows, len(template.paths)), np.float32)
+        base = len(template.pure.trainable)
+        self._metrics = {base + i: template.fresh[base + i] for i in template.pure.metrics}
+
+    def turns(self) -> Generator[Callable[[], None], None, None]:
+        """Train until every run of the queue has ended or is left.
+
+        Gives an epoch's computing as a function, for another thread, and goes on when it is
+        done; an error of it is thrown in here.
+        """
+        import tensorflow as tf
+
+        self._fill()
+        while seated := self._seated():
+            over = [member for member in seated if self._is_over(member)]
+            try:
+                if over:
+                    self._leave(over)
+                else:
+                    self._each(seated, self._begin_epoch)
+                    yield self._train
+                    self._each(self._seated(), self._end_epoch)
+            except tf.errors.ResourceExhaustedError as error:
+                if len(self._rows) == 1:
+                    self._each(self._seated(), functools.partial(_raise, error))
+                else:
+                    self._halve()
+            except Exception as error:
+                # What is wrong with the program is wrong with all that it trains.
+                self._each(self._seated(), functools.partial(_raise, error))
+            self._fill()
+
+    # -- rows ----------------------------------------------------------------------------------
+
+    def _fill(self) -> None:
+        """Give the free rows to the next runs of the queue."""
+        for row, member in enumerate(self._rows):
+            if member is None and self._waiting:
+                member = self._rows[row] = self._return(row)
+            while member is None and self._queue:
+                member = self._rows[row] = self._admit(self._queue.popleft(), row)
+
+    def _admit(self, job: Job, row: int) -> Member | None:
+        import keras
+
+        if job.stop():
+            return None
+        start = self._starts(job)
+        if start is None:
+            return None
+        if not self._template.admits(start):
+            self._left.append(job)
+            return None
+        for i, value in enumerate(self._template.values(start)):
+            self._stack.write(i, row, value)
+        self._numbers[row] = self._template.numbers(start)
+        seat = Seat(self._stack, row)
+        model = MemberModel(self._template.pure, seat)
+        recipe = replace(self._template.recipe, callbacks=list(start.callbacks))
+        recipe.model, recipe.optimizer = model, model.optimizer
+        own = replace(job, make=lambda: recipe)
+        tracker = Tracker(own, self._record, self._template.recipe.model, model.generators)
+        settings = job.config.settings
+        callbacks = keras.callbacks.CallbackList(
+            callbacks_of(own, tracker, _never), model=model, epochs=settings.epochs, verbose=0
+        )
+        member = Member(own, start, seat, model, tracker, callbacks)
+        try:
+            self._record(started(own, self._name))
+            callbacks.on_train_begin()
+        except JournalError:
+            return None
+        except Exception as error:
+            self._fail(member, error)
+            return None
+        return member
+
+    def _seated(self) -> list[Member]:
+        return [member for member in self._rows if member is not None]
+
+    def _halve(self) -> None:
+        """Go on with half as many rows; who has no seat any more waits for one."""
+        rows = len(self._rows) // 2
+        print(
+            f"warning: a pack of {len(self._rows)} runs does not fit into memory; going on with "
+            f"{rows} at a time",
+            file=sys.stderr,
+        )
+        smaller = Stack(self._template.fresh, rows)
+        for member in self._seated():
+            values = [member.seat.stack.read(i, member.seat.row) for i in self._all_variables]
+            self._waiting.append((member, values))
+        self._stack, self._rows = smaller, [None] * rows
+        self._numbers = np.zeros((rows, self._numbers.shape[1]), np.float32)
+
+    def _return(self, row: int) -> Member:
+        """Give a free row to one who lost its seat."""
+        member, values = self._waiting.popleft()
+        member.seat.stack, member.seat.row = self._stack, row
+        for i, value in enumerate(values):
+            self._stack.write(i, row, value)
+        self._numbers[row] = self._template.numbers(member.start)
+        return member
+
+    # -- an epoch ------------------------------------------------------------------------------
+
+    def _train(self) -> None:
+        """Compute an epoch of every row, and its logs; where that fails, the rows stay."""
+        import tensorflow as tf
+
+        template, program, numbers = self._template, self._template.program, self._numbers
+        drawn = np.zeros((len(self._rows), template.taken), np.int64)
+        for row, member in enumerate(self._rows):
+            if member is not None:
+                seed = member.job.config.settings.seed
+                drawn[row] = order(seed, member.epoch + 1, template.count)[: template.taken]
+        self._reset_metrics()
+        before = self._stack.tensors()
+        state = program.train(template.pure.state(before), numbers, drawn)
+        logs, rates = program.results(state, numbers)
+        self._stack.replace(state.all())
+        if "val" in template.parts:
+            try:
+                judged = self._judge(state, "val")
+            except tf.errors.ResourceExhaustedError:
+                self._stack.replace(before)
+                raise
+            logs |= {f"val_{name}": values for name, values in judged.items()}
+        for row, member in enumerate(self._rows):
+            if member is not None:
+                member.logs = {name: float(values[row]) for name, values in logs.items()}
+                member.model.optimizer.scheduled = float(rates[row])
+
+    def _judge(self, state: State, part: str) -> Mapping[str, Any]:
+        """Metric -> the rows' values on a part."""
+        self._reset_metrics()
+        fresh = self._template.pure.state(self._stack.tensors())
+        state = state._replace(other=fresh.other)
+        return self._template.program.judge(state, self._numbers, self._template.parts[part])
+
+    def _reset_metrics(self) -> None:
+        for variable, value in self._metrics.items():
+            self._stack.fill(variable, value)
+
+    def _begin_epoch(self, member: Member) -> None:
+        if member.begun == member.epoch:
+            member.begun += 1
+            member.callbacks.on_epoch_begin(member.epoch)
+
+    def _end_epoch(self, member: Member) -> None:
+        member.callbacks.on_epoch_end(member.epoch, member.logs)
+        member.epoch += 1
+
+    def _is_over(self, member: Member) -> bool:
+        return member.model.stop_training or member.epoch >= member.job.config.settings.epochs
+
+    # -- the end of a run ------------------------------------------------------------------------
+
+    def _leave(self, members: Sequence[Member]) -> None:
+        """Conclude runs that are over: judge all of them at once, then each by itself."""
+        self._each(members, self._settle)
+        state = self._template.pure.state(self._stack.tensors())
+        judged = {part: self._judge(state, part) for part in self._template.parts}
+        program = self._template.program
+        said = {
+            name: program.outputs(state, self._numbers, part[0])
+            for name, part in self._template.parts.items()
+        }
+        for member in members:
+            if member in self._rows:
+                self._each([member], lambda m: self._conclude(m, judged, said))
+
+    def _settle(self, member: Member) -> None:
+        """Put the weights in place that are to be judged and kept; once."""
+        if member.settled:
+            return
+        member.settled = True
+        row, model = self._row(member), self._template.recipe.model
+        if self._template.averages:
+            with self._template.become(self._stack, row, member.start, whole=True):
+                # The average is put in place now, as in `fit`.
+                model.optimizer.finalize_variable_values(model.trainable_weights)
+                for own, weight in zip(member.model.weights, model.weights, strict=True):
+                    own.assign(weight.numpy())
+        member.callbacks.on_train_end()
+        if not member.tracker.trouble:
+            member.tracker.take_best()
+
+    def _conclude(
+        self,
+        member: Member,
+        judged: Mapping[str, Mapping[str, Any]],
+        said: Mapping[str, Any],
+    ) -> None:
+        """judged: part -> metric -> the rows' values. said: part -> the rows' outputs."""
+        row = self._row(member)
+        names = {id(example_of(part)[1]): name for name, part in parts(member.job.data.splits)}
+
+        def evaluate(part: Part) -> Mapping[str, Any]:
+            found = judged[names[id(example_of(part)[1])]]
+            return {metric: values[row] for metric, values in found.items()}
+
+        def predict(part: tuple[Any, Any]) -> Any:
+            if (name := names.get(id(part[1]))) is not None:
+                return said[name][row]
+            together = np.concatenate([outputs[row] for outputs in said.values()])
+            return together if len(together) == len(part[1]) else asked(own)(part)
+
+        recipe: Recipe = self._template.recipe
+        own = replace(member.job, make=lambda: recipe)
+        with self._template.become(self._stack, row, member.start):
+            member.tracker.settle_on(recipe.model)
+            end = conclude(own, member.tracker, self._record, evaluate, predict)
+        self._rows[row] = None
+        self._finish(member, end)
+
+    def _finish(self, member: Member, end: RunEnd) -> None:
+        self._record(replace(end, seconds=time.perf_counter() - member.began))
+
+    def _fail(self, member: Member, error: BaseException) -> None:
+        with contextlib.suppress(JournalError):  # it is over, recorded or not
+            self._finish(member, member.tracker.end("failed", in_one_line(error), trace_of(error)))
+
+    def _each(self, members: Sequence[Member], act: Callable[[Member], None]) -> None:
+        """Do it for each; what goes wrong with one is that one's end alone."""
+        for member in members:
+            try:
+                act(member)
+            except JournalError:
+                self._vacate(member)
+            except Exception as error:
+                self._vacate(member)
+                self._fail(member, error)
+
+    def _vacate(self, member: Member) -> None:
+        if member in self._rows:
+            self._rows[self._row(member)] = None
+
+    def _row(self, member: Member) -> int:
+        return next(i for i, other in enumerate(self._rows) if other is member)
+
+
+def _raise(error: BaseException, member: Member) -> None:
+    raise error
+
+
+def _never() -> None:
+    """Nothing freezes layers in a pack: callbacks that could are declined."""
+
+
+def train_together(packs: Sequence[Pack]) -> None:
+    """Train packs side by side: each computes on a thread, all else happens in this one."""
+    import tensorflow as tf
+
+    place = tf.zeros([]).device  # a thread begins without the device that was chosen here
+
+    def compute(turn: Callable[[], None]) -> None:
+        with tf.device(place):
+            turn()
+
+    with ThreadPoolExecutor(len(packs), thread_name_prefix="pack") as pool:
+        running = {}
+        for pack in packs:
+            turns = pack.turns()
+            if (turn := next(turns, None)) is not None:
+                running[pool.submit(compute, turn)] = turns
+        while running:
+            for done in wait(running, return_when=FIRST_COMPLETED).done:
+                turns = running.pop(done)
+                error = done.exception()
+                try:
+                    turn = next(turns) if error is None else turns.throw(error)
+                except StopIteration:
+                    continue
+                running[pool.submit(compute, turn)] = turns

@@ -1,0 +1,180 @@
+"""One built recipe that stands for all of its shape, the data, and the program made of both."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+
+from runner.backend.seeds import seed_generators
+from runner.backend.tensorflow_private import NotMapped
+from runner.data.class_weights import weighted
+from runner.data.prepare import parts
+from runner.data.stream import example_of, rows_of
+from runner.engines.contract import Job
+from runner.engines.packed.program import Program
+from runner.engines.packed.pure import Pure
+from runner.engines.packed.stack import Stack
+from runner.engines.packed.start import Start
+from runner.engines.structure.member_number import Decision, MemberNumber
+from runner.engines.structure.symbols import Shape, Structural, bound
+from runner.model.build import steps
+
+PROOF_STEPS = 3
+"""After one step, an optimizer's memory of the steps before it does not show yet."""
+
+
+class Template:
+    """A recipe that stands for all of its shape, with its data and its program."""
+
+    def __init__(self, job: Job, shape: Shape, varying: Sequence[str]) -> None:
+        """job: its recipe is built; shape: that recipe taken apart.
+
+        varying: of the recipe's numbers, those that may differ between members.
+
+        Raises NotMapped where the model has an op that cannot be mapped, Unsupported where a
+        private name of Keras or TensorFlow is gone.
+        """
+        import tensorflow as tf
+
+        self._lock = threading.RLock()
+        self.recipe, self.shape, self.paths = job.recipe, shape, list(varying)
+        model, size = self.recipe.model, job.config.settings.batch_size
+        features, targets = example_of(job.data.splits.train)
+        rows = weighted(features, targets, job.data.weights, job.data.class_weights)
+        self.rows = tf.nest.map_structure(tf.constant, rows)
+        self.parts = {
+            name: tf.nest.map_structure(tf.constant, example_of(part))
+            for name, part in parts(job.data.splits)
+            if name != "train"
+        }
+        self.count = rows_of(job.data.splits.train)
+        self.taken = min(self.count, steps(job.config, job.data) * size)
+        self.batch = size
+        # The model makes its metrics' variables when it first judges.
+        model.test_step(tf.nest.map_structure(lambda part: part[:1], self.rows[:2]))
+        model.reset_metrics()
+        self.decisions: list[Decision] = []
+        self.pure = Pure(model, seed_generators(model))
+        weights = {id(weight) for weight in model.weights}
+        self._kept = {i for i, v in enumerate(self.pure.variables) if id(v) in weights}
+        self.weights = sum(int(np.prod(weight.shape)) for weight in self.pure.trainable)
+        self.fresh = [variable.numpy() for variable in self.pure.variables]
+        while True:
+            self.program = Program(
+                self.pure,
+                self._bind,
+                len(self.paths),
+                self.rows,
+                size,
+                job.config.settings.quick_kernels,
+            )
+            try:
+                self.ops = self.program.ops
+                break
+            except Structural as error:
+                self.paths.remove(error.path)
+                self.decisions.clear()
+
+    @property
+    def averages(self) -> bool:
+        """Whether its optimizer puts averages in the weights' place when training is over."""
+        import keras
+
+        optimizer = self.recipe.model.optimizer
+        ends = type(optimizer).finalize_variable_values
+        plain = keras.optimizers.Optimizer.finalize_variable_values
+        return bool(optimizer.use_ema) or ends is not plain
+
+    @contextlib.contextmanager
+    def _bound(self, values: Mapping[str, Any]) -> Iterator[None]:
+        """Values in the places of numbers; packs on other threads may be tracing, too."""
+        with self._lock, bound(self.shape.places, values):
+            yield
+
+    def _bind(self, numbers: Any) -> AbstractContextManager[None]:
+        values = {
+            path: MemberNumber(numbers[i], self.shape.numbers[path], path, self.decisions)
+            for i, path in enumerate(self.paths)
+        }
+        return self._bound(values)
+
+    def admits(self, start: Start) -> bool:
+        """Whether a run that begins so trains by this program."""
+        same = {path for path in self.shape.numbers if path not in self.paths}
+        return (
+            start.structure == self.shape.structure
+            and all(start.numbers[path] == self.shape.numbers[path] for path in same)
+            and all(decision.holds(start.numbers[decision.path]) for decision in self.decisions)
+        )
+
+    def numbers(self, start: Start) -> list[float]:
+        """The run's own numbers, in the order in which the program takes them."""
+        return [start.numbers[path] for path in self.paths]
+
+    def values(self, start: Start) -> list[Any]:
+        """The run's first values, in the order of the program's variables."""
+        other = list(start.other)
+        rest = self.fresh[len(start.trainable) + len(other) : -len(start.slots) or None]
+        return [*start.trainable, *other, *rest, *start.slots]
+
+    def become(
+        self, stack: Stack, row: int, start: Start, whole: bool = False
+    ) -> AbstractContextManager[None]:
+        """Make the template's own model the one in a row; a context, for its numbers.
+
+        whole: with its optimizer's and metrics' state, not its weights alone.
+        """
+        for i, variable in enumerate(self.pure.variables):
+            if whole or i in self._kept:
+                variable.assign(stack.read(i, row))
+        numbers = {path: start.numbers[path] for path in self.paths}
+        return self._bound(numbers)
+
+    def compile_for(self, members: int) -> None:
+        """Have XLA compile the training of packs of so many members."""
+        if whole := self.taken // self.batch:
+            state = self.pure.state(Stack(self.fresh, members).tensors())
+            # It draws random numbers inside of a loop, say: it is trained without XLA.
+            with contextlib.suppress(NotMapped):
+                self.program.compile_for(state, self._own_numbers(members), whole)
+
+    def differs(self, members: int) -> float:
+        """How far the loss of a few steps is from Keras' own training step, relative.
+
+        What Keras means by a step is code that anybody may override; this is the proof that the
+        program does the same. Everything that packs of so many members need is traced by then.
+        Leaves the template's own model changed.
+        """
+        import tensorflow as tf
+
+        model, program = self.recipe.model, self.program
+        count = min(PROOF_STEPS, max(1, self.taken // self.batch))
+        drawn = np.arange(min(count * self.batch, self.taken), dtype=np.int64)
+        for variable, value in zip(self.pure.variables, self.fresh, strict=True):
+            variable.assign(value)
+        for batch in np.array_split(drawn, count):
+            picked = tf.nest.map_structure(lambda part, b=batch: tf.gather(part, b), self.rows)
+            expected = float(model.train_step(picked)["loss"])
+        numbers = self._own_numbers(members)
+        state = self.pure.state(Stack(self.fresh, members).tensors())
+        # While XLA compiles the training, where it does, all else is traced.
+        try:
+            for features, targets in self.parts.values():
+                program.judge(state, numbers, (features, targets))
+                program.outputs(state, numbers, features)
+            if rest := self.taken % self.batch:
+                program.train(state, numbers, np.tile(drawn[:rest], (members, 1)))
+        finally:
+            program.settle()
+        after = program.train(state, numbers, np.tile(drawn, (members, 1)))
+        found = program.results(after, numbers)[0]["loss"][0]
+        return float(abs(found - expected) / max(abs(expected), 1e-6))
+
+    def _own_numbers(self, members: int) -> Any:
+        own = [self.shape.numbers[path] for path in self.paths]
+        return np.repeat(np.asarray([own], np.float32), members, axis=0)

@@ -1,0 +1,384 @@
+"""The events of a run on their way to the warehouse, and their form as JSON lines.
+
+An engine emits records, the journal writes them, the warehouse ingests them; this file is all
+that those rooms share. A line is one JSON object whose `record` names its kind. JSON has no word
+for NaN and infinity: they travel as the strings "NaN", "Infinity" and "-Infinity" wherever a
+field holds a number.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import re
+import threading
+import time
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Literal
+
+from runner.system.terminal import as_text
+
+FORMAT_VERSION = 2
+"""Written in every `run_start`; a reader refuses a journal of a newer version. 2 brought what is
+said of outputs and of tensors: `confusion` to `artifact`, and `judgement`."""
+
+Status = Literal["running", "finished", "stopped", "failed", "lost"]
+
+
+@dataclass(frozen=True)
+class RunStart:
+    """Everything known before training."""
+
+    record: ClassVar[str] = "run_start"
+    run_id: str
+    started_at: str
+    experiment: str
+    fingerprint: str
+    seed: int
+    engine: str
+    device: str
+    host: str
+    pid: int
+    monitor: str
+    mode: Literal["min", "max"]
+    overrides: Sequence[str]
+    config: Mapping[str, Any]
+    params: Sequence[Mapping[str, Any]]
+    """The config flattened: `{"name": dotted, "value": text, "number": float or None}`."""
+    components: Sequence[Mapping[str, str]]
+    """`{"kind", "name", "distribution", "version"}` of each component in use."""
+    versions: Mapping[str, str]
+    data: Mapping[str, Any] = field(default_factory=dict)
+    """identity, task, outputs, names, raw_shape, input_shape; rows of train, val and test."""
+    sweep_id: str | None = None
+    resumed_from: str | None = None
+    """The run whose epochs this one begins with."""
+    replay_of: str | None = None
+    """The run that this one repeats, to see whether the losses are the same."""
+    modes: Mapping[str, Literal["min", "max"]] = field(default_factory=dict)
+    """Metric, without its split -> which end of it is better. Empty where no recipe was built and
+    in older journals: the warehouse then goes by the names."""
+    parents: Sequence[Mapping[str, str]] = field(default_factory=list)
+    """`{"param", "run_id", "weights_id", "sha256"}` of each earlier run's weights that it uses."""
+    git_commit: str | None = None
+    git_dirty: bool | None = None
+    version: int = FORMAT_VERSION
+
+
+@dataclass(frozen=True)
+class EpochEnd:
+    """One epoch, counted from 1; `metrics` maps a split ("train", "val") to name -> value."""
+
+    record: ClassVar[str] = "epoch_end"
+    run_id: str
+    epoch: int
+    loss: float
+    val_loss: float | None
+    learning_rate: float
+    seconds: float
+    metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The training loss inside of an epoch, written before its `epoch_end`; a place for each step.
+
+    A step counts the batches of the epoch that are done, from 1; its loss is the mean of the
+    batches since the step before.
+    """
+
+    record: ClassVar[str] = "steps"
+    run_id: str
+    epoch: int
+    step: Sequence[int]
+    loss: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A reference to saved weights; its file was fsynced before this record was written.
+
+    `uri` is relative to the results folder. `role` is "best", "checkpoint" or "graph".
+    """
+
+    record: ClassVar[str] = "weights"
+    run_id: str
+    weights_id: str
+    epoch: int
+    role: str
+    uri: str
+    sha256: str
+    bytes: int
+    format: str
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The kept weights judged on one split: metric name -> value, the loss among them."""
+
+    record: ClassVar[str] = "evaluation"
+    run_id: str
+    split: str
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """How often rows of one class were taken for another; pairs that never occur are left out.
+
+    `actual` and `predicted` are places in `classes`. A task of several labels has the two
+    classes "label" and "not label" for each.
+    """
+
+    record: ClassVar[str] = "confusion"
+    run_id: str
+    split: str
+    classes: Sequence[str]
+    actual: Sequence[int]
+    predicted: Sequence[int]
+    rows: Sequence[int]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """The points of curves, a place in every list for each curve of a class.
+
+    `runner.evaluate.metrics.Curve` says what x and y are.
+    """
+
+    record: ClassVar[str] = "curves"
+    run_id: str
+    split: str
+    curve: Sequence[str]
+    class_name: Sequence[str]
+    x: Sequence[Sequence[float]]
+    y: Sequence[Sequence[float]]
+    threshold: Sequence[Sequence[float | None]]
+
+
+@dataclass(frozen=True)
+class Tensors:
+    """Figures of the tensors of saved weights, a place in every list for each tensor."""
+
+    record: ClassVar[str] = "tensors"
+    run_id: str
+    weights_id: str
+    layer: Sequence[str]
+    name: Sequence[str]
+    shape: Sequence[Sequence[int]]
+    dtype: Sequence[str]
+    parameters: Sequence[int]
+    mean: Sequence[float]
+    std: Sequence[float]
+    l2: Sequence[float]
+    """The Euclidean norm."""
+    zero_share: Sequence[float]
+    """The share of parameters that are exactly zero."""
+    dead_units: Sequence[int | None]
+    """Places of the last axis where all parameters are zero; None for fewer than two axes."""
+
+
+@dataclass(frozen=True)
+class Layers:
+    """The layers of a run's model in their order, a place in every list for each layer.
+
+    A layer inside of a nested model is named by the whole path, `inner/dense`.
+    """
+
+    record: ClassVar[str] = "layers"
+    run_id: str
+    name: Sequence[str]
+    class_name: Sequence[str]
+    output_shape: Sequence[Sequence[int | None] | None]
+    """Of one example, without the batch axis; None where Keras does not know."""
+    parameters: Sequence[int]
+    inputs: Sequence[Sequence[str]]
+    """The layers that feed it, where the model is a graph."""
+    config: Sequence[str]
+    """As JSON."""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A reference to a file that came of a run; it was fsynced before this was written.
+
+    `kind` is "picture" (the model, SVG) or "predictions" (Parquet). `uri` is relative to the
+    results folder.
+    """
+
+    record: ClassVar[str] = "artifact"
+    run_id: str
+    kind: str
+    uri: str
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Kept weights judged once more, on other data; it begins a journal of its own.
+
+    `evaluation`, `confusion` and `curves` of the same run follow it there.
+    """
+
+    record: ClassVar[str] = "judgement"
+    entry_id: str
+    run_id: str
+    entered_at: str
+    host: str
+    weights_id: str
+    source: str
+    """The overrides, as typed; "its own data" where there were none."""
+    data: Mapping[str, Any]
+    """identity of the data, and rows of each part that was judged."""
+    version: int = FORMAT_VERSION
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A first look at the data, in the journal of the first run that trains on them.
+
+    The lists have one item for each column, or none.
+    """
+
+    record: ClassVar[str] = "dataset"
+    run_id: str
+    identity: str
+    name: str
+    """The component that read them."""
+    source: str | None
+    query: str | None
+    rows: int
+    columns: Sequence[str]
+    types: Sequence[str]
+    missing: Sequence[int]
+    distinct_values: Sequence[int | None]
+    min: Sequence[str | None]
+    max: Sequence[str | None]
+    mean: Sequence[float | None]
+    std: Sequence[float | None]
+    q25: Sequence[float | None]
+    q50: Sequence[float | None]
+    q75: Sequence[float | None]
+
+
+@dataclass(frozen=True)
+class Replay:
+    """How a replay's losses compare with the run that it repeats."""
+
+    record: ClassVar[str] = "replay"
+    run_id: str
+    replay_of: str
+    equal: bool
+    epochs: int
+    """How many epochs were compared."""
+    epoch: int | None = None
+    """The first epoch that differs."""
+    name: str | None = None
+    """What differs in it: loss or val_loss, or epochs where one run has more."""
+    expected: float | None = None
+    actual: float | None = None
+
+
+@dataclass(frozen=True)
+class RunEnd:
+    """How the run ended; `error` is one sentence, `traceback` the whole text if it failed."""
+
+    record: ClassVar[str] = "run_end"
+    run_id: str
+    status: Status
+    ended_at: str
+    seconds: float
+    epochs: int
+    best_epoch: int | None
+    error: str | None = None
+    traceback: str | None = None
+
+
+@dataclass(frozen=True)
+class Care:
+    """Something done to kept runs afterwards; it travels in a journal of its own."""
+
+    record: ClassVar[str] = "care"
+    entry_id: str
+    action: Literal["tag", "untag", "note", "delete", "undelete", "collect"]
+    entered_at: str
+    run_id: str | None = None
+    text: str | None = None
+    """The tag, the note, or the uri of the weights file that was collected."""
+    version: int = FORMAT_VERSION
+
+
+Said = Evaluation | Confusion | Curves
+"""What is said of the outputs for one split."""
+Record = (
+    RunStart
+    | Steps
+    | EpochEnd
+    | Weights
+    | Tensors
+    | Layers
+    | Artifact
+    | Dataset
+    | Said
+    | Replay
+    | RunEnd
+    | Care
+    | Judged
+)
+SURROGATE = re.compile("[\ud800-\udfff]")
+KINDS: dict[str, type[Record]] = {kind.record: kind for kind in typing.get_args(Record)}
+
+
+def to_line(record: Record) -> bytes:
+    """The record as one line of JSON, newline included."""
+    body = {"record": record.record} | {
+        f.name: _finite(getattr(record, f.name)) for f in dataclasses.fields(record)
+    }
+    text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    # A byte of a name that is no UTF-8 travels as the text \xff: JSON has no word for it.
+    return SURROGATE.sub(lambda found: f"\\{as_text(found[0])}", text).encode() + b"\n"
+
+
+def _finite(value: Any) -> Any:
+    """The value with every float that JSON cannot say replaced by its name."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [_finite(item) for item in value]
+    return value
+
+
+def now() -> str:
+    """This moment, UTC, as ISO 8601 with microseconds."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def new_run_id() -> str:
+    """A UUIDv7 as text, greater than every earlier one of this process.
+
+    Its head is the time in milliseconds, then come twelve bits of what is left of it, and a random
+    tail (RFC 9562, 6.2, method 3). Of one moment, or where the clock was set back, the next is
+    taken.
+    """
+    with _id_lock:
+        moment = time.time_ns() * 4096 // 1_000_000
+        _latest[0] = moment = max(moment, _latest[0] + 1)
+    stamp, rest = divmod(moment, 4096)
+    noise = int.from_bytes(os.urandom(8), "big") >> 2
+    version, variant = 0x7, 0b10
+    bits = stamp << 80 | version << 76 | rest << 64 | variant << 62 | noise
+    digits = f"{bits:032x}"
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
+_id_lock = threading.Lock()
+_latest = [0]
+"""The moment of the newest run id, in quarters of a microsecond."""

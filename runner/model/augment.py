@@ -1,0 +1,284 @@
+"""Augmentation: a model whose training step changes each batch before it learns from it.
+
+What judges val and test, and what is kept of a run, is the model without it.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from runner.components.types import Input, Recipe, Task
+from runner.config.config import Choice, Config
+from runner.data.prepare import Prepared
+from runner.errors import ModelError, PluginError, RunnerError, in_one_line
+
+if TYPE_CHECKING:
+    import keras
+
+OFFERS = ("features", "targets", "generator")
+"""What a function that augments may take, by name."""
+OWN_STEPS = ("train_step", "compute_loss", "compute_metrics")
+ROWS = 2
+"""Rows of zeros on which every augmentation is tried before anything trains."""
+
+
+def augment(recipe: Recipe, config: Config, data: Prepared) -> Recipe:
+    """The recipe with the config's augmentations in its model's training step.
+
+    Raises ModelError where one does not fit the examples, the loss or the model, and PluginError
+    where one breaks its contract.
+    """
+    import keras
+
+    chosen = config.chosen["augmentation"]
+    if not chosen:
+        return recipe
+    model, task = recipe.model, data.splits.task
+    names = ",".join(choice.component.name for choice in chosen)
+    for step in OWN_STEPS:
+        if getattr(type(model), step) is not getattr(keras.Model, step):
+            raise ModelError(
+                f"augmentation=[{names}] acts in Keras' own training step, and the model "
+                f"{type(model).__name__} brings a {step} of its own: leave augmentation out"
+            )
+    steps = [_step(choice, data, config.settings.seed) for choice in chosen]
+    augmentation = _classes().Augmentation(steps, task)
+    _try(augmentation, data)
+    if augmentation.mixes and task.kind == "classification":
+        recipe.loss = _on_shares(recipe.loss, task, names)
+    if not getattr(model, "inputs", None):  # a subclass with code of its own
+        inputs = _like_data(data, lambda name, x: keras.Input(x.shape, dtype=x.dtype, name=name))
+        model = keras.Model(inputs, model(inputs))
+    inputs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+    recipe.model = _classes().Augmented(inputs, model.outputs[0], name=model.name)
+    recipe.model.augmentation = augmentation
+    return recipe
+
+
+def without_augmentation(model: keras.Model) -> keras.Model:
+    """The model as whoever does not train it wants it: the same weights in Keras' own class."""
+    import keras
+
+    if not isinstance(model, _classes().Augmented):
+        return model
+    return keras.Model(model.input, model.outputs[0], name=model.name)
+
+
+def _like_data(data: Prepared, make: Callable[[str, Input], Any]) -> Any:
+    """Something for each input of the model, in the structure of the features."""
+    made = {name: make(name, one) for name, one in data.inputs.items()}
+    return made if data.several else next(iter(made.values()))
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One augmentation: a Keras layer, or a function that takes some of OFFERS by name."""
+
+    where: str
+    made: Any
+    takes: tuple[str, ...]
+    """Empty for a layer."""
+
+    def __call__(self, features: Any, targets: Any, generator: Any) -> tuple[Any, Any]:
+        """The batch augmented."""
+        if not self.takes:
+            return self.made(features, training=True), targets
+        offered = dict(zip(OFFERS, (features, targets, generator), strict=True))
+        given = self.made(**{name: offered[name] for name in self.takes})
+        return given if "targets" in self.takes else (given, targets)
+
+
+def _step(choice: Choice, data: Prepared, seed: int) -> _Step:
+    """What the component returns, checked: PluginError where it can be nothing of the kind."""
+    import keras
+
+    where = f"augmentation '{choice.component.name}'"
+    offers: dict[str, Any] = {"task": data.splits.task, "inputs": data.inputs, "seed": seed}
+    if "input_shape" in choice.component.needs:
+        offers["input_shape"] = data.input_shape
+    made = choice(**offers)
+    if isinstance(made, keras.layers.Layer):
+        if data.several:
+            raise ModelError(
+                f"{where} changes one array, and the data have the inputs "
+                f"{', '.join(data.inputs)}: add a preprocessing that makes one of them, such as "
+                "encode, or leave it out"
+            )
+        return _Step(where, made, ())
+    if not callable(made):
+        raise PluginError(
+            f"{where} returned {type(made).__name__}, neither a Keras layer nor a function"
+        )
+    takes = tuple(inspect.signature(made).parameters)
+    if "features" not in takes or not set(takes) <= set(OFFERS):
+        raise PluginError(
+            f"{where} returned a function of ({', '.join(takes)}); it may take "
+            f"{', '.join(OFFERS)}, by these names, and must take features"
+        )
+    return _Step(where, made, takes)
+
+
+class _Classes:
+    """The Keras classes of this file, made when Keras is there."""
+
+    def __init__(self) -> None:
+        import keras
+
+        class Augmentation(keras.layers.Layer):  # type: ignore[misc]
+            """The steps; a layer, so that what they draw from is among the model's variables."""
+
+            def __init__(self, steps: Sequence[_Step], task: Task) -> None:
+                super().__init__(name="augmentation", dtype="float32")
+                self._task = task
+                self._steps = tuple(steps)
+                self.inner = [step.made for step in steps if not step.takes]
+                self.generators = [keras.random.SeedGenerator(i) for i in range(len(steps))]
+                self.mixes = any("targets" in step.takes for step in steps)
+
+            def apply(self, features: Any, targets: Any) -> tuple[Any, Any]:
+                """The batch augmented; class numbers become shares where a step mixes targets."""
+                if self.mixes:
+                    targets = _shares(targets, self._task)
+                for step, generator in zip(self._steps, self.generators, strict=True):
+                    features, targets = step(features, targets, generator)
+                return features, targets
+
+            def labels(self, targets: Any) -> Any:
+                """The nearest labels to mixed targets, for metrics that count right answers."""
+                return _labels(targets, self._task) if self.mixes else targets
+
+        class Augmented(keras.Model):  # type: ignore[misc]
+            """A model whose `train_step` is Keras' own, on an augmented batch."""
+
+            def train_step(self, data: Any) -> Any:
+                x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
+                x, y = self.augmentation.apply(x, y)
+                return super().train_step(keras.utils.pack_x_y_sample_weight(x, y, weights))
+
+            def compute_metrics(
+                self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+            ) -> Any:
+                y = self.augmentation.labels(y)
+                return super().compute_metrics(x, y, y_pred, sample_weight)
+
+        class OnShares(keras.losses.Loss):  # type: ignore[misc]
+            """A loss of class numbers that takes shares of classes as well."""
+
+            def __init__(self, inner: Any, classes: int) -> None:
+                super().__init__(name=inner.name, reduction=inner.reduction)
+                self.inner = inner
+                self.shared = keras.losses.CategoricalCrossentropy(**_logits(inner))
+                self._classes = classes
+
+            def call(self, y_true: Any, y_pred: Any) -> Any:
+                loss = self.shared if _is_shares(y_true, self._classes) else self.inner
+                return loss.call(y_true, y_pred)
+
+        self.Augmentation, self.Augmented, self.OnShares = Augmentation, Augmented, OnShares
+
+
+_classes = functools.cache(_Classes)
+
+
+def _is_shares(targets: Any, classes: int) -> bool:
+    """Whether targets are shares of classes, shape (rows, classes), rather than class numbers."""
+    return classes > 1 and len(targets.shape) == 2 and targets.shape[-1] == classes
+
+
+def _shares(targets: Any, task: Task) -> Any:
+    """The targets as float32; class numbers as rows that are one for their class."""
+    from keras import ops
+
+    if task.kind != "classification":
+        return ops.cast(targets, "float32")
+    numbers = ops.cast(ops.reshape(targets, (-1,)), "int32")
+    return ops.one_hot(numbers, task.outputs, dtype="float32")
+
+
+def _labels(targets: Any, task: Task) -> Any:
+    """The labels that the targets are nearest to; a regression's targets as they are."""
+    from keras import ops
+
+    if task.kind == "regression":
+        return targets
+    if task.kind == "classification":
+        return ops.argmax(targets, -1) if _is_shares(targets, task.outputs) else targets
+    return ops.round(ops.cast(targets, "float32"))
+
+
+def _try(augmentation: Any, data: Prepared) -> None:
+    """Augment rows of zeros, step by step; the step that does not fit is named."""
+    import keras
+
+    task = data.splits.task
+    one = (task.outputs,) if task.kind in ("multilabel", "regression") else ()
+    features = _like_data(data, lambda _, x: keras.ops.zeros((ROWS, *x.shape), x.dtype))
+    targets = _shares(np.zeros((ROWS, *one), "int64"), task)
+    shapes = ", ".join(str(x.shape) for x in data.inputs.values())
+    for step, generator in zip(augmentation._steps, augmentation.generators, strict=True):
+        try:
+            changed = step(features, targets, generator)
+        except RunnerError:
+            raise
+        except Exception as error:
+            raise ModelError(
+                f"{step.where} does not fit examples of shape {shapes}: {in_one_line(error)}"
+            ) from error
+        before, after = (
+            keras.tree.map_structure(_described, part) for part in ((features, targets), changed)
+        )
+        for what, old, new in zip(("features", "targets"), before, after, strict=True):
+            if old != new:
+                raise ModelError(
+                    f"{step.where} turns {what} ({old}) into others ({new}); the model takes "
+                    "them as they were"
+                )
+        if not step.takes and step.made.weights:
+            raise PluginError(f"{step.where} has weights, which an augmentation may not have")
+
+
+def _described(tensor: Any) -> str:
+    return f"{tensor.dtype} of shape {tuple(tensor.shape[1:])}"
+
+
+def _on_shares(loss: Any, task: Task, names: str) -> Any:
+    """The loss for targets that are shares of classes; ModelError where it cannot take them.
+
+    A loss takes them if it says the same of one-hot rows as of class numbers.
+    """
+    import keras
+
+    numbers = np.array([0, task.outputs - 1, 0])
+    outputs = np.linspace(1, 2, 3 * task.outputs, dtype="float32").reshape(3, -1)
+    outputs /= outputs.sum(axis=1, keepdims=True)
+    try:
+        one_hot = np.eye(task.outputs, dtype="float32")[numbers]
+        by_number, by_share = (
+            np.sum(keras.ops.convert_to_numpy(loss(keras.ops.convert_to_tensor(y), outputs)))
+            for y in (numbers, one_hot)
+        )
+        if np.isclose(by_number, by_share, rtol=1e-4):
+            return loss
+    except Exception:
+        pass  # it takes class numbers only
+    name = getattr(loss, "name", getattr(loss, "__name__", type(loss).__name__))
+    if not isinstance(loss, keras.losses.SparseCategoricalCrossentropy) or _ignores(loss):
+        raise ModelError(
+            f"augmentation=[{names}] mixes classes, and loss={name} takes class numbers only: "
+            "take loss=auto or categorical_crossentropy"
+        )
+    return _classes().OnShares(loss, task.outputs)
+
+
+def _ignores(loss: Any) -> bool:
+    return loss.get_config().get("ignore_class") is not None
+
+
+def _logits(loss: Any) -> dict[str, Any]:
+    return {"from_logits": loss.get_config().get("from_logits", False)}

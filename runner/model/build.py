@@ -1,0 +1,293 @@
+"""From a config and its data to a compiled Keras model: the recipe of a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from runner.backend.keras_private import ever_trainable
+from runner.backend.names import Unsupported
+from runner.components.types import Mode, Recipe, Task
+from runner.config.config import Config
+from runner.data.prepare import Prepared
+from runner.errors import ConfigError, ModelError, PluginError, choices
+from runner.model.augment import augment
+from runner.model.directions import direction, name_of, settle, stated
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import keras
+
+HEADS = {
+    "classification": "softmax",
+    "binary": "sigmoid",
+    "multilabel": "sigmoid",
+    "regression": None,
+}
+
+
+def monitor_of(
+    config: Config, data: Prepared, modes: Mapping[str, Mode] | None = None
+) -> tuple[str, Mode]:
+    """The metric that judges the run, and "min" or "max".
+
+    modes: those of the run's metrics, once they are made; without them its name is asked.
+    """
+    settings = config.settings
+    monitor = settings.monitor or ("val_loss" if data.splits.val is not None else "loss")
+    if monitor.startswith("val_") and data.splits.val is None:
+        raise ConfigError(f"monitor={monitor} needs a val split, and split.val leaves none")
+    if settings.mode != "auto":
+        return monitor, settings.mode
+    return monitor, direction(monitor, modes or {})
+
+
+def build(config: Config, data: Prepared) -> Recipe:
+    """The compiled model with its callbacks; initial weights follow from the seed alone.
+
+    Raises ModelError, DataError or ConfigError where components do not fit each other.
+    """
+    recipe = assemble(config, data)
+    recipe.model.compile(
+        optimizer=recipe.optimizer, loss=recipe.loss, metrics=recipe.metrics, jit_compile=False
+    )
+    # Inside a traced training step, a slot that begins as a copy of its weight (schedule-free
+    # AdamW's) would be set back to it in every step.
+    recipe.model.optimizer.build(_optimized(recipe))
+    for callback in recipe.callbacks:
+        # One that cannot work with this model says so now, before anything trains.
+        callback.set_model(recipe.model)
+    return recipe
+
+
+def _optimized(recipe: Recipe) -> list[Any]:
+    """The variables that the optimizer is to have state for."""
+    if not recipe.unfreezes:
+        return list(recipe.model.trainable_variables)
+    try:
+        return ever_trainable(recipe.model)
+    except Unsupported:
+        # State that is never used costs memory, and no more.
+        return [weight for weight in recipe.model.weights if "float" in str(weight.dtype)]
+
+
+def assemble(config: Config, data: Prepared) -> Recipe:
+    """All that is to be compiled, not compiled yet."""
+    import keras
+
+    # Layer names start anew, so that equal runs have equal names for their weights.
+    keras.utils.clear_session(free_memory=False)
+    keras.utils.set_random_seed(config.settings.seed)
+    keras.config.set_dtype_policy(config.settings.precision)
+    task = data.splits.task
+    metrics, modes = _metrics(config, task)
+    monitor, mode = monitor_of(config, data, modes)
+    optimizer, callbacks = _optimizer(config, data, monitor, mode)
+    model, unfreezing = _architecture(config, data, task)
+    recipe = Recipe(
+        model=model,
+        loss=_loss(config, task),
+        optimizer=optimizer,
+        metrics=metrics,
+        callbacks=[*callbacks, *unfreezing],
+        unfreezes=bool(unfreezing),
+        modes=modes,
+    )
+    for regularizer in config.chosen["regularizer"]:
+        recipe = regularizer(
+            recipe=recipe, task=task, monitor=monitor, mode=mode, seed=config.settings.seed
+        )
+        if not isinstance(recipe, Recipe):
+            name = regularizer.component.name
+            raise PluginError(f"regularizer '{name}' returned {type(recipe).__name__}, not Recipe")
+    recipe.model = _with_head(recipe.model, data)
+    recipe = augment(recipe, config, data)
+    recipe.callbacks += _callbacks(config, task, monitor, mode)
+    _check_monitor(monitor, recipe)
+    settle(recipe, monitor, mode, is_set=config.settings.mode != "auto")
+    return recipe
+
+
+def _architecture(config: Config, data: Prepared, task: Task) -> tuple[keras.Model, list[Any]]:
+    """The model, and the callbacks that the architecture brings."""
+    import keras
+
+    choice = config.one("architecture")
+    where = f"architecture '{choice.component.name}'"
+    inputs, needs = data.inputs, choice.component.needs
+    if len(inputs) > 1 and "input_shape" in needs and "inputs" not in needs:
+        raise ConfigError(
+            f"{where} takes one input and the data have {len(inputs)} ({', '.join(inputs)}): add "
+            "a preprocessing that makes one array of them, as preprocessing=[encode], or choose "
+            "an architecture that takes `inputs`"
+        )
+    made = choice(
+        input_shape=None if len(inputs) > 1 else data.input_shape,
+        inputs=inputs,
+        outputs=task.outputs,
+        seed=config.settings.seed,
+    )
+    model, callbacks = made if isinstance(made, tuple) and len(made) == 2 else (made, [])
+    if not isinstance(model, keras.Model):
+        raise PluginError(f"{where} returned {type(model).__name__}, not a Keras model")
+    model = _as_data_come(model, data, where)
+    # A call builds any model; build() would leave a subclassed model's layers without weights.
+    shape = model(_keras_inputs(data)).shape
+    if tuple(shape[1:]) != (task.outputs,):
+        shapes = {name: one.shape for name, one in inputs.items()}
+        raise ModelError(
+            f"{where} gives outputs of shape {tuple(shape[1:])} for an input of shape "
+            f"{shapes if data.several else data.input_shape}; the {task.kind} task needs "
+            f"({task.outputs},)"
+        )
+    return model, list(callbacks)
+
+
+def _keras_inputs(data: Prepared, one: str | None = None) -> Any:
+    """Keras inputs in the structure of the data: one, or a dict by name."""
+    import keras
+
+    made = {
+        name: keras.Input(given.shape, dtype=given.dtype, name=name if data.several else one)
+        for name, given in data.inputs.items()
+    }
+    return made if data.several else next(iter(made.values()))
+
+
+def _as_data_come(model: keras.Model, data: Prepared, where: str) -> keras.Model:
+    """The model over one input, or over a dict of them, as the data are.
+
+    Raises ModelError where its inputs are not those of the data.
+    """
+    import keras
+
+    if not _is_functional(model):
+        return model
+    given, names = _inputs_of(model), list(data.inputs)
+    if not isinstance(given, dict):
+        tensors = keras.tree.flatten(given)
+        alone = len(tensors) == len(names) == 1
+        given = dict(zip(names if alone else [t.name for t in tensors], tensors, strict=True))
+    if sorted(given) != sorted(names):
+        raise ModelError(
+            f"{where} gives a model with the inputs {', '.join(given)}, and the data have "
+            f"{', '.join(names)}: make each with keras.Input(shape, dtype=dtype, name=name)"
+        )
+    wanted = {name: given[name] for name in names} if data.several else given[names[0]]
+    if type(wanted) is type(_inputs_of(model)):
+        return model
+    return keras.Model(wanted, model.outputs[0], name=model.name)
+
+
+def _with_head(model: keras.Model, data: Prepared) -> keras.Model:
+    """The model with softmax or sigmoid on top, unless it ends in an activation of its own."""
+    import keras
+
+    head = HEADS[data.splits.task.kind]
+    if head is None or _ends_in_activation(model):
+        return model
+    # float32 even under mixed precision: probabilities need the digits.
+    activation = keras.layers.Activation(head, dtype="float32", name="probabilities")
+    if not _is_functional(model):
+        inputs = _keras_inputs(data, one="features")
+        return keras.Model(inputs, activation(model(inputs)))
+    # No list of one: a model over a list warns when it is called with an array.
+    return keras.Model(_inputs_of(model), activation(model.outputs[0]))
+
+
+def _inputs_of(model: keras.Model) -> Any:
+    """The inputs of a graph of layers, as its author gave them."""
+    import keras
+
+    return model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+
+
+def _is_functional(model: keras.Model) -> bool:
+    """Whether the model is a graph of layers rather than a subclass with code of its own."""
+    try:
+        return bool(model.outputs)
+    except AttributeError:
+        return False
+
+
+def _ends_in_activation(model: keras.Model) -> bool:
+    import keras
+
+    last = model.layers[-1] if model.layers else None
+    if isinstance(last, keras.Model):
+        return _ends_in_activation(last)
+    if isinstance(last, keras.layers.Softmax):
+        return True
+    linear = (None, keras.activations.linear)
+    return getattr(last, "activation", None) not in linear
+
+
+def _optimizer(config: Config, data: Prepared, monitor: str, mode: str) -> tuple[Any, list[Any]]:
+    """The optimizer with its schedule, and the schedule's callback if it is one."""
+    import keras
+
+    choice, schedule = config.one("optimizer"), config.one("schedule")
+    params = dict(choice.params)
+    if "learning_rate" not in params:
+        if schedule.component.name != "constant":
+            raise ConfigError(
+                f"schedule={schedule.component.name} needs a param learning_rate, and "
+                f"optimizer '{choice.component.name}' has none"
+            )
+        return choice.component({}, params), []
+    rate = schedule(
+        learning_rate=params["learning_rate"],
+        epochs=config.settings.epochs,
+        steps_per_epoch=steps(config, data),
+        monitor=monitor,
+        mode=mode,
+    )
+    if isinstance(rate, keras.callbacks.Callback):
+        return choice.component({}, params), [rate]
+    return choice.component({}, params | {"learning_rate": rate}), []
+
+
+def steps(config: Config, data: Prepared) -> int:
+    """Batches an epoch; the last one may be smaller."""
+    all_of_them = -(-data.rows()["train"] // config.settings.batch_size)
+    return min(all_of_them, config.settings.limit_batches or all_of_them)
+
+
+def _loss(config: Config, task: Task) -> Any:
+    return config.one("loss")(task=task)
+
+
+def _metrics(config: Config, task: Task) -> tuple[list[Any], dict[str, Mode]]:
+    """The metrics, each name once, and the directions that are stated of them."""
+    found: dict[str, Any] = {}
+    modes: dict[str, Mode] = {}
+    for choice in config.chosen["metric"]:
+        made = choice(task=task)
+        for one in made if isinstance(made, list) else [made]:
+            if name_of(one) not in found:
+                found[name_of(one)] = one
+                modes |= stated([one], choice.component.marks.mode)
+    return list(found.values()), modes
+
+
+def _callbacks(config: Config, task: Task, monitor: str, mode: str) -> list[Any]:
+    import keras
+
+    made = []
+    for choice in config.chosen["callback"]:
+        one = choice(task=task, epochs=config.settings.epochs, monitor=monitor, mode=mode)
+        if not isinstance(one, keras.callbacks.Callback):
+            raise PluginError(
+                f"callback '{choice.component.name}' returned {type(one).__name__}, not a Keras "
+                "callback"
+            )
+        made.append(one)
+    return made
+
+
+def _check_monitor(monitor: str, recipe: Recipe) -> None:
+    """ConfigError where nothing of the recipe is called as the monitor says."""
+    have = {"loss"} | {name_of(one) for one in recipe.metrics}
+    if monitor.removeprefix("val_") not in have:
+        names = [*have, *(f"val_{name}" for name in have)]
+        raise ConfigError(f"there is no metric '{monitor}' (monitor): {choices(monitor, names)}")

@@ -1,0 +1,56 @@
+"""What an engine says of a run: records, and what becomes records once its files are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from runner.components.types import Task
+from runner.errors import RunnerError
+from runner.journal.records import EpochEnd, RunEnd, RunStart, Said, Steps
+from runner.model.files import Tensors
+from runner.model.layers import Layer
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Weights to be kept: tensors by name, and the model's graph where it can be said as JSON."""
+
+    run_id: str
+    epoch: int
+    role: str
+    tensors: Tensors
+    graph: str | None = None
+    state: str | None = None
+    """What else a checkpoint needs, as JSON; it travels inside the weights file."""
+    owners: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """For the tensors that are weights of a layer: its name, and theirs in it."""
+    layers: Sequence[Layer] = ()
+    """The layers of the model, with its best weights."""
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """The outputs for one part, where they are to be kept: (rows, outputs), beside the targets."""
+
+    run_id: str
+    split: str
+    task: Task
+    targets: np.ndarray[Any, Any]
+    outputs: np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A job that cannot be built, for a reason that is the user's to mend; it never begins."""
+
+    run_id: str
+    error: RunnerError
+
+
+Event = RunStart | Steps | EpochEnd | Said | Predicted | Kept | RunEnd | Refused
+Record = Callable[[Event], None]

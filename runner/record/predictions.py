@@ -1,0 +1,84 @@
+"""What a model says of every row, as a table, and the table as a Parquet file.
+
+A file, since predictions can be many and a journal's lines are JSON; the warehouse takes its rows
+into a table of its own, so that any DuckDB client reads them from the database alone.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from runner.components.types import Task
+from runner.evaluate.metrics import names_of, predicted_of
+from runner.system.terminal import printable
+
+if TYPE_CHECKING:
+    Array = np.ndarray[Any, Any]
+
+
+def table_of(task: Task, split: str, targets: Array, outputs: Array) -> dict[str, Array]:
+    """The columns of `predictions` but for the run; a row for each label or value of a row."""
+    outputs = np.asarray(outputs, dtype=np.float32).reshape(len(targets), -1)
+    rows, width = outputs.shape
+    predicted = np.asarray(predicted_of(task, outputs), dtype=np.float64)
+    names = np.array([_encodable(name) for name in names_of(task)], dtype=object)
+    if task.kind in ("classification", "binary"):
+        labels = np.asarray(targets).reshape(-1).astype(int)
+        said = predicted.astype(int)
+        likely = outputs[np.arange(rows), labels] if width > 1 else outputs[:, 0]
+        error = 1 - likely if width > 1 else np.abs(labels - likely)
+        return {
+            "split": np.full(rows, split, dtype=object),
+            "row": np.arange(rows),
+            "output": np.full(rows, None, dtype=object),
+            "target": labels.astype(np.float64),
+            "predicted": predicted,
+            "target_name": names[labels],
+            "predicted_name": names[said],
+            "error": error.astype(np.float64),
+            "outputs": outputs,
+        }
+    actual = np.asarray(targets, dtype=np.float64).reshape(rows, width)
+    error = np.abs(outputs - actual)
+    return {
+        "split": np.full(rows * width, split, dtype=object),
+        "row": np.repeat(np.arange(rows), width),
+        "output": np.tile(names if width > 1 else np.array([None]), rows),
+        "target": actual.ravel(),
+        "predicted": predicted.ravel(),
+        "target_name": np.full(rows * width, None, dtype=object),
+        "predicted_name": np.full(rows * width, None, dtype=object),
+        "error": error.ravel(),
+        "outputs": outputs.reshape(-1, 1),
+    }
+
+
+def _encodable(name: str) -> str:
+    """The name as the journal has it: DuckDB takes no text that is not UTF-8."""
+    return printable(name) if any("\ud800" <= sign <= "\udfff" for sign in name) else name
+
+
+def to_parquet(columns: Mapping[str, Array]) -> bytes:
+    """The columns as a Parquet file; `outputs`, (rows, n), as lists."""
+    import duckdb
+
+    flat = {name: column for name, column in columns.items() if name != "outputs"}
+    wide = {f"o{i}": column for i, column in enumerate(columns["outputs"].T.copy())}
+    table = flat | wide
+    with tempfile.TemporaryDirectory(prefix="sweephouse-") as folder, duckdb.connect() as con:
+        file = Path(folder) / "predictions.parquet"
+        con.register("said", table)
+        kept = ", ".join(flat)
+        con.execute(
+            # Columns without any name would else have no type.
+            f"COPY (SELECT {kept}, [{', '.join(wide)}] AS outputs FROM (SELECT * REPLACE ("
+            "output::VARCHAR AS output, target_name::VARCHAR AS target_name, "
+            "predicted_name::VARCHAR AS predicted_name) FROM said)) "
+            f"TO '{file}' (FORMAT parquet, COMPRESSION zstd)"
+        )
+        return file.read_bytes()

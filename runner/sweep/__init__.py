@@ -1,0 +1,5 @@
+"""Drives it all, for one run or a thousand: plan, skip, train, take in, sum up.
+
+`batch.py` is the main path: read it first.
+May import: everything but the commands; and the warehouse.
+"""

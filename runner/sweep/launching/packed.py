@@ -1,0 +1,75 @@
+"""`hydra/launcher=packed`: all jobs of a sweep in one process, handed to the engine together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.utils import JobReturn, JobStatus, setup_globals
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from runner.config.compose import forget_config
+from runner.errors import PasswordError
+from runner.sweep.launching.jobs import Composer, JobConfig
+from runner.sweep.sweep import Sweep
+
+
+class PackedLauncher(Launcher):
+    """Composes the jobs, skips those that are finished, and trains the others together."""
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """Hydra's own: what a launcher works with.
+
+        task_function: the method of the command's sweep that trains one job.
+        """
+        self._composer = Composer(hydra_context.config_loader, config)
+        self._folder = Path(str(config.hydra.sweep.dir))
+        self._sweep = getattr(task_function, "__self__", None)
+
+    def launch(
+        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+    ) -> Sequence[JobReturn]:
+        """Train a batch of jobs; the value of each is its monitor's best.
+
+        A job that failed or never began counts as completed, with NaN for its value: a sweeper
+        would take anything else as a reason to give up on the jobs that are still to come.
+
+        Raises what Hydra raises, before anything is trained, where one cannot be composed.
+        """
+        setup_globals()
+        assert isinstance(self._sweep, Sweep)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        jobs = self._jobs(job_overrides, initial_job_idx)
+        values = self._sweep.train_batch(jobs, len(job_overrides), self._composer.folder)
+        return Returns(job_overrides, values)
+
+    def _jobs(self, job_overrides: Sequence[Sequence[str]], first: int) -> Iterator[JobConfig]:
+        for number, words in enumerate(job_overrides, first):
+            job = self._composer.job(words, number)
+            if isinstance(job.config, PasswordError):
+                forget_config(self._folder)
+            yield job
+
+
+class Returns(Sequence[JobReturn]):
+    """What Hydra is told of each job, made when it looks: there may be a million."""
+
+    def __init__(self, overrides: Sequence[Sequence[str]], values: Sequence[float | None]) -> None:
+        self._overrides, self._values = overrides, values
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return Returns(self._overrides[index], self._values[index])
+        value = self._values[index]
+        done = JobReturn(overrides=list(self._overrides[index]), status=JobStatus.COMPLETED)
+        done.return_value = math.nan if value is None else value
+        return done

@@ -1,0 +1,165 @@
+"""A run before it is trained: its config, what the data are, its fingerprint."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from runner.components.signature import plain
+from runner.components.types import Data, Splits
+from runner.config.config import (
+    NOT_IN_FINGERPRINT,
+    Choice,
+    Config,
+    Settings,
+    files_of,
+    fingerprint,
+)
+from runner.data.identity import data_identity, file_hashes
+from runner.data.prepare import load
+from runner.errors import RunnerError
+from runner.journal.records import new_run_id
+from runner.journal.results import results_folder
+from runner.model.checkpoint import Checkpoint
+from runner.system import stops
+
+# Settings that the prepared data do not depend on. One that is new, and not named here, keeps
+# apart what might have been shared, which costs time and no more.
+NOT_IN_DATA = NOT_IN_FINGERPRINT | {
+    "seed",
+    "epochs",
+    "monitor",
+    "mode",
+    "precision",
+    "deterministic",
+}
+
+
+class Source:
+    """A dataset as runs share it: loaded when first asked for, and again after `release`."""
+
+    def __init__(self, config: Config) -> None:
+        """config: any of those that name the dataset and its params."""
+        self._config = config
+        self._data: Data | Splits | None = None
+
+    @property
+    def data(self) -> Data | Splits:
+        """What the dataset returned; DataError where it breaks the contract."""
+        if self._data is None:
+            self._data = load(self._config)
+        return self._data
+
+    def release(self) -> None:
+        """Let go of the data."""
+        self._data = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training of one composed config with one seed, planned but not begun."""
+
+    run_id: str
+    config: Config
+    fingerprint: str
+    identity: str
+    """What the data are."""
+    experiment: str
+    overrides: Sequence[str]
+    source: Source
+    base: Path = field(default_factory=Path)
+    """Where the user stands, against which a relative results folder counts."""
+    trouble: BaseException | None = None
+    """What a component raised when the run was planned."""
+    sweep_id: str | None = None
+    resumed_from: str | None = None
+    resume: Checkpoint | None = None
+    """Where to go on, rather than begin."""
+    replay_of: str | None = None
+
+    @property
+    def results(self) -> Path:
+        """The folder that keeps what comes of it."""
+        return results_folder(self.config.settings.results, self.base)
+
+
+def plan(config: Config, experiment: str, overrides: Sequence[str], **relations: Any) -> Run:
+    """The run that a config means, with its fingerprint; as a rule nothing is loaded for it.
+
+    relations: base, sweep_id, resumed_from, resume, replay_of.
+
+    Raises DataError where the dataset's files are missing.
+    """
+    return Planner().plan(config, experiment, overrides, **relations)
+
+
+class Planner:
+    """Plans runs; a dataset that many of them name is identified once."""
+
+    def __init__(self) -> None:
+        self._sources: dict[str, Source] = {}
+        self._identities: dict[str, str | BaseException] = {}
+
+    def plan(
+        self, config: Config, experiment: str, overrides: Sequence[str], **relations: Any
+    ) -> Run:
+        """As the function `plan` does."""
+        key = source_key(config)
+        source = self._sources.setdefault(key, Source(config))
+        run = Run(new_run_id(), config, "", "", experiment, overrides, source, **relations)
+        identity = self._identity(key, run)
+        if isinstance(identity, RunnerError):
+            raise identity
+        files = files_of(config)
+        contents = dict(zip(files, file_hashes(files, run.results), strict=True))
+        if isinstance(identity, BaseException):
+            # A component's mistake: it is raised again, and recorded, when the run begins.
+            unknown = fingerprint(config, "unknown", contents)
+            return replace(run, fingerprint=unknown, trouble=identity)
+        known = fingerprint(config, identity, contents)
+        return replace(run, fingerprint=known, identity=identity)
+
+    def _identity(self, key: str, run: Run) -> str | BaseException:
+        if key not in self._identities:
+            try:
+                self._identities[key] = data_identity(
+                    run.config.one("dataset"), self._loading(run.source), run.results
+                )
+            except (Exception, SystemExit) as error:
+                stops.check()
+                self._identities[key] = error
+        return self._identities[key]
+
+    def _loading(self, source: Source) -> Any:
+        def load_alone() -> Data | Splits:
+            """The data are kept for the training, but no two datasets at once."""
+            for other in self._sources.values():
+                if other is not source:
+                    other.release()
+            return source.data
+
+        return load_alone
+
+
+def source_key(config: Config) -> str:
+    """What tells datasets apart: equal keys, the same data from `load`."""
+    return json.dumps([_said(config.one("dataset")), plain(config.settings.split)])
+
+
+def data_key(config: Config) -> str:
+    """What tells prepared data apart: equal keys, the same data from `prepare`."""
+    settings = {
+        field.name: plain(getattr(config.settings, field.name))
+        for field in dataclasses.fields(Settings)
+        if field.name not in NOT_IN_DATA
+    }
+    steps = [_said(choice) for choice in config.chosen["preprocessing"]]
+    return json.dumps([source_key(config), steps, settings])
+
+
+def _said(choice: Choice) -> list[Any]:
+    return [choice.component.name, plain(choice.params)]

@@ -1,0 +1,123 @@
+"""Which planned runs need not be trained: they are in the warehouse, or asked for twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import warehouse
+from runner.journal.results import is_results
+from runner.sweep.plan import Run
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+# Which earlier statuses `retry` trains again.
+AGAIN = {
+    "all": {"failed", "lost", "stopped"},
+    "failed": {"failed"},
+    "lost": {"lost", "stopped"},
+    "nothing": set(),
+}
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """Why a run need not be trained."""
+
+    run_id: str
+    """The run that has what would come of it."""
+    reason: str
+    best: float | None = None
+    """The monitor's best value there, where it is known already."""
+
+
+def skipped(
+    runs: Sequence[Run], multirun: bool, tried: str | None, before: dict[str, Run] | None = None
+) -> dict[str, Skipped]:
+    """Run id -> why it need not be trained; one look into each warehouse, whatever the number.
+
+    tried: a sweep of which whatever was tried is not tried again.
+    before: runs of the same sweep by fingerprint; those that are new are added.
+    """
+    before = {} if before is None else before
+    asked = [run for run in runs if tried is not None or _skips(run, multirun)]
+    found: dict[str, Skipped] = {}
+    for results in dict.fromkeys(run.results for run in asked):
+        here = [run for run in asked if run.results == results]
+        found |= _in_warehouse(results, here, multirun, tried)
+        found |= _twice([run for run in here if run.run_id not in found], before)
+    return found
+
+
+def _skips(run: Run, multirun: bool) -> bool:
+    """Whether the run is one that `skip` may leave out."""
+    skip = run.config.settings.skip
+    return skip == "finished" or (skip == "auto" and multirun)
+
+
+def _in_warehouse(
+    results: Path, runs: Sequence[Run], multirun: bool, tried: str | None
+) -> dict[str, Skipped]:
+    """The runs that a warehouse has, or that its user does not want again."""
+    if not is_results(results):  # nothing was ever trained there
+        return {}
+    warehouse.sync(results)
+    with warehouse.connect(results) as connection:
+        earlier = warehouse.latest_runs(connection, [run.fingerprint for run in runs])
+        of_sweep = _runs_of_sweep(connection, tried) if tried is not None else set()
+        found = {}
+        for run in runs:
+            same = earlier.get(run.fingerprint, [])
+            skip = _reason(run, same, of_sweep, _skips(run, multirun))
+            if skip is not None:
+                found[run.run_id] = skip
+        best = _best(connection, {skip.run_id for skip in found.values()})
+    return {
+        run_id: Skipped(skip.run_id, skip.reason, best.get(skip.run_id))
+        for run_id, skip in found.items()
+    }
+
+
+def _reason(
+    run: Run, earlier: Sequence[tuple[str, str]], tried: set[str], skips: bool
+) -> Skipped | None:
+    """Why an earlier run will do, if one does.
+
+    earlier: runs of the same fingerprint as (run id, status), the newest first.
+    """
+    for run_id, status in earlier:
+        if run_id in tried or (skips and status == "finished"):
+            return Skipped(run_id, f"is run {run_id}, {status}")
+    retry = run.config.settings.retry
+    if skips and earlier and earlier[0][1] not in AGAIN[retry] | {"running"}:
+        run_id, status = earlier[0]
+        return Skipped(run_id, f"is run {run_id}, {status}, and retry={retry}")
+    return None
+
+
+def _twice(runs: Iterable[Run], first: dict[str, Run]) -> dict[str, Skipped]:
+    """The runs of which one of the same fingerprint comes before; adds the others to those."""
+    found = {}
+    for run in runs:
+        twin = first.setdefault(run.fingerprint, run)
+        if twin is not run:
+            asked = " ".join(twin.overrides) or "the default experiment"
+            found[run.run_id] = Skipped(twin.run_id, f"is the same run as {asked}")
+    return found
+
+
+def _runs_of_sweep(connection: DuckDBPyConnection, sweep_id: str) -> set[str]:
+    rows = connection.execute("SELECT run_id FROM runs WHERE sweep_id = ?", [sweep_id]).fetchall()
+    return {run_id for (run_id,) in rows}
+
+
+def _best(connection: DuckDBPyConnection, run_ids: set[str]) -> dict[str, float | None]:
+    """Run id -> the monitor's best value."""
+    rows = connection.execute(
+        "SELECT run_id, best FROM leaderboard WHERE run_id IN (SELECT unnest($1::VARCHAR[]))",
+        [list(run_ids)],
+    ).fetchall()
+    return dict(rows)

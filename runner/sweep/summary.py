@@ -1,0 +1,110 @@
+"""The closing words of a run and of a sweep."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import warehouse
+from runner.journal.records import Replay
+from runner.record.recorder import Outcome
+from warehouse.place import Place
+
+# Evaluations that are asked of the warehouse rather than read at the end of a run.
+DETAILS = {
+    *(f"{name}_{over}" for name in ("precision", "recall") for over in ("macro", "weighted")),
+    *("f1_weighted", "top_3", "top_5", "log_loss", "calibration_error", "subset_accuracy"),
+    *("pr_auc", "mape"),
+}
+
+
+def asking(results: Path) -> str:
+    """The command that asks this results folder."""
+    named = "" if results == Place.of(None).folder else f" --results {shlex.quote(str(results))}"
+    return f"python -m warehouse{named}"
+
+
+def run_lines(outcome: Outcome, results: Path) -> Iterator[str]:
+    """What a run came to, and how to see more of it."""
+    short = outcome.run_id[-8:]
+    yield ""
+    yield (
+        f"run       {outcome.run_id}  {outcome.status} after {outcome.epochs} epochs, "
+        f"{outcome.seconds:.1f} s"
+    )
+    if outcome.best is not None:
+        yield f"best      epoch {outcome.best_epoch}, {outcome.monitor} {outcome.best:.4f}"
+    yield from evaluation_lines(outcome.evaluations)
+    if outcome.weights is not None:
+        yield f"weights   {outcome.weights}"
+    if isinstance(outcome.closing, Replay):
+        yield f"replay    {replay_words(outcome.closing)}"
+    where = f"\"SELECT * FROM leaderboard WHERE run_id LIKE '%{short}'\""
+    yield f"show it   {asking(results)} show {short}"
+    yield f"ask SQL   {asking(results)} sql {where}"
+
+
+def run_line(outcome: Outcome, overrides: Sequence[str]) -> str:
+    """The same in one line, for a run among many."""
+    said = [f"{outcome.status:<9} {outcome.run_id[-8:]}"]
+    if outcome.best is not None:
+        said.append(f"{outcome.monitor} {outcome.best:.4f}")
+    elif outcome.error:
+        said.append(outcome.error)
+    said += [f"{outcome.seconds:.1f} s", " ".join(overrides)]
+    return "  ".join(said).rstrip()
+
+
+def evaluation_lines(evaluations: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
+    """The metrics of each split, but for details and single classes."""
+    for split, metrics in evaluations.items():
+        told = {k: v for k, v in metrics.items() if "[" not in k and k not in DETAILS}
+        values = "  ".join(f"{name} {value:.4f}" for name, value in told.items())
+        yield f"{split:<9} {values}"
+
+
+def replay_words(replay: Replay) -> str:
+    """How a replay compares, in one clause."""
+    if replay.equal:
+        return f"equal to {replay.replay_of} in all {replay.epochs} epochs, bit for bit"
+    return (
+        f"differs from {replay.replay_of} first in epoch {replay.epoch}: {replay.name} was "
+        f"{replay.expected!r} and is {replay.actual!r}"
+    )
+
+
+def failures_of(results: Path, sweep_id: str) -> Sequence[tuple[str, str, str, str]]:
+    """The runs of a sweep that did not end well: run id, status, overrides, error."""
+    with warehouse.connect(results) as connection:
+        return connection.execute(
+            "SELECT run_id, status, array_to_string(overrides, ' '), "
+            "coalesce(error, 'its process is gone') "
+            "FROM runs WHERE sweep_id = ? AND status IN ('failed', 'lost') ORDER BY run_id",
+            [sweep_id],
+        ).fetchall()
+
+
+def sweep_lines(
+    results: Path,
+    sweep_id: str,
+    failed: Sequence[tuple[str, str, str, str]],
+    refused: Sequence[str],
+) -> Iterator[str]:
+    """How many runs a sweep has, what failed or never began and why, and how to compare them."""
+    with warehouse.connect(results) as connection:
+        counts = connection.execute(
+            "SELECT status, count(*) FROM runs WHERE sweep_id = ? GROUP BY status ORDER BY status",
+            [sweep_id],
+        ).fetchall()
+    said = ", ".join(f"{count} {status}" for status, count in counts) or "nothing trained"
+    if refused:
+        said += f", {len(refused)} refused"
+    yield ""
+    yield f"sweep     {sweep_id}: {said}"
+    for run_id, status, overrides, error in failed:
+        yield f"{status:<9} {run_id[-8:]}  {overrides}  {error}".rstrip()
+    for sentence in refused:
+        yield f"refused   {sentence}"
+    where = f"\"SELECT * FROM leaderboard WHERE sweep_id = '{sweep_id}'\""
+    yield f"compare   {asking(results)} sql {where}"

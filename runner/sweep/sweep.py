@@ -1,0 +1,286 @@
+"""The runs of one command: skip what is there, train and record the rest, sum up."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+import warehouse
+from runner.config.compose import compose, experiment_name, forget_config, settle
+from runner.errors import PasswordError, RunnerError, WarehouseError
+from runner.journal.records import new_run_id
+from runner.record.display import PlanningProgress
+from runner.record.recorder import Outcome
+from runner.sweep.background import Intake
+from runner.sweep.batch import Came, train, train_all
+from runner.sweep.launching.jobs import JobConfig
+from runner.sweep.plan import Planner, Run, plan
+from runner.sweep.skip import Skipped, skipped
+from runner.sweep.summary import failures_of, run_line, run_lines, sweep_lines
+from runner.sweep.trained import with_parents
+from runner.system import stops
+from runner.system.stops import INTERRUPTED
+from runner.system.terminal import complain, say
+from warehouse.place import Place
+
+SWEEP = "SWEEPHOUSE_SWEEP"
+"""Environment variable by which the jobs of one --multirun know that they belong together."""
+RECOVERING = "SWEEPHOUSE_RECOVERING"
+"""Set when the launcher's workers died and the rest of the sweep is trained: whatever the sweep
+has tried is then skipped, however it ended."""
+TOGETHER = 1000
+"""Jobs that are planned and looked up in the warehouse at once."""
+FINISHED, FAILED, WRONG = 0, 1, 2
+"""Exit codes: all well; a run failed; nothing began to train. The user's stop has its own."""
+
+
+class Sweep:
+    """Takes the jobs that Hydra hands over, one or many; in workers, each has a copy."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        """words: the command line; the jobs of a sweep may run in processes of their own."""
+        self.sweep_id = os.environ.setdefault(SWEEP, new_run_id())
+        self.multirun = "-m" in words or "--multirun" in words
+        named = [word.partition("=")[2] for word in words if word.startswith("results=")]
+        self.results = Place.of(named[-1] if named else None).folder
+        self.stopped = False
+        """Whether the user asked to stop, and with the run the sweep."""
+        self.begun = False
+        """Whether Hydra has handed anything over."""
+        self._outcomes: list[Outcome] = []
+        self._refused: list[str] = []
+        self._traces: set[str] = set()
+
+    def train(self, composed: DictConfig) -> float | None:
+        """Train one composed config; in a sweep, whatever happens to it leaves the others be.
+
+        Returns the monitor's best value, which a sweeper may ask for.
+        """
+        try:
+            return self._train(composed)
+        except Exception:
+            stops.check()  # Hydra would tell of what came of the interrupt as an error
+            raise
+
+    def _train(self, composed: DictConfig) -> float | None:
+        from hydra.core.hydra_config import HydraConfig
+        from hydra.types import RunMode
+
+        self.begun = True
+        application = HydraConfig.get()
+        self.multirun = application.mode == RunMode.MULTIRUN
+        base = Path(application.runtime.cwd)  # Hydra may have changed the folder
+        try:
+            run = plan(
+                with_parents(settle(composed, base), base),
+                experiment_name(application.runtime.choices),
+                list(application.overrides.task),
+                base=base,
+                sweep_id=self._id,
+            )
+            self.results = run.results
+            if (skip := self._skipped([run]).get(run.run_id)) is not None:
+                _say_skipped(run.overrides, skip.reason)
+                return skip.best
+            outcome = train(run)
+        except RunnerError as error:
+            stops.check()
+            if isinstance(error, PasswordError):
+                forget_config(Path(application.runtime.output_dir))
+                forget_config(Path(base, application.sweep.dir))
+            self._say_refused(application.overrides.task, error)
+            if self.multirun:
+                # The sweeper raises it again after the last job, from worker processes too.
+                raise
+            return None
+        self._outcomes.append(outcome)
+        if self.multirun:
+            warehouse.sync(run.results)
+            self._say(run, outcome)
+        else:
+            close_run(outcome, run.results)
+        if outcome.stop_requested:
+            self.stopped = True
+            raise KeyboardInterrupt
+        return outcome.best
+
+    def train_batch(
+        self, jobs: Iterable[JobConfig], number: int, base: Path
+    ) -> list[float | None]:
+        """Train many jobs together; the monitor's best value of each, None where it has none.
+
+        number: how many jobs there are. base: where the user stands.
+
+        Raises KeyboardInterrupt once what was in training has stopped, if the user asked for it.
+        """
+        self.multirun = self.begun = True
+        todo, values = self._plan_all(jobs, number, base)
+        try:
+            came = self._train_all(todo)
+        except KeyboardInterrupt:
+            self.stopped = True
+            raise
+        if self.stopped:
+            raise KeyboardInterrupt
+        best = {run_id: one.best for run_id, one in came.items() if isinstance(one, Outcome)}
+        return [best.get(value) if isinstance(value, str) else value for value in values]
+
+    def _plan_all(
+        self, jobs: Iterable[JobConfig], number: int, base: Path
+    ) -> tuple[list[Run], list[str | float | None]]:
+        """The runs to be trained; for each job its best value, or whose best value it is.
+
+        Of the others nothing is kept, however many they are.
+        """
+        planner = Planner()
+        todo: list[Run] = []
+        values: list[str | float | None] = []
+        before: dict[str, Run] = {}
+        jobs = PlanningProgress(number).counted(jobs)
+        while some := list(itertools.islice(jobs, TOGETHER)):
+            runs = [self._plan(planner, job, base) for job in some]
+            skips = self._skipped([run for run in runs if run is not None], before)
+            for run in runs:
+                if run is None:
+                    values.append(None)
+                    continue
+                self.results = run.results
+                if (skip := skips.get(run.run_id)) is None:
+                    todo.append(run)
+                    values.append(run.run_id)
+                    continue
+                _say_skipped(run.overrides, skip.reason)
+                values.append(skip.run_id if skip.best is None else skip.best)
+        return todo, values
+
+    def _plan(self, planner: Planner, job: JobConfig, base: Path) -> Run | None:
+        """The run of a job; None, and told, where it can have none."""
+        try:
+            if isinstance(job.config, RunnerError):
+                raise job.config
+            config = with_parents(job.config, base)
+            return planner.plan(
+                config, job.experiment, job.overrides, base=base, sweep_id=self._id
+            )
+        except RunnerError as error:
+            stops.check()
+            self._say_refused(job.overrides, error)
+            return None
+
+    def _train_all(self, runs: Sequence[Run]) -> Mapping[str, Came]:
+        """Train the runs, and bring them into the warehouse as they end."""
+        if not runs:
+            return {}
+        with Intake() as intake:
+
+            def told(run: Run, came: Came) -> None:
+                if isinstance(came, RunnerError):
+                    return self._say_refused(run.overrides, came)
+                self._outcomes.append(came)
+                self._say(run, came)
+                intake.add(run.results)
+
+            came = train_all(runs, told)
+        # Those that the user's stop kept from beginning are missing.
+        self.stopped = len(came) < len(runs) or any(
+            isinstance(one, Outcome) and one.stop_requested for one in came.values()
+        )
+        for results in {run.results for run in runs} - {self.results}:
+            warehouse.sync(results, wait=10.0)
+        return came
+
+    def _skipped(
+        self, runs: Sequence[Run], before: dict[str, Run] | None = None
+    ) -> dict[str, Skipped]:
+        """The runs that need not be trained; TensorFlow is not loaded to tell."""
+        tried = self.sweep_id if RECOVERING in os.environ else None
+        return skipped(runs, self.multirun, tried, before)
+
+    @property
+    def _id(self) -> str | None:
+        return self.sweep_id if self.multirun else None
+
+    def _say_refused(self, overrides: Sequence[str], error: RunnerError) -> None:
+        complain(f"error: {error}")
+        self._refused.append(f"{' '.join(overrides)}  {error}")
+
+    def _say(self, run: Run, outcome: Outcome) -> None:
+        """A line about a run among many, and once what an error looks like from inside."""
+        if outcome.status == "summary":
+            return
+        say(run_line(outcome, run.overrides))
+        if outcome.status == "failed":
+            trace = outcome.traceback
+            if trace and trace not in self._traces:
+                self._traces.add(trace)
+                complain(trace)
+            complain(f"error: run {outcome.run_id} failed: {outcome.error}")
+
+    def refuse(self, said: str) -> None:
+        """Remember a job that never began to train, unless this process has seen it itself."""
+        if not any(said in one for one in self._refused):
+            self._refused.append(said)
+
+    def close(self) -> int:
+        """Print what came of the sweep; the command's exit code."""
+        statuses = [outcome.status for outcome in self._outcomes]
+        if self.multirun:
+            try:
+                statuses += self._sum_up()
+            except WarehouseError as error:
+                # The runs' own journals and exit code say what happened all the same.
+                complain(f"error: {error}")
+            if self.stopped:
+                return INTERRUPTED
+        return exit_code(statuses, len(self._refused))
+
+    def _sum_up(self) -> list[str]:
+        """Print what the warehouse has of the sweep; a status for each run that failed."""
+        result = warehouse.sync(self.results, wait=10.0)
+        failed = failures_of(self.results, self.sweep_id)
+        for line in sweep_lines(self.results, self.sweep_id, failed, self._refused):
+            say(line)
+        if result.reason or result.problems:
+            say(f"warehouse {result.sentence()}")
+        return ["failed"] * len(failed)
+
+
+def _say_skipped(overrides: Sequence[str], reason: str) -> None:
+    say(f"skipped: {' '.join(overrides) or 'the default experiment'} {reason}")
+
+
+def exit_code(statuses: Sequence[str], refused: int = 0) -> int:
+    """What a command exits with after runs of these statuses and so many that never began."""
+    if "stopped" in statuses:
+        return INTERRUPTED
+    if "failed" in statuses:
+        return FAILED
+    return (FAILED if statuses else WRONG) if refused else FINISHED
+
+
+def run_overrides(overrides: Sequence[str]) -> Outcome:
+    """Compose and train one run from Python; see `runner.run`."""
+    config, experiment = compose(overrides)
+    run = plan(with_parents(config, Path()), experiment, overrides)
+    outcome = train(run)
+    close_run(outcome, run.results)
+    return outcome
+
+
+def close_run(outcome: Outcome, results: Path) -> None:
+    """Bring what was recorded into the warehouse and print the closing summary."""
+    if outcome.status == "summary":
+        return
+    result = warehouse.sync(results)
+    for line in run_lines(outcome, results):
+        say(line)
+    if result.reason or result.problems:
+        say(f"warehouse {result.sentence()}")
+    if outcome.status == "failed":
+        if outcome.traceback:
+            complain(outcome.traceback)
+        complain(f"error: run {outcome.run_id} failed: {outcome.error}")

@@ -1,0 +1,4 @@
+"""The process and its machine: signals, terminal, temporary files, foreign databases.
+
+May import: errors.
+"""
