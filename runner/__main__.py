@@ -55,8 +55,8 @@ def _own_process() -> int:
     reason = lost_output()
     if reason:
         failed = bool(ONLY_PRINTS & set(sys.argv[1:]))
-        sort = "error" if failed else "warning"
-        complain(f"{sort}: standard output cannot be written ({reason})")
+        kind = "error" if failed else "warning"
+        complain(f"{kind}: standard output cannot be written ({reason})")
         code = code or (FAILED if failed else 0)
     return code
 

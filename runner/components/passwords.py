@@ -106,8 +106,8 @@ def _unquoted(value: str) -> str:
 
 def _uris(text: str) -> Iterator[tuple[str, str]]:
     """The scheme of each URI, and all that may belong to it."""
-    found = list(_URI.finditer(text))
-    for uri, following in itertools.zip_longest(found, found[1:]):
+    uris = list(_URI.finditer(text))
+    for uri, following in itertools.zip_longest(uris, uris[1:]):
         rest = text[uri.end() : following.start() if following else len(text)]
         # A password of a server's may hold a space; other addresses stand in prose.
         yield uri[1], rest if uri[1].lower() in _SERVERS else rest.partition(" ")[0]
@@ -136,12 +136,12 @@ def _in_uri(scheme: str, rest: str) -> bool:
 
 def _in_query(text: str) -> bool:
     """Whether SQL holds a password: in a literal, in a comment, or as a literal."""
-    parts = [
-        found["literal"].replace("''", "'") if found["literal"] is not None
-        else found["dollars"] or (found["comment"] or "").strip("-*/ ")
-        for found in _PARTS.finditer(text)
+    inner = [
+        part["literal"].replace("''", "'") if part["literal"] is not None
+        else part["dollars"] or (part["comment"] or "").strip("-*/ ")
+        for part in _PARTS.finditer(text)
     ]  # fmt: skip
-    plain = _PARTS.sub(lambda found: "'x'" if found["literal"] or found["dollars"] else " ", text)
+    plain = _PARTS.sub(lambda part: "'x'" if part["literal"] or part["dollars"] else " ", text)
     # With a quote too many nobody knows where its literals end.
     odd = "'" in plain.replace("'x'", "") and _in_words(text)
-    return odd or bool(_GIVEN.search(plain)) or any(map(holds_password, parts))
+    return odd or bool(_GIVEN.search(plain)) or any(map(holds_password, inner))

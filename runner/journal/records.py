@@ -342,7 +342,7 @@ def to_line(record: Record) -> bytes:
     }
     text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     # A byte of a name that is no UTF-8 travels as the text \xff: JSON has no word for it.
-    return SURROGATE.sub(lambda found: f"\\{as_text(found[0])}", text).encode() + b"\n"
+    return SURROGATE.sub(lambda match: f"\\{as_text(match[0])}", text).encode() + b"\n"
 
 
 def _finite(value: Any) -> Any:

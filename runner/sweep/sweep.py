@@ -141,8 +141,8 @@ class Sweep:
         values: list[str | float | None] = []
         before: dict[str, Run] = {}
         jobs = PlanningProgress(number).counted(jobs)
-        while some := list(itertools.islice(jobs, TOGETHER)):
-            runs = [self._plan(planner, job, base) for job in some]
+        while part := list(itertools.islice(jobs, TOGETHER)):
+            runs = [self._plan(planner, job, base) for job in part]
             skips = self._skipped([run for run in runs if run is not None], before)
             for run in runs:
                 if run is None:

@@ -74,11 +74,11 @@ class _Stops:
                     if self.heard > 1:
                         os._exit(INTERRUPTED)
 
-    def _unraisable(self, told: Any) -> None:
+    def _unraisable(self, unraisable: Any) -> None:
         """Mend what Python cannot: an interrupt raised where it would be printed and forgotten."""
-        if issubclass(told.exc_type, KeyboardInterrupt):
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):
             _end_at_once()
-        sys.__unraisablehook__(told)
+        sys.__unraisablehook__(unraisable)
 
 
 _stops = _Stops()

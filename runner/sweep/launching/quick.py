@@ -81,21 +81,21 @@ class Jobs(Sequence[Sequence[str]]):
 
 def _choices(overrides: Sequence[Override]) -> list[list[str]]:
     """The overrides that each stands for; of two for one key the last."""
-    found: dict[str, list[str]] = {}
+    by_key: dict[str, list[str]] = {}
     for override in overrides:
         key = override.get_key_element()
         if not override.is_sweep_override():
-            found[key] = [f"{key}={override.get_value_element_as_str()}"]
+            by_key[key] = [f"{key}={override.get_value_element_as_str()}"]
             continue
         if not override.is_discrete_sweep():
             assert override.value_type is not None
             raise HydraException(
                 f"{override.input_line} is not valid: {override.value_type.name} cannot be listed"
             )
-        found[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
-        if not found[key]:
+        by_key[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
+        if not by_key[key]:
             raise HydraException(f"{override.input_line} gives no value to sweep over")
-    return list(found.values())
+    return list(by_key.values())
 
 
 def _number(overrides: Sequence[Override]) -> float:
