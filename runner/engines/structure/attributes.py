@@ -136,6 +136,7 @@ def _books_of() -> tuple[tuple[type, frozenset[str]], ...]:
         (keras.Model, frozenset({*vars(plain), *vars(model), *vars(sequential)})),
         (keras.Layer, frozenset(vars(layer)) - {"activity_regularizer"}),
         (keras.Metric, frozenset(vars(metric))),
-        (keras.Optimizer, frozenset(optimizer)),
+        (keras.Optimizer, frozenset({*optimizer, "name"})),
+        (keras.Loss, frozenset({"name"})),  # which counts up with every one that is made
         (keras.Operation, frozenset(vars(operation))),
     )
