@@ -174,10 +174,8 @@ class _Walk:
         if isinstance(value, keras.optimizers.schedules.LearningRateSchedule):
             return self._schedule(value, path)
         if hasattr(value, "__dict__"):
-            kind, graph = type(value), None
-            if isinstance(value, keras.Model) and is_graph(value):
-                graph = self._graph(value, path)
-            own = self._of(value, telling(value), path)
+            kind, own = type(value), self._of(value, telling(value), path)
+            graph = self._graph(value, path) if isinstance(value, keras.Model) else None
             local = self._local(kind, path)
             return (kind.__module__, kind.__qualname__, own, graph, config_of(value), local)
         if callable(value):
@@ -237,12 +235,13 @@ class _Walk:
         return (type(schedule).__qualname__, found, self._local(type(schedule), path))
 
     def _graph(self, model: Any, path: str) -> Any:
-        """A functional or sequential model: how its layers hang together, and each of them.
+        """A model's layers, and where it is a graph of them, how they hang together.
 
         What stands between layers in a functional model are operations, with attributes as well.
         """
         operations = getattr(model, "operations", model.layers)
-        return (wires_of(model), [self(one, f"{path}.{one.name}") for one in operations])
+        parts = [self(one, f"{path}.{one.name}") for one in operations]
+        return (wires_of(model) if is_graph(model) else None, parts)
 
 
 def _array(value: Any) -> Any:

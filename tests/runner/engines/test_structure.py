@@ -100,6 +100,21 @@ def of_a_subclass(activation: str) -> Build:
     return build
 
 
+def in_code(activation: str) -> Build:
+    """A model whose layers are in no attribute of its own."""
+
+    def build(keras: Any, x: Any) -> Any:
+        class Net(keras.Model):  # type: ignore[misc]
+            def call(self, x: Any) -> Any:
+                return self.layers[0](x)
+
+        net = Net()
+        net._tracker.add_to_store("layers", keras.layers.Dense(2, activation=activation))
+        return net(x)
+
+    return build
+
+
 PAIRS: dict[str, tuple[Build, Build]] = {
     "autocast": (dense(), dense(autocast=False)),
     "dtype policy": (dense(), dense(dtype="mixed_bfloat16")),
@@ -112,6 +127,7 @@ PAIRS: dict[str, tuple[Build, Build]] = {
     "a class's attribute": (of_a_class(2), of_a_class(3)),
     "the config alone": (hidden(1), hidden(2)),
     "a subclassed graph": (of_a_subclass("tanh"), of_a_subclass("relu")),
+    "layers out of sight": (in_code("tanh"), in_code("relu")),
     "an operation's axis": (
         lambda keras, x: keras.ops.cumsum(x, axis=1),
         lambda keras, x: keras.ops.cumsum(x, axis=2),
