@@ -94,7 +94,8 @@ class PackedEngine:
         model = replace(first, make=functools.partial(_recording, first, drawn))
         if first.stop() or not built(model, record, self.name):
             return others
-        if (reason := declines(model) or odd(model.recipe)) is not None:
+        recipe = model.recipe
+        if (reason := declines(model) or odd(recipe) or _branches(recipe)) is not None:
             self._alone([model, *others], reason, record)  # which is built already
             return []
         shape = shape_of(model.recipe)
@@ -234,6 +235,13 @@ def _without_numbers(node: Any) -> Any:
     if isinstance(node, int | float) and not isinstance(node, bool):
         return 0
     return node
+
+
+def _branches(recipe: Recipe) -> str | None:
+    """Why the recipe's optimizer cannot be mapped over members, if it cannot."""
+    if recipe.model.optimizer.gradient_accumulation_steps:
+        return "its optimizer accumulates gradients, and does something else in some steps"
+    return None
 
 
 def _declined(job: Job) -> str | None:
