@@ -2,39 +2,27 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from runner.errors import ConfigError, JournalError, RunnerError
 from runner.system import stops
-from runner.system.terminal import complain, lost_output, say, steady_streams
+from runner.system.stops import FAILED
+from runner.system.streams import lost_output, steady_streams
+from runner.system.terminal import complain, say
 
-FAILED, WRONG = 1, 2
+WRONG = 2
 RECOVERIES = 10
 """How often a sweep goes on after a worker died."""
 ONLY_PRINTS = {"-h", "--help", "--hydra-help", "-c", "--cfg", "--info", "-i", "--version"}
 
 
-def command() -> None:
+def command() -> NoReturn:
     """The process of a command: `main`, with both signals and all output in good hands."""
-    try:
-        stops.listen()
-        atexit.register(stops.be_deaf)  # registered first, called last
-        stops.begin()
-        code = _own_process()
-        stops.over(code)
-    except KeyboardInterrupt:
-        code = stops.INTERRUPTED
-        stops.over(code)
-        complain("stopped")
-    except BaseException:
-        stops.over(FAILED)
-        raise
-    sys.exit(code)
+    stops.run_as_process(_own_process)
 
 
 def _own_process() -> int:
@@ -48,9 +36,6 @@ def _own_process() -> int:
         code = _code(sys.argv[1:])
     except SystemExit as ended:  # argparse
         code = ended.code if isinstance(ended.code, int) else FAILED if ended.code else 0
-    except Exception:
-        stops.check()  # what was interrupted may say so in its own way
-        raise
     stops.check()
     reason = lost_output()
     if reason:
@@ -63,7 +48,7 @@ def _own_process() -> int:
 
 def main() -> None:
     """The console script: exit code 0, 1 if a run failed, 2 if nothing began, 130 if stopped."""
-    if sys.orig_argv[1:2] == sys.argv[:1] and os.path.basename(sys.argv[0]) == "runner":  # noqa: PTH119
+    if stops.COMMAND == "runner":
         command()
     try:  # a test or a script of somebody's, whose signals and streams are its own
         code = _code(sys.argv[1:])

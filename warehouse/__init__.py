@@ -42,7 +42,7 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     """What the door holds, imported when first asked for.
 
-    `python -m warehouse` comes by here before it can hear a Ctrl-C: see `warehouse.stopping`.
+    `python -m warehouse` comes by here before it can hear a Ctrl-C: see `runner.system.stops`.
     """
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

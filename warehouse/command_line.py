@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -47,6 +48,10 @@ def parser() -> argparse.ArgumentParser:
 
 def run(words: Sequence[str]) -> int:
     """Run one command; its exit code. Raises RunnerError for what the user can mend."""
+    if sys.stdout is None:
+        raise WarehouseError(
+            "standard output is closed, so nothing was done; open it, or send it to /dev/null"
+        )
     for word in words:
         _refuse_odd_bytes(word)
     arguments = parser().parse_args(words)

@@ -1,4 +1,4 @@
-"""The process and its machine: signals, terminal, temporary files, foreign databases.
+"""The process and its machine: signals, streams, terminal, temporary files, foreign databases.
 
 May import: errors.
 """

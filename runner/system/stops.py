@@ -1,33 +1,46 @@
 """Ctrl-C and SIGTERM from the first import of a command to its last word.
 
 Asked once, a command unwinds by KeyboardInterrupt, says "stopped" and exits with 130; asked twice,
-it ends at once with the same code. Python runs its signal handlers only between two bytecodes of
-the main thread, so neither inside a query nor while a library is being loaded; the interpreter's
-C handler, though, writes each signal's number to a file descriptor at once, and a thread reads it
-there. While a run trains, `runner.sweep.watch` listens in this one's place.
+it ends at once with the same word and code. Python runs its signal handlers only between two
+bytecodes of the main thread, so neither inside a query or a COMMIT of DuckDB nor while a library
+is being loaded; the interpreter's C handler, though, writes each signal's number to a file
+descriptor at once, and a thread reads it there. While a run trains, `runner.sweep.watch` listens
+in this one's place.
+
+Ending at once is safe at any point (a journal has each line when it is written, what is archived
+is committed, files are replaced whole), so that a stop need only be heard.
+
+It imports nothing that takes time: a command is deaf until this stands.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
+import select
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
-from runner.system.terminal import hold_streams
+from runner.system.streams import hold_streams
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
+FAILED, INTERRUPTED = 1, 130
+"""Exit codes after a fault of ours, as Python has it, and after Ctrl-C, as shells have it."""
+PATIENCE = 3.0
+"""Seconds to wind up in, for a command that has nothing of its own to lose."""
 
 
-class _Stops:
-    """What this process has heard, and what the next signal is to do."""
+class Stops:
+    """What one command has heard, and what the next signal is to do."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float | None = None) -> None:
+        """patience: seconds after which a command that was asked to stop is ended; None: never."""
+        self.patience = patience
         self.listening = False
         self.begun = False
         """Whether the command has begun: until then there is nothing to unwind."""
@@ -36,63 +49,154 @@ class _Stops:
         self.heard = 0
         self.code: int | None = None
         """The exit code, once the command is over and the interpreter shuts down."""
+        self._leaving = False
+        self._word = threading.Lock()
+        self._said = False
+        self._read = self._write = self._fd_before = -1
+        self._thread = threading.Thread(target=self._hear, name="stops", daemon=True)
+        self._before: dict[int, Any] = {}
+        self._unraisable_before: Any = None
 
     def listen(self) -> None:
         """Take over both signals, but one that this process was started to ignore."""
-        hold_streams()  # else the pipe takes the place of one that is closed
-        read, write = os.pipe()
-        os.set_blocking(write, False)
-        threading.Thread(target=self._hear, args=[read], name="stops", daemon=True).start()
-        signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+        # Only the main thread may handle signals; elsewhere they go where they went before.
+        if self.listening or threading.current_thread() is not threading.main_thread():
+            return
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._write, False)
+        self._thread.start()
+        self._fd_before = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         for number in SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, self._handle)
-        sys.unraisablehook = self._unraisable
+                self._before[number] = signal.signal(number, self._handle)
+        self._unraisable_before, sys.unraisablehook = sys.unraisablehook, self._unraisable
         self.listening = True
         # A warm worker blocks them until they are listened to.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
+    def leave(self) -> None:
+        """Give both signals back to whoever had them; what comes meanwhile is heard still."""
+        self._leaving = True
+        if not self.listening:
+            return
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(self._fd_before)
+        sys.unraisablehook = self._unraisable_before
+        os.write(self._write, b"\0")
+        self._thread.join()
+        os.close(self._read)
+        os.close(self._write)
+        self.listening = False
+
+    def asked(self) -> bool:
+        """Whether somebody has asked the command to stop."""
+        return self.raised or self.heard > 0
+
+    def say(self) -> None:
+        """Write the word, once, past every buffer that another thread may hold."""
+        if self._word.acquire(timeout=1.0):
+            try:
+                if not self._said:
+                    self._said = True
+                    with contextlib.suppress(OSError):
+                        os.write(2, b"stopped\n")
+            finally:
+                self._word.release()
+
+    def end_at_once(self) -> NoReturn:
+        """End the process where it stands; a command that is over keeps its exit code."""
+        if self.code is None:
+            self.say()
+        os._exit(INTERRUPTED if self.code is None else self.code)
+
     def _handle(self, number: int, frame: FrameType | None) -> None:
         """In the main thread: unwind the command, once."""
-        if self.code is not None:
-            os._exit(self.code)
-        if self.raised:
-            os._exit(INTERRUPTED)
+        if self._leaving:
+            return
+        if self.raised or self.code is not None or not self.begun:
+            self.end_at_once()
         self.raised = True
-        if not self.begun:
-            _end_at_once()
         raise KeyboardInterrupt
 
-    def _hear(self, read: int) -> None:
-        """The thread: end the process where the main thread is too busy to."""
+    def _hear(self) -> None:
+        """The thread: end the process where the main thread is too busy to; end at a zero byte."""
         while True:
-            for number in os.read(read, 64):
+            patience = self.patience if self.heard else None
+            ready, _, _ = select.select([self._read], [], [], patience)
+            if not ready:
+                self.end_at_once()
+            for number in os.read(self._read, 64):
+                if number == 0:
+                    return
                 if number in SIGNALS:  # not of a child that ended
                     self.heard += 1
-                    if self.code is not None and self.heard > self.raised:  # a new one
-                        os._exit(self.code)
-                    if self.heard > 1:
-                        os._exit(INTERRUPTED)
+                    new = self.heard > self.raised
+                    if self.heard > 1 or (self.code is not None and new):
+                        self.end_at_once()
 
     def _unraisable(self, unraisable: Any) -> None:
         """Mend what Python cannot: an interrupt raised where it would be printed and forgotten."""
-        if issubclass(unraisable.exc_type, KeyboardInterrupt):
-            _end_at_once()
-        sys.__unraisablehook__(unraisable)
+        if issubclass(unraisable.exc_type, KeyboardInterrupt) and self.asked():
+            self.end_at_once()
+        self._unraisable_before(unraisable)
 
 
-_stops = _Stops()
+_stops = Stops()
+"""Those of this process, if it is a command's."""
+
+
+def run_as_process(command: Callable[[], int], patience: float | None = None) -> NoReturn:
+    """Run a command as all that this process does: it ends with the command's exit code.
+
+    patience: seconds that the command may take to wind up before the process ends where it
+        stands, and does not wait either for whoever does not read what was printed; None: as long
+        as it takes.
+    """
+    _stops.patience = patience
+    try:
+        listen()
+        atexit.register(_be_deaf)  # registered first, called last
+        _stops.begun = True
+        code = command()
+        check()
+        _over(code)
+    except BaseException as error:
+        if not _comes_of_a_stop(error, asked()):
+            _over(FAILED)
+            raise
+        code = INTERRUPTED
+        _stops.say()
+        _over(code)
+        if patience is not None:
+            os._exit(code)
+    sys.exit(code)
+
+
+def run_within(command: Callable[[], int], patience: float | None = None) -> int:
+    """Run a command in a process that goes on: its exit code, and the handlers as they were."""
+    stops = Stops(patience)
+    stops.begun = True
+    try:
+        try:
+            stops.listen()
+            code = command()
+        finally:
+            stops.leave()
+    except BaseException as error:
+        if not _comes_of_a_stop(error, stops.asked()):
+            raise
+    else:
+        if not stops.asked():
+            return code
+    stops.say()
+    return INTERRUPTED
 
 
 def listen() -> None:
     """Listen from now on; for the process of a command, not for a library in somebody else's."""
-    if not _stops.listening:
-        _stops.listen()
-
-
-def begin() -> None:
-    """Say that the next signal has something to unwind."""
-    _stops.begun = True
+    hold_streams()  # else the pipe takes the place of one that is closed
+    _stops.listen()
 
 
 def note() -> None:
@@ -103,7 +207,7 @@ def note() -> None:
 
 def asked() -> bool:
     """Whether somebody has asked this command to stop."""
-    return _stops.listening and (_stops.raised or _stops.heard > 0)
+    return _stops.listening and _stops.asked()
 
 
 def check() -> None:
@@ -112,7 +216,12 @@ def check() -> None:
         raise KeyboardInterrupt
 
 
-def over(code: int) -> None:
+def _comes_of_a_stop(error: BaseException, asked: bool) -> bool:
+    """Whether it is an interrupt, or what became of one: of DuckDB's queries a RuntimeError."""
+    return asked or isinstance(error, KeyboardInterrupt)
+
+
+def _over(code: int) -> None:
     """Say what the command exits with: a signal from now on changes nothing of that."""
     _stops.code = code
     # Where exec() was interrupted, CPython would end the process by SIGINT in spite of the exit
@@ -120,18 +229,22 @@ def over(code: int) -> None:
     exec("")
 
 
-def be_deaf() -> None:
+def _be_deaf() -> None:
     """For the last moments of the interpreter, in which no handler of ours would run."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _end_at_once() -> None:
-    with contextlib.suppress(OSError):
-        os.write(2, b"stopped\n")
-    os._exit(INTERRUPTED)
+def _started_as() -> str:
+    """The name by which this process was started: as `python -m <name>`, or as a script."""
+    at = len(sys.orig_argv) - len(sys.argv)
+    name = sys.orig_argv[at] if 0 < at < len(sys.orig_argv) else ""
+    return name.rpartition("/")[2] if name in sys.argv[:1] else name
 
 
-# Of `python -m runner` this is the first code of ours that runs.
-if sys.argv[:1] == ["-m"] and sys.orig_argv[-len(sys.argv)] == "runner":
+COMMAND = _started_as() if _started_as() in ("runner", "warehouse") else ""
+"""Which of our commands this process is; empty: somebody else's."""
+
+# Of either command this is the first code of ours that runs.
+if COMMAND:
     listen()

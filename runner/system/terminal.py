@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import io
 import os
 import re
-import select
 import sys
-from typing import Any
 
 _UNSHOWN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters but for the tab and the end of a line
@@ -61,68 +57,3 @@ def be_silent() -> None:
     with contextlib.suppress(OSError, ValueError, AttributeError):
         os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
-
-
-class _Lasting(io.FileIO):
-    """A standard stream that takes what it is given even where nobody else does."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number, "w", closefd=False)
-        self.lost: OSError | None = None
-        """Why something was not written."""
-
-    def write(self, data: Any, /) -> int:
-        """All of it, or nothing for good."""
-        while True:
-            try:
-                written = super().write(data)
-            except OSError as error:
-                self.lost = self.lost or error
-                return len(data)
-            # Whoever shares the file may have made it one that does not wait.
-            if written is None:
-                select.select([], [self], [])
-                continue
-            return written
-
-
-def hold_streams() -> None:
-    """Open whichever standard file is closed on nothing, or the next file opened takes its place.
-
-    What a library prints would then be written into a journal.
-    """
-    for number in (0, 1, 2):
-        try:
-            os.fstat(number)
-        except OSError:
-            nowhere = os.open(os.devnull, os.O_RDWR)
-            os.dup2(nowhere, number)
-            if nowhere == number:
-                os.set_inheritable(number, True)
-            else:
-                os.close(nowhere)
-
-
-def steady_streams() -> None:
-    """Have standard output and errors take everything: closed, full or of another encoding."""
-    if sys.stdin is None:
-        sys.stdin = io.TextIOWrapper(io.FileIO(0, closefd=False))
-    for name, number in (("stdout", 1), ("stderr", 2)):
-        old = getattr(sys, name)
-        if old is not None:
-            old.flush()
-        stream = io.TextIOWrapper(
-            io.BufferedWriter(_Lasting(number)),
-            encoding=old.encoding if old is not None else "utf-8",
-            errors="backslashreplace",
-            line_buffering=number == 2 or os.isatty(number),
-        )
-        setattr(sys, name, stream)
-
-
-def lost_output() -> str:
-    """Why not all of standard output was written; empty where it was, or nobody reads it."""
-    sys.stdout.flush()
-    raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
-    error = raw.lost if isinstance(raw, _Lasting) else None
-    return "" if error is None or error.errno == errno.EPIPE else error.strerror or str(error)

@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -19,9 +20,9 @@ from typing import NamedTuple
 import pytest
 
 import warehouse
+from runner.system.stops import PATIENCE
 from tests.warehouse.conftest import ROOT, House
 from warehouse.__main__ import main
-from warehouse.stopping import PATIENCE
 
 ROUNDS = int(os.environ.get("SWEEPHOUSE_ROUNDS", "1"))
 RUNS, EPOCHS = 60, 20
@@ -158,23 +159,47 @@ def test_a_stop_in_this_process_leaves_its_handlers_as_they_were(
 def test_an_interrupt_that_a_finalizer_swallows_ends_the_command_all_the_same() -> None:
     code = (
         "import signal, sys\n"
-        "from warehouse.__main__ import main\n"
+        "from warehouse.__main__ import program\n"
         "import warehouse.command_line as line\n"
         "class Last:\n"
         "    def __del__(self):\n"
         "        signal.raise_signal(signal.SIGINT)\n"
         "        sum(range(9))\n"
         "line.run = lambda words: [Last() and None, print('went on')] and 0\n"
-        "main([], whole=True)\n"
+        "program()\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "stopped\n")
 
 
-def test_little_is_imported_before_a_command_can_hear() -> None:
-    code = (
-        "import sys\nbefore = set(sys.modules)\nimport warehouse.__main__\n"
-        "print(sorted(m for m in set(sys.modules) - before if m.startswith(('warehouse', 'run'))))"
+@pytest.mark.parametrize("command", ["runner", "warehouse"])
+def test_little_is_imported_before_a_command_can_hear(command: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", command, "--version"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert done.stdout == "['warehouse', 'warehouse.__main__', 'warehouse.stopping']\n"
+    imported = re.findall(r"\| +((?:runner|warehouse)[\w.]*)$", done.stderr, re.MULTILINE)
+    before = set(imported[: imported.index("runner.system.stops")])
+    assert before <= {"warehouse", "runner.system", "runner.system.streams"}
+
+
+@pytest.mark.parametrize("command", ["runner", "warehouse"])
+@pytest.mark.parametrize("door", ["module", "script"])
+def test_a_command_hears_when_it_imports_its_first_library(
+    tmp_path: Path, command: str, door: str
+) -> None:
+    (tmp_path / "numpy.py").write_text(
+        "import signal, sys\n"
+        "sys.exit(signal.getsignal(signal.SIGTERM) == signal.SIG_DFL and 'it is deaf' or 42)\n"
+    )
+    script = Path(sysconfig.get_path("scripts")) / command
+    done = subprocess.run(
+        [sys.executable, *(["-m", command] if door == "module" else [str(script)]), "--help"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (42, "")

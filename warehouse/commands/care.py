@@ -6,8 +6,8 @@ import argparse
 from typing import TYPE_CHECKING
 
 from runner.errors import WarehouseError
+from runner.system.terminal import say
 from warehouse.care import entry, record
-from warehouse.commands.output import say
 from warehouse.lookup import SHORT, find_run
 from warehouse.place import Place
 from warehouse.snapshot import connect

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from warehouse.commands.output import add_format, emit, say, short
+from runner.system.terminal import say
+from warehouse.commands.output import add_format, emit, short
 from warehouse.lookup import SHORT, find_run
 from warehouse.snapshot import connect
 

@@ -6,8 +6,8 @@ import argparse
 from typing import TYPE_CHECKING
 
 from runner.errors import WarehouseError
+from runner.system.terminal import say
 from warehouse.care import collect, collectable
-from warehouse.commands.output import say
 from warehouse.ingest import sync
 from warehouse.place import Place
 

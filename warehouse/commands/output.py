@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from runner.system.terminal import printable
+from runner.system.terminal import printable, say
 from warehouse.lines import number
 
 if TYPE_CHECKING:
@@ -52,11 +52,6 @@ def say_json(text: str) -> None:
     if printable(text) != text:
         text = "".join(c if printable(c) == c else f"\\u{ord(c):04x}" for c in text)
     print(text)
-
-
-def say(text: str) -> None:
-    """Print a line for people, or several."""
-    print(printable(text))
 
 
 def in_line(text: str) -> str:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from warehouse.commands.output import say
+from runner.system.terminal import complain, say
 from warehouse.place import Place
 from warehouse.rebuild import rebuild
-from warehouse.streams import complain
 
 if TYPE_CHECKING:
     from warehouse.commands import Words

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from runner.errors import WarehouseError
 from runner.journal.records import Status
+from runner.system.terminal import say
 from warehouse.commands import within
-from warehouse.commands.output import add_format, emit, say, short
+from warehouse.commands.output import add_format, emit, short
 from warehouse.lookup import SHORT
 from warehouse.place import Place
 from warehouse.snapshot import connect

@@ -7,7 +7,8 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from warehouse.commands.output import emit, in_line, say, say_json, short
+from runner.system.terminal import say
+from warehouse.commands.output import emit, in_line, say_json, short
 from warehouse.lookup import find_run
 from warehouse.snapshot import connect
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING
 
 from runner.errors import WarehouseError
 from runner.system.databases import refuse_effects
 from warehouse.commands.output import add_format, emit
 from warehouse.snapshot import connect
-from warehouse.streams import read_input
 
 if TYPE_CHECKING:
     from warehouse.commands import Words
@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print what the query gives."""
     import duckdb
 
-    text = read_input() if arguments.query == "-" else arguments.query
+    text = _input() if arguments.query == "-" else arguments.query
     if not text.strip():
         raise WarehouseError("the query is empty")
     with connect(arguments.results) as con:
@@ -52,6 +52,22 @@ def run(arguments: argparse.Namespace) -> int:
     if columns:
         emit(columns, rows, arguments.format)
     return 0
+
+
+def _input() -> str:
+    """All of standard input."""
+    if sys.stdin is None:
+        raise WarehouseError(
+            "standard input is closed; send the query there, or give it as a word"
+        )
+    try:
+        text = sys.stdin.read()
+        text.encode()  # in some locales, bytes that are no text come as surrogates
+    except UnicodeError as error:
+        raise WarehouseError("what standard input holds is not UTF-8 text") from error
+    except OSError as error:
+        raise WarehouseError(f"standard input cannot be read ({error.strerror})") from error
+    return text
 
 
 def _brief(error: Exception) -> str:

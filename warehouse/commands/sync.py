@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from runner.system.terminal import complain, say
 from warehouse.commands import within
-from warehouse.commands.output import say
 from warehouse.ingest import sync
 from warehouse.place import Place
-from warehouse.streams import complain
 
 if TYPE_CHECKING:
     from warehouse.commands import Words

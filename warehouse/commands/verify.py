@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from warehouse.commands.output import say
+from runner.system.terminal import say
 from warehouse.journals import waiting
 from warehouse.place import Place
 from warehouse.verify import going_on, verify
