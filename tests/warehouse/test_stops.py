@@ -190,7 +190,7 @@ def test_little_is_imported_before_a_command_can_hear(command: str) -> None:
 def test_a_command_hears_when_it_imports_its_first_library(
     tmp_path: Path, command: str, door: str
 ) -> None:
-    (tmp_path / "numpy.py").write_text(
+    (tmp_path / "pluggy.py").write_text(
         "import signal, sys\n"
         "sys.exit(signal.getsignal(signal.SIGTERM) == signal.SIG_DFL and 'it is deaf' or 42)\n"
     )
