@@ -238,7 +238,7 @@ def test_another_user_cannot_lend_their_folder_for_our_snapshots(
         # By the other user themselves, but for a folder of ours that we have left open.
         other = {} if spring == "open to all" else {"user": "nobody", "group": "nogroup"}
         subprocess.run(set_it[spring], check=True, **other)
-        runner.temporary.private_folder.cache_clear()
+        runner.system.temporary.private_folder.cache_clear()
         before = tree(trap.resolve())
         with warehouse.connect(house.results) as con:
             assert con.execute("SELECT count(*) FROM runs").fetchall() == [(1,)]
@@ -248,7 +248,7 @@ def test_another_user_cannot_lend_their_folder_for_our_snapshots(
         assert not Path(path).resolve().is_relative_to(trap.resolve()), spring
         assert tree(trap.resolve()) == before, spring
         trap.unlink() if spring == "link" else trap.rmdir()
-    runner.temporary.private_folder.cache_clear()
+    runner.system.temporary.private_folder.cache_clear()
 
 
 def _refusing(shelf: Path) -> Path:
@@ -573,12 +573,12 @@ def test_snapshots_of_folders_that_cannot_be_written_are_bounded(
     monkeypatch.setattr(snapshot, "_shelf_beside", _refusing)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr(shelf, "SHELVES", 2)
-    runner.temporary.private_folder.cache_clear()
+    runner.system.temporary.private_folder.cache_clear()
     for number in range(4):
         house = House(tmp_path / f"results-{number}")
         house.run()
         warehouse.connect(house.results).close()
-    runner.temporary.private_folder.cache_clear()
+    runner.system.temporary.private_folder.cache_clear()
     (own,) = tmp_path.glob("sweephouse-*")
     assert len(list(own.iterdir())) == 2
 
