@@ -6,13 +6,14 @@ of it, and what should be a table of ours must be one.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import re
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib import resources
@@ -46,6 +47,10 @@ class BrokenError(WarehouseError):
 
 class ChangedError(WarehouseError):
     """The tables of the warehouse are not as we made them."""
+
+
+class ForeignError(WarehouseError):
+    """A database of another program's."""
 
 
 class Writer(NamedTuple):
@@ -137,11 +142,29 @@ def writing(
             # The user's own connection in this process has it open, as they chose to.
             con, ours = duckdb.connect(str(path)), False
         with con:
-            _check_names(con)
             if ours:
                 shut(con, folders=[staging, *folders])
-            migrate(con, renew_views=renew_views)
+            _check_names(con)
+            _renew(con, renew_views=renew_views)
             yield Writer(con, staging)
+
+
+def _renew(con: DuckDBPyConnection, *, renew_views: bool) -> None:
+    """Migrate; ChangedError where that fails since somebody has changed the tables."""
+    import duckdb
+
+    try:
+        migrate(con, renew_views=renew_views)
+    except duckdb.ProgrammingError as error:
+        if not (differences := changes(con)):
+            raise
+        raise ChangedError(f"{differences[0]}; {_AGAIN}") from error
+
+
+def refuse_gone(con: DuckDBPyConnection) -> None:
+    """Raise ChangedError where a table or column that readers may ask for is gone."""
+    if differences := changes(con, added=False):
+        raise ChangedError(f"{differences[0]}; {_AGAIN}")
 
 
 @contextmanager
@@ -183,16 +206,21 @@ def _check_names(con: DuckDBPyConnection) -> None:
 
     A view or a macro in such a place would run in our own queries.
     """
-    views = con.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
+    # By their full names, which no macro can take.
+    views = con.execute(
+        "SELECT view_name FROM system.main.duckdb_views() WHERE NOT internal"
+    ).fetchall()
     for name in sorted({name for (name,) in views} & set(table_names())):
         raise BrokenError(f"{name} is a view where a table of the warehouse should be; {_AGAIN}")
     added = con.execute(
-        "SELECT lower(function_name) FROM duckdb_functions() WHERE NOT internal"
+        "SELECT system.main.lower(function_name) FROM system.main.duckdb_functions() "
+        "WHERE NOT internal"
     ).fetchall()
     if names := sorted({name for (name,) in added} - {"compare"}):
         shadowing = con.execute(
-            "SELECT function_name FROM duckdb_functions() WHERE internal "
-            "AND list_contains($1::VARCHAR[], lower(function_name)) LIMIT 1",
+            "SELECT function_name FROM system.main.duckdb_functions() WHERE internal "
+            "AND system.main.lower(function_name) IN (SELECT unnest($1::VARCHAR[])) "
+            "ORDER BY function_name LIMIT 1",
             [names],
         ).fetchall()
         for (name,) in shadowing:
@@ -201,21 +229,18 @@ def _check_names(con: DuckDBPyConnection) -> None:
             )
 
 
-def changes(con: DuckDBPyConnection, catalog: str | None = None) -> list[str]:
+def changes(con: DuckDBPyConnection, *, added: bool = True) -> list[str]:
     """How the tables differ from those that we make, a sentence each; further tables are fine.
 
-    catalog: an attached database to look at; the one in use by default.
+    added: whether columns that were added are a difference; no query of ours looks at them.
     """
-    import duckdb
-
-    with duckdb.connect() as fresh:
-        migrate(fresh)
-        expected = _columns(fresh, None)
-    there = _columns(con, catalog)
+    there = _columns(con)
     sentences = []
-    for table, columns in expected.items():
+    for table, columns in _expected().items():
         if table not in there:
             sentences.append(f"the table {table} is gone")
+        elif not added and columns.items() <= there[table].items():
+            continue
         elif [*there[table].items()] != [*columns.items()]:
             differences = [
                 *(f"{name} was added" for name in there[table] if name not in columns),
@@ -226,15 +251,23 @@ def changes(con: DuckDBPyConnection, catalog: str | None = None) -> list[str]:
     return sentences
 
 
-def _columns(con: DuckDBPyConnection, catalog: str | None) -> dict[str, dict[str, str]]:
+@functools.cache
+def _expected() -> dict[str, dict[str, str]]:
+    """The columns of a warehouse that nobody has changed."""
+    import duckdb
+
+    with duckdb.connect() as fresh:
+        migrate(fresh)
+        return _columns(fresh)
+
+
+def _columns(con: DuckDBPyConnection) -> dict[str, dict[str, str]]:
     """Table -> column -> type, in their order."""
     rows = con.execute(
         "SELECT t.table_name, c.column_name, c.data_type FROM duckdb_tables() AS t "
         "JOIN duckdb_columns() AS c USING (table_oid, database_name) "
         "WHERE NOT t.internal AND NOT t.temporary AND t.schema_name = 'main' "
-        "AND t.database_name = coalesce($1, current_database()) "
-        "ORDER BY t.table_name, c.column_index",
-        [catalog],
+        "AND t.database_name = current_database() ORDER BY t.table_name, c.column_index"
     ).fetchall()
     tables: dict[str, dict[str, str]] = {}
     for table, column, kind in rows:
@@ -249,7 +282,7 @@ def migrate(
     steps = known_migrations() if steps is None else steps
     views = sql_of("views")
     digest = hashlib.sha256("".join(text for _, text in views).encode()).hexdigest()
-    done, seen = _applied(con)
+    done, seen = _applied(con, [step.number for step in steps])
     newest = max(step.number for step in steps)
     if done and max(done) > newest:
         raise WarehouseError(
@@ -272,19 +305,22 @@ def migrate(
         con.execute("INSERT INTO migrations VALUES (0, 'views', ?, ?)", [moment, digest])
 
 
-def _applied(con: DuckDBPyConnection) -> tuple[set[int], str | None]:
+def _applied(con: DuckDBPyConnection, known: Iterable[int]) -> tuple[set[int], str | None]:
     """The numbers of the steps that ran, and the hash of the views that are there."""
     tables = con.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal").fetchall()
     names = {name for (name,) in tables}
     if "migrations" not in names:
         if names:
-            raise WarehouseError(
+            raise ForeignError(
                 "the file is a DuckDB database, but no Sweephouse warehouse; "
                 "choose another results folder"
             )
         return set(), None
     rows = con.execute("SELECT number, sha256 FROM migrations").fetchall()
-    return {n for n, _ in rows if n}, next((sha for n, sha in rows if n == 0), None)
+    done = {n for n, _ in rows if n}
+    if not done or {n for n in known if n <= max(done)} - done:
+        raise ChangedError(f"the table migrations was changed: rows are gone; {_AGAIN}")
+    return done, next((sha for n, sha in rows if n == 0), None)
 
 
 @contextmanager

@@ -10,7 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from warehouse.database import BrokenError, Writer, create, writing
+from warehouse.database import (
+    BrokenError,
+    ChangedError,
+    ForeignError,
+    Writer,
+    create,
+    writing,
+)
 from warehouse.ingest import batches, ingest
 from warehouse.journals import BESIDE, Found, read
 from warehouse.lines import SAFE_ID
@@ -85,7 +92,12 @@ def _is_sound(place: Place) -> bool:
     try:
         with writing(place.database, place):
             return True
-    except BrokenError:
+    except (BrokenError, ChangedError):
+        return False
+    except ForeignError:
+        # Without journals there is nothing to make again: it is the folder that is wrong.
+        if not archived(place):
+            raise
         return False
 
 

@@ -25,6 +25,7 @@ from warehouse.database import (
     check_kind,
     create,
     in_words,
+    refuse_gone,
     refuse_without_index,
     sql_of,
     writing,
@@ -145,6 +146,7 @@ def _make(path: Path, place: Place, found: Iterable[Found]) -> None:
             refuse_without_index(place)
             create(draft)
         with writing(draft, place, renew_views=True) as writer:
+            refuse_gone(writer.con)
             try:
                 overlay(writer, place, found)
             except ChangedError as error:

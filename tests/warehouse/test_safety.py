@@ -378,6 +378,49 @@ def test_verify_tells_what_users_have_changed_and_rebuild_mends_it_without_losin
         assert con.execute("SELECT answer FROM mine").fetchall() == [(42,)]
 
 
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ("DROP TABLE metrics", "the table metrics is gone"),
+        ("ALTER TABLE runs DROP COLUMN error", "the table runs was changed: error is gone"),
+        ("ALTER TABLE params ALTER COLUMN number TYPE VARCHAR", "the table params was changed"),
+        ("DELETE FROM migrations", "the table migrations was changed: rows are gone"),
+        ("DROP TABLE migrations", "no Sweephouse warehouse"),
+        ("CREATE MACRO duckdb_views() AS TABLE SELECT 1 AS x", "DuckDB's own duckdb_views"),
+    ],
+)
+def test_readers_say_in_a_sentence_what_is_gone_and_rebuild_mends_it_always(
+    house: House, change: str, sentence: str, rows: Ask
+) -> None:
+    run_id = house.run()
+    warehouse.sync(house.results)
+    with duckdb.connect(str(house.results / "warehouse.duckdb")) as con:
+        con.execute(change)
+    for words in (("runs",), ("show", run_id), ("sql", "FROM runs"), ("tag", run_id, "x")):
+        done = house.command(*words)
+        assert (done.returncode, done.stdout) == (2, ""), (words, done)
+        assert sentence in done.stderr and done.stderr.count("\n") == 1, (words, done)
+    assert house.command("rebuild").returncode == 0
+    assert rows(house, "SELECT run_id FROM runs") == [(run_id,)]
+    assert len(list(house.results.glob("warehouse.duckdb.*-*"))) == 1
+
+
+def test_a_database_is_shut_before_anything_in_it_is_asked(
+    house: House, tmp_path: Path, rows: Ask
+) -> None:
+    house.run()
+    warehouse.sync(house.results)
+    with duckdb.connect(str(house.results / "warehouse.duckdb")) as con:
+        for name in ("duckdb_views", "duckdb_tables", "duckdb_functions"):
+            con.execute(
+                f"CREATE MACRO {name}() AS TABLE SELECT *, true AS internal FROM "
+                f"enable_logging(storage := 'file', storage_path := '{tmp_path}/log')"
+            )
+    with pytest.raises(warehouse.WarehouseError, match="a macro in the place of DuckDB's own"):
+        rows(house, "FROM runs")
+    assert not list(tmp_path.glob("log*"))
+
+
 def test_a_table_of_the_users_own_is_no_fault(house: House) -> None:
     house.run()
     warehouse.sync(house.results)

@@ -70,6 +70,11 @@ def test_every_worked_question_runs_with_and_without_runs(house: House, name: st
         house.run()
 
 
+def test_no_two_migrations_have_one_number() -> None:
+    numbers = [step.number for step in known_migrations()]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
 def test_an_old_warehouse_keeps_its_rows(house: House) -> None:
     house.run()
     warehouse.sync(house.results)
