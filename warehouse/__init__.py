@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from runner.errors import WarehouseError
-    from warehouse.ingest import sync
+    from warehouse.ingest.ingest import sync
     from warehouse.lookup import WeightsFile, find_run, latest_runs, weights_of
     from warehouse.result import SyncResult
     from warehouse.snapshot import connect
@@ -34,7 +34,7 @@ _HOMES = {
     "connect": "warehouse.snapshot",
     "find_run": "warehouse.lookup",
     "latest_runs": "warehouse.lookup",
-    "sync": "warehouse.ingest",
+    "sync": "warehouse.ingest.ingest",
     "weights_of": "warehouse.lookup",
 }
 

@@ -16,8 +16,8 @@ from runner.errors import WarehouseError
 from runner.journal.file import Journal
 from runner.journal.records import Care, new_run_id, now
 from warehouse.database import in_words
-from warehouse.ingest import sync
-from warehouse.journals import CARE, open_plain
+from warehouse.ingest.ingest import sync
+from warehouse.journals.read import CARE, open_plain
 from warehouse.place import Place
 from warehouse.rebuild import missing_runs
 from warehouse.snapshot import connect, read, snapshot

@@ -18,10 +18,10 @@ from warehouse.database import (
     create,
     writing,
 )
-from warehouse.ingest import batches, ingest
-from warehouse.journals import BESIDE, Found, read
-from warehouse.lines import SAFE_ID
-from warehouse.load.sift import Journal, load
+from warehouse.ingest.ingest import batches, ingest
+from warehouse.ingest.sift import Journal, load
+from warehouse.journals.fields import SAFE_ID
+from warehouse.journals.read import BESIDE, Found, read
 from warehouse.place import Place
 from warehouse.result import SyncResult
 from warehouse.shelf import draft

@@ -30,8 +30,9 @@ from warehouse.database import (
     sql_of,
     writing,
 )
-from warehouse.ingest import overlay
-from warehouse.journals import Found, waiting
+from warehouse.ingest.ingest import overlay
+from warehouse.ingest.staging import tables
+from warehouse.journals.read import Found, waiting
 from warehouse.place import Place
 from warehouse.shelf import forget_others, forget_shelves, new_draft, remove
 
@@ -121,8 +122,9 @@ def _guarded(place: Place) -> Iterator[None]:
 def _state(place: Place, found: list[Found]) -> str:
     """A name for what can be seen now: the same name, the same content."""
     digest = hashlib.sha256(str(place.folder).encode())
-    for folder in ("schema", "views", "load"):
+    for folder in ("schema", "views", "ingest"):
         digest.update(repr(sql_of(folder)).encode())
+    digest.update("".join(tables()).encode())
     files = [place.database, *place.logs_of(place.database), *(f.path for f in found)]
     for path in files:
         with suppress(OSError):

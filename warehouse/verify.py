@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from runner.system.databases import literal
 from warehouse.database import changes, create, in_words, refuse_without_index, writing
-from warehouse.ingest import overlay
-from warehouse.journals import Found, read, waiting
+from warehouse.ingest.ingest import overlay
+from warehouse.journals.read import Found, read, waiting
 from warehouse.place import Place
 from warehouse.rebuild import load_archive
 from warehouse.snapshot import copy_database

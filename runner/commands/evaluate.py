@@ -23,7 +23,7 @@ from runner.journal.file import Journal
 from runner.journal.records import Judged, new_run_id, now
 from runner.journal.results import JOURNALS
 from runner.sweep.trained import Trained, trained
-from warehouse.journals import JUDGEMENT
+from warehouse.journals.read import JUDGEMENT
 
 if TYPE_CHECKING:
     from runner.data.prepare import Part

@@ -29,6 +29,7 @@ from runner.components.signature import Param, check, model_of, node_of, open_no
 from runner.components.types import RunWeights, Split
 from runner.config.split import check_split
 from runner.errors import ConfigError, choices
+from runner.journal.records import ParamValue, Parent
 
 FINGERPRINT_VERSION = 1
 STAGES: tuple[Stage, ...] = ("structure", "penalty")
@@ -297,7 +298,7 @@ def files_of(config: Config) -> list[Path]:
     ]
 
 
-def parents_of(config: Config) -> list[dict[str, str]]:
+def parents_of(config: Config) -> list[Parent]:
     """The earlier runs whose weights params name, as `RunStart` has them."""
     return [
         {
@@ -312,12 +313,12 @@ def parents_of(config: Config) -> list[dict[str, str]]:
     ]
 
 
-def flatten(config: Config) -> list[dict[str, Any]]:
+def flatten(config: Config) -> list[ParamValue]:
     """The config as rows of the params table: dotted name, text, and number where it is one."""
     return list(_flat("", config.plain()))
 
 
-def _flat(prefix: str, node: Any) -> Iterator[dict[str, Any]]:
+def _flat(prefix: str, node: Any) -> Iterator[ParamValue]:
     if isinstance(node, Mapping) and node:
         if prefix and "name" in node:
             # `architecture` itself says which: architecture = mlp, architecture.units = [64,64].

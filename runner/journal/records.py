@@ -4,6 +4,10 @@ An engine emits records, the journal writes them, the warehouse ingests them; th
 that those rooms share. A line is one JSON object whose `record` names its kind. JSON has no word
 for NaN and infinity: they travel as the strings "NaN", "Infinity" and "-Infinity" wherever a
 field holds a number.
+
+The annotations are the format: the warehouse derives from them how a line is checked and as what
+types it is read (`warehouse.journals.fields`). A new record is a class here, a table in
+`warehouse/schema/` and an INSERT in `warehouse/ingest/insert.sql`.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypedDict
 
 from runner.system.terminal import as_text
 
@@ -27,16 +31,59 @@ FORMAT_VERSION = 2
 """Written in every `run_start`; a reader refuses a journal of a newer version. 2 brought what is
 said of outputs and of tensors: `confusion` to `artifact`, and `judgement`."""
 
+Id = Annotated[str, "id"]
+"""It may become a file's name: few signs, and none that leads elsewhere."""
+Name = Annotated[str, "name"]
+"""Never empty."""
+Uri = Annotated[str, "uri"]
+"""A place below the results folder."""
+Moment = Annotated[str, "moment"]
+"""ISO 8601; without an offset it is UTC."""
 Status = Literal["running", "finished", "stopped", "failed", "lost"]
 
 
+class ParamValue(TypedDict):
+    """One value of the flattened config: its dotted name, and a number where it is one."""
+
+    name: Name
+    value: str | None
+    number: float | None
+
+
+class UsedComponent(TypedDict):
+    """A component in use, and the distribution that gave it."""
+
+    kind: Name
+    name: Name
+    distribution: str | None
+    version: str | None
+
+
+class Parent(TypedDict):
+    """Weights of an earlier run that a param names."""
+
+    param: Name
+    run_id: Id
+    weights_id: str | None
+    sha256: str | None
+
+
 @dataclass(frozen=True)
-class RunStart:
+class Record:
+    """An event of a run as a line of its journal; each class below is a kind of it."""
+
+    record: ClassVar[str]
+    key: ClassVar[tuple[str, ...]] = ()
+    """The fields that tell it from others of its kind in a journal; none where it comes once."""
+
+
+@dataclass(frozen=True)
+class RunStart(Record):
     """Everything known before training."""
 
     record: ClassVar[str] = "run_start"
-    run_id: str
-    started_at: str
+    run_id: Id
+    started_at: Moment
     experiment: str
     fingerprint: str
     seed: int
@@ -48,10 +95,8 @@ class RunStart:
     mode: Literal["min", "max"]
     overrides: Sequence[str]
     config: Mapping[str, Any]
-    params: Sequence[Mapping[str, Any]]
-    """The config flattened: `{"name": dotted, "value": text, "number": float or None}`."""
-    components: Sequence[Mapping[str, str]]
-    """`{"kind", "name", "distribution", "version"}` of each component in use."""
+    params: Sequence[ParamValue]
+    components: Sequence[UsedComponent]
     versions: Mapping[str, str]
     data: Mapping[str, Any] = field(default_factory=dict)
     """identity, task, outputs, names, raw_shape, input_shape; rows of train, val and test."""
@@ -63,19 +108,19 @@ class RunStart:
     modes: Mapping[str, Literal["min", "max"]] = field(default_factory=dict)
     """Metric, without its split -> which end of it is better. Empty where no recipe was built and
     in older journals: the warehouse then goes by the names."""
-    parents: Sequence[Mapping[str, str]] = field(default_factory=list)
-    """`{"param", "run_id", "weights_id", "sha256"}` of each earlier run's weights that it uses."""
+    parents: Sequence[Parent] = field(default_factory=list)
     git_commit: str | None = None
     git_dirty: bool | None = None
     version: int = FORMAT_VERSION
 
 
 @dataclass(frozen=True)
-class EpochEnd:
+class EpochEnd(Record):
     """One epoch, counted from 1; `metrics` maps a split ("train", "val") to name -> value."""
 
     record: ClassVar[str] = "epoch_end"
-    run_id: str
+    key: ClassVar[tuple[str, ...]] = ("epoch",)
+    run_id: Id
     epoch: int
     loss: float
     val_loss: float | None
@@ -85,7 +130,7 @@ class EpochEnd:
 
 
 @dataclass(frozen=True)
-class Steps:
+class Steps(Record):
     """The training loss inside of an epoch, written before its `epoch_end`; a place for each step.
 
     A step counts the batches of the epoch that are done, from 1; its loss is the mean of the
@@ -93,42 +138,45 @@ class Steps:
     """
 
     record: ClassVar[str] = "steps"
-    run_id: str
+    key: ClassVar[tuple[str, ...]] = ("epoch",)
+    run_id: Id
     epoch: int
     step: Sequence[int]
     loss: Sequence[float]
 
 
 @dataclass(frozen=True)
-class Weights:
+class Weights(Record):
     """A reference to saved weights; its file was fsynced before this record was written.
 
     `uri` is relative to the results folder. `role` is "best", "checkpoint" or "graph".
     """
 
     record: ClassVar[str] = "weights"
-    run_id: str
+    key: ClassVar[tuple[str, ...]] = ("weights_id",)
+    run_id: Id
     weights_id: str
     epoch: int
     role: str
-    uri: str
+    uri: Uri
     sha256: str
     bytes: int
     format: str
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(Record):
     """The kept weights judged on one split: metric name -> value, the loss among them."""
 
     record: ClassVar[str] = "evaluation"
-    run_id: str
+    key: ClassVar[tuple[str, ...]] = ("split",)
+    run_id: Id
     split: str
     metrics: Mapping[str, float]
 
 
 @dataclass(frozen=True)
-class Confusion:
+class Confusion(Record):
     """How often rows of one class were taken for another; pairs that never occur are left out.
 
     `actual` and `predicted` are places in `classes`. A task of several labels has the two
@@ -136,7 +184,8 @@ class Confusion:
     """
 
     record: ClassVar[str] = "confusion"
-    run_id: str
+    key: ClassVar[tuple[str, ...]] = ("split",)
+    run_id: Id
     split: str
     classes: Sequence[str]
     actual: Sequence[int]
@@ -145,14 +194,15 @@ class Confusion:
 
 
 @dataclass(frozen=True)
-class Curves:
+class Curves(Record):
     """The points of curves, a place in every list for each curve of a class.
 
     `runner.evaluate.metrics.Curve` says what x and y are.
     """
 
     record: ClassVar[str] = "curves"
-    run_id: str
+    key: ClassVar[tuple[str, ...]] = ("split",)
+    run_id: Id
     split: str
     curve: Sequence[str]
     class_name: Sequence[str]
@@ -162,11 +212,12 @@ class Curves:
 
 
 @dataclass(frozen=True)
-class Tensors:
+class Tensors(Record):
     """Figures of the tensors of saved weights, a place in every list for each tensor."""
 
     record: ClassVar[str] = "tensors"
-    run_id: str
+    key: ClassVar[tuple[str, ...]] = ("weights_id",)
+    run_id: Id
     weights_id: str
     layer: Sequence[str]
     name: Sequence[str]
@@ -184,14 +235,14 @@ class Tensors:
 
 
 @dataclass(frozen=True)
-class Layers:
+class Layers(Record):
     """The layers of a run's model in their order, a place in every list for each layer.
 
     A layer inside of a nested model is named by the whole path, `inner/dense`.
     """
 
     record: ClassVar[str] = "layers"
-    run_id: str
+    run_id: Id
     name: Sequence[str]
     class_name: Sequence[str]
     output_shape: Sequence[Sequence[int | None] | None]
@@ -204,7 +255,7 @@ class Layers:
 
 
 @dataclass(frozen=True)
-class Artifact:
+class Artifact(Record):
     """A reference to a file that came of a run; it was fsynced before this was written.
 
     `kind` is "picture" (the model, SVG) or "predictions" (Parquet). `uri` is relative to the
@@ -212,24 +263,25 @@ class Artifact:
     """
 
     record: ClassVar[str] = "artifact"
-    run_id: str
+    key: ClassVar[tuple[str, ...]] = ("kind", "uri")
+    run_id: Id
     kind: str
-    uri: str
+    uri: Uri
     sha256: str
     bytes: int
 
 
 @dataclass(frozen=True)
-class Judged:
+class Judged(Record):
     """Kept weights judged once more, on other data; it begins a journal of its own.
 
     `evaluation`, `confusion` and `curves` of the same run follow it there.
     """
 
     record: ClassVar[str] = "judgement"
-    entry_id: str
-    run_id: str
-    entered_at: str
+    entry_id: Id
+    run_id: Id
+    entered_at: Moment
     host: str
     weights_id: str
     source: str
@@ -240,14 +292,14 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Dataset:
+class Dataset(Record):
     """A first look at the data, in the journal of the first run that trains on them.
 
     The lists have one item for each column, or none.
     """
 
     record: ClassVar[str] = "dataset"
-    run_id: str
+    run_id: Id
     identity: str
     name: str
     """The component that read them."""
@@ -268,11 +320,11 @@ class Dataset:
 
 
 @dataclass(frozen=True)
-class Replay:
+class Replay(Record):
     """How a replay's losses compare with the run that it repeats."""
 
     record: ClassVar[str] = "replay"
-    run_id: str
+    run_id: Id
     replay_of: str
     equal: bool
     epochs: int
@@ -286,13 +338,13 @@ class Replay:
 
 
 @dataclass(frozen=True)
-class RunEnd:
+class RunEnd(Record):
     """How the run ended; `error` is one sentence, `traceback` the whole text if it failed."""
 
     record: ClassVar[str] = "run_end"
-    run_id: str
+    run_id: Id
     status: Status
-    ended_at: str
+    ended_at: Moment
     seconds: float
     epochs: int
     best_epoch: int | None
@@ -301,38 +353,25 @@ class RunEnd:
 
 
 @dataclass(frozen=True)
-class Care:
+class Care(Record):
     """Something done to kept runs afterwards; it travels in a journal of its own."""
 
     record: ClassVar[str] = "care"
-    entry_id: str
+    key: ClassVar[tuple[str, ...]] = ("entry_id",)
+    entry_id: Id
     action: Literal["tag", "untag", "note", "delete", "undelete", "collect"]
-    entered_at: str
-    run_id: str | None = None
+    entered_at: Moment
+    run_id: Id | None = None
     text: str | None = None
     """The tag, the note, or the uri of the weights file that was collected."""
     version: int = FORMAT_VERSION
 
 
 Said = Evaluation | Confusion | Curves
-"""What is said of the outputs for one split."""
-Record = (
-    RunStart
-    | Steps
-    | EpochEnd
-    | Weights
-    | Tensors
-    | Layers
-    | Artifact
-    | Dataset
-    | Said
-    | Replay
-    | RunEnd
-    | Care
-    | Judged
-)
+"""Records of the outputs for one split; they may stand in a judgement's journal, too."""
+OF_OUTPUTS = tuple(kind.record for kind in typing.get_args(Said))
 SURROGATE = re.compile("[\ud800-\udfff]")
-KINDS: dict[str, type[Record]] = {kind.record: kind for kind in typing.get_args(Record)}
+KINDS: dict[str, type[Record]] = {kind.record: kind for kind in Record.__subclasses__()}
 
 
 def to_line(record: Record) -> bytes:

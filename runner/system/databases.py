@@ -95,3 +95,8 @@ def refuse_effects(con: DuckDBPyConnection, select: str) -> None:
 def literal(text: str) -> str:
     """The text as an SQL string."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def identifier(text: str) -> str:
+    """The text as the name of a table or column in SQL."""
+    return '"' + text.replace('"', '""') + '"'

@@ -73,7 +73,7 @@ def _serve(heavy: bool) -> None:
     from hydra.core.plugins import Plugins
 
     import runner.sweep.sweep  # noqa: F401
-    import warehouse.load  # noqa: F401
+    import warehouse.ingest.batch  # noqa: F401
     from runner.components.registry import load
     from runner.config.compose import register
 

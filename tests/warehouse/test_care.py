@@ -279,7 +279,7 @@ def test_no_query_leans_on_not_in() -> None:
     # With one NULL among the rows, NOT IN is true for nothing.
     from warehouse.database import sql_of
 
-    folders = ("load", "views", "queries")
+    folders = ("ingest", "views", "queries")
     texts = {name: text for folder in folders for name, text in sql_of(folder)}
     assert [name for name, text in texts.items() if "NOT IN (SELECT" in text.upper()] == []
 

@@ -554,7 +554,7 @@ def test_a_journal_that_fails_in_sql_is_taken_in_without_the_records_that_fail(
     house: House, rows: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the line check does not know of is stood for by a check of its own that is off."""
-    from warehouse import lines
+    from warehouse.journals import lines
 
     monkeypatch.setattr(lines, "_AGREE", {})
     good, bad = house.run(), new_run_id()

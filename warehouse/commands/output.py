@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from runner.system.terminal import printable, say
-from warehouse.lines import number
+from warehouse.journals.fields import number
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from runner.system.terminal import complain, say
 from warehouse.commands import within
-from warehouse.ingest import sync
+from warehouse.ingest.ingest import sync
 from warehouse.place import Place
 
 if TYPE_CHECKING:

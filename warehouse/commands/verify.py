@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from runner.system.terminal import say
-from warehouse.journals import waiting
+from warehouse.journals.read import waiting
 from warehouse.place import Place
 from warehouse.verify import going_on, verify
 

@@ -11,7 +11,7 @@ from runner.journal.records import new_run_id
 from runner.sweep import background as intake
 from runner.sweep.background import Intake
 from tests.warehouse.conftest import House
-from warehouse.journals import waiting
+from warehouse.journals.read import waiting
 from warehouse.place import Place
 
 

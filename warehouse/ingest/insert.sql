@@ -5,11 +5,11 @@ FROM staged_journal ANTI JOIN runs USING (run_id);
 
 INSERT INTO params
 SELECT run_id, p.name, p.value, p.number
-FROM (SELECT run_id, unnest(params) AS p FROM staged_start SEMI JOIN fresh USING (run_id));
+FROM (SELECT run_id, unnest(params) AS p FROM staged_run_start SEMI JOIN fresh USING (run_id));
 
 INSERT INTO components
 SELECT run_id, c.kind, c.name, c.distribution, c.version
-FROM (SELECT run_id, unnest(components) AS c FROM staged_start SEMI JOIN fresh USING (run_id));
+FROM (SELECT run_id, unnest(components) AS c FROM staged_run_start SEMI JOIN fresh USING (run_id));
 
 INSERT INTO steps
 SELECT run_id, epoch, unnest(step), unnest(loss)
@@ -18,13 +18,13 @@ WHERE len(step) = len(loss);
 
 INSERT INTO epochs
 SELECT run_id, epoch, loss, val_loss, learning_rate, seconds
-FROM staged_epoch SEMI JOIN fresh USING (run_id);
+FROM staged_epoch_end SEMI JOIN fresh USING (run_id);
 
 CREATE OR REPLACE TEMP TABLE staged_metric AS
 SELECT run_id, epoch, split, unnest(map_keys(named)) AS name, unnest(map_values(named)) AS value
 FROM (
     SELECT run_id, epoch, unnest(map_keys(metrics)) AS split, unnest(map_values(metrics)) AS named
-    FROM staged_epoch SEMI JOIN fresh USING (run_id)
+    FROM staged_epoch_end SEMI JOIN fresh USING (run_id)
 );
 
 -- An engine may repeat the losses among the metrics; they have columns of their own.
@@ -41,7 +41,7 @@ INSERT INTO judgements
 SELECT entry_id, run_id, entered_at, host, weights_id, source, data
 FROM fresh_judgement;
 
-CREATE OR REPLACE TEMP TABLE fresh_said AS
+CREATE OR REPLACE TEMP TABLE fresh_outputs AS
 SELECT run_id, NULL::VARCHAR AS judgement_id FROM fresh
 UNION ALL
 SELECT run_id, entry_id FROM fresh_judgement;
@@ -49,7 +49,7 @@ SELECT run_id, entry_id FROM fresh_judgement;
 INSERT INTO evaluations
 SELECT e.run_id, e.split, unnest(map_keys(e.metrics)), unnest(map_values(e.metrics)), e.judgement_id
 FROM staged_evaluation AS e
-JOIN fresh_said AS f ON f.run_id = e.run_id AND f.judgement_id IS NOT DISTINCT FROM e.judgement_id;
+JOIN fresh_outputs AS f ON f.run_id = e.run_id AND f.judgement_id IS NOT DISTINCT FROM e.judgement_id;
 
 INSERT INTO confusion
 SELECT run_id, split, classes[actual + 1], classes[predicted + 1], rows, judgement_id
@@ -63,7 +63,7 @@ FROM (
         unnest(c.rows) AS rows,
         c.judgement_id
     FROM staged_confusion AS c
-    JOIN fresh_said AS f ON f.run_id = c.run_id AND f.judgement_id IS NOT DISTINCT FROM c.judgement_id
+    JOIN fresh_outputs AS f ON f.run_id = c.run_id AND f.judgement_id IS NOT DISTINCT FROM c.judgement_id
 );
 
 INSERT INTO curves_points
@@ -87,8 +87,8 @@ FROM (
         unnest(c.y) AS y,
         unnest(c.threshold) AS threshold,
         c.judgement_id
-    FROM staged_curve AS c
-    JOIN fresh_said AS f ON f.run_id = c.run_id AND f.judgement_id IS NOT DISTINCT FROM c.judgement_id
+    FROM staged_curves AS c
+    JOIN fresh_outputs AS f ON f.run_id = c.run_id AND f.judgement_id IS NOT DISTINCT FROM c.judgement_id
 )
 WHERE curve IS NOT NULL AND len(x) = len(y) AND len(x) = len(threshold);
 
@@ -135,7 +135,7 @@ FROM staged_weights SEMI JOIN fresh USING (run_id);
 
 INSERT INTO parents
 SELECT run_id, p.param, p.run_id, p.weights_id, p.sha256
-FROM (SELECT run_id, unnest(parents) AS p FROM staged_start SEMI JOIN fresh USING (run_id));
+FROM (SELECT run_id, unnest(parents) AS p FROM staged_run_start SEMI JOIN fresh USING (run_id));
 
 INSERT INTO replays
 SELECT run_id, replay_of, equal, epochs, epoch, name, expected, actual
@@ -145,7 +145,7 @@ FROM staged_replay SEMI JOIN fresh USING (run_id);
 CREATE OR REPLACE TEMP TABLE fresh_dataset AS
 SELECT d.*, s.started_at AS first_seen
 FROM staged_dataset AS d
-JOIN staged_start AS s USING (run_id)
+JOIN staged_run_start AS s USING (run_id)
 SEMI JOIN fresh USING (run_id)
 WHERE NOT EXISTS (
     SELECT 1 FROM datasets AS k
@@ -180,10 +180,10 @@ FROM fresh_dataset;
 INSERT INTO run_metrics
 WITH value_of AS (
     SELECT run_id, epoch, 'train' AS split, 'loss' AS name, loss AS value
-    FROM staged_epoch SEMI JOIN fresh USING (run_id)
+    FROM staged_epoch_end SEMI JOIN fresh USING (run_id)
     UNION ALL
     SELECT run_id, epoch, 'val', 'loss', val_loss
-    FROM staged_epoch SEMI JOIN fresh USING (run_id)
+    FROM staged_epoch_end SEMI JOIN fresh USING (run_id)
     WHERE val_loss IS NOT NULL
     UNION ALL
     SELECT run_id, epoch, split, name, value FROM staged_metric
@@ -216,7 +216,7 @@ judged AS (
             ELSE 'min'
         END AS mode
     FROM summary AS s
-    JOIN staged_start AS r USING (run_id)
+    JOIN staged_run_start AS r USING (run_id)
 ),
 
 reached AS (
@@ -240,10 +240,10 @@ SELECT
     e.error,
     e.traceback,
     (
-        SELECT max(p.epoch) FROM staged_epoch AS p
+        SELECT max(p.epoch) FROM staged_epoch_end AS p
         WHERE p.run_id = e.run_id AND isfinite(p.loss) AND coalesce(isfinite(p.val_loss), true)
     )
-FROM staged_end AS e SEMI JOIN fresh USING (run_id)
+FROM staged_run_end AS e SEMI JOIN fresh USING (run_id)
 WHERE e.status = 'failed' OR e.traceback IS NOT NULL;
 
 -- Last, so that `fresh` above still means what it says.
@@ -278,11 +278,11 @@ SELECT
     j.sha256,
     s.resumed_from,
     s.replay_of
-FROM staged_start AS s
+FROM staged_run_start AS s
 JOIN fresh AS j USING (run_id)
-LEFT JOIN staged_end AS e USING (run_id)
+LEFT JOIN staged_run_end AS e USING (run_id)
 LEFT JOIN (
-    SELECT run_id, count(*) AS epochs, fsum(seconds ORDER BY epoch) AS seconds FROM staged_epoch
+    SELECT run_id, count(*) AS epochs, fsum(seconds ORDER BY epoch) AS seconds FROM staged_epoch_end
     GROUP BY run_id
 ) AS p USING (run_id)
 LEFT JOIN run_metrics AS m

@@ -14,10 +14,10 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from runner.errors import WarehouseError
-from warehouse.archive import keep, set_aside, set_odd_aside
 from warehouse.database import Writer, live
-from warehouse.journals import Found, read, waiting
-from warehouse.load.sift import Journal, load
+from warehouse.ingest.sift import Journal, load
+from warehouse.journals.archive import keep, set_aside, set_odd_aside
+from warehouse.journals.read import Found, read, waiting
 from warehouse.place import BusyError, Place, this_host
 from warehouse.result import SyncResult
 

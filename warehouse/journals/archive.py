@@ -8,18 +8,30 @@ import json
 import os
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from runner.errors import WarehouseError
-from warehouse.journals import Found, Reading
-from warehouse.load.sift import Taken
+from warehouse.journals.read import Found, Reading
 from warehouse.place import Place
 
 if TYPE_CHECKING:
     from warehouse.result import SyncResult
 
+Verdict = Literal["new", "there", "twice", "other", "newer", "no run", "refused"]
+"""`there`: this very journal is in already. `other`: its run id is, with other content. `twice`:
+another journal of the run is in this batch; one at a time. `refused`: DuckDB cannot take it."""
 MANY = 32
 """From here on one sync of the whole system is cheaper than one a file."""
+
+
+class Taken(NamedTuple):
+    """What became of one journal; `reading` is without the records that were refused."""
+
+    found: Found
+    reading: Reading
+    verdict: Verdict
+    reason: str | None = None
+    """Why it was refused whole."""
 
 
 def keep(place: Place, done: list[Taken], result: SyncResult) -> None:

@@ -3,38 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import TYPE_CHECKING
 
-from runner.system.databases import as_one_file
-from warehouse.database import Writer, sql_of, transaction
-from warehouse.journals import Found, Reading, open_plain
-from warehouse.lines import Fields, dump
+from runner.journal.records import Artifact, RunEnd
+from runner.system.databases import as_one_file, identifier
+from warehouse.database import Writer, sql_of, table_names, transaction
+from warehouse.ingest.staging import JournalRow, Staging
+from warehouse.journals.archive import Verdict
+from warehouse.journals.lines import Fields
+from warehouse.journals.read import Found, Reading, open_plain
 
-Verdict = Literal["new", "there", "twice", "other", "newer", "no run", "refused"]
-"""`there`: this very journal is in already. `other`: its run id is, with other content. `twice`:
-another journal of the run is in this batch; one at a time. `refused`: DuckDB cannot take it."""
-_KINDS = (
-    "journal",
-    "run_start",
-    "steps",
-    "epoch_end",
-    "weights",
-    "tensors",
-    "layers",
-    "artifact",
-    "dataset",
-    "evaluation",
-    "confusion",
-    "curves",
-    "replay",
-    "run_end",
-    "care",
-    "judgement",
-)
-_AS_TEXT = {"run_start": ("config", "data"), "judgement": ("data",)}
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_OUTLIVE = frozenset({"care", "datasets", "dataset_columns"})
+"""Tables whose rows do not go with the run that they name."""
 
 
 class Batch:
@@ -53,14 +39,11 @@ class Batch:
         self._con, self._results = writer.con, results
         self._predictions: list[Fields] = []
         self._replaces = False
-        self._staging = writer.staging / "batch"
-        shutil.rmtree(self._staging, ignore_errors=True)
-        self._staging.mkdir()
-        self._files: dict[str, BinaryIO] = {
-            kind: (self._staging / f"{kind}.jsonl").open("wb") for kind in _KINDS
-        }
-        con = self._con
-        known = con.execute(
+        self._folder = writer.staging / "batch"
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.mkdir()
+        self._staging = Staging(self._folder)
+        known = self._con.execute(
             "SELECT run_id, status, journal_bytes, journal_sha256 FROM runs "
             "WHERE run_id IN (SELECT unnest(?::VARCHAR[]))",
             [run_ids],
@@ -74,13 +57,13 @@ class Batch:
         if reading.newer is not None:
             return "newer"
         if reading.is_care:
-            for _, fields, _ in reading.rows:
-                self._stage("care", fields)
+            for kind, fields, _ in reading.rows:
+                self._staging.add(kind, fields)
             return "new"
         if (judgement := reading.judgement) is not None:
             entry = {"judgement_id": judgement["entry_id"]}
             for kind, fields, _ in reading.rows:
-                self._stage(kind, fields if kind == "judgement" else fields | entry)
+                self._staging.add(kind, fields | entry)
             return "new"
         if reading.start is None:
             return "no run"
@@ -96,11 +79,19 @@ class Batch:
             replaces = status in ("lost", "running") and (running or reading.bytes > length)
             if not replaces:
                 return "other"
-        status = "running" if running else "lost"
         self._added.add(reading.run_id)
-        self._stage_run(reading, status, replaces)
+        self._stage_run(
+            reading,
+            JournalRow(
+                reading.run_id,
+                reading.bytes,
+                reading.sha256,
+                "running" if running else "lost",
+                replaces,
+            ),
+        )
         self.new.append(reading.run_id)
-        if not running and not any(row.kind == "run_end" for row in reading.rows):
+        if not running and not any(row.kind == RunEnd.record for row in reading.rows):
             self.lost.append(reading.run_id)
         return "new"
 
@@ -108,52 +99,33 @@ class Batch:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._close()
-
-    def _close(self) -> None:
-        for file in self._files.values():
-            file.close()
+        self._staging.close()
 
     def load(self, *, keep: bool = True) -> None:
         """Load all that was staged, or nothing; only try it, if it is not to be kept."""
-        self._close()
-        con = self._con
-        con.execute("SET VARIABLE staging = ?", [as_one_file(str(self._staging))])
-        (_, stage), (_, replace), (_, insert) = sql_of("load")
-        con.execute(stage)
+        con, texts = self._con, dict(sql_of("ingest"))
+        self._staging.load(con)
+        con.execute(texts["predictions.sql"])
         self._read_predictions()
         with transaction(con, keep=keep):
             if self._replaces:
-                con.execute(replace)
-            con.execute(insert)
+                _remove_replaced(con)
+            con.execute(texts["insert.sql"])
 
-    def _stage_run(self, reading: Reading, status: str, replaces: bool) -> None:
-        self._replaces |= replaces
-        self._stage(
-            "journal",
-            {
-                "run_id": reading.run_id,
-                "bytes": reading.bytes,
-                "sha256": reading.sha256,
-                "status": status,
-                "replaces": replaces,
-            },
-        )
+    def _stage_run(self, reading: Reading, row: JournalRow) -> None:
+        self._replaces |= row.replaces
+        self._staging.add(row.record, asdict(row))
         for kind, fields, _ in reading.rows:
-            self._stage(kind, fields)
-            if kind == "artifact" and fields["kind"] == "predictions":
+            self._staging.add(kind, fields)
+            if kind == Artifact.record and fields["kind"] == "predictions":
                 self._predictions.append(fields)
-
-    def _stage(self, kind: str, fields: Fields) -> None:
-        texts = {name: _json(fields[name]) for name in _AS_TEXT.get(kind, ())}
-        self._files[kind].write(dump(fields | texts))
 
     def _read_predictions(self) -> None:
         """Stage the rows of the files that are there and are what was written."""
         import duckdb
 
         # A copy: the only folder that the connection reaches is this one, and its name is plain.
-        copy = self._staging / "predictions.parquet"
+        copy = self._folder / "predictions.parquet"
         for artifact in self._predictions:
             path = self._results / artifact["uri"]
             try:
@@ -182,11 +154,24 @@ class Batch:
         )
 
 
+def _remove_replaced(con: DuckDBPyConnection) -> None:
+    """Delete the rows of runs that had been given up and went on after all, by longer journals."""
+    columns = con.execute(
+        "SELECT table_name, column_name FROM duckdb_columns() WHERE schema_name = 'main' "
+        "AND database_name = current_database() AND column_name IN ('run_id', 'judgement_id')"
+    ).fetchall()
+    for table in table_names():
+        if table in _OUTLIVE or (table, "run_id") not in columns:
+            continue
+        # A judgement has a journal of its own.
+        of_run = " AND judgement_id IS NULL" if (table, "judgement_id") in columns else ""
+        con.execute(
+            f"DELETE FROM {identifier(table)} "
+            f"WHERE run_id IN (SELECT run_id FROM staged_journal WHERE replaces){of_run}"
+        )
+
+
 _PREDICTIONS = """
 INSERT INTO staged_prediction BY NAME
 SELECT $1 AS run_id, * FROM read_parquet($2, hive_partitioning = false)
 """
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -10,27 +10,18 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from warehouse.database import ChangedError, Writer, changes
-from warehouse.journals import BadLine, Found, Reading, Row
-from warehouse.lines import dump
-from warehouse.load import Batch, Verdict
+from warehouse.ingest.batch import Batch
+from warehouse.journals.archive import Taken
+from warehouse.journals.lines import dump
+from warehouse.journals.read import BadLine, Found, Reading, Row
 
 if TYPE_CHECKING:
     import duckdb
 
 Journal = tuple[Found, Reading]
-
-
-class Taken(NamedTuple):
-    """What became of one journal; `reading` is without the records that were refused."""
-
-    found: Found
-    reading: Reading
-    verdict: Verdict
-    reason: str | None = None
-    """Why it was refused whole."""
 
 
 @dataclass

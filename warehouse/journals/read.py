@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple
 
 from runner.journal.file import DONE, RUNNING, is_abandoned, run_id_of
-from warehouse.lines import SAFE_ID, BadLineError, Fields, NewerError, parse
+from runner.journal.records import KINDS, OF_OUTPUTS, Care, Judged, RunStart
+from warehouse.journals.fields import SAFE_ID
+from warehouse.journals.lines import BadLineError, Fields, NewerError, parse
 from warehouse.place import Place, this_host
 
 CARE = "care-"
@@ -204,48 +206,30 @@ def _lines(content: bytes) -> Iterator[tuple[int, bytes, bool]]:
 
 
 def _fits(reading: Reading, kind: str, fields: Fields, seen: set[tuple[object, ...]]) -> None:
-    """Whether a sound record fits those before it; a second one of the same thing does not."""
+    """Raise BadLineError where a sound record does not fit those before it."""
     if reading.is_care:
-        if kind != "care":
+        if kind != Care.record:
             raise BadLineError(f"a {kind} among care records")
-        key: tuple[object, ...] = (kind, fields["entry_id"])
     elif reading.run_id.startswith(JUDGEMENT):
-        key = _of_judgement(reading, kind, fields)
+        _fits_judgement(reading, kind, fields)
     else:
-        if kind in ("care", "judgement"):
+        if kind in (Care.record, Judged.record):
             raise BadLineError(f"a {kind} record in a run's journal")
         if fields["run_id"] != reading.run_id:
             raise BadLineError(f"belongs to run {fields['run_id']}, not to this journal's")
-        if kind != "run_start" and not reading.rows:
+        if kind != RunStart.record and not reading.rows:
             raise BadLineError(f"a {kind} before any run_start")
-        key = (kind, *_identity(kind, fields))
+    key = (kind, *(fields[name] for name in KINDS[kind].key))
     if key in seen:
         raise BadLineError(f"the same {kind} is there already")
     seen.add(key)
 
 
-def _of_judgement(reading: Reading, kind: str, fields: Fields) -> tuple[object, ...]:
-    """What a line of a judgement's journal is of; first the judgement, then what it says."""
-    if kind not in ("judgement", "evaluation", "confusion", "curves"):
+def _fits_judgement(reading: Reading, kind: str, fields: Fields) -> None:
+    """Raise BadLineError for a line of a judgement's journal that is not of that judgement."""
+    if kind not in (Judged.record, *OF_OUTPUTS):
         raise BadLineError(f"a {kind} in a judgement")
-    if kind != "judgement" and reading.judgement is None:
+    if kind != Judged.record and reading.judgement is None:
         raise BadLineError(f"a {kind} before any judgement")
     if reading.judgement is not None and fields["run_id"] != reading.judgement["run_id"]:
         raise BadLineError(f"belongs to run {fields['run_id']}, not to this judgement's")
-    return (kind, *_identity(kind, fields))
-
-
-def _identity(kind: str, fields: Fields) -> tuple[object, ...]:
-    if kind in ("steps", "epoch_end"):
-        if fields["epoch"] < 1:
-            raise BadLineError("epochs count from 1")
-        return (fields["epoch"],)
-    if kind in ("weights", "tensors"):
-        return (fields["weights_id"],)
-    if kind in ("evaluation", "confusion", "curves"):
-        return (fields["split"],)
-    if kind == "artifact":
-        return (fields["kind"], fields["uri"])
-    if kind == "run_end" and fields["status"] == "running":
-        raise BadLineError("a run_end cannot say that the run is running")
-    return ()
