@@ -44,7 +44,7 @@ from runner.components.types import (
 )
 from runner.data.sources.extensions import load_extension
 from runner.data.sources.files import files_named, scan, with_plain_names
-from runner.errors import DataError, ModelError, RunnerError
+from runner.errors import DataError, ModelError, RunnerError, choices
 from runner.system.databases import CLOSED, as_one_file, refuse_effects, shut, spill_folder
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ __all__ = [
     "as_one_file",
     "augmentation",
     "callback",
+    "choices",
     "dataset",
     "files_named",
     "hookimpl",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
-
-from runner import Task
 
 from .._targets import demand, like_outputs, loss_on
 
@@ -13,23 +12,26 @@ BY_NUMBER = ("SparseCategoricalCrossentropy", "CategoricalGeneralizedCrossEntrop
 
 
 def make(
+    class_name: str,
     name: str,
-    said: str,
-    task: Task,
     kinds: tuple[str, ...],
+    arguments: Mapping[str, Any],
     *,
     several: bool = False,
-    **params: Any,
 ) -> Any:
-    """The Keras loss of that class name, on one-hot targets where the task has classes.
+    """The Keras loss of that class, on one-hot targets where the task has classes.
 
-    several: whether it compares several outputs of one example. Raises ModelError where the task
-    is none of `kinds`, or has one output only.
+    name: the component's. kinds: the kinds of task that it is for. several: whether it compares
+    several outputs of one example. arguments: of the component, the task and all its params.
+
+    Raises ModelError where the task is none of `kinds`, or has one output only.
     """
-    demand(task, kinds, f"loss={said}", "loss=auto", several)
+    params = dict(arguments)
+    task = params.pop("task")
+    demand(task, kinds, f"loss={name}", "loss=auto", several)
     import keras
 
-    made = getattr(keras.losses, name)(**params)
-    if task.kind == "classification" and name not in BY_NUMBER:
-        return loss_on(made, like_outputs(task))
-    return made
+    loss = getattr(keras.losses, class_name)(**params)
+    if task.kind == "classification" and class_name not in BY_NUMBER:
+        return loss_on(loss, like_outputs(task))
+    return loss

@@ -13,13 +13,7 @@ from annotated_types import Ge, Gt, Le, Lt
 
 from runner import Task, loss
 
-from .._targets import (
-    ALL,
-    BY_CLASS,
-    BY_LABEL,
-    CLASSES,
-    VALUES,
-)
+from .._targets import ALL, BY_CLASS, BY_LABEL, CLASSES, VALUES
 from ._keras import make
 
 NotNegative = Annotated[float, Ge(0)]
@@ -31,61 +25,55 @@ Smoothing = Annotated[float, Ge(0), Lt(1)]
 @loss(aliases=["MeanSquaredError", "mean_squared_error", "MSE"])
 def mse(task: Task) -> object:
     """Mean squared error; of probabilities where there are classes (Brier 1950)."""
-    return make("MeanSquaredError", "mse", task, ALL)
+    return make("MeanSquaredError", "mse", ALL, locals())
 
 
 @loss(aliases=["MeanAbsoluteError", "mean_absolute_error", "MAE"])
 def mae(task: Task) -> object:
     """Mean absolute error; of probabilities where there are classes."""
-    return make("MeanAbsoluteError", "mae", task, ALL)
+    return make("MeanAbsoluteError", "mae", ALL, locals())
 
 
 @loss(aliases=["MeanAbsolutePercentageError", "mean_absolute_percentage_error", "MAPE"])
 def mape(task: Task) -> object:
     """Mean absolute error in per cent of the target."""
-    return make("MeanAbsolutePercentageError", "mape", task, VALUES)
+    return make("MeanAbsolutePercentageError", "mape", VALUES, locals())
 
 
 @loss(aliases=["MeanSquaredLogarithmicError", "mean_squared_logarithmic_error", "MSLE"])
 def msle(task: Task) -> object:
     """Mean squared error of log(1 + value)."""
-    return make("MeanSquaredLogarithmicError", "msle", task, VALUES)
+    return make("MeanSquaredLogarithmicError", "msle", VALUES, locals())
 
 
 @loss(aliases=["Huber"])
 def huber(task: Task, *, delta: Positive = 1.0) -> object:
     """Squared up to `delta`, absolute beyond (Huber 1964)."""
-    return make("Huber", "huber", task, ALL, delta=delta)
+    return make("Huber", "huber", ALL, locals())
 
 
 @loss(aliases=["LogCosh"])
 def log_cosh(task: Task) -> object:
     """Logarithm of the error's hyperbolic cosine: a smooth Huber."""
-    return make("LogCosh", "log_cosh", task, ALL)
+    return make("LogCosh", "log_cosh", ALL, locals())
 
 
 @loss(aliases=["CosineSimilarity"])
 def cosine_similarity(task: Task) -> object:
     """Minus the cosine between targets and outputs."""
-    return make("CosineSimilarity", "cosine_similarity", task, ALL, several=True)
+    return make("CosineSimilarity", "cosine_similarity", ALL, locals(), several=True)
 
 
 @loss(aliases=["Poisson"])
 def poisson(task: Task) -> object:
     """Negative log-likelihood of counts: output - target * log(output)."""
-    return make("Poisson", "poisson", task, VALUES)
+    return make("Poisson", "poisson", VALUES, locals())
 
 
 @loss(aliases=["BinaryCrossentropy", "bce", "BCE"])
 def binary_crossentropy(task: Task, *, label_smoothing: Smoothing = 0.0) -> object:
     """Cross-entropy of yes or no, for each label by itself."""
-    return make(
-        "BinaryCrossentropy",
-        "binary_crossentropy",
-        task,
-        BY_LABEL,
-        label_smoothing=label_smoothing,
-    )
+    return make("BinaryCrossentropy", "binary_crossentropy", BY_LABEL, locals())
 
 
 @loss(aliases=["BinaryFocalCrossentropy"])
@@ -98,40 +86,21 @@ def binary_focal_crossentropy(
     label_smoothing: Smoothing = 0.0,
 ) -> object:
     """Binary cross-entropy that dwells on hard examples (Lin et al. 2017)."""
-    return make(
-        "BinaryFocalCrossentropy",
-        "binary_focal_crossentropy",
-        task,
-        BY_LABEL,
-        apply_class_balancing=apply_class_balancing,
-        alpha=alpha,
-        gamma=gamma,
-        label_smoothing=label_smoothing,
-    )
+    return make("BinaryFocalCrossentropy", "binary_focal_crossentropy", BY_LABEL, locals())
 
 
 @loss(aliases=["SparseCategoricalCrossentropy"])
 def sparse_categorical_crossentropy(task: Task, *, ignore_class: int | None = None) -> object:
     """Cross-entropy of one class out of many, the class given by its number."""
     return make(
-        "SparseCategoricalCrossentropy",
-        "sparse_categorical_crossentropy",
-        task,
-        BY_CLASS,
-        ignore_class=ignore_class,
+        "SparseCategoricalCrossentropy", "sparse_categorical_crossentropy", BY_CLASS, locals()
     )
 
 
 @loss(aliases=["CategoricalCrossentropy"])
 def categorical_crossentropy(task: Task, *, label_smoothing: Smoothing = 0.0) -> object:
     """Cross-entropy of one class out of many, on one-hot targets (made here)."""
-    return make(
-        "CategoricalCrossentropy",
-        "categorical_crossentropy",
-        task,
-        BY_CLASS,
-        label_smoothing=label_smoothing,
-    )
+    return make("CategoricalCrossentropy", "categorical_crossentropy", BY_CLASS, locals())
 
 
 @loss(aliases=["CategoricalFocalCrossentropy"])
@@ -144,13 +113,7 @@ def categorical_focal_crossentropy(
 ) -> object:
     """Categorical cross-entropy that dwells on hard examples (Lin et al. 2017)."""
     return make(
-        "CategoricalFocalCrossentropy",
-        "categorical_focal_crossentropy",
-        task,
-        BY_CLASS,
-        alpha=alpha,
-        gamma=gamma,
-        label_smoothing=label_smoothing,
+        "CategoricalFocalCrossentropy", "categorical_focal_crossentropy", BY_CLASS, locals()
     )
 
 
@@ -162,46 +125,45 @@ def categorical_generalized_cross_entropy(
     return make(
         "CategoricalGeneralizedCrossEntropy",
         "categorical_generalized_cross_entropy",
-        task,
         BY_CLASS,
-        q=q,
+        locals(),
     )
 
 
 @loss(aliases=["KLDivergence", "kld", "KLD"])
 def kl_divergence(task: Task) -> object:
     """Kullback-Leibler divergence of the outputs from the targets."""
-    return make("KLDivergence", "kl_divergence", task, BY_CLASS)
+    return make("KLDivergence", "kl_divergence", BY_CLASS, locals())
 
 
 @loss(aliases=["Hinge"])
 def hinge(task: Task) -> object:
     """Hinge: max(0, 1 - target * output), the targets taken as -1 and 1."""
-    return make("Hinge", "hinge", task, BY_LABEL)
+    return make("Hinge", "hinge", BY_LABEL, locals())
 
 
 @loss(aliases=["SquaredHinge"])
 def squared_hinge(task: Task) -> object:
     """The square of hinge."""
-    return make("SquaredHinge", "squared_hinge", task, BY_LABEL)
+    return make("SquaredHinge", "squared_hinge", BY_LABEL, locals())
 
 
 @loss(aliases=["CategoricalHinge"])
 def categorical_hinge(task: Task) -> object:
     """Hinge between the right class and the best wrong one."""
-    return make("CategoricalHinge", "categorical_hinge", task, BY_CLASS)
+    return make("CategoricalHinge", "categorical_hinge", BY_CLASS, locals())
 
 
 @loss(aliases=["Dice"])
 def dice(task: Task) -> object:
     """1 - Dice's coefficient of targets and outputs, over the whole batch."""
-    return make("Dice", "dice", task, CLASSES)
+    return make("Dice", "dice", CLASSES, locals())
 
 
 @loss(aliases=["Tversky"])
 def tversky(task: Task, *, alpha: NotNegative = 0.5, beta: NotNegative = 0.5) -> object:
     """Dice with weights for false positives and false negatives (Salehi et al. 2017)."""
-    return make("Tversky", "tversky", task, CLASSES, alpha=alpha, beta=beta)
+    return make("Tversky", "tversky", CLASSES, locals())
 
 
 @loss(aliases=["Circle"])
@@ -209,18 +171,10 @@ def circle(
     task: Task, *, gamma: Positive = 80.0, margin: Share = 0.4, remove_diagonal: bool = True
 ) -> object:
     """Pairs of one class together, others apart (Sun et al. 2020); for embeddings."""
-    return make(
-        "Circle",
-        "circle",
-        task,
-        BY_CLASS,
-        gamma=gamma,
-        margin=margin,
-        remove_diagonal=remove_diagonal,
-    )
+    return make("Circle", "circle", BY_CLASS, locals())
 
 
 @loss(aliases=["CTC"])
 def ctc(task: Task) -> object:
     """Connectionist temporal classification (Graves et al. 2006); no task here has sequences."""
-    return make("CTC", "ctc", task, ())
+    return make("CTC", "ctc", (), locals())

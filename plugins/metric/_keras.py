@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
-
-from runner import Task
 
 from .._targets import demand, metric_on_outputs
 
@@ -13,22 +12,27 @@ BY_NUMBER = ("SparseCategorical", "SparseTopK", "IoU", "MeanIoU")
 
 
 def make(
+    class_name: str,
     name: str,
-    said: str,
-    task: Task,
     kinds: tuple[str, ...],
+    arguments: Mapping[str, Any],
     *,
     several: bool = False,
-    **params: Any,
+    **more: Any,
 ) -> Any:
-    """The Keras metric of that class name, called `said`, on targets shaped like the outputs.
+    """The Keras metric of that class, called `name`, on targets shaped like the outputs.
 
-    several: whether it compares several outputs of one example. Raises ModelError where the task
-    is none of `kinds`, or has one output only.
+    kinds: the kinds of task that it is for. several: whether it compares several outputs of one
+    example. arguments: of the component, the task and all its params. more: for Keras, beside or
+    instead of those.
+
+    Raises ModelError where the task is none of `kinds`, or has one output only.
     """
-    demand(task, kinds, f"metrics=[{said}]", "metrics=[auto]", several)
+    params = {**arguments, **more}
+    task = params.pop("task")
+    demand(task, kinds, f"metrics=[{name}]", "metrics=[auto]", several)
     import keras
 
-    if name.startswith(BY_NUMBER):
-        return getattr(keras.metrics, name)(name=said, **params)
-    return metric_on_outputs(name)(task=task, name=said, **params)
+    if class_name.startswith(BY_NUMBER):
+        return getattr(keras.metrics, class_name)(name=name, **params)
+    return metric_on_outputs(class_name)(task=task, name=name, **params)

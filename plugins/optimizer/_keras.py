@@ -1,4 +1,4 @@
-"""What the files of Keras' optimizers share: ranges of params, and the call of the class."""
+"""Ranges of the params of Keras' optimizers, and the call of a class."""
 
 from __future__ import annotations
 
@@ -31,5 +31,5 @@ def make(name: str, params: Mapping[str, Any]) -> Any:
     try:
         return getattr(keras.optimizers, name)(**params)
     except ValueError as error:
-        said = " ".join(str(error).split())
-        raise ModelError(f"optimizer {name} cannot be made so: {said}") from error
+        reason = " ".join(str(error).split())
+        raise ModelError(f"optimizer {name} cannot be made so: {reason}") from error

@@ -87,7 +87,7 @@ def test_keras_callbacks_come_by_name():
 @pytest.mark.parametrize(
     ("params", "sentence"),
     [
-        ({"class_name": "EarlyStoping"}, "did you mean EarlyStopping"),
+        ({"class_name": "EarlyStoping"}, "did you mean 'EarlyStopping'"),
         ({"class_name": "EarlyStopping", "params": {"patienc": 1}}, "unexpected.*'patienc'"),
         ({"class_name": "EarlyStopping", "params": {"restore": 1}}, "'restore'"),
     ],

@@ -42,7 +42,7 @@ def test_every_keras_optimizer_is_a_component_with_its_params_and_defaults(make)
         }
         ours = {p.name: p.default for p in component.params}
         assert ours == theirs, (
-            f"Keras' {name} and plugins/optimizer/{component.name}.py differ in params or defaults"
+            f"Keras' {name} and our {component.name} differ in params or defaults"
         )
 
 
