@@ -42,10 +42,28 @@ from runner.components.types import (
     Task,
     Transform,
 )
+from runner.data.sources.database import Database
 from runner.data.sources.extensions import load_extension
-from runner.data.sources.files import files_named, scan, with_plain_names
+from runner.data.sources.files import (
+    files_named,
+    from_home,
+    near_names,
+    one_file,
+    scan,
+    with_plain_names,
+)
+from runner.data.sources.query import Column, Query, read_query
+from runner.data.sources.source import RowSource, Wording, find_source
 from runner.errors import DataError, ModelError, RunnerError, choices
-from runner.system.databases import CLOSED, as_one_file, refuse_effects, shut, spill_folder
+from runner.system.databases import (
+    CLOSED,
+    as_one_file,
+    identifier,
+    literal,
+    refuse_effects,
+    shut,
+    spill_folder,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,13 +72,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CLOSED",
+    "Column",
     "ColumnProfile",
     "Data",
     "DataError",
+    "Database",
     "Input",
     "ModelError",
     "Profile",
+    "Query",
     "Recipe",
+    "RowSource",
     "RunWeights",
     "RunnerError",
     "ShapeFree",
@@ -70,6 +92,7 @@ __all__ = [
     "Stream",
     "Task",
     "Transform",
+    "Wording",
     "architecture",
     "as_one_file",
     "augmentation",
@@ -77,13 +100,20 @@ __all__ = [
     "choices",
     "dataset",
     "files_named",
+    "find_source",
+    "from_home",
     "hookimpl",
+    "identifier",
+    "literal",
     "load_extension",
     "loss",
     "metric",
+    "near_names",
+    "one_file",
     "optimizer",
     "package_files",
     "preprocessing",
+    "read_query",
     "refuse_effects",
     "regularizer",
     "run",

@@ -159,8 +159,11 @@ def test_importing_the_root_needs_only_the_door() -> None:
     } == {
         "runner.components.decorators",
         "runner.components.types",
+        "runner.data.sources.database",
         "runner.data.sources.extensions",
         "runner.data.sources.files",
+        "runner.data.sources.query",
+        "runner.data.sources.source",
         "runner.errors",
         "runner.system.databases",
     }

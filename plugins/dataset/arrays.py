@@ -9,11 +9,10 @@ from typing import Annotated, Any
 import numpy as np
 from annotated_types import Ge
 
-from runner import Data, DataError, Split, Splits, dataset
+from runner import Data, DataError, Split, Splits, dataset, one_file
 
-from ._blocks import Source, only_by_content, streams
-from ._files import one_file
-from ._labels import Asked, codes, targets_of, task_of
+from ._files.blocks import NumberedRows, only_by_content, streams
+from ._files.labels import Asked, codes, targets_of, task_of
 
 Array = np.ndarray[Any, Any]
 PARTS = ("train", "val", "test")
@@ -24,7 +23,7 @@ OTHER_NAMES = {"features": "x", "targets": "y"}
 def _files(*, path: Path, targets: Path | None, **_: Any) -> list[Path]:
     if targets is None:
         return [one_file(path, NPZ)]
-    return [one_file(path, NPY), one_file(targets, NPY_TARGETS, "dataset.targets")]
+    return [one_file(path, NPY), one_file(targets, NPY_TARGETS, "dataset.targets=")]
 
 
 @dataset(identity=_files)
@@ -68,7 +67,7 @@ def _two_files(
     """Features and targets from a .npy file each, the features mapped."""
     file = one_file(path, NPY)
     x = _mapped(file, "path")
-    y_file = one_file(targets, NPY_TARGETS, "dataset.targets")
+    y_file = one_file(targets, NPY_TARGETS, "dataset.targets=")
     y = np.array(_mapped(y_file, "targets"))
     _check("the features", "the targets", f"{file} and {y_file}", x, y)
     y = y[:, 0] if y.shape[1:] == (1,) else y
@@ -80,7 +79,7 @@ def _two_files(
         near = _mapped(file, "path")[first : last + 1]
         return np.asarray(near if len(near) == len(rows) else near[rows - first], "float32")
 
-    source = Source(
+    source = NumberedRows(
         what=f"dataset.path={file}",
         rows=len(x),
         row_bytes=4 * int(np.prod(x.shape[1:])),

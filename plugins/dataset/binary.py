@@ -9,12 +9,11 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from annotated_types import Ge
 
-from runner import Data, DataError, Split, Splits, Task, dataset
+from runner import Data, DataError, Split, Splits, Task, dataset, one_file
 
-from ._blocks import Source, blocks, only_by_content, streams
-from ._files import one_file
-from ._labels import Asked, Seen, codes
-from ._numbers import ByteOrder, Number, number_type
+from ._files.blocks import NumberedRows, blocks, only_by_content, streams
+from ._files.labels import Asked, Seen, codes
+from ._files.number_types import ByteOrder, Number, number_type
 
 Array = np.ndarray[Any, Any]
 WHAT = "a file of records"
@@ -59,7 +58,7 @@ def binary(
     kind = _record_type(numbers, labels, label, start, record)
     records = Records(file, header, kind, _rows(file, header, kind))
     found = records.task(task)
-    source = Source(
+    source = NumberedRows(
         what=f"dataset.path={file}",
         rows=records.rows,
         row_bytes=max(4 * int(np.prod(shape)), kind.itemsize),

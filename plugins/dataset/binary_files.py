@@ -10,14 +10,14 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from annotated_types import Ge
 
-from runner import Data, DataError, Split, Splits, dataset
+from runner import Data, DataError, Split, Splits, dataset, from_home
 
-from ._blocks import Source, streams, whole
-from ._files import by_name, matching
-from ._groups import parts_of_groups
-from ._labels import Asked, codes, numbers_or_text, task_of
-from ._numbers import ByteOrder, Number, number_type
-from ._sidecar import by_folder, by_pattern, by_table
+from ._files.blocks import NumberedRows, streams, whole
+from ._files.groups import parts_of_groups
+from ._files.labels import Asked, codes, numbers_or_text, task_of
+from ._files.number_types import ByteOrder, Number, number_type
+from ._files.paths import by_name, matching
+from ._files.sidecar import by_folder, by_pattern, by_table
 
 Array = np.ndarray[Any, Any]
 Count = Annotated[int, Ge(0)]
@@ -25,7 +25,7 @@ Count = Annotated[int, Ge(0)]
 
 def _files(*, path: Path, csv: Path | None, **_: Any) -> dict[str, Path]:
     files = by_name(matching(path, "files of numbers"))
-    return files if csv is None else {**files, "dataset.csv": csv.expanduser()}
+    return files if csv is None else {**files, "dataset.csv": from_home(csv)}
 
 
 @dataset(identity=_files)
@@ -76,7 +76,7 @@ def binary_files(
     found, known = task_of(f"dataset.label={label} of {path}", said, task)
     targets = codes(said, found, known)
     # By content, unless the files decide.
-    source = Source(
+    source = NumberedRows(
         what=f"dataset.path={path}",
         rows=windows.rows,
         row_bytes=4 * windows.length * int(np.prod(shape)),

@@ -8,17 +8,19 @@ from typing import Annotated, Any
 
 from annotated_types import Ge
 
-from runner import Data, Profile, Split, Splits, dataset
+from runner import Data, Profile, Split, Splits, Wording, dataset, find_source
 
-from ._sql_labels import Asked, Labels
-from ._sql_profile import profile_of_query
-from ._sql_rows import Reader, Text
-from ._sql_source import find
+from ._files.labels import Asked
+from ._sql.labels import Labels
+from ._sql.profile import profile_of_query
+from ._sql.rows import Reader, Text
 from .sql import layout_of, names_of, opened, read_rows
+
+KEY = "dataset.path="
 
 
 def _files(*, path: Path, **_: Any) -> Sequence[Path]:
-    return find(str(path)).files
+    return find_source(str(path), wording=Wording(KEY)).files
 
 
 def _profile(
@@ -27,7 +29,7 @@ def _profile(
     """What every column holds, in one scan."""
     if not summary:
         return None
-    with opened(str(path), None, delimiter) as (database, query):
+    with opened(str(path), None, delimiter, key=KEY) as (database, query):
         return profile_of_query(database, query, names_of(label), None)
 
 
@@ -51,7 +53,7 @@ def csv(
     delimiter: what stands between the columns; null: found out.
     task, text, memory_rows, summary: as of the dataset sql, which takes a query too.
     """
-    with opened(str(path), None, delimiter, keep=True) as (database, query):
+    with opened(str(path), None, delimiter, keep=True, key=KEY) as (database, query):
         layout = layout_of(query, names_of(label), features, text, split)
         reader = Reader(database, query, layout)
         return read_rows(reader, Labels(layout.labels, task), split, reader.count(), memory_rows)

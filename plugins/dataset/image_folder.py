@@ -15,8 +15,8 @@ from annotated_types import Ge, Gt, Len
 
 from runner import Data, DataError, Split, Splits, Task, dataset, with_plain_names
 
-from ._blocks import Source, only_by_content, streams
-from ._files import by_name, one_folder
+from ._files.blocks import NumberedRows, only_by_content, streams
+from ._files.paths import by_name, one_folder
 
 Array = np.ndarray[Any, Any]
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
@@ -73,7 +73,7 @@ def image_folder(
     if held:
         return Data((images / np.float32(scale)).astype("float32"), labels, task)
     only_by_content(split, "a folder of images")
-    source = Source(
+    source = NumberedRows(
         what=f"dataset.path={folder}",
         rows=len(files),
         row_bytes=bytes_each,

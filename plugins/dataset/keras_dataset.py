@@ -13,10 +13,9 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from annotated_types import Ge
 
-from runner import Data, DataError, Split, Splits, Task, dataset
+from runner import Data, DataError, Split, Splits, Task, dataset, from_home, near_names
 
-from ._blocks import only_by_content
-from ._files import near
+from ._files.blocks import only_by_content
 
 Array = np.ndarray[Any, Any]
 Which = Literal[
@@ -149,9 +148,9 @@ def _place(which: Which, path: Path | None, download: bool) -> Path:
     """Where the data lie, fetched if that is allowed; DataError where they do not."""
     kept = KEPT[which]
     if path is not None:
-        place = path.expanduser()
+        place = from_home(path)
         if not place.exists():
-            raise DataError(f"dataset.path={place} does not exist{near(place)}")
+            raise DataError(f"dataset.path={place} does not exist{near_names(place)}")
         lacking = [name for name in kept.files if place.is_dir() and not (place / name).is_file()]
         if place.is_dir() and (lacking or not kept.files):
             what = f"the files {', '.join(lacking)}" if lacking else "as a folder; give its file"

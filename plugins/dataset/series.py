@@ -12,10 +12,9 @@ from typing import Annotated, Any
 import numpy as np
 from annotated_types import Ge
 
-from runner import DataError, Split, Splits, Task, dataset
+from runner import DataError, Split, Splits, Task, dataset, one_file
 
-from ._blocks import PARTS, Source, streams, whole
-from ._files import one_file
+from ._files.blocks import PARTS, NumberedRows, streams, whole
 
 Array = np.ndarray[Any, Any]
 WHAT = "a .csv or .npy file with a row for each step"
@@ -79,7 +78,7 @@ def series(
         at = starts[rows][:, None]
         return inputs[at + np.arange(window)], goals[at + window + np.arange(horizon)]
 
-    source = Source(
+    source = NumberedRows(
         what=f"dataset.path={file}",
         rows=len(starts),
         row_bytes=4 * (window * len(chosen) + horizon),

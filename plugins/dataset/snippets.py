@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from runner import Data, DataError, Task, dataset
+from runner import Data, DataError, Task, dataset, from_home
 
 ARCHIVE = "vaderSentiment-0.5.zip"
 INNER = "vaderSentiment-0.5/additional_resources/hutto_ICWSM_2014.tar.gz"
@@ -65,7 +65,7 @@ GET = "pip download vaderSentiment==0.5 --no-binary :all: --no-deps"
 
 
 def _archive(path: Path) -> Path:
-    file = path.expanduser()
+    file = from_home(path)
     if not file.is_file():
         raise DataError(
             f"dataset.path={file} does not exist: get it with `{GET}`, or say where it lies"

@@ -11,14 +11,27 @@ from typing import Annotated, Any
 
 from annotated_types import Ge
 
-from runner import Data, DataError, Profile, Source, Split, Splits, dataset
+from runner import (
+    Data,
+    Database,
+    DataError,
+    Profile,
+    Query,
+    Source,
+    Split,
+    Splits,
+    Wording,
+    dataset,
+    find_source,
+    identifier,
+    read_query,
+)
 
-from ._sql_labels import Asked, Labels
-from ._sql_profile import profile_of_query
-from ._sql_query import Query, read_query
-from ._sql_rows import Layout, Reader, Text
-from ._sql_source import Database, find, in_words, name
-from ._sql_stream import in_memory, streamed
+from ._files.labels import Asked
+from ._sql.labels import Labels
+from ._sql.profile import profile_of_query
+from ._sql.rows import Layout, Reader, Text
+from ._sql.stream import in_memory, streamed
 
 MEMORY_BYTES = 1 << 30
 """However few the rows, more than this is streamed."""
@@ -35,7 +48,7 @@ def _identity(
     """What the user vouches for; the files; or a checksum over the rows of a database."""
     if identity is not None:
         return f"vouched:{identity}"
-    if (found := find(source, secret=secret)).is_files:
+    if (found := find_source(source, secret=secret)).is_files:
         # Files go by their order, not by their names; another query gives other data.
         return {f"{i} {_words(query)}": file for i, file in enumerate(found.files)}
     return _checksum(source, query, secret)[0]
@@ -55,20 +68,13 @@ def _checksum(source: str, query: str | None, secret: str | None) -> tuple[str, 
     """
     with opened(source, query, secret=secret) as (database, read):
         # NULL must not be equal to any text, nor two columns to one.
-        said = ", ".join(
-            f"coalesce(chr(31) || {name(c.name)}::VARCHAR, chr(30))" for c in read.columns
+        values = ", ".join(
+            f"coalesce(chr(31) || {identifier(c.name)}::VARCHAR, chr(30))" for c in read.columns
         )
-        cursor = database.cursor()
-        try:
-            with in_words(database.source):
-                row = cursor.execute(
-                    f"SELECT count(*), coalesce(sum(md5_number_lower(concat({said}))), 0) "
-                    f"FROM (\n{read.text}\n)"
-                ).fetchone()
-        finally:
-            cursor.close()
-    assert row is not None
-    rows, total = row
+        [(rows, total)] = database.ask(
+            f"SELECT count(*), coalesce(sum(md5_number_lower(concat({values}))), 0) "
+            f"FROM (\n{read.text}\n)"
+        )
     words = [*(f"{c.name} {c.type}" for c in read.columns), str(rows), str(total), _words(query)]
     return "rows:" + hashlib.sha256("\n".join(words).encode()).hexdigest(), int(rows)
 
@@ -152,9 +158,10 @@ def opened(
     delimiter: str | None = None,
     secret: str | None = None,
     keep: bool = False,
+    key: str = "dataset.source=",
 ) -> Iterator[tuple[Database, Query]]:
     """The source and the checked query; closed at the end, unless it is to be kept."""
-    database = Database(find(source, delimiter, secret))
+    database = Database(find_source(source, delimiter, secret, Wording(key)))
     try:
         yield database, read_query(database, query)
     except BaseException:

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from runner import Data, DataError, dataset, with_plain_names
+from runner import Data, DataError, dataset, from_home, one_file, with_plain_names
 
-from ._files import by_name, one_file
-from ._labels import Asked, numbers_or_text, targets_of
+from ._files.labels import Asked, numbers_or_text, targets_of
+from ._files.paths import by_name
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": "\t"}
 JSON_LINES = (".jsonl", ".ndjson")
@@ -22,7 +22,7 @@ Row = dict[str, Any]
 
 
 def _files(*, path: Path, **_: Any) -> list[Path] | dict[str, Path]:
-    place = path.expanduser()
+    place = from_home(path)
     return by_name(_texts(place)) if place.is_dir() else [one_file(place, WHAT)]
 
 
@@ -47,7 +47,7 @@ def text(
 
     Features are text, (rows,): preprocessing=[vectorize] makes numbers of it.
     """
-    place = path.expanduser()
+    place = from_home(path)
     if place.is_dir():
         files = _texts(place)
         said = np.array([file.relative_to(place).parts[0] for file in files])

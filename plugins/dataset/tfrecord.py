@@ -13,7 +13,7 @@ from annotated_types import Ge
 
 from runner import Data, DataError, Split, Splits, Stream, Task, dataset
 
-from ._blocks import (
+from ._files.blocks import (
     MIB,
     Stamps,
     block_rows,
@@ -23,9 +23,9 @@ from ._blocks import (
     stamps,
     unchanged,
 )
-from ._files import by_name, matching
-from ._labels import Asked, Seen, codes
-from ._numbers import Number
+from ._files.labels import Asked, Seen, codes
+from ._files.number_types import Number
+from ._files.paths import by_name, matching
 
 Array = np.ndarray[Any, Any]
 Features = Array | dict[str, Array]

@@ -102,7 +102,7 @@ def poisson(task: Task) -> object:
     return make("Poisson", "poisson", VALUES, locals())
 
 
-# --- Classes --------------------------------------------------------------------------------------
+# --- Classes -------------------------------------------------------------------------------------
 
 
 @metric(aliases=["BinaryCrossentropy", "bce", "BCE"])

@@ -22,13 +22,12 @@ from runner.data.sources.rows import (
     is_array,
     missing,
     opened,
-    quoted,
 )
 from runner.engines.outputs import outputs_of
 from runner.errors import ConfigError, DataError
 from runner.evaluate.metrics import names_of, predicted_of
 from runner.sweep.trained import Trained, trained
-from runner.system.databases import literal
+from runner.system.databases import identifier, literal
 from warehouse.place import Place
 
 if TYPE_CHECKING:
@@ -253,7 +252,7 @@ def _write(
 
 def _copied(con: DuckDBPyConnection, folder: Path, to: Path, keep: Sequence[str]) -> Path:
     """The predictions, and the columns to keep, as a file in the folder."""
-    beside = "".join(f"s.{quoted(name)}, " for name in keep)
+    beside = "".join(f"s.{identifier(name)}, " for name in keep)
     join = "JOIN source AS s ON s.rowid = p.row" if keep else ""
     form = WRITERS[to.suffix.lower()]
     file = folder / f"predictions.{form}"

@@ -123,7 +123,7 @@ def test_a_stream_divides_as_split_by_hash_does_in_memory(make, tmp_path):
 
 
 def test_a_stream_is_read_in_the_order_of_blocks_that_is_drawn(make, tmp_path, monkeypatch):
-    monkeypatch.setattr("runner_plugins.dataset._blocks.BLOCK_ROWS", 64)
+    monkeypatch.setattr("runner_plugins.dataset._files.blocks.BLOCK_ROWS", 64)
     train = streamed(make, records(tmp_path)).train
 
     def read(seed: int | None) -> np.ndarray:
@@ -137,7 +137,7 @@ def test_a_stream_is_read_in_the_order_of_blocks_that_is_drawn(make, tmp_path, m
 
 
 def test_the_sample_of_a_stream_is_drawn_over_all_of_the_part(make, tmp_path, monkeypatch):
-    monkeypatch.setattr("runner_plugins.dataset._blocks.SAMPLE_ROWS", 50)
+    monkeypatch.setattr("runner_plugins.dataset._files.blocks.SAMPLE_ROWS", 50)
     train = streamed(make, records(tmp_path)).train
     features, targets = train.sample
     assert features.shape == (50, 3, 2)

@@ -17,8 +17,7 @@ import duckdb
 import numpy as np
 import pytest
 
-from plugins.dataset._sql_source import Database, find
-from runner import DataError, RunnerError, load_extension
+from runner import Database, DataError, RunnerError, find_source, load_extension
 from runner.config.compose import compose
 from runner.data.identity import data_identity
 from runner.data.sources.rows import arrays_of, opened
@@ -138,7 +137,7 @@ def test_a_name_that_is_not_utf_8_is_one_sentence(make: Any, tmp_path: Path) -> 
         ):
             with pytest.raises(DataError, match=r"b\\xff.* not UTF-8: rename it"):
                 read()
-    with pytest.raises(RunnerError, match="--query is not valid: it holds what is not UTF-8"):
+    with pytest.raises(RunnerError, match="--query holds what is not UTF-8"):
         opened(str(write(tmp_path / "rows.csv")), "SELECT '\udcff'").__enter__()
     with pytest.raises(DataError, match=r"dataset\.query holds what is not UTF-8"):
         features_of(make, tmp_path / "rows.csv", query="SELECT '\udcff'")
@@ -278,19 +277,14 @@ def test_what_does_not_fit_into_memory_spills(
 ) -> None:
     file = write(tmp_path / "rows.parquet", "SELECT i AS x, i / 2 AS y FROM range(1000000) r(i)")
     large = "SELECT x, repeat('spill', 40) || x AS t FROM source ORDER BY hash(x)"
-    monkeypatch.setattr("runner.data.sources.rows.MEMORY", "128MB")
+    monkeypatch.setattr("runner.data.sources.database.MEMORY", "128MB")
     with opened(str(file), large) as table:
         assert table.rows == 1_000_000
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr("plugins.dataset._sql_source.MEMORY", "128MB")
-    database = Database(find(str(file)))
-    try:
-        cursor = database.cursor()
+    with closing(Database(find_source(str(file)))) as database, database.cursor() as cursor:
         cursor.execute(f"CREATE TEMP TABLE sorted AS {large}")
         assert list(tmp_path.glob("sweephouse-spill-*/*"))
         assert cursor.execute("SELECT count(DISTINCT t) FROM sorted").fetchall() == [(1_000_000,)]
-    finally:
-        database.close()
 
 
 # --- A first look --------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import DataError
+from runner.system.databases import literal
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -28,8 +29,7 @@ def load_extension(con: DuckDBPyConnection, kind: str) -> None:
                 # DuckDB takes the name of its entry point from the file's.
                 link = Path(place) / f"{kind}_scanner.duckdb_extension"
                 link.symlink_to(file)
-                quoted = str(link).replace("'", "''")
-                con.execute(f"LOAD '{quoted}'")
+                con.execute(f"LOAD {literal(str(link))}")
                 return
     try:
         con.execute(f"LOAD {kind}")

@@ -1,7 +1,8 @@
-"""Files by the names that users give them, and the same files as DuckDB takes them."""
+"""Files by the names that users give them, near names, and the same files as DuckDB takes them."""
 
 from __future__ import annotations
 
+import difflib
 import glob
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -24,7 +25,7 @@ def files_named(text: str) -> list[Path]:
     return [path.absolute() for path in map(Path, sorted(matching)) if is_file(path)]
 
 
-def from_home(text: str) -> Path:
+def from_home(text: str | Path) -> Path:
     """The path, a leading ~ as the home folder; as it is where there is no such user."""
     try:
         return Path(text).expanduser()
@@ -76,3 +77,42 @@ def _checked(file: Path) -> str:
             "so give it another name"
         )
     return as_one_file(text)
+
+
+def one_file(path: Path, what: str, key: str = "dataset.path=") -> Path:
+    """The file; DataError that says what it should be and names the nearest neighbours.
+
+    what: what the file must be, such as "an .npz file".
+    key: what named it, with its = or space.
+    """
+    file = from_home(path)
+    try:
+        if file.is_dir():
+            raise DataError(f"{key}{file} is a directory: give the path of {what}")
+        if not file.is_file():
+            near = near_names(file)
+            raise DataError(f"{key}{file} does not exist: give the path of {what}{near}")
+        if file.stat().st_size == 0:
+            raise DataError(f"{key}{file} is empty: it must be {what}")
+    except OSError as error:
+        raise DataError(f"{key}{file} cannot be read: {error.strerror}") from None
+    return file
+
+
+def near_names(path: Path, folders: Sequence[Path] = ()) -> str:
+    """The end of a sentence: what lies beside a path under a similar name, if anything.
+
+    folders: where to look, if not in the path's own.
+    """
+    if not (folders or path.parent.is_dir()):
+        return f" (there is no folder {path.parent})"
+    beside = {item.name for folder in folders or [path.parent] for item in _inside(folder)}
+    close = difflib.get_close_matches(path.name, sorted(beside), n=2, cutoff=0.5)
+    return f" (near it: {', '.join(close)})" if close else ""
+
+
+def _inside(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []

@@ -10,8 +10,8 @@ import numpy as np
 
 from runner import Data, DataError, Split, Splits, Stream
 
-from ._sql_labels import Labels
-from ._sql_rows import Check, Layout, Reader, Rows
+from .labels import Labels
+from .rows import Check, Layout, Reader, Rows
 
 Array = np.ndarray[Any, Any]
 Features = Any

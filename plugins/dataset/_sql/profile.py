@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from runner import ColumnProfile, Profile
-
-from ._sql_query import Column, Query
-from ._sql_source import Database, in_words, name
+from runner import Column, ColumnProfile, Database, Profile, Query, identifier
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -27,27 +24,23 @@ def profile_of_query(
 
     text: the query as the config has it.
     """
-    cursor = database.cursor()
-    try:
-        with in_words(database.source):
-            rows, columns = _look(cursor, query)
-            classes = {}
-            if len(label) == 1 and query.column(label[0], "dataset.label").family != "float":
-                counted = cursor.execute(
-                    f"SELECT {name(query.column(label[0], 'dataset.label').name)}::VARCHAR, "
-                    f"count(*) FROM (\n{query.text}\n) GROUP BY ALL ORDER BY ALL "
-                    f"LIMIT {FEW_CLASSES + 1}"
-                ).fetchall()
-                if len(counted) <= FEW_CLASSES:
-                    classes = {str(value): int(count) for value, count in counted}
-    finally:
-        cursor.close()
+    labels = [query.column(one, "dataset.label") for one in label]
+    classes = {}
+    with database.cursor() as cursor:
+        rows, columns = _look(cursor, query)
+        if len(labels) == 1 and labels[0].family != "float":
+            counted = cursor.execute(
+                f"SELECT {identifier(labels[0].name)}::VARCHAR, count(*) "
+                f"FROM (\n{query.text}\n) GROUP BY ALL ORDER BY ALL LIMIT {FEW_CLASSES + 1}"
+            ).fetchall()
+            if len(counted) <= FEW_CLASSES:
+                classes = {str(value): int(count) for value, count in counted}
     return Profile(
         rows=rows,
         columns=tuple(columns),
         source=database.source.text,
         query=text,
-        label=tuple(query.column(one, "dataset.label").name for one in label),
+        label=tuple(column.name for column in labels),
         classes=classes,
     )
 
@@ -80,7 +73,7 @@ def _batched(columns: Sequence[Column]) -> Iterator[Sequence[Column]]:
 
 def _statistics(column: Column) -> list[str]:
     """The aggregates of a column; quartiles and moments where there are numbers."""
-    named = name(column.name)
+    named = identifier(column.name)
     said = [f"count({named})"]
     if column.family == "other":
         return said

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from runner import DataError, Task
+from runner import Column, DataError, Task
 
-from ._sql_query import Column
+from .._files.labels import Asked
 
 Array = np.ndarray[Any, Any]
-Asked = Literal["auto", "classification", "binary", "multilabel", "regression"]
 FEW = 20
 """Whole numbers with more values than these may be classes or values: the config says which."""
 MOST = 10_000

@@ -23,7 +23,7 @@ GLANCE_ROWS = 1_000
 
 
 @dataclass(frozen=True)
-class Source:
+class NumberedRows:
     """Rows that can be read by their numbers."""
 
     what: str
@@ -60,7 +60,7 @@ def blocks(rows: int, row_bytes: int) -> Iterator[Array]:
     return (np.arange(at, min(at + step, rows)) for at in range(0, rows, step))
 
 
-def whole(source: Source, task: Task) -> Splits:
+def whole(source: NumberedRows, task: Task) -> Splits:
     """The source in its parts, held in memory."""
     part_of = source.part(np.arange(source.rows))
     features, targets = source.everything
@@ -71,7 +71,7 @@ def whole(source: Source, task: Task) -> Splits:
     return Splits(train, val, test, task)
 
 
-def streams(source: Source, split: Split, task: Task) -> Splits:
+def streams(source: NumberedRows, split: Split, task: Task) -> Splits:
     """The source in its parts; a byte a row is all that stays in memory."""
     every = [source.part(rows) for rows in blocks(source.rows, source.row_bytes)]
     part_of = np.concatenate(every).astype(np.int8)
@@ -106,7 +106,7 @@ def only_by_content(split: Split, what: str) -> None:
         )
 
 
-def _stream(source: Source, part_of: Array, part: int, count: int, seed: int) -> Stream:
+def _stream(source: NumberedRows, part_of: Array, part: int, count: int, seed: int) -> Stream:
     """One part's rows as a stream."""
     step = block_rows(source.row_bytes)
     before = stamps(source.files)

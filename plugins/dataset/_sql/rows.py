@@ -10,10 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from runner import DataError, as_one_file, scan
-
-from ._sql_query import Column, Query
-from ._sql_source import Database, in_words, name, quoted
+from runner import Column, Database, DataError, Query, as_one_file, identifier, literal, scan
 
 Array = np.ndarray[Any, Any]
 Text = Literal["strings", "codes"]
@@ -24,7 +21,6 @@ SPAN = 30_720
 so that a window mixes several. Smaller ones would cost more to find than to read."""
 MIXED = 0.9
 """From this share of numbers on, other text in a column is taken for a mistake."""
-DAY = "86400000000.0"
 
 
 @dataclass(frozen=True)
@@ -49,29 +45,18 @@ class Layout:
 
     def select(self, query: str) -> str:
         """The query with every column in the type that the arrays have."""
-        said = [f"{_feature(c)} AS f{i}" for i, c in enumerate(self.features)]
-        said += [f"{_label(c)} AS l{i}" for i, c in enumerate(self.labels)]
-        said += [f"{_key(self.key)} AS k"] if self.key else []
-        return f"SELECT {', '.join(said)} FROM (\n{query}\n)"
-
-
-def _feature(column: Column) -> str:
-    """Numbers as FLOAT with NaN for what is missing, text with ''; dates as days since 1970."""
-    named = name(column.name)
-    if column.family == "text":
-        return f"coalesce({named}::VARCHAR, '')"
-    if column.type == "TIME":
-        value = f"(extract('epoch' FROM {named}) / 86400)"
-    elif column.family == "date":
-        value = f"(epoch_us({_timestamp(column)}) / {DAY})"
-    else:
-        value = named
-    return f"coalesce({value}::FLOAT, 'nan'::FLOAT)"
+        columns = [
+            f"{c.as_text if c.family == 'text' else c.as_number} AS f{i}"
+            for i, c in enumerate(self.features)
+        ]
+        columns += [f"{_label(c)} AS l{i}" for i, c in enumerate(self.labels)]
+        columns += [f"{_key(self.key)} AS k"] if self.key else []
+        return f"SELECT {', '.join(columns)} FROM (\n{query}\n)"
 
 
 def _label(column: Column) -> str:
     """Text as it is, with NULL; anything else as DOUBLE with NaN."""
-    named = name(column.name)
+    named = identifier(column.name)
     if column.family == "text":
         return f"{named}::VARCHAR"
     return f"coalesce({named}::DOUBLE, 'nan'::DOUBLE)"
@@ -79,16 +64,11 @@ def _label(column: Column) -> str:
 
 def _key(column: Column) -> str:
     """Whole numbers and times as BIGINT, other numbers as DOUBLE, text as it is."""
-    named = name(column.name)
+    named = identifier(column.name)
     if column.family == "date" and column.type != "TIME":
-        return f"epoch_us({_timestamp(column)})"
+        return f"epoch_us({column.as_moment})"
     kinds = {"boolean": "BIGINT", "integer": "BIGINT", "float": "DOUBLE"}
     return f"{named}::{kinds.get(column.family, 'VARCHAR')}"
-
-
-def _timestamp(column: Column) -> str:
-    named = name(column.name)
-    return named if column.type.endswith("TIME ZONE") else f"{named}::TIMESTAMP"
 
 
 @dataclass
@@ -143,60 +123,47 @@ class Reader:
     """Parts of the source that can be read in any order; None where there is only its own."""
 
     def __post_init__(self) -> None:
-        with in_words(self.database.source):
-            self.ranges = self._find_ranges()
+        self.ranges = self._find_ranges()
 
     def count(self) -> int:
         """How many rows the query has."""
-        return int(self._ask(f"SELECT count(*) FROM (\n{self.query.text}\n)")[0][0])
+        return int(self.database.ask(f"SELECT count(*) FROM (\n{self.query.text}\n)")[0][0])
 
     def whole(self) -> Rows:
         """All rows at once."""
-        cursor = self.database.cursor()
-        try:
-            with in_words(self.database.source):
-                select = self.layout.select(self.query.text)
-                return self._rows(cursor.execute(select).fetchnumpy())
-        finally:
-            cursor.close()
+        with self.database.cursor() as cursor:
+            select = self.layout.select(self.query.text)
+            return self._rows(cursor.execute(select).fetchnumpy())
 
     def by_key(self) -> Iterator[tuple[Any, int]]:
         """Every value of the key in its order, with the number of its rows."""
-        cursor = self.database.cursor()
-        try:
-            with in_words(self.database.source):
-                found = cursor.execute(
-                    f"SELECT k, count(*) FROM ({self.layout.select(self.query.text)}) "
-                    "GROUP BY k ORDER BY k"
-                )
-                while rows := found.fetchmany(BLOCK):
-                    yield from rows
-        finally:
-            cursor.close()
+        with self.database.cursor() as cursor:
+            counted = cursor.execute(
+                f"SELECT k, count(*) FROM ({self.layout.select(self.query.text)}) "
+                "GROUP BY k ORDER BY k"
+            )
+            while rows := counted.fetchmany(BLOCK):
+                yield from rows
 
     def blocks(self, random: np.random.Generator | None = None) -> Iterator[Rows]:
         """A new pass over all rows, in an order that `random` draws where the source has one."""
-        cursor = self.database.cursor()
-        try:
-            with in_words(self.database.source):
-                if self.ranges is None:
-                    yield from self._in_batches(cursor)
-                    return
-                order = range(len(self.ranges))
-                for number in order if random is None else random.permutation(len(order)):
-                    chosen = self.ranges[number]
-                    cursor.execute(
-                        f"CREATE OR REPLACE TEMP VIEW {name(self.query.table or '')} AS "
-                        f"FROM {chosen.table} WHERE {chosen.position} "
-                        f"BETWEEN {chosen.first} AND {chosen.last}"
-                    )
-                    select = self.layout.select(self.query.text)
-                    rows = self._rows(cursor.execute(select).fetchnumpy())
-                    rows.number = int(number)
-                    if len(rows):
-                        yield rows
-        finally:
-            cursor.close()
+        with self.database.cursor() as cursor:
+            if self.ranges is None:
+                yield from self._in_batches(cursor)
+                return
+            order = range(len(self.ranges))
+            for number in order if random is None else random.permutation(len(order)):
+                chosen = self.ranges[number]
+                cursor.execute(
+                    f"CREATE OR REPLACE TEMP VIEW {identifier(self.query.table or '')} AS "
+                    f"FROM {chosen.table} WHERE {chosen.position} "
+                    f"BETWEEN {chosen.first} AND {chosen.last}"
+                )
+                select = self.layout.select(self.query.text)
+                rows = self._rows(cursor.execute(select).fetchnumpy())
+                rows.number = int(number)
+                if len(rows):
+                    yield rows
 
     def _in_batches(self, cursor: Any) -> Iterator[Rows]:
         """What the query gives now, as it comes."""
@@ -232,27 +199,27 @@ class Reader:
         if table == "source" and source.kind == "parquet":
             return self._of_parquet()
         if table is not None and source.kind == "duckdb":
-            place = f"origin.{name(table)}"
-            is_table = self._ask(
+            place = f"origin.{identifier(table)}"
+            is_table = self.database.ask(
                 "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'origin' "
-                f"AND schema_name = 'main' AND table_name = {quoted(table)}"
+                f"AND schema_name = 'main' AND table_name = {literal(table)}"
             )[0][0]
             if is_table:
-                last = self._ask(f"SELECT coalesce(max(rowid), -1) FROM {place}")[0][0]
+                last = self.database.ask(f"SELECT coalesce(max(rowid), -1) FROM {place}")[0][0]
                 return _ranges(place, "rowid", last + 1)
         return None
 
     def _of_parquet(self) -> list[Range] | None:
         """Ranges of every file, if all have the same columns."""
         files = self.database.source.files
-        listed = ", ".join(quoted(as_one_file(str(file))) for file in files)
-        shapes = self._ask(
+        listed = ", ".join(literal(as_one_file(str(file))) for file in files)
+        shapes = self.database.ask(
             "SELECT count(DISTINCT columns) FROM (SELECT list((name, type)) AS columns "
             f"FROM parquet_schema([{listed}]) GROUP BY file_name)"
         )[0][0]
         if shapes > 1:
             return None
-        counts = self._ask(
+        counts = self.database.ask(
             f"SELECT file_name, num_rows FROM parquet_file_metadata([{listed}]) ORDER BY file_name"
         )
         return [
@@ -260,14 +227,6 @@ class Reader:
             for file, rows in counts
             for part in _ranges(scan("read_parquet", [Path(file)]), "file_row_number", rows)
         ]
-
-    def _ask(self, sql: str) -> list[tuple[Any, ...]]:
-        cursor = self.database.cursor()
-        try:
-            with in_words(self.database.source):
-                return cursor.execute(sql).fetchall()
-        finally:
-            cursor.close()
 
 
 def _ranges(table: str, position: str, rows: int) -> list[Range]:
@@ -331,7 +290,7 @@ class Check:
                 raise DataError(
                     f"the column '{column.name}' mixes types: {self._numbers[i]} of its values "
                     f"are numbers, and others are text such as {odd!r}; in dataset.query, write "
-                    f"TRY_CAST({name(column.name)} AS DOUBLE) to have those missing"
+                    f"TRY_CAST({identifier(column.name)} AS DOUBLE) to have those missing"
                 )
 
 

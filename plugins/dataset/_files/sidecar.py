@@ -7,9 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner import DataError
-
-from ._files import near, one_file
+from runner import DataError, near_names, one_file
 
 
 def by_pattern(files: Sequence[Path], pattern: str | None) -> list[str]:
@@ -49,7 +47,7 @@ def by_table(files: Sequence[Path], table: Path | None) -> dict[str, list[str]]:
         raise DataError(
             "dataset.label=csv needs dataset.csv=: a table with the columns file and label"
         )
-    path = one_file(table, "a CSV file with the columns file and label", "dataset.csv")
+    path = one_file(table, "a CSV file with the columns file and label", "dataset.csv=")
     with path.open(encoding="utf-8-sig", newline="") as opened:
         reader = csv.DictReader(opened)
         rows = list(reader)
@@ -63,7 +61,7 @@ def by_table(files: Sequence[Path], table: Path | None) -> dict[str, list[str]]:
     for file in files:
         row = known.get(file.resolve()) or by_name.get(file.name)
         if row is None:
-            raise DataError(f"{path} says no label for {file.name}{near(file)}")
+            raise DataError(f"{path} says no label for {file.name}{near_names(file)}")
         if None in row.values() or None in row:
             raise DataError(f"{path} has a row for {file.name} that is not {len(have)} cells long")
         found.append(row)

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from runner import DataError, refuse_effects
-
-from ._sql_source import Database, Source, in_words, name, quoted
+from runner.data.sources.database import Database
+from runner.data.sources.source import RowSource
+from runner.errors import DataError
+from runner.system.databases import identifier, literal, refuse_effects
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -24,6 +25,8 @@ FAMILIES: tuple[tuple[str, Family], ...] = (
     (r"VARCHAR|UUID|ENUM\(.*\)", "text"),
     (r"DATE|TIME|TIMESTAMP(_S|_MS|_NS)?( WITH TIME ZONE)?", "date"),
 )
+DAY = "86400000000.0"
+"""Microseconds."""
 MANY = 20
 """More names than these are not all listed."""
 ROW_BY_ROW = re.compile(r"PROJECTION|FILTER|SEQ_SCAN|TABLE_SCAN|READ_PARQUET|PARQUET_SCAN")
@@ -45,6 +48,27 @@ class Column:
             if re.fullmatch(pattern, self.type):
                 return family
         return "other"
+
+    @property
+    def as_number(self) -> str:
+        """In SQL: FLOAT with NaN for what is missing; dates as days since 1970."""
+        value = identifier(self.name)
+        if self.type == "TIME":
+            value = f"(extract('epoch' FROM {value}) / 86400)"
+        elif self.family == "date":
+            value = f"(epoch_us({self.as_moment}) / {DAY})"
+        return f"coalesce({value}::FLOAT, 'nan'::FLOAT)"
+
+    @property
+    def as_text(self) -> str:
+        """In SQL: VARCHAR, empty for what is missing."""
+        return f"coalesce({identifier(self.name)}::VARCHAR, '')"
+
+    @property
+    def as_moment(self) -> str:
+        """In SQL: a date as a timestamp."""
+        named = identifier(self.name)
+        return named if self.type.endswith("TIME ZONE") else f"{named}::TIMESTAMP"
 
 
 @dataclass(frozen=True)
@@ -77,14 +101,15 @@ class Query:
 def read_query(database: Database, text: str | None) -> Query:
     """Check the query and find its columns, without reading rows.
 
+    text: None: all of the files, or of the one table.
+
     Raises DataError for anything but one SELECT, and for unknown tables and columns.
     """
     import duckdb
 
     source = database.source
-    cursor = database.cursor()
-    try:
-        select = _one_select(cursor, text) if text else _everything(database)
+    with database.cursor() as cursor:
+        select = _one_select(cursor, text, source) if text else _everything(database)
         try:
             if text or not source.is_files:
                 refuse_effects(cursor, f"FROM (\n{select}\n)")
@@ -93,32 +118,29 @@ def read_query(database: Database, text: str | None) -> Query:
             raise DataError(_unknown_table(str(error), database)) from None
         except duckdb.BinderException as error:
             raise DataError(_unknown_column(str(error), source)) from None
-        except duckdb.Error:
-            with in_words(source):
-                raise
         columns = tuple(Column(row[0], row[1]) for row in described)
         return Query(select, columns, _row_by_row(cursor, select))
-    finally:
-        cursor.close()
 
 
-def _one_select(cursor: DuckDBPyConnection, text: str) -> str:
+def _one_select(cursor: DuckDBPyConnection, text: str, source: RowSource) -> str:
     """The query without its semicolon, if it is one SELECT."""
     import duckdb
+
+    query = source.wording.the_query
 
     try:
         text.encode()
         statements = cursor.extract_statements(text)
     except duckdb.Error as error:
-        said = " ".join(str(error).partition("\n\n")[0].split()).partition(": ")[2]
-        raise DataError(f"dataset.query is no valid SQL ({said}): {_shortened(text)}") from None
+        reason = " ".join(str(error).partition("\n\n")[0].split()).partition(": ")[2]
+        raise DataError(f"{query} is no valid SQL ({reason}): {_shortened(text)}") from None
     except UnicodeEncodeError:
-        raise DataError("dataset.query holds what is not UTF-8: write it anew") from None
+        raise DataError(f"{query} holds what is not UTF-8: write it anew") from None
     kinds = [statement.type for statement in statements]
     if kinds != [duckdb.StatementType.SELECT]:
         first = (text.split() or ["nothing"])[0].upper()
         what = f"holds {len(kinds)} statements" if len(kinds) > 1 else f"begins with {first}"
-        raise DataError(f"dataset.query {what}: give exactly one SELECT, which only reads")
+        raise DataError(f"{query} {what}: give exactly one SELECT, which only reads")
     return text.strip().rstrip(";")
 
 
@@ -129,36 +151,39 @@ def _shortened(text: str) -> str:
 
 def _everything(database: Database) -> str:
     """The query of a source that is given none."""
-    if database.source.is_files:
+    source = database.source
+    if source.is_files:
         return "FROM source"
     tables = database.tables()
     if len(tables) == 1:
-        return f"FROM {name(tables[0])}"
+        return f"FROM {identifier(tables[0])}"
     raise DataError(
-        f"dataset.source={database.source.text} has {len(tables)} tables ({_listed(tables)}): say "
-        "which by dataset.query='SELECT * FROM …'"
+        f"{source.where} has {len(tables)} tables ({_listed(tables)}): say which by "
+        f"{source.wording.query}'SELECT * FROM …'"
     )
 
 
-def _unknown_table(said: str, database: Database) -> str:
-    found = re.search(r"(?:Table|View) with name \"?(.+?)\"? does not exist", said)
-    if found is None:
-        return f"dataset.query cannot be run: {said.partition(': ')[2].partition(chr(10))[0]}"
-    have = ["source"] if database.source.is_files else database.tables()
+def _unknown_table(message: str, database: Database) -> str:
+    source, query = database.source, database.source.wording.the_query
+    table = re.search(r"(?:Table|View) with name \"?(.+?)\"? does not exist", message)
+    if table is None:
+        return f"{query} cannot be run: {message.partition(': ')[2].partition(chr(10))[0]}"
+    have = ["source"] if source.is_files else database.tables()
     return (
-        f"dataset.query names the table '{found[1]}', which {database.source.text} does not "
-        f"have: {_near(found[1], have)}"
+        f"{query} names the table '{table[1]}', which {source.text} does not have: "
+        f"{_near(table[1], have)}"
     )
 
 
-def _unknown_column(said: str, source: Source) -> str:
-    found = re.search(r'column "(.+?)" not found', said)
-    said = " ".join(said.partition("\n\nLINE")[0].split()).partition(": ")[2]
-    if found is None:
-        return f"dataset.query cannot be run: {said}"
-    have = re.findall(r'"([^"]+)"', said.partition("Candidate bindings: ")[2])
+def _unknown_column(message: str, source: RowSource) -> str:
+    query = source.wording.the_query
+    column = re.search(r'column "(.+?)" not found', message)
+    message = " ".join(message.partition("\n\nLINE")[0].split()).partition(": ")[2]
+    if column is None:
+        return f"{query} cannot be run: {message}"
+    have = re.findall(r'"([^"]+)"', message.partition("Candidate bindings: ")[2])
     hint = f"did you mean {' or '.join(have)}?" if have else "check its spelling"
-    return f"dataset.query names the column '{found[1]}', which {source.text} lacks: {hint}"
+    return f"{query} names the column '{column[1]}', which {source.text} lacks: {hint}"
 
 
 def _near(wrong: str, available: Iterable[str]) -> str:
@@ -176,7 +201,8 @@ def _listed(names: Sequence[str]) -> str:
 
 def _row_by_row(cursor: DuckDBPyConnection, select: str) -> str | None:
     """The table of a query that only picks rows and computes from each alone."""
-    tree = json.loads(_one(cursor, f"SELECT json_serialize_sql({quoted(select)})"))
+    [(serialized,)] = cursor.execute(f"SELECT json_serialize_sql({literal(select)})").fetchall()
+    tree = json.loads(serialized)
     if tree.get("error") or len(tree["statements"]) != 1:
         return None
     table = tree["statements"][0]["node"].get("from_table", {})
@@ -192,9 +218,3 @@ def _steps(plan: Sequence[dict[str, Any]]) -> Iterable[str]:
     for step in plan:
         yield step["name"].strip()
         yield from _steps(step["children"])
-
-
-def _one(cursor: DuckDBPyConnection, sql: str) -> Any:
-    row = cursor.execute(sql).fetchone()
-    assert row is not None
-    return row[0]

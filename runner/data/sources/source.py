@@ -1,0 +1,148 @@
+"""Where rows come from: a file, a pattern of files, or a database, by the name given for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from runner.data.sources.files import files_named, near_names, one_file, with_plain_names
+from runner.errors import DataError
+
+SourceKind = Literal["parquet", "csv", "json", "duckdb", "sqlite", "postgres", "mysql"]
+FILES: tuple[SourceKind, ...] = ("parquet", "csv", "json")
+SUFFIXES: dict[str, SourceKind] = {
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".json": "json",
+    ".jsonl": "json",
+    ".ndjson": "json",
+    ".duckdb": "duckdb",
+    ".ddb": "duckdb",
+    ".sqlite": "sqlite",
+    ".sqlite3": "sqlite",
+}
+COMPRESSED = (".gz", ".zst")
+SCHEMES: dict[str, SourceKind] = {
+    "postgres": "postgres",
+    "postgresql": "postgres",
+    "mysql": "mysql",
+    "mariadb": "mysql",
+}
+WHAT = (
+    ".parquet, .csv, .json, .duckdb or .sqlite file, a pattern of files, or a URI such as "
+    "postgres://user@host/database"
+)
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How sentences name what the user gave: by the keys of a dataset, or a command's options."""
+
+    source: str = "dataset.source="
+    query: str = "dataset.query="
+    secret: str | None = "dataset.secret=<name>"
+    """What names a DuckDB secret; None where nothing does."""
+    also: str = ""
+    """What else a source may be, before the endings of WHAT."""
+
+    @property
+    def the_query(self) -> str:
+        """The query's key or option alone."""
+        return self.query.rstrip("= ")
+
+    @property
+    def kinds(self) -> str:
+        """All that a source may be."""
+        return f"a {self.also}{WHAT}"
+
+
+DATASET = Wording()
+
+
+@dataclass(frozen=True)
+class RowSource:
+    """Files or a database that hold rows."""
+
+    text: str
+    """As the user gave it."""
+    kind: SourceKind
+    files: tuple[Path, ...] = ()
+    """The files, sorted; of a database in a file that one, of a server none."""
+    delimiter: str | None = None
+    """Of CSV files; None: DuckDB finds out."""
+    secret: str | None = None
+    """The DuckDB secret that holds the password."""
+    wording: Wording = DATASET
+
+    @property
+    def is_files(self) -> bool:
+        """Whether the rows are the content of plain files, the table `source` in a query."""
+        return self.kind in FILES
+
+    @property
+    def where(self) -> str:
+        """The source with its key or option, for a sentence."""
+        return f"{self.wording.source}{self.text}"
+
+
+def find_source(
+    text: str,
+    delimiter: str | None = None,
+    secret: str | None = None,
+    wording: Wording = DATASET,
+) -> RowSource:
+    """The source that a text names; nothing of a server is opened.
+
+    delimiter: of CSV files; None: found out. secret: a DuckDB secret with the password.
+
+    Raises DataError where there is none such, or of several kinds.
+    """
+    where = f"{wording.source}{text}"
+    scheme, is_uri, _ = text.partition("://")
+    if is_uri:
+        if scheme.lower() not in SCHEMES:
+            known = ", ".join(f"{name}://" for name in SCHEMES)
+            raise DataError(f"{where} is of no kind known here: give {known} or {wording.kinds}")
+        return RowSource(text, SCHEMES[scheme.lower()], secret=secret, wording=wording)
+    files = tuple(files_named(text))
+    if not files and any(mark in text for mark in "*?["):
+        raise DataError(f"{where} matches no file{near_names(Path(text))}")
+    if len(files) < 2:
+        files = (one_file(files[0] if files else Path(text), wording.kinds, wording.source),)
+    with_plain_names(files)
+    kinds = {_kind_of(file, wording) for file in files}
+    if len(kinds) > 1 or not kinds <= {*FILES, *(["duckdb", "sqlite"] if len(files) == 1 else [])}:
+        raise DataError(
+            f"{where} matches {len(files)} files of the kinds {', '.join(sorted(kinds))}: a "
+            "pattern is for Parquet, CSV or JSON files of one kind"
+        )
+    return RowSource(text, kinds.pop(), files, delimiter, wording=wording)
+
+
+def _kind_of(file: Path, wording: Wording) -> SourceKind:
+    """By suffix; of databases, and of what has another suffix, by the first bytes."""
+    name = file.name.lower()
+    for tail in COMPRESSED:
+        name = name.removesuffix(tail)
+    by_suffix = SUFFIXES.get(Path(name).suffix)
+    if by_suffix in FILES:
+        return by_suffix
+    where = f"{wording.source}{file}"
+    try:
+        with file.open("rb") as opened:
+            head = opened.read(16)
+    except OSError as error:
+        raise DataError(f"{where} cannot be read: {error.strerror}") from None
+    if head.startswith(b"SQLite format 3"):
+        return "sqlite"
+    if head[8:12] == b"DUCK":
+        return "duckdb"
+    if by_suffix is not None:
+        return by_suffix
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    raise DataError(f"{where} is of no kind known here: give {wording.kinds}")
