@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import WarehouseError
 from runner.system.terminal import say
-from warehouse.care import collect, collectable
+from warehouse.garbage import collect, collectable
 from warehouse.ingest.ingest import sync
 from warehouse.place import Place
 

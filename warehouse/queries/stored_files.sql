@@ -1,4 +1,4 @@
--- Every file that a run has stored, whether a run that is not deleted needs it, and whose it is.
+-- Which stored files does a run still need that is not deleted? `gc` asks this, too.
 
 WITH alive AS (
     FROM runs ANTI JOIN deleted USING (run_id)
@@ -17,7 +17,7 @@ needed AS (
     WHERE p.weights_id IS NULL OR p.weights_id = w.weights_id OR p.sha256 = w.sha256
 )
 
-SELECT uri, bool_or(uri IN (FROM needed)), list(DISTINCT run_id)
+SELECT uri, bool_or(uri IN (FROM needed)) AS is_needed, list(DISTINCT run_id) AS runs
 FROM (
     SELECT uri, run_id FROM weights
     UNION ALL
