@@ -40,15 +40,15 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """What the door holds, imported when first asked for.
+    """Import a name of the door when it is first asked for.
 
     `python -m warehouse` comes by here before it can hear a Ctrl-C: see `runner.system.stops`.
     """
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(importlib.import_module(_HOMES[name]), name)
-    globals()[name] = found
-    return found
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:

@@ -339,23 +339,23 @@ def in_words(place: Place) -> Iterator[None]:
 
 
 def _explained(error: Exception, place: Place) -> Exception:
-    said, path = str(error), place.database
-    if "Could not set lock" in said or "already attached" in said:
-        pid = re.search(r"PID (\d+)", said)
+    message, path = str(error), place.database
+    if "Could not set lock" in message or "already attached" in message:
+        pid = re.search(r"PID (\d+)", message)
         holder = f"another process (PID {pid[1]})" if pid else "another process"
         return BusyError(f"{holder} holds {path} open")
-    if "different configuration" in said:
+    if "different configuration" in message:
         return BusyError(f"this process itself holds {path} open, with other settings")
-    if "Permission denied" in said or "Read-only file system" in said:
+    if "Permission denied" in message or "Read-only file system" in message:
         return WarehouseError(f"{path} cannot be written; make it and its folder writable")
-    if full := re.search(r"No space left on device|File too large|Disk quota exceeded", said):
+    if full := re.search(r"No space left on device|File too large|Disk quota exceeded", message):
         return WarehouseError(
             f"the warehouse in {place.folder} cannot be written ({full[0]}); the journals hold "
             "everything: make space, and `python -m warehouse sync` takes them in"
         )
-    if _BROKEN.search(said):
+    if _BROKEN.search(message):
         # A file of another kind makes DuckDB look for who could read it.
-        foreign = "existing extension" in said
-        first = "it is another program's" if foreign else said.splitlines()[0]
+        foreign = "existing extension" in message
+        first = "it is another program's" if foreign else message.splitlines()[0]
         return BrokenError(f"{path} is no sound DuckDB file ({first}); {_AGAIN}")
     return error

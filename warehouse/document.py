@@ -48,7 +48,7 @@ def _relations(con: DuckDBPyConnection) -> Iterator[str]:
                 "WHERE table_name = ? AND NOT internal ORDER BY column_index",
                 [relation],
             ).fetchall()
-            yield "\n".join(f"| {n} | {kind} | {said} |" for n, kind, said in columns) + "\n"
+            yield "\n".join(f"| {n} | {kind} | {comment} |" for n, kind, comment in columns) + "\n"
 
 
 def _macros(con: DuckDBPyConnection) -> Iterator[str]:

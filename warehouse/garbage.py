@@ -26,7 +26,7 @@ _URI = re.compile(rb'"uri"\s*:\s*"([^"]+)"')
 
 @dataclass(frozen=True)
 class Garbage:
-    """What gc may remove, and how much of the store that is."""
+    """The files that gc may remove, and how much of the store that is."""
 
     files: list[Path]
     runs: set[str]
@@ -58,28 +58,28 @@ def collectable(place: Place) -> Garbage:
     now = place.now()
     files, runs, freed, total = [], set(), 0, 0
     for uri, is_needed, run_ids in sorted(stored):
-        if (there := _stat(place, uri)) is None:
+        if (file := _stat(place, uri)) is None:
             continue
-        total += there.st_size
-        if not is_needed and uri not in mentioned and now - there.st_mtime > YOUNG:
+        total += file.st_size
+        if not is_needed and uri not in mentioned and now - file.st_mtime > YOUNG:
             files.append(place.folder / uri)
             runs.update(run_ids)
-            freed += there.st_size
+            freed += file.st_size
     return Garbage(files, runs, freed, total)
 
 
 def _stat(place: Place, uri: str) -> os.stat_result | None:
-    """What lies there, if it is a file of our store's: no link, nor reached by one."""
+    """The state of a file of our store; None for anything else, and for what a link leads to."""
     if not STORED.fullmatch(uri):
         return None
     path = place.folder / uri
     try:
         if any(folder.is_symlink() for folder in (path.parent.parent, path.parent)):
             return None
-        there = path.lstat()
+        file = path.lstat()
     except OSError:
         return None
-    return there if stat.S_ISREG(there.st_mode) else None
+    return file if stat.S_ISREG(file.st_mode) else None
 
 
 def collect(place: Place, garbage: Garbage) -> None:
@@ -88,8 +88,8 @@ def collect(place: Place, garbage: Garbage) -> None:
     write(place, [entry("collect", None, uri) for uri in uris])
     for uri in uris:
         # A run that saves equal weights touches the file and refers to it.
-        there = _stat(place, uri)
-        if there is not None and place.now() - there.st_mtime > YOUNG:
+        file = _stat(place, uri)
+        if file is not None and place.now() - file.st_mtime > YOUNG:
             (place.folder / uri).unlink(missing_ok=True)
 
 

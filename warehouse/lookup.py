@@ -90,7 +90,7 @@ def latest_runs(
         "WHERE fingerprint IN (SELECT unnest($1::VARCHAR[])) ORDER BY run_id DESC",
         [list(fingerprints)],
     ).fetchall()
-    found: dict[str, list[tuple[str, str]]] = {}
+    runs: dict[str, list[tuple[str, str]]] = {}
     for fingerprint, run_id, status in rows:
-        found.setdefault(fingerprint, []).append((run_id, status))
-    return found
+        runs.setdefault(fingerprint, []).append((run_id, status))
+    return runs

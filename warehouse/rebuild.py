@@ -19,9 +19,9 @@ from warehouse.database import (
     writing,
 )
 from warehouse.ingest.ingest import batches, ingest
-from warehouse.ingest.sift import Journal, load
+from warehouse.ingest.sift import ReadJournal, load
 from warehouse.journals.fields import SAFE_ID
-from warehouse.journals.read import BESIDE, Found, read
+from warehouse.journals.read import BESIDE, JournalFile, read
 from warehouse.place import Place
 from warehouse.result import SyncResult
 from warehouse.shelf import draft
@@ -41,26 +41,26 @@ def archived(place: Place) -> list[Path]:
 def load_archive(writer: Writer, place: Place) -> list[str]:
     """All archived journals into an empty database; what cannot be read is named."""
     problems: list[str] = []
-    for batch in batches(Found(path, "ended") for path in archived(place)):
-        journals: list[Journal] = []
-        for found in batch:
+    for batch in batches(JournalFile(path, "ended") for path in archived(place)):
+        readings: list[ReadJournal] = []
+        for journal in batch:
             try:
-                journals.append((found, read(found.path)))
+                readings.append((journal, read(journal.path)))
             except (OSError, EOFError, zlib.error) as error:
-                problems.append(f"archive/{found.name} cannot be read: {error}")
-        loaded = load(writer, place.folder, journals)
+                problems.append(f"archive/{journal.name} cannot be read: {error}")
+        loaded = load(writer, place.folder, readings)
         problems += loaded.problems
-        for found, _, verdict, reason in loaded.taken:
+        for journal, _, verdict, reason in loaded.taken:
             if verdict != "new":
-                problems.append(f"archive/{found.name} cannot go in: {reason or verdict}")
+                problems.append(f"archive/{journal.name} cannot go in: {reason or verdict}")
     return problems
 
 
 def missing_runs(con: DuckDBPyConnection, place: Place) -> list[str]:
     """The runs that are archived and not in the database."""
     names = [path.name.removesuffix(ENDING) for path in archived(place)]
-    there = {run_id for (run_id,) in con.execute("SELECT run_id FROM runs").fetchall()}
-    return [name for name in names if not name.startswith(BESIDE) and name not in there]
+    present = {run_id for (run_id,) in con.execute("SELECT run_id FROM runs").fetchall()}
+    return [name for name in names if not name.startswith(BESIDE) and name not in present]
 
 
 def rebuild(place: Place) -> tuple[SyncResult, Path | None]:

@@ -1,4 +1,4 @@
-"""What an ingest has to say."""
+"""The outcome of an ingest."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class SyncResult:
-    """What an ingest did, and what it left."""
+    """The runs that an ingest took in, and all that it did not."""
 
     ingested: list[str] = field(default_factory=list)
     """The runs whose rows are new or were replaced."""
@@ -22,17 +22,17 @@ class SyncResult:
 
     def sentence(self) -> str:
         """All of it in one line."""
-        said = [_count(len(self.ingested), "run") + " taken in"]
+        parts = [_count(len(self.ingested), "run") + " taken in"]
         if self.lost:
-            said[0] += f", {len(self.lost)} of them lost"
+            parts[0] += f", {len(self.lost)} of them lost"
         if self.problems:
-            said.append(_count(len(self.problems), "problem"))
+            parts.append(_count(len(self.problems), "problem"))
         if self.reason and self.waiting:
             verb = "waits" if self.waiting == 1 else "wait"
-            said.append(f"{_count(self.waiting, 'journal')} {verb}: {self.reason}")
+            parts.append(f"{_count(self.waiting, 'journal')} {verb}: {self.reason}")
         elif self.reason:
-            said.append(self.reason)
-        return "; ".join(said)
+            parts.append(self.reason)
+        return "; ".join(parts)
 
 
 def _count(number: int, noun: str) -> str:

@@ -1,4 +1,4 @@
-"""What readers get: a copy of the database with what journals still hold laid over it.
+"""Snapshots, for readers: a copy of the database with what journals still hold laid over it.
 
 Nobody but ingest opens the live file. Even reading its bytes here could cost a user's own
 connection in this process its lock (closing any descriptor of a file drops the process's
@@ -32,7 +32,7 @@ from warehouse.database import (
 )
 from warehouse.ingest.ingest import overlay
 from warehouse.ingest.staging import tables
-from warehouse.journals.read import Found, waiting
+from warehouse.journals.read import JournalFile, waiting
 from warehouse.place import Place
 from warehouse.shelf import forget_others, forget_shelves, new_draft, remove
 
@@ -78,12 +78,12 @@ def read(path: Path) -> DuckDBPyConnection:
 
 def snapshot(place: Place) -> Path:
     """The file of the newest state, made if need be; the caller keeps ingest away."""
-    found = waiting(place)
-    name = _state(place, found)
+    journals = waiting(place)
+    name = _state(place, journals)
     beside = place.folder / "snapshots"
     if place.folder.is_dir():
         try:
-            return _on(_shelf_beside(beside), name, place, found)
+            return _on(_shelf_beside(beside), name, place, journals)
         except OSError as error:
             if error.errno not in _FULL:
                 raise
@@ -91,7 +91,7 @@ def snapshot(place: Place) -> Path:
     shelf = private_folder() / hashlib.sha256(str(place.folder).encode()).hexdigest()[:12]
     shelf.mkdir(mode=0o700, exist_ok=True)
     forget_shelves(shelf)
-    return _on(shelf, name, place, found)
+    return _on(shelf, name, place, journals)
 
 
 def _shelf_beside(shelf: Path) -> Path:
@@ -103,12 +103,12 @@ def _shelf_beside(shelf: Path) -> Path:
     return shelf
 
 
-def _on(shelf: Path, name: str, place: Place, found: list[Found]) -> Path:
+def _on(shelf: Path, name: str, place: Place, journals: list[JournalFile]) -> Path:
     """The snapshot of this name on the shelf, made if it is not there."""
     # The same file name as the live one: the catalog is called `warehouse` in both.
     path = shelf / name / place.database.name
     if not path.exists():
-        _make(path, place, found)
+        _make(path, place, journals)
     return path
 
 
@@ -119,25 +119,29 @@ def _guarded(place: Place) -> Iterator[None]:
         yield
 
 
-def _state(place: Place, found: list[Found]) -> str:
+def _state(place: Place, journals: list[JournalFile]) -> str:
     """A name for what can be seen now: the same name, the same content."""
     digest = hashlib.sha256(str(place.folder).encode())
     for folder in ("schema", "views", "ingest"):
         digest.update(repr(sql_of(folder)).encode())
     digest.update("".join(tables()).encode())
-    files = [place.database, *place.logs_of(place.database), *(f.path for f in found)]
+    files = [
+        place.database,
+        *place.logs_of(place.database),
+        *(journal.path for journal in journals),
+    ]
     for path in files:
         with suppress(OSError):
-            stat = path.stat()
-            digest.update(f"{path.name!a} {stat.st_ino} {stat.st_size}".encode())
+            file = path.stat()
+            digest.update(f"{path.name!a} {file.st_ino} {file.st_size}".encode())
             # A journal only grows, and its heartbeat is no news.
             if path.suffix != ".jsonl":
-                digest.update(str(stat.st_mtime_ns).encode())
-    digest.update(repr([f.state for f in found]).encode())
+                digest.update(str(file.st_mtime_ns).encode())
+    digest.update(repr([journal.state for journal in journals]).encode())
     return digest.hexdigest()[:24]
 
 
-def _make(path: Path, place: Place, found: Iterable[Found]) -> None:
+def _make(path: Path, place: Place, journals: Iterable[JournalFile]) -> None:
     """The snapshot at `path`, there whole or not at all."""
     folder = new_draft(path.parent.parent)
     draft = folder / path.name
@@ -150,7 +154,7 @@ def _make(path: Path, place: Place, found: Iterable[Found]) -> None:
         with writing(draft, place, renew_views=True) as writer:
             refuse_gone(writer.con)
             try:
-                overlay(writer, place, found)
+                overlay(writer, place, journals)
             except ChangedError as error:
                 warnings.warn(f"what is not taken in yet is left out: {error}", stacklevel=2)
             writer.con.execute("CHECKPOINT")

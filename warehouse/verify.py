@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from runner.system.databases import literal
 from warehouse.database import changes, create, in_words, refuse_without_index, writing
 from warehouse.ingest.ingest import overlay
-from warehouse.journals.read import Found, read, waiting
+from warehouse.journals.read import JournalFile, read, waiting
 from warehouse.place import Place
 from warehouse.rebuild import load_archive
 from warehouse.snapshot import copy_database
@@ -24,23 +24,23 @@ SHOWN = 5
 """Runs named for each kind of difference."""
 
 
-def going_on(there: Sequence[Found]) -> list[str]:
+def going_on(journals: Sequence[JournalFile]) -> list[str]:
     """The runs among waiting journals that may still write, and so are not compared."""
-    return [found.run_id for found in there if found.state in ("running", "silent")]
+    return [journal.run_id for journal in journals if journal.state in ("running", "silent")]
 
 
-def verify(place: Place, there: Sequence[Found] | None = None) -> list[str]:
-    """What is wrong, a sentence each; the caller holds the lock.
+def verify(place: Place, journals: Sequence[JournalFile] | None = None) -> list[str]:
+    """Compare everything: a sentence for each thing that is wrong; the caller holds the lock.
 
     Two databases are compared, of one moment: what all journals say, and a copy of the one that is
     there with the journals that wait laid over it.
 
-    there: the journals that wait, where the caller has looked already.
+    journals: those that wait, where the caller has looked already.
     """
     place.check()
-    there = waiting(place) if there is None else there
-    ended = [found for found in there if found.state in ("ended", "abandoned")]
-    problems = list(_journals(there))
+    journals = waiting(place) if journals is None else journals
+    ended = [journal for journal in journals if journal.state in ("ended", "abandoned")]
+    problems = list(_unread(journals))
     with tempfile.TemporaryDirectory(prefix="sweephouse-") as folder, in_words(place):
         copy, again = Path(folder) / "live.duckdb", Path(folder) / "again.duckdb"
         if place.database.exists():
@@ -62,29 +62,29 @@ def verify(place: Place, there: Sequence[Found] | None = None) -> list[str]:
             if changed:
                 how = "`python -m warehouse rebuild` sets it aside and makes it again"
                 return [*problems, *(f"{sentence}; {how}" for sentence in changed)]
-            problems += _rows(con, going_on(there))
+            problems += _rows(con, going_on(journals))
             problems += _files(con, place)
     return problems
 
 
-def _journals(there: Sequence[Found]) -> Iterator[str]:
+def _unread(journals: Sequence[JournalFile]) -> Iterator[str]:
     """Waiting journals that will not go in."""
-    for found in there:
-        if found.state == "odd":
-            yield f"{found.name} is no journal"
+    for journal in journals:
+        if journal.state == "odd":
+            yield f"{journal.name} is no journal"
             continue
         try:
-            reading = read(found.path)
+            reading = read(journal.path)
         except FileNotFoundError:
             continue
         except OSError as error:
-            yield f"{found.name} cannot be read: {error.strerror}"
+            yield f"{journal.name} cannot be read: {error.strerror}"
             continue
         if reading.newer:
-            yield f"{found.name} {reading.newer}"
+            yield f"{journal.name} {reading.newer}"
         for line in reading.bad:
             if not line.torn:
-                yield f"{found.name} line {line.number}: {line.reason}"
+                yield f"{journal.name} line {line.number}: {line.reason}"
 
 
 def _rows(con: DuckDBPyConnection, left_out: Sequence[str]) -> Iterator[str]:
@@ -113,8 +113,8 @@ def _rows(con: DuckDBPyConnection, left_out: Sequence[str]) -> Iterator[str]:
         "LEFT JOIN live.epochs AS e USING (run_id) WHERE r.status <> 'running' "
         "GROUP BY ALL HAVING r.epochs <> count(e.epoch) ORDER BY r.run_id"
     ).fetchall()
-    for run_id, expected, there in rows:
-        yield f"run {run_id} says that it trained {expected} epochs, {there} are there"
+    for run_id, expected, count in rows:
+        yield f"run {run_id} says that it trained {expected} epochs, {count} are there"
 
 
 def _files(con: DuckDBPyConnection, place: Place) -> Iterator[str]:
@@ -129,12 +129,12 @@ def _files(con: DuckDBPyConnection, place: Place) -> Iterator[str]:
     for uri, digest, size, runs in rows:
         path = place.folder / uri
         try:
-            there = path.stat()
-            if not stat.S_ISREG(there.st_mode):
+            stored = path.stat()
+            if not stat.S_ISREG(stored.st_mode):
                 yield f"{path} is no plain file; of {_some(runs)}"
                 continue
-            if there.st_size != size:
-                yield f"{path} has {there.st_size} bytes, not {size}; of {_some(runs)}"
+            if stored.st_size != size:
+                yield f"{path} has {stored.st_size} bytes, not {size}; of {_some(runs)}"
                 continue
             with path.open("rb") as file:
                 actual = hashlib.file_digest(file, "sha256").hexdigest()

@@ -31,9 +31,9 @@ def add(words: Words) -> None:
         ("delete", "hide runs; `undelete` brings them back until `gc` took their weights"),
         ("undelete", "bring deleted runs back"),
     ):
-        own = words.add_parser(action, help=what.split(";")[0], description=what.capitalize())
-        own.add_argument("run_ids", metavar="RUN", nargs="+")
-        own.set_defaults(run=run, action=action, texts=[None])
+        parser = words.add_parser(action, help=what.split(";")[0], description=what.capitalize())
+        parser.add_argument("run_ids", metavar="RUN", nargs="+")
+        parser.set_defaults(run=run, action=action, texts=[None])
 
 
 def run(arguments: argparse.Namespace) -> int:

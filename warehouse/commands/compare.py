@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 def add(words: Words) -> None:
     """`compare A B`."""
-    own = words.add_parser(
+    parser = words.add_parser(
         "compare",
         help="what differs between two runs",
         description="The params, components and outcomes that differ between two runs.",
     )
-    own.add_argument("a", metavar="A")
-    own.add_argument("b", metavar="B")
-    add_format(own)
-    own.set_defaults(run=run)
+    parser.add_argument("a", metavar="A")
+    parser.add_argument("b", metavar="B")
+    add_format(parser)
+    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

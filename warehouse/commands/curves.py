@@ -23,17 +23,17 @@ COLOURS = ("cyan", "yellow", "magenta", "green", "red", "blue")
 
 def add(words: Words) -> None:
     """`curves RUN...`."""
-    own = words.add_parser(
+    parser = words.add_parser(
         "curves",
         help="draw metrics over epochs",
         description="Draw a metric of one or more runs over the epochs. One run: training and "
         "validation; several: validation, where there is one.",
     )
-    own.add_argument("run_ids", metavar="RUN", nargs="+")
-    own.add_argument("--metric", default="loss", help="(default: loss)")
-    own.add_argument("--split", choices=("train", "val"), help="only this split")
-    own.add_argument("--height", type=int, default=16, metavar="LINES", help="(default: 16)")
-    own.set_defaults(run=run)
+    parser.add_argument("run_ids", metavar="RUN", nargs="+")
+    parser.add_argument("--metric", default="loss", help="(default: loss)")
+    parser.add_argument("--split", choices=("train", "val"), help="only this split")
+    parser.add_argument("--height", type=int, default=16, metavar="LINES", help="(default: 16)")
+    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

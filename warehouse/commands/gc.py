@@ -21,7 +21,7 @@ MOST = 0.75
 
 def add(words: Words) -> None:
     """`gc`."""
-    own = words.add_parser(
+    parser = words.add_parser(
         "gc",
         help="remove weights and artifacts of deleted runs",
         description="List the weights files and artifacts that only deleted runs refer to; --yes "
@@ -29,13 +29,13 @@ def add(words: Words) -> None:
         "younger than an hour, what a journal names that is not taken in yet, and every file "
         "that no run has stored there.",
     )
-    own.add_argument("--yes", action="store_true", help="remove them")
-    own.add_argument(
+    parser.add_argument("--yes", action="store_true", help="remove them")
+    parser.add_argument(
         "--all",
         action="store_true",
         help=f"even if several runs' are more than {MOST:.0%}% of the bytes that are stored",
     )
-    own.set_defaults(run=run)
+    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 def add(words: Words) -> None:
     """`rebuild`."""
-    own = words.add_parser(
+    parser = words.add_parser(
         "rebuild",
         help="make the database again from the journals",
         description="Make the database again from the archived journals. The old one is set "
         "aside beside it, whole, never deleted.",
     )
-    own.set_defaults(run=run)
+    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -42,27 +42,29 @@ COLUMNS = (
 
 def add(words: Words) -> None:
     """`runs` and its filters."""
-    own = words.add_parser(
+    parser = words.add_parser(
         "runs",
         help="list runs, the best first",
         description="List runs that are not deleted, the best first. Each filter narrows.",
     )
-    own.add_argument("--experiment", metavar="NAME", help="of this preset")
-    own.add_argument("--status", choices=get_args(Status), help="with this status")
-    own.add_argument("--sweep", metavar="ID", help="of this sweep (head or tail of its id)")
-    own.add_argument("--tag", help="with this tag")
-    own.add_argument(
+    parser.add_argument("--experiment", metavar="NAME", help="of this preset")
+    parser.add_argument("--status", choices=get_args(Status), help="with this status")
+    parser.add_argument("--sweep", metavar="ID", help="of this sweep (head or tail of its id)")
+    parser.add_argument("--tag", help="with this tag")
+    parser.add_argument(
         "--param",
         metavar="NAME=VALUE",
         action="append",
         default=[],
         help="with this value in the config, e.g. optimizer.learning_rate=0.001; repeatable",
     )
-    own.add_argument("--sort", choices=ORDERS, default="best", help="(default: best)")
-    own.add_argument("--limit", type=int, default=50, metavar="N", help="at most N (default: 50)")
-    own.add_argument("--deleted", action="store_true", help="the deleted ones instead")
-    add_format(own)
-    own.set_defaults(run=run)
+    parser.add_argument("--sort", choices=ORDERS, default="best", help="(default: best)")
+    parser.add_argument(
+        "--limit", type=int, default=50, metavar="N", help="at most N (default: 50)"
+    )
+    parser.add_argument("--deleted", action="store_true", help="the deleted ones instead")
+    add_format(parser)
+    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

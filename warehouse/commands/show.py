@@ -52,10 +52,10 @@ PARTS = {
 
 def add(words: Words) -> None:
     """`show RUN`."""
-    own = words.add_parser("show", help="all about one run", description="All about one run.")
-    own.add_argument("run_id", metavar="RUN")
-    own.add_argument("--json", action="store_true", help="as one JSON object")
-    own.set_defaults(run=run)
+    parser = words.add_parser("show", help="all about one run", description="All about one run.")
+    parser.add_argument("run_id", metavar="RUN")
+    parser.add_argument("--json", action="store_true", help="as one JSON object")
+    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

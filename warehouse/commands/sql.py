@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 def add(words: Words) -> None:
     """`sql QUERY`."""
-    own = words.add_parser(
+    parser = words.add_parser(
         "sql",
         help="ask in SQL",
         description="Ask a snapshot of the warehouse in SQL. Nothing can be written. Tables, "
         'views and macros are listed by "FROM duckdb_tables()", and in docs/sql.md.',
     )
-    own.add_argument("query", help="the query; - reads it from standard input")
-    add_format(own)
-    own.set_defaults(run=run)
+    parser.add_argument("query", help="the query; - reads it from standard input")
+    add_format(parser)
+    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -72,9 +72,13 @@ def _input() -> str:
 
 def _brief(error: Exception) -> str:
     """DuckDB's sentence and the marked place, without the advice that follows."""
-    said = str(error).strip()
-    if "is no reading" in said or "external access" in said or "disabled by configuration" in said:
+    message = str(error).strip()
+    if (
+        "is no reading" in message
+        or "external access" in message
+        or "disabled by configuration" in message
+    ):
         return "this command only reads the warehouse; other files are out of its reach"
-    if "read-only mode" in said:
+    if "read-only mode" in message:
         return "this command only reads the warehouse"
-    return said
+    return message

@@ -19,20 +19,20 @@ LONGEST = 1_000_000_000
 
 def add(words: Words) -> None:
     """`sync` and `path`."""
-    own = words.add_parser(
+    parser = words.add_parser(
         "sync",
         help="take waiting journals in",
         description="Take the journals of ended and lost runs into the warehouse. Exit code 1 "
         "if some had to wait or could not go in.",
     )
-    own.add_argument(
+    parser.add_argument(
         "--wait",
         type=float,
         default=10.0,
         metavar="SECONDS",
         help="how long to wait for another process at work (default: 10)",
     )
-    own.set_defaults(run=run)
+    parser.set_defaults(run=run)
     path = words.add_parser(
         "path",
         help="where the database file is",

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 def add(words: Words) -> None:
     """`verify`."""
-    own = words.add_parser(
+    parser = words.add_parser(
         "verify",
         help="check journals, rows and weights files",
         description="Check that every journal can be read, that the rows are what the journals "
         "say, and that every weights file is what was saved. Exit code 1 if anything is wrong.",
     )
-    own.set_defaults(run=run)
+    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -33,11 +33,11 @@ def run(arguments: argparse.Namespace) -> int:
         say(f"there is nothing in {place.folder}")
         return 0
     with place.locked(wait=10.0):
-        there = waiting(place)
-        problems = verify(place, there)
+        journals = waiting(place)
+        problems = verify(place, journals)
     for problem in problems:
         say(problem)
-    if running := len(going_on(there)):
+    if running := len(going_on(journals)):
         say(f"{running} {'run goes' if running == 1 else 'runs go'} on, not compared")
     say("all is well" if not problems else f"{len(problems)} wrong")
     return 1 if problems else 0

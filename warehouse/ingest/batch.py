@@ -14,7 +14,7 @@ from warehouse.database import Writer, sql_of, table_names, transaction
 from warehouse.ingest.staging import JournalRow, Staging
 from warehouse.journals.archive import Verdict
 from warehouse.journals.lines import Fields
-from warehouse.journals.read import Found, Reading, open_plain
+from warehouse.journals.read import JournalFile, Reading, open_plain
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -52,7 +52,7 @@ class Batch:
             run: (status, length, digest) for run, status, length, digest in known
         }
 
-    def add(self, found: Found, reading: Reading) -> Verdict:
+    def add(self, journal: JournalFile, reading: Reading) -> Verdict:
         """Judge one journal, and stage its records if they are to go in."""
         if reading.newer is not None:
             return "newer"
@@ -69,14 +69,14 @@ class Batch:
             return "no run"
         if reading.run_id in self._added:
             return "twice"
-        running = found.state == "running"
+        running = journal.state == "running"
         replaces = False
-        if (there := self._known.get(reading.run_id)) is not None:
-            status, length, digest = there
+        if (known := self._known.get(reading.run_id)) is not None:
+            known_status, length, digest = known
             if digest == reading.sha256 and not running:
                 return "there"
             # Given up too early, or gone on with since: the longer journal is the truth.
-            replaces = status in ("lost", "running") and (running or reading.bytes > length)
+            replaces = known_status in ("lost", "running") and (running or reading.bytes > length)
             if not replaces:
                 return "other"
         self._added.add(reading.run_id)

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from runner.errors import WarehouseError
 from warehouse.database import Writer, live
-from warehouse.ingest.sift import Journal, load
+from warehouse.ingest.sift import ReadJournal, load
 from warehouse.journals.archive import keep, set_aside, set_odd_aside
-from warehouse.journals.read import Found, read, waiting
+from warehouse.journals.read import JournalFile, read, waiting
 from warehouse.place import BusyError, Place, this_host
 from warehouse.result import SyncResult
 
@@ -41,48 +41,48 @@ def sync(results: str | os.PathLike[str] | None = None, *, wait: float = 0.0) ->
         host = place.ingest_host()
         if host not in (None, this_host()):
             raise BusyError(f"the machine {host} ingests into {place.folder}")
-        if any(found.state != "running" for found in waiting(place)):
+        if any(journal.state != "running" for journal in waiting(place)):
             with place.locked(wait):
                 ingest(place, result)
     except (WarehouseError, OSError, duckdb.Error) as error:
         result.reason = str(error).strip().splitlines()[0]
-    result.waiting = sum(f.state in ("ended", "abandoned") for f in waiting(place))
+    result.waiting = sum(j.state in ("ended", "abandoned") for j in waiting(place))
     return result
 
 
 def ingest(place: Place, result: SyncResult) -> None:
     """The same under a lock that the caller holds, raising what goes wrong."""
-    there = waiting(place)
-    for found in there:
-        if found.state == "odd":
-            set_odd_aside(place, found, result)
+    journals = waiting(place)
+    for journal in journals:
+        if journal.state == "odd":
+            set_odd_aside(place, journal, result)
     with live(place) as writer:
-        for batch in batches(f for f in there if f.state not in ("running", "odd")):
+        for batch in batches(j for j in journals if j.state not in ("running", "odd")):
             _take_in(writer, batch, place, result)
         _checkpoint(writer.con)
 
 
-def overlay(writer: Writer, place: Place, found: Iterable[Found]) -> None:
+def overlay(writer: Writer, place: Place, journals: Iterable[JournalFile]) -> None:
     """Lay journals that are not ingested yet over a copy of the database; they stay."""
-    for batch in batches(f for f in found if f.state != "odd"):
-        journals: list[Journal] = []
-        for each in batch:
+    for batch in batches(j for j in journals if j.state != "odd"):
+        readings: list[ReadJournal] = []
+        for journal in batch:
             with suppress(OSError):  # it has just ended, or is not ours to read
-                journals.append((each, read(each.path)))
-        load(writer, place.folder, journals)
+                readings.append((journal, read(journal.path)))
+        load(writer, place.folder, readings)
 
 
-def _take_in(writer: Writer, batch: list[Found], place: Place, result: SyncResult) -> None:
+def _take_in(writer: Writer, batch: list[JournalFile], place: Place, result: SyncResult) -> None:
     """One transaction, then the archive."""
-    journals: list[Journal] = []
-    for found in batch:
+    readings: list[ReadJournal] = []
+    for journal in batch:
         try:
-            journals.append((found, read(found.path)))
+            readings.append((journal, read(journal.path)))
         except FileNotFoundError:  # renamed by its runner since we looked
             continue
         except OSError as error:
-            result.problems.append(f"{found.name}: cannot be read ({error.strerror})")
-    loaded = load(writer, place.folder, journals)
+            result.problems.append(f"{journal.name}: cannot be read ({error.strerror})")
+    loaded = load(writer, place.folder, readings)
     result.ingested += loaded.new
     result.lost += loaded.lost
     result.problems += loaded.problems
@@ -101,7 +101,8 @@ def _checkpoint(con: DuckDBPyConnection) -> None:
         con.execute("CHECKPOINT")
 
 
-def batches(found: Iterable[Found]) -> Iterator[list[Found]]:
-    todo = iter(found)
+def batches(journals: Iterable[JournalFile]) -> Iterator[list[JournalFile]]:
+    """Divide them into groups of what goes in together."""
+    todo = iter(journals)
     while batch := list(islice(todo, BATCH)):
         yield batch

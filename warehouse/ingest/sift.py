@@ -16,17 +16,18 @@ from warehouse.database import ChangedError, Writer, changes
 from warehouse.ingest.batch import Batch
 from warehouse.journals.archive import Taken
 from warehouse.journals.lines import dump
-from warehouse.journals.read import BadLine, Found, Reading, Row
+from warehouse.journals.read import BadLine, JournalFile, Reading, Row
 
 if TYPE_CHECKING:
     import duckdb
 
-Journal = tuple[Found, Reading]
+ReadJournal = tuple[JournalFile, Reading]
+"""A journal, and what was read in it."""
 
 
 @dataclass
 class Loaded:
-    """What became of a batch."""
+    """The outcome of a batch."""
 
     taken: list[Taken] = field(default_factory=list)
     new: list[str] = field(default_factory=list)
@@ -42,7 +43,7 @@ class Loaded:
         self.problems += other.problems
 
 
-def load(writer: Writer, results: Path, journals: Sequence[Journal]) -> Loaded:
+def load(writer: Writer, results: Path, journals: Sequence[ReadJournal]) -> Loaded:
     """Take journals in, in one transaction; where that fails, each in one of its own.
 
     Raises ChangedError where the tables are not as we made them, and duckdb.Error where the fault
@@ -72,11 +73,11 @@ def load(writer: Writer, results: Path, journals: Sequence[Journal]) -> Loaded:
 
 
 def _together(
-    writer: Writer, results: Path, journals: Sequence[Journal], *, keep: bool = True
+    writer: Writer, results: Path, journals: Sequence[ReadJournal], *, keep: bool = True
 ) -> Loaded:
     """All of them in one transaction; only tried, and undone, if it is not to be kept."""
-    with Batch(writer, results, [found.run_id for found, _ in journals]) as batch:
-        taken = [Taken(found, reading, batch.add(found, reading)) for found, reading in journals]
+    with Batch(writer, results, [journal.run_id for journal, _ in journals]) as batch:
+        taken = [Taken(*each, batch.add(*each)) for each in journals]
         batch.load(keep=keep)
         return Loaded(taken, batch.new, batch.lost, batch.problems)
 
@@ -89,17 +90,17 @@ def _is_of_content(error: duckdb.Error) -> bool:
     return not isinstance(error, elsewhere)
 
 
-def _what_is_sound(writer: Writer, results: Path, journal: Journal) -> Loaded:
+def _what_is_sound(writer: Writer, results: Path, read_journal: ReadJournal) -> Loaded:
     """The journal without the records that DuckDB refuses; none of it if its first is one."""
     import duckdb
 
-    found, reading = journal
+    journal, reading = read_journal
     refused: list[BadLine] = []
 
     def refusal(rows: Sequence[Row]) -> str | None:
         tried = dataclasses.replace(reading, rows=list(rows))
         try:
-            _together(writer, results, [(found, tried)], keep=False)
+            _together(writer, results, [(journal, tried)], keep=False)
         except duckdb.Error as error:
             if not _is_of_content(error):
                 raise
@@ -118,7 +119,7 @@ def _what_is_sound(writer: Writer, results: Path, journal: Journal) -> Loaded:
 
     head = [] if reading.is_care else reading.rows[:1]
     if head and (reason := refusal(head)) is not None:
-        return Loaded([Taken(found, reading, "refused", reason)])
+        return Loaded([Taken(journal, reading, "refused", reason)])
     rows = sound(head, reading.rows[len(head) :])
     kept = dataclasses.replace(reading, rows=rows, bad=[*reading.bad, *refused])
-    return _together(writer, results, [(found, kept)])
+    return _together(writer, results, [(journal, kept)])

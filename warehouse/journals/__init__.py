@@ -1,1 +1,1 @@
-"""The journals as files: which there are, what each says, and where they go once they are in."""
+"""The journals as files: which there are, their records, and where they go once they are in."""

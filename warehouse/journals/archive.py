@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from runner.errors import WarehouseError
-from warehouse.journals.read import Found, Reading
+from warehouse.journals.read import JournalFile, Reading
 from warehouse.place import Place
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ MANY = 32
 
 
 class Taken(NamedTuple):
-    """What became of one journal; `reading` is without the records that were refused."""
+    """The outcome of one journal; `reading` is without the records that were refused."""
 
-    found: Found
+    journal: JournalFile
     reading: Reading
     verdict: Verdict
     reason: str | None = None
@@ -47,38 +47,38 @@ def keep(place: Place, done: list[Taken], result: SyncResult) -> None:
             "move it away"
         ) from None
     finished = []
-    for found, reading, *_ in done:
-        report_lines(place, found, reading, result)
-        if found.state == "silent":
+    for journal, reading, *_ in done:
+        report_lines(place, journal, reading, result)
+        if journal.state == "silent":
             continue
         target = place.archive / f"{reading.run_id}.jsonl.gz"
         try:
-            content = found.path.read_bytes()
+            content = journal.path.read_bytes()
             # The time is left out of the header: equal journals make equal archives.
             _write(target, gzip.compress(content, 6, mtime=0), durable=len(done) < MANY)
         except (IsADirectoryError, FileNotFoundError) as error:
-            result.problems.append(f"{found.name}: {target} cannot be written: {error.strerror}")
+            result.problems.append(f"{journal.name}: {target} cannot be written: {error.strerror}")
             continue
-        finished.append(found.path)
+        finished.append(journal.path)
     if len(done) >= MANY:
         os.sync()
     for path in finished:
         path.unlink(missing_ok=True)
 
 
-def report_lines(place: Place, found: Found, reading: Reading, result: SyncResult) -> None:
+def report_lines(place: Place, journal: JournalFile, reading: Reading, result: SyncResult) -> None:
     """Set a journal's bad lines aside, each with its number and the reason."""
     # What a killed process leaves is no news; the archive keeps it like any other byte.
-    bad = [line for line in reading.bad if not (line.torn and found.state != "ended")]
+    bad = [line for line in reading.bad if not (line.torn and journal.state != "ended")]
     if not bad:
         return
     rows = []
     for line in bad:
-        result.problems.append(f"{found.name} line {line.number}: {line.reason}")
+        result.problems.append(f"{journal.name} line {line.number}: {line.reason}")
         rows.append(
             json.dumps(
                 {
-                    "journal": found.name,
+                    "journal": journal.name,
                     "line": line.number,
                     "reason": line.reason,
                     "text": line.text.decode("utf-8", "backslashreplace"),
@@ -95,15 +95,15 @@ def report_lines(place: Place, found: Found, reading: Reading, result: SyncResul
 
 def set_aside(place: Place, taken: Taken, result: SyncResult) -> None:
     """Report a journal that cannot go in, and move it out of the way unless its time may come."""
-    found, reading, verdict, reason = taken
-    name = found.name
+    journal, reading, verdict, reason = taken
+    name = journal.name
     if verdict == "newer":
         result.problems.append(f"{name} {reading.newer}: it waits for a newer Sweephouse")
         return
-    if found.state == "silent":
+    if journal.state == "silent":
         result.problems.append(f"{name}: its run cannot go in ({verdict})")
         return
-    report_lines(place, found, reading, result)
+    report_lines(place, journal, reading, result)
     if verdict == "no run":
         why = "it has no run_start, set aside"
     elif verdict == "refused":
@@ -111,15 +111,15 @@ def set_aside(place: Place, taken: Taken, result: SyncResult) -> None:
     else:
         why = f"run {reading.run_id} is there already with other content; the first is kept"
     result.problems.append(f"{name}: {why}")
-    _move_away(place, found.path, result)
+    _move_away(place, journal.path, result)
 
 
-def set_odd_aside(place: Place, found: Found, result: SyncResult) -> None:
+def set_odd_aside(place: Place, journal: JournalFile, result: SyncResult) -> None:
     """Move away what lies among the journals and is none, with its reason."""
-    mode = found.path.lstat().st_mode
+    mode = journal.path.lstat().st_mode
     kind = next((word for is_one, word in _KINDS if is_one(mode)), "something")
-    result.problems.append(f"{found.name}: it is {kind}, no journal, set aside")
-    _move_away(place, found.path, result)
+    result.problems.append(f"{journal.name}: it is {kind}, no journal, set aside")
+    _move_away(place, journal.path, result)
 
 
 _KINDS = (

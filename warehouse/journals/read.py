@@ -55,7 +55,7 @@ class Row(NamedTuple):
 
 @dataclass
 class Reading:
-    """What one journal says."""
+    """The content of one journal: its records, and its lines that are none."""
 
     run_id: str
     bytes: int
@@ -80,7 +80,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Found:
+class JournalFile:
     """A journal that is not archived yet."""
 
     path: Path
@@ -96,7 +96,7 @@ class Found:
         return os.fsencode(self.path.name).decode("utf-8", "backslashreplace")
 
 
-def waiting(place: Place) -> list[Found]:
+def waiting(place: Place) -> list[JournalFile]:
     """The journals that are not archived yet, ended ones first, each in the order of their ids."""
     try:
         with os.scandir(place.journals) as entries:
@@ -109,13 +109,16 @@ def waiting(place: Place) -> list[Found]:
         return []
     names = [name for name in sorted(plain) if plain[name] and _is_a_runs(name)]
     others = [name for name in names if not name.endswith(DONE)]
-    found = [Found(place.journals / name, "ended") for name in names if name.endswith(DONE)]
+    journals = [
+        JournalFile(place.journals / name, "ended") for name in names if name.endswith(DONE)
+    ]
     now = _clock(place) if others else 0.0
     for name in others:
         path = place.journals / name
         if (state := _state(path, now)) is not None:
-            found.append(Found(path, state))
-    return found + [Found(place.journals / name, "odd") for name in sorted({*plain} - {*names})]
+            journals.append(JournalFile(path, state))
+    odd = sorted({*plain} - {*names})
+    return journals + [JournalFile(place.journals / name, "odd") for name in odd]
 
 
 def _is_a_runs(name: str) -> bool:
@@ -134,8 +137,8 @@ def _clock(place: Place) -> float:
 def _state(path: Path, now: float) -> State | None:
     """Whether the run behind an unfinished journal still lives; None where there is no run."""
     try:
-        stat = path.stat()
-        if stat.st_size == 0:  # killed before its first record, or about to write it
+        written = path.stat()
+        if written.st_size == 0:  # killed before its first record, or about to write it
             return None
         if _host_of(path) == this_host():
             try:
@@ -146,7 +149,7 @@ def _state(path: Path, now: float) -> State | None:
         return None
     except OSError:  # not ours to read
         return "running"
-    return "silent" if now - stat.st_mtime >= SILENCE else "running"
+    return "silent" if now - written.st_mtime >= SILENCE else "running"
 
 
 def _host_of(path: Path) -> str | None:
