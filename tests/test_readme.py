@@ -1,6 +1,5 @@
 """The README's tree, commands and first plugin are true."""
 
-import argparse
 import re
 import shlex
 import sys
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner import run
-from runner.commands.table import COMMANDS
+from runner.commands.table import COMMANDS, parsers
 from runner.components.registry import load
 from runner.config.compose import compose
 
@@ -69,9 +68,7 @@ def test_every_runner_command_composes(words):
     if not words:
         return
     if words[0] in COMMANDS:
-        parser = argparse.ArgumentParser(exit_on_error=False)
-        COMMANDS[words[0]].arguments(parser)
-        parser.parse_args(words[1:])
+        parsers([words[0]])[words[0]].parse_args(words[1:])
         return
     if words == ["architecture.unit=32"]:
         with pytest.raises(Exception, match="did you mean 'units'") as error:

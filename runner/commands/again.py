@@ -1,4 +1,4 @@
-"""Train a recorded run again: on from its last checkpoint, or whole, to see whether it repeats."""
+"""A recorded run planned again, for `resume` and `replay`."""
 
 from __future__ import annotations
 
@@ -12,16 +12,10 @@ from typing import Any
 import warehouse
 from runner.components.registry import load
 from runner.config.config import Config, config_of
-from runner.errors import ConfigError
-from runner.journal import weights
-from runner.journal.records import EpochEnd, Record, Replay
-from runner.model.checkpoint import Checkpoint
-from runner.record.recorder import Outcome
-from runner.sweep.batch import train
+from runner.journal.records import EpochEnd
 from runner.sweep.plan import Run, plan
 from runner.sweep.provenance import versions
 from runner.sweep.trained import with_parents
-from runner.system.terminal import say
 from warehouse.place import Place
 
 
@@ -89,63 +83,7 @@ def recorded(run: str, results: Path | None) -> Recorded:
     )
 
 
-def resume(run: str, results: Path | None = None) -> tuple[Outcome, Path]:
-    """Go on from the run's last checkpoint, as a new run that holds all epochs.
-
-    Raises ConfigError where there is nothing to go on with.
-    """
-    earlier = recorded(run, results)
-    if earlier.status in ("finished", "running"):
-        raise ConfigError(f"run {earlier.run_id} is {earlier.status}: there is nothing to resume")
-    if earlier.checkpoint is None:
-        raise ConfigError(
-            f"run {earlier.run_id} has no checkpoint to resume from (checkpoint=N keeps one "
-            f"every N epochs); train it anew: python -m runner {' '.join(earlier.overrides)}"
-        )
-    epoch, uri, sha256 = earlier.checkpoint
-    checkpoint = Checkpoint(
-        epochs=[event for event in earlier.epochs if event.epoch <= epoch],
-        tensors=weights.load(earlier.results, uri, sha256),
-        state=weights.load_state(earlier.results, uri, sha256),
-    )
-    again = earlier.again(resumed_from=earlier.run_id, resume=checkpoint)
-    _warn_of_changes(earlier, again)
-    say(f"resuming {earlier.run_id} after epoch {epoch}")
-    return train(again), earlier.results
-
-
-def replay(run: str, results: Path | None = None) -> tuple[Outcome, Path]:
-    """Train the run again from what the warehouse holds, and compare the losses epoch by epoch."""
-    earlier = recorded(run, results)
-    again = earlier.again(replay_of=earlier.run_id)
-    _warn_of_changes(earlier, again)
-
-    def compare(run_id: str, epochs: Sequence[EpochEnd]) -> Record:
-        return compared(run_id, earlier, epochs)
-
-    return train(again, closing=compare), earlier.results
-
-
-def compared(run_id: str, earlier: Recorded, epochs: Sequence[EpochEnd]) -> Replay:
-    """The first difference between the losses of two runs, if there is one."""
-    both = list(zip(earlier.epochs, epochs, strict=False))
-    for was, now in both:
-        for name in ("loss", "val_loss"):
-            expected, actual = getattr(was, name), getattr(now, name)
-            # Two losses that are no number count as the same.
-            if expected != actual and not (expected != expected and actual != actual):
-                return Replay(
-                    run_id, earlier.run_id, False, len(both), was.epoch, name, expected, actual
-                )
-    counts = len(earlier.epochs), len(epochs)
-    # A run that was cut short says nothing of what would have come.
-    if earlier.status == "finished" and counts[0] != counts[1]:
-        first = len(both) + 1
-        return Replay(run_id, earlier.run_id, False, len(both), first, "epochs", *counts)
-    return Replay(run_id, earlier.run_id, True, len(both))
-
-
-def _warn_of_changes(earlier: Recorded, again: Run) -> None:
+def warn_of_changes(earlier: Recorded, again: Run) -> None:
     """Say what is not as it was when the run was recorded."""
     for library, now in versions().items():
         then = earlier.versions.get(library)

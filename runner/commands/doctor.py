@@ -1,14 +1,20 @@
-"""`python -m runner doctor`: what this installation can do, and what mends the rest."""
+"""`doctor`: what this installation can do, and what mends the rest."""
 
 from __future__ import annotations
 
+import argparse
 import importlib.metadata
 import importlib.util
 import platform
 import warnings
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from runner.errors import DataError, in_one_line
+from runner.system.terminal import say
+
+if TYPE_CHECKING:
+    from runner.commands import Words
 
 WIDTH = 16
 DATABASES = ("postgres", "mysql", "sqlite")
@@ -20,6 +26,21 @@ PACKAGES = {
 }
 """What it is called -> the module that it needs, what it is for, the extra that installs it."""
 DISTRIBUTIONS = ("sweephouse", "keras", "tensorflow", "duckdb", "numpy")
+
+
+def add(words: Words) -> None:
+    """`doctor`."""
+    parser = words.add_parser(
+        "doctor", description="Say what this installation can do, and what mends the rest."
+    )
+    parser.set_defaults(run=run)
+
+
+def run(_: argparse.Namespace) -> int:
+    """Print each line as soon as it is known."""
+    for line in examine():
+        say(line)
+    return 0
 
 
 def examine() -> Iterator[str]:
@@ -46,13 +67,13 @@ def _line(name: str, state: str) -> str:
 
 
 def _versions() -> str:
-    found = [f"python {platform.python_version()}"]
+    versions = [f"python {platform.python_version()}"]
     for name in DISTRIBUTIONS:
         try:
-            found.append(f"{name} {importlib.metadata.version(name)}")
+            versions.append(f"{name} {importlib.metadata.version(name)}")
         except importlib.metadata.PackageNotFoundError:
-            found.append(f"{name} is missing")
-    return ", ".join(found)
+            versions.append(f"{name} is missing")
+    return ", ".join(versions)
 
 
 def _plugins() -> Iterator[str]:

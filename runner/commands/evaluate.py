@@ -1,212 +1,51 @@
-"""Kept weights judged on other data: `python -m runner evaluate`."""
+"""`evaluate`: a trained model on other data."""
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import argparse
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-import warehouse
-from runner.components.registry import load as load_plugins
-from runner.components.types import Data, Splits, Stream, Task
-from runner.config.config import Config, config_of
-from runner.data.identity import data_identity
-from runner.data.prepare import load, split
-from runner.engines.outputs import outputs_of, said
-from runner.errors import ConfigError, DataError, choices
-from runner.evaluate.metrics import Judgement, judge
-from runner.journal.file import Journal
-from runner.journal.records import Judged, new_run_id, now
-from runner.journal.results import JOURNALS
-from runner.sweep.trained import Trained, trained
-from warehouse.journals.read import JUDGEMENT
+from runner.commands import add_run
+from runner.system.terminal import say
 
 if TYPE_CHECKING:
-    from runner.data.prepare import Part
-
-    Array = np.ndarray[Any, Any]
-
-ALL = "all"
-"""The split that is every row of the data, undivided."""
-MAY_CHANGE = ("dataset", "split")
+    from runner.commands import Words
 
 
-@dataclass(frozen=True)
-class Said:
-    """What came of it: the run, where the rows are from, and the metrics of each split."""
-
-    run_id: str
-    source: str
-    metrics: Mapping[str, Mapping[str, float]]
-    rows: Mapping[str, int]
-
-
-def evaluate(
-    run: str,
-    overrides: Sequence[str] = (),
-    splits: Sequence[str] = ("val", "test"),
-    results: Path | None = None,
-) -> Said:
-    """Judge a run's best weights on its dataset with some params changed, and record it.
-
-    overrides: of `dataset` and `split` alone, such as dataset.source=new.csv.
-    splits: train, val or test, as the data are divided, or all: every row.
-
-    Raises ConfigError for overrides that do not fit, DataError for data that the model was not
-    trained for, and WarehouseError for a run that is unknown or kept no weights.
-    """
-    kept = trained(run, results)
-    config = _config(kept, overrides)
-    data = load(config)
-    identity = data_identity(config.one("dataset"), lambda: data, kept.results)
-    task = _task(kept)
-    targets_of = _labels(task, data.task)
-    parts = {name: list(_parts(data, config, name)) for name in splits}
-    model = kept.model()
-    found: dict[str, Judgement] = {}
-    rows: dict[str, int] = {}
-    for name, some in parts.items():
-        judged = [_outputs(model, part, targets_of) for part in some]
-        if judged:
-            targets, outputs = (np.concatenate(column) for column in zip(*judged, strict=True))
-            found[name], rows[name] = judge(task, targets, outputs), len(targets)
-    if not found:
-        raise ConfigError(
-            f"the data have no {' and no '.join(splits)} part: --split all judges every row"
-        )
-    source = " ".join(overrides) or "its own data"
-    _record(kept, source, {"identity": identity} | rows, found)
-    return Said(
-        kept.run_id, source, {name: judgement.metrics for name, judgement in found.items()}, rows
+def add(words: Words) -> None:
+    """`evaluate RUN key=value...`."""
+    parser = words.add_parser(
+        "evaluate",
+        description="Judge a run's best weights on its dataset, params of it changed, and record "
+        "that.",
     )
-
-
-def _config(kept: Trained, overrides: Sequence[str]) -> Config:
-    """The run's config with the overrides in it."""
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
-
-    body = {
-        key: dict(node) if isinstance(node, dict) else node for key, node in kept.config.items()
-    }
-    parser = OverridesParser.create()
-    for text in overrides:
-        try:
-            override = parser.parse_override(text)
-            value: Any = override.value()
-        except HydraException as error:
-            first = str(error).partition("\n")[0]
-            raise ConfigError(f"the override {text} is not valid: {first}") from error
-        path = override.key_or_group.split(".")
-        if path[0] not in MAY_CHANGE or override.is_sweep_override():
-            raise ConfigError(
-                f"the override {text} is not valid: a trained model is judged, so that only "
-                "dataset, dataset.<param> and split.<key> may change, one value each"
-            )
-        if path == ["dataset"]:
-            body["dataset"] = {"name": value}
-        elif len(path) == 2:
-            body[path[0]][path[1]] = value
-        else:
-            raise ConfigError(f"the override {text} is not valid: {choices(path[0], MAY_CHANGE)}")
-    # The model is there already: what else it was made of is of no interest, nor need it load.
-    return config_of(body, load_plugins())
-
-
-def _task(kept: Trained) -> Task:
-    return Task(kept.data["task"], kept.data["outputs"], tuple(kept.data["names"]))
-
-
-def _labels(ours: Task, theirs: Task) -> Any:
-    """From the data's targets to those of the run's task; DataError where they do not fit.
-
-    Classes are matched by name where both name them, so that fewer or in another order will do.
-    """
-    if ours.kind == theirs.kind and ours.kind in ("classification", "binary"):
-        if theirs.names and ours.names and theirs.names != ours.names:
-            unknown = [name for name in theirs.names if name not in ours.names]
-            if unknown:
-                raise DataError(
-                    f"the data have the class '{unknown[0]}', which the run does not know: "
-                    f"{choices(unknown[0], ours.names)}"
-                )
-            number = np.array([ours.names.index(name) for name in theirs.names])
-            return lambda targets: number[np.asarray(targets).reshape(-1).astype(int)]
-        if theirs.outputs <= ours.outputs:
-            return np.asarray
-    if (ours.kind, ours.outputs) != (theirs.kind, theirs.outputs):
-        raise DataError(
-            f"the run was trained for {ours.kind} with {ours.outputs} output(s), and the data "
-            f"are {theirs.kind} with {theirs.outputs}"
-        )
-    return np.asarray
-
-
-def _parts(data: Data | Splits, config: Config, name: str) -> Iterator[Part]:
-    """The parts that go by the name: one, none, or all that there are."""
-    if name == ALL and isinstance(data, Data):
-        yield data.features, data.targets
-        return
-    divided = split(data, config.settings.split)
-    for one in ("train", "val", "test") if name == ALL else (name,):
-        part = getattr(divided, one)
-        if part is not None:
-            yield part
-
-
-def _outputs(model: Any, part: Part, targets_of: Any) -> tuple[Array, Array]:
-    blocks = part.read(None) if isinstance(part, Stream) else [part]
-    targets, outputs = [], []
-    for features, wanted in blocks:
-        _check_shape(model, features)
-        targets.append(targets_of(wanted))
-        outputs.append(outputs_of(model, _as_given(model, features), 1024))
-    return np.concatenate(targets), np.concatenate(outputs)
-
-
-def _check_shape(model: Any, features: Any) -> None:
-    if isinstance(features, dict) or isinstance(model.input, dict):
-        return
-    shape, wanted = tuple(features.shape[1:]), tuple(model.inputs[0].shape[1:])
-    if len(shape) != len(wanted) or any(
-        theirs not in (None, ours) for ours, theirs in zip(shape, wanted, strict=True)
-    ):
-        raise DataError(f"the data have rows of shape {shape}, and the model takes {wanted}")
-
-
-def _as_given(model: Any, features: Any) -> Any:
-    """The features in the types that the model's inputs have."""
-    given = model.input
-    if isinstance(features, dict) and isinstance(given, dict):
-        return {name: _typed(features[name], one) for name, one in given.items()}
-    return features if isinstance(features, dict) else _typed(features, model.inputs[0])
-
-
-def _typed(array: Array, one: Any) -> Array:
-    return array if one.dtype == "string" else np.asarray(array, dtype=one.dtype)
-
-
-def _record(
-    kept: Trained, source: str, data: Mapping[str, Any], found: Mapping[str, Judgement]
-) -> None:
-    """Write the judgement into a journal of its own, and take it in."""
-    entry = Judged(
-        entry_id=new_run_id(),
-        run_id=kept.run_id,
-        entered_at=now(),
-        host=socket.gethostname(),
-        weights_id=kept.weights_id,
-        source=source,
-        data=dict(data),
+    add_run(parser)
+    parser.add_argument(
+        "overrides",
+        nargs="*",
+        metavar="key=value",
+        help="of dataset and split, such as dataset.source=new.csv",
     )
-    with Journal(kept.results / JOURNALS, f"{JUDGEMENT}{entry.entry_id}") as journal:
-        journal.append(entry)
-        for name, judgement in found.items():
-            for record in said(kept.run_id, name, judgement, {}):
-                journal.append(record)
-        journal.finish()
-    warehouse.sync(kept.results, wait=5.0)
+    parser.add_argument(
+        "--split",
+        action="append",
+        choices=("train", "val", "test", "all"),
+        help="which part, once or more often (default: val and test); all: every row",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Evaluate, and say what came of it."""
+    from runner.commands.evaluation import evaluate
+    from runner.sweep.summary import asking, evaluation_lines
+    from warehouse.place import Place
+
+    splits = arguments.split or ["val", "test"]
+    evaluated = evaluate(arguments.run, arguments.overrides, splits, arguments.results)
+    say(f"run       {evaluated.run_id} on {evaluated.source}")
+    for line in evaluation_lines(evaluated.metrics):
+        say(line)
+    short = evaluated.run_id[-8:]
+    say(f"show it   {asking(Place.of(arguments.results).folder)} show {short}")
+    return 0

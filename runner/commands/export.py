@@ -1,7 +1,8 @@
-"""A trained model, or its weights alone, in the formats that other programs read."""
+"""`export`: a trained model, or its weights alone, in the formats that other programs read."""
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import csv
 import os
@@ -13,14 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runner.commands.writing import refuse_own, written
+from runner.commands import add_run
 from runner.errors import ConfigError, ModelError, choices, in_one_line
-from runner.journal import weights
-from runner.sweep.trained import trained
-from runner.system.terminal import printable
-from warehouse.place import Place
+from runner.system.terminal import printable, say
 
 if TYPE_CHECKING:
+    from runner.commands import Words
+
     Array = np.ndarray[Any, Any]
 
 ENDINGS = {
@@ -35,6 +35,34 @@ FORMATS = ("keras", "h5", "savedmodel", "tflite", "safetensors", "csv")
 FOLDERS = ("savedmodel", "csv")
 
 
+def add(words: Words) -> None:
+    """`export RUN`."""
+    parser = words.add_parser(
+        "export",
+        description="Write a run's best weights for other programs: Keras, HDF5, SavedModel, "
+        "TFLite, safetensors, CSV.",
+    )
+    add_run(parser)
+    parser.add_argument(
+        "--to",
+        type=Path,
+        required=True,
+        help="where to: model.keras, .h5, .tflite, .safetensors, or a folder",
+    )
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        help="if the ending does not say; a folder is a savedmodel, or csv: a file a tensor",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the file or the folder, and say where."""
+    say(f"wrote {export(arguments.run, arguments.to, arguments.format, arguments.results)}")
+    return 0
+
+
 def export(run: str, to: Path, form: str | None = None, results: Path | None = None) -> Path:
     """Write a run's best weights as `form`, or as the ending of `to` says; the path written.
 
@@ -44,6 +72,11 @@ def export(run: str, to: Path, form: str | None = None, results: Path | None = N
     Raises ConfigError for a format or a place that will not do, WarehouseError for a run or
     weights that are not there, and ModelError where the format cannot hold the model.
     """
+    from runner.commands.writing import refuse_own, written
+    from runner.journal import weights
+    from runner.sweep.trained import trained
+    from warehouse.place import Place
+
     form = form or ENDINGS.get(to.suffix.lower())
     if form is None:
         raise ConfigError(
@@ -153,12 +186,12 @@ def _csv(tensors: Mapping[str, Array], to: Path) -> None:
 
 def _free(name: str, taken: set[str]) -> str:
     """A file name that no other tensor has, on systems that ignore case too."""
-    found, count = f"{name}.csv", 1
-    while found.lower() in taken | {"tensors.csv"}:
+    free, count = f"{name}.csv", 1
+    while free.lower() in taken | {"tensors.csv"}:
         count += 1
-        found = f"{name}.{count}.csv"
-    taken.add(found.lower())
-    return found
+        free = f"{name}.{count}.csv"
+    taken.add(free.lower())
+    return free
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from runner.commands.table import COMMANDS
+from runner.commands.table import parsers
 from runner.components.kinds import KINDS
 from runner.components.registry import DISABLE, Component, load
 from runner.config.config import ABOUT, settings_params
@@ -33,8 +33,8 @@ def help_text() -> str:
 
 def _commands() -> Iterator[str]:
     yield "COMMANDS (each has its own --help)"
-    for name, command in COMMANDS.items():
-        yield f"  {name:<12} {command.about}"
+    for name, parser in parsers().items():
+        yield f"  {name:<12} {parser.description}"
     yield ""
 
 

@@ -1,283 +1,50 @@
-"""New rows through a trained model: `python -m runner predict`."""
+"""`predict`: new rows through a trained model."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
+import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-import warehouse
-from runner.commands.writing import refuse_own, written
-from runner.components.types import Task
-from runner.data.sources.rows import (
-    BLOCK,
-    Table,
-    arrays_of,
-    files_of,
-    is_array,
-    missing,
-    opened,
-)
-from runner.engines.outputs import outputs_of
-from runner.errors import ConfigError, DataError
-from runner.evaluate.metrics import names_of, predicted_of
-from runner.sweep.trained import Trained, trained
-from runner.system.databases import identifier, literal
-from warehouse.place import Place
+from runner.commands import add_run
+from runner.system.terminal import say
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
-
-    Array = np.ndarray[Any, Any]
-
-WRITERS = {".parquet": "parquet", ".csv": "csv", ".json": "json", ".jsonl": "json"}
+    from runner.commands import Words
 
 
-def predict(
-    run: str,
-    source: str,
-    to: Path,
-    query: str | None = None,
-    columns: Sequence[str] = (),
-    keep: Sequence[str] = (),
-    results: Path | None = None,
-) -> int:
-    """Write what a run's best weights say of every row of a source; how many rows there were.
-
-    columns: the features, in the order of training, where the run's own names do not fit.
-    keep: columns of the source that are written beside the predictions.
-
-    Raises ConfigError, DataError or WarehouseError with one sentence for what does not fit.
-    """
-    if to.suffix.lower() not in WRITERS:
-        raise ConfigError(f"--to {to} is not valid: end it in {', '.join(WRITERS)}")
-    refuse_own(to, Place.of(results), [Path(source)] if is_array(source) else files_of(source))
-    if is_array(source) and not Path(source).is_file():
-        raise ConfigError(f"--source {source} is not valid: there is no such file")
-    if is_array(source) and (query or columns or keep):
-        raise ConfigError(f"--source {source} has no columns for --query, --columns or --keep")
-    kept = trained(run, results)
-    if is_array(source):
-        import duckdb
-
-        arrays = arrays_of(source)
-        model = kept.model()
-        with (
-            tempfile.TemporaryDirectory(prefix="sweephouse-") as folder,
-            duckdb.connect(str(Path(folder) / "said.duckdb")) as con,
-        ):
-            blocks = _of_arrays(arrays, model, source)
-            return _write(con, Path(folder), kept, model, blocks, to, ())
-    with opened(source, query) as table:
-        # What does not fit is told before TensorFlow is loaded, if it can be.
-        wanted = list(columns) or feature_names(kept)
-        _check_columns(table, [*wanted, *keep], source)
-        model = kept.model()
-        inputs = _inputs(model)
-        if _is_one(inputs):
-            wanted = wanted or _in_order(table, inputs, keep)
-        else:
-            wanted = list(columns) or list(inputs)
-            _check_columns(table, wanted, source)
-        blocks = _of_table(table, wanted, inputs)
-        return _write(table.con, table.folder, kept, model, blocks, to, keep)
-
-
-def feature_names(kept: Trained) -> list[str]:
-    """What the run's features were called, in order; empty where its dataset did not say."""
-    said = kept.config.get("dataset", {})
-    chosen = said.get("features")
-    if isinstance(chosen, list) and chosen and all(isinstance(one, str) for one in chosen):
-        return chosen
-    with warehouse.connect(kept.results) as con:
-        rows = con.execute(
-            "SELECT name FROM dataset_columns WHERE identity = ? ORDER BY position",
-            [kept.data.get("identity")],
-        ).fetchall()
-    names = [name for (name,) in rows]
-    label = said.get("label")
-    labels = [label] if isinstance(label, str) else label or []
-    if not labels or not set(labels) <= set(names):
-        return []  # columns of arrays, called after their places
-    by = (kept.config.get("split") or {}).get("by") or ""
-    return [name for name in names if name not in (*labels, by.partition(":")[2])]
-
-
-def _inputs(model: Any) -> dict[str, Any]:
-    """The model's inputs by name; the one of a plain model is "features"."""
-    given = model.input
-    if isinstance(given, dict):
-        return given
-    tensors = list(given) if isinstance(given, list | tuple) else [given]
-    return {"features": tensors[0]} if len(tensors) == 1 else {t.name: t for t in tensors}
-
-
-def _is_one(inputs: Mapping[str, Any]) -> bool:
-    """Whether the model takes one array rather than a dict."""
-    return list(inputs) == ["features"]
-
-
-def _width(one: Any) -> int:
-    """How many values a row of the input has."""
-    return int(np.prod([1, *one.shape[1:]]))
-
-
-def _check_columns(table: Table, wanted: Sequence[str], source: str) -> None:
-    lacking = [name for name in wanted if name not in table.types]
-    if lacking:
-        have = list(table.types)
-        raise DataError(
-            f"--source {source} lacks {'a column' if len(lacking) == 1 else 'columns'} that the "
-            f"run needs: {missing(lacking, have)}; it has {', '.join(have[:20])}"
-            f"{', …' if len(have) > 20 else ''}"
-        )
-
-
-def _in_order(table: Table, inputs: Mapping[str, Any], keep: Sequence[str]) -> list[str]:
-    """All columns but those to keep, where they are as many as the model takes numbers."""
-    width = _width(inputs["features"])
-    names = [name for name in table.types if name not in keep]
-    if len(names) != width:
-        raise DataError(
-            f"the model takes {width} numbers a row and the source has {len(names)} columns: say "
-            "which are the features, in the order of training, by --columns a,b,c"
-        )
-    return names
-
-
-def _of_table(table: Table, names: Sequence[str], inputs: Mapping[str, Any]) -> Iterator[Any]:
-    """Features as the model takes them: one array, or a dict with a column for each input."""
-    if _is_one(inputs):
-        [one] = inputs.values()
-        shape = tuple(one.shape[1:])
-        if len(names) != _width(one):
-            raise DataError(
-                f"the model takes {_width(one)} numbers a row, and {len(names)} columns are named"
-            )
-        for block in table.blocks(names, names if one.dtype == "string" else ()):
-            yield np.stack(block, axis=1).reshape(-1, *shape)
-        return
-    if len(names) != len(inputs):
-        raise DataError(
-            f"the model takes the columns {', '.join(inputs)}, and {len(names)} are named"
-        )
-    text = [
-        name for name, one in zip(names, inputs.values(), strict=True) if one.dtype == "string"
-    ]
-    for block in table.blocks(names, text):
-        columns = zip(inputs.items(), block, strict=True)
-        yield {name: _as(column, one) for (name, one), column in columns}
-
-
-def _of_arrays(arrays: Mapping[str, Array], model: Any, source: str) -> Iterator[Any]:
-    inputs = _inputs(model)
-    if len(inputs) == 1 and len(arrays) == 1:
-        arrays = dict(zip(inputs, arrays.values(), strict=True))
-    lacking = [name for name in inputs if name not in arrays]
-    if lacking:
-        raise DataError(
-            f"--source {source} lacks an array that the model needs: "
-            f"{missing(lacking, list(arrays))}; it has {', '.join(arrays)}"
-        )
-    rows = {len(arrays[name]) for name in inputs}
-    if len(rows) > 1:
-        raise DataError(f"the arrays of --source {source} differ in length: {sorted(rows)}")
-    for name, one in inputs.items():
-        shape, wanted = arrays[name].shape[1:], tuple(one.shape[1:])
-        if len(shape) != len(wanted) or any(
-            b not in (None, a) for a, b in zip(shape, wanted, strict=True)
-        ):
-            raise DataError(
-                f"--source {source} has rows of shape {shape} and the model takes {wanted}"
-            )
-    for at in range(0, rows.pop(), BLOCK):
-        block = {name: _as(arrays[name][at : at + BLOCK], one) for name, one in inputs.items()}
-        yield block["features"] if _is_one(inputs) else block
-
-
-def _as(column: Array, one: Any) -> Array:
-    """The column as the input takes it; a single value a row may be an axis of its own."""
-    if len(one.shape) == 2 and column.ndim == 1:
-        column = column[:, None]
-    return column if one.dtype == "string" else np.asarray(column, dtype=one.dtype)
-
-
-def _write(
-    con: DuckDBPyConnection,
-    folder: Path,
-    kept: Trained,
-    model: Any,
-    blocks: Iterator[Any],
-    to: Path,
-    keep: Sequence[str],
-) -> int:
-    """Run the blocks through the model, gather what comes out, and write it as one file.
-
-    folder: where the connection may write.
-    """
-    import duckdb
-
-    task = Task(kept.data["task"], kept.data["outputs"], tuple(kept.data["names"]))
-    rows, lost = 0, 0
-    try:
-        for features in blocks:
-            outputs = outputs_of(model, features, BLOCK)
-            lost += int((~np.isfinite(outputs)).any(axis=1).sum())
-            said = {"row": np.arange(rows, rows + len(outputs))} | _columns(task, outputs)
-            con.register("block", said)
-            made = "CREATE TABLE said AS" if rows == 0 else "INSERT INTO said"
-            con.execute(f"{made} FROM block")
-            con.unregister("block")
-            rows += len(outputs)
-        file = _copied(con, folder, to, keep)
-    # Of the disk or the memory: what the rows hold has been read by then.
-    except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
-        reason = " ".join(str(error).partition("\n\n")[0].split())
-        raise ConfigError(f"--to {to} cannot be written: {reason}; nothing was changed") from None
-    with written(to) as draft:
-        shutil.copyfile(file, draft)
-    if lost:
-        warnings.warn(
-            f"{lost} of {rows} rows gave outputs that are no numbers: something is missing in "
-            "them that the run's preprocessing does not fill",
-            stacklevel=2,
-        )
-    return rows
-
-
-def _copied(con: DuckDBPyConnection, folder: Path, to: Path, keep: Sequence[str]) -> Path:
-    """The predictions, and the columns to keep, as a file in the folder."""
-    beside = "".join(f"s.{identifier(name)}, " for name in keep)
-    join = "JOIN source AS s ON s.rowid = p.row" if keep else ""
-    form = WRITERS[to.suffix.lower()]
-    file = folder / f"predictions.{form}"
-    con.execute(
-        f"COPY (SELECT p.row, {beside}p.* EXCLUDE (row) FROM said AS p {join} ORDER BY p.row) "
-        f"TO {literal(str(file))} (FORMAT {form})"
+def add(words: Words) -> None:
+    """`predict RUN`."""
+    parser = words.add_parser("predict", description="Write what a run's model says of new rows.")
+    add_run(parser)
+    parser.add_argument(
+        "--source",
+        required=True,
+        help="a CSV, Parquet, JSON, npy or npz file, a DuckDB or SQLite file, or a database's URL",
     )
-    return file
+    parser.add_argument("--to", type=Path, required=True, help="a .parquet, .csv or .json file")
+    parser.add_argument("--query", help="a SELECT over the source; a file is the table `source`")
+    parser.add_argument("--columns", type=_names, default=[], help="the features: a,b,c")
+    parser.add_argument("--keep", type=_names, default=[], help="columns to write beside: id,day")
+    parser.set_defaults(run=run)
 
 
-def _columns(task: Task, outputs: Array) -> dict[str, Array]:
-    """The columns that are written of some rows."""
-    names = names_of(task)
-    if task.kind == "regression":
-        if task.outputs == 1:
-            return {"predicted": outputs[:, 0]}
-        return {f"predicted_{name}": outputs[:, i] for i, name in enumerate(names)}
-    predicted = predicted_of(task, outputs)
-    if task.kind == "multilabel":
-        said: dict[str, Array] = {}
-        for i, name in enumerate(names):
-            said |= {name: predicted[:, i].astype(bool), f"p_{name}": outputs[:, i]}
-        return said
-    if task.kind == "binary":
-        outputs = np.column_stack([1 - outputs[:, 0], outputs[:, 0]])
-    likely = outputs[np.arange(len(outputs)), predicted]
-    each = {f"p_{name}": outputs[:, i].copy() for i, name in enumerate(names)}
-    return {"predicted": np.array(names, dtype=object)[predicted], "probability": likely} | each
+def run(arguments: argparse.Namespace) -> int:
+    """Write the predictions, and say how many."""
+    from runner.commands.prediction import predict
+
+    rows = predict(
+        arguments.run,
+        arguments.source,
+        arguments.to,
+        query=arguments.query,
+        columns=arguments.columns,
+        keep=arguments.keep,
+        results=arguments.results,
+    )
+    say(f"wrote {rows} predictions to {arguments.to}")
+    return 0
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]

@@ -234,8 +234,8 @@ def start(idle: float) -> str:
     """
     if sys.platform != "linux":
         raise ConfigError("warm needs Linux: elsewhere TensorFlow does not bear to be forked")
-    if found := _connect():
-        found.close()
+    if connection := _connect():
+        connection.close()
         return "there is a warm worker already; python -m runner warm --stop ends it"
     place = folder()
     with contextlib.suppress(FileExistsError):
@@ -246,26 +246,26 @@ def start(idle: float) -> str:
             "or set XDG_RUNTIME_DIR to another folder"
         )
     log = socket_path().with_suffix(".txt")
-    with log.open("wb") as said:
+    with log.open("wb") as output:
         worker = subprocess.Popen(
             [sys.executable, "-m", "runner.commands.warm.server", str(60 * idle)],
             stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
+            stdout=output,
+            stderr=output,
             start_new_session=True,
         )
     until = time.monotonic() + PATIENCE
     while worker.poll() is None and time.monotonic() < until:
-        if found := _connect():
-            found.close()
+        if connection := _connect():
+            connection.close()
             return (
                 f"process {worker.pid} keeps TensorFlow imported for python -m runner until it "
                 f"was idle for {idle:g} minutes; python -m runner warm --stop ends it"
             )
         time.sleep(0.05)
     worker.kill()
-    if found := _connect():
-        found.close()
+    if connection := _connect():
+        connection.close()
         return "there is a warm worker already; python -m runner warm --stop ends it"
     last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
     raise ConfigError(f"the warm worker did not start: {last[0]} ({log})")

@@ -14,9 +14,9 @@ import pytest
 
 import runner
 import warehouse
-from runner.commands.evaluate import evaluate
+from runner.commands.evaluation import evaluate
 from runner.commands.export import export
-from runner.commands.predict import predict
+from runner.commands.prediction import predict
 from runner.config.compose import compose
 from runner.data.prepare import load
 from runner.errors import ConfigError, DataError, WarehouseError

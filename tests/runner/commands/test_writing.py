@@ -18,7 +18,7 @@ import pytest
 
 import runner
 from runner.commands.export import export
-from runner.commands.predict import predict
+from runner.commands.prediction import predict
 from runner.commands.restore import restore
 from runner.commands.table import run_command
 from runner.errors import ConfigError, RunnerError

@@ -11,7 +11,7 @@ import pytest
 
 import runner
 import warehouse
-from runner.commands.again import replay
+from runner.commands.replay import replay
 from runner.config.compose import compose
 from runner.errors import ConfigError, ModelError
 from runner.sweep.plan import plan

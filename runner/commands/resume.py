@@ -1,0 +1,63 @@
+"""`resume`: a run on from its last checkpoint."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.commands import add_run
+from runner.errors import ConfigError
+from runner.system.terminal import say
+
+if TYPE_CHECKING:
+    from runner.commands import Words
+    from runner.record.recorder import Outcome
+
+
+def add(words: Words) -> None:
+    """`resume RUN`."""
+    parser = words.add_parser(
+        "resume", description="Go on from a run's last checkpoint (checkpoint=N keeps them)."
+    )
+    add_run(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train on, and say what came of it."""
+    from runner.sweep.sweep import close_run, exit_code
+
+    outcome, results = resume(arguments.run, arguments.results)
+    close_run(outcome, results)
+    return exit_code([outcome.status])
+
+
+def resume(run: str, results: Path | None = None) -> tuple[Outcome, Path]:
+    """Go on from the run's last checkpoint, as a new run that holds all epochs.
+
+    Raises ConfigError where there is nothing to go on with.
+    """
+    from runner.commands.again import recorded, warn_of_changes
+    from runner.journal import weights
+    from runner.model.checkpoint import Checkpoint
+    from runner.sweep.batch import train
+
+    earlier = recorded(run, results)
+    if earlier.status in ("finished", "running"):
+        raise ConfigError(f"run {earlier.run_id} is {earlier.status}: there is nothing to resume")
+    if earlier.checkpoint is None:
+        raise ConfigError(
+            f"run {earlier.run_id} has no checkpoint to resume from (checkpoint=N keeps one "
+            f"every N epochs); train it anew: python -m runner {' '.join(earlier.overrides)}"
+        )
+    epoch, uri, sha256 = earlier.checkpoint
+    checkpoint = Checkpoint(
+        epochs=[event for event in earlier.epochs if event.epoch <= epoch],
+        tensors=weights.load(earlier.results, uri, sha256),
+        state=weights.load_state(earlier.results, uri, sha256),
+    )
+    again = earlier.again(resumed_from=earlier.run_id, resume=checkpoint)
+    warn_of_changes(earlier, again)
+    say(f"resuming {earlier.run_id} after epoch {epoch}")
+    return train(again), earlier.results
