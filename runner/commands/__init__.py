@@ -19,5 +19,5 @@ if TYPE_CHECKING:
 
 def add_run(parser: argparse.ArgumentParser) -> None:
     """The words that name a recorded run."""
-    parser.add_argument("run", help="run id, whole or either end of it")
+    parser.add_argument("run_id", metavar="run", help="run id, whole or either end of it")
     parser.add_argument("--results", type=Path, help="the results folder (default: ./results)")

@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     from warehouse.place import Place
 
     splits = arguments.split or ["val", "test"]
-    evaluated = evaluate(arguments.run, arguments.overrides, splits, arguments.results)
+    evaluated = evaluate(arguments.run_id, arguments.overrides, splits, arguments.results)
     say(f"run       {evaluated.run_id} on {evaluated.source}")
     for line in evaluation_lines(evaluated.metrics):
         say(line)

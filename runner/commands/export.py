@@ -59,7 +59,7 @@ def add(words: Words) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the file or the folder, and say where."""
-    say(f"wrote {export(arguments.run, arguments.to, arguments.format, arguments.results)}")
+    say(f"wrote {export(arguments.run_id, arguments.to, arguments.format, arguments.results)}")
     return 0
 
 

@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     from runner.commands.prediction import predict
 
     rows = predict(
-        arguments.run,
+        arguments.run_id,
         arguments.source,
         arguments.to,
         query=arguments.query,

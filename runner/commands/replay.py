@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     from runner.journal.records import Replay
     from runner.sweep.sweep import close_run, exit_code
 
-    outcome, results = replay(arguments.run, arguments.results)
+    outcome, results = replay(arguments.run_id, arguments.results)
     close_run(outcome, results)
     differs = isinstance(outcome.closing, Replay) and not outcome.closing.equal
     return exit_code([outcome.status, "failed" if differs else "finished"])

@@ -26,7 +26,7 @@ def add(words: Words) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the model, and say where."""
-    say(f"wrote {restore(arguments.run, arguments.to, arguments.results)}")
+    say(f"wrote {restore(arguments.run_id, arguments.to, arguments.results)}")
     return 0
 
 

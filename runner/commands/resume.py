@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Train on, and say what came of it."""
     from runner.sweep.sweep import close_run, exit_code
 
-    outcome, results = resume(arguments.run, arguments.results)
+    outcome, results = resume(arguments.run_id, arguments.results)
     close_run(outcome, results)
     return exit_code([outcome.status])
 
