@@ -51,7 +51,7 @@ class Stops:
         """The exit code, once the command is over and the interpreter shuts down."""
         self._leaving = False
         self._word = threading.Lock()
-        self._said = False
+        self._word_written = False
         self._read = self._write = self._fd_before = -1
         self._thread = threading.Thread(target=self._hear, name="stops", daemon=True)
         self._before: dict[int, Any] = {}
@@ -97,8 +97,8 @@ class Stops:
         """Write the word, once, past every buffer that another thread may hold."""
         if self._word.acquire(timeout=1.0):
             try:
-                if not self._said:
-                    self._said = True
+                if not self._word_written:
+                    self._word_written = True
                     with contextlib.suppress(OSError):
                         os.write(2, b"stopped\n")
             finally:

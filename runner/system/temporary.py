@@ -34,6 +34,6 @@ def private_folder() -> Path:
         folder.mkdir(mode=0o700)
     if is_private(folder):
         return folder
-    own = Path(tempfile.mkdtemp(prefix="sweephouse-"))
-    atexit.register(shutil.rmtree, own, ignore_errors=True)
-    return own
+    another = Path(tempfile.mkdtemp(prefix="sweephouse-"))
+    atexit.register(shutil.rmtree, another, ignore_errors=True)
+    return another

@@ -104,25 +104,25 @@ def _filters(arguments: argparse.Namespace) -> tuple[list[str], dict[str, Any]]:
     where: list[str] = []
     values: dict[str, Any] = {}
 
-    def say(condition: str, **more: Any) -> None:
+    def narrow(condition: str, **more: Any) -> None:
         where.append(condition)
         values.update(more)
 
     if arguments.experiment:
-        say("experiment = $experiment", experiment=arguments.experiment)
+        narrow("experiment = $experiment", experiment=arguments.experiment)
     if arguments.status:
-        say("status = $status", status=arguments.status)
+        narrow("status = $status", status=arguments.status)
     if arguments.sweep:
-        say(
+        narrow(
             "(starts_with(sweep_id, $sweep) OR ends_with(sweep_id, $sweep))", sweep=arguments.sweep
         )
     if arguments.tag:
-        say("run_id IN (SELECT run_id FROM tags WHERE tag = $tag)", tag=arguments.tag)
+        narrow("run_id IN (SELECT run_id FROM tags WHERE tag = $tag)", tag=arguments.tag)
     for index, param in enumerate(arguments.param):
         name, equals, value = param.partition("=")
         if not equals:
             raise WarehouseError(f"--param {param!r} needs the form name=value")
-        say(
+        narrow(
             f"run_id IN (SELECT run_id FROM params WHERE name = $name{index} AND "
             f"(value = $value{index} OR number = TRY_CAST($value{index} AS DOUBLE)))",
             **{f"name{index}": name, f"value{index}": value},

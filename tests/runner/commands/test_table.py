@@ -35,7 +35,7 @@ def test_a_command_adds_its_words_and_what_runs_them(name: str) -> None:
 
 
 def test_a_word_that_is_no_command_is_answered_with_the_near_one() -> None:
-    with pytest.raises(ConfigError, match="'restor' is neither .* did you mean 'restore'"):
+    with pytest.raises(ConfigError, match=r"'restor' is neither .* did you mean 'restore'"):
         run_command(["restor"])
 
 
