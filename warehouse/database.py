@@ -6,6 +6,7 @@ of it, and what should be a table of ours must be one.
 
 from __future__ import annotations
 
+import errno
 import functools
 import hashlib
 import os
@@ -35,6 +36,8 @@ _BROKEN = re.compile(
     r"not a valid DuckDB|Could not read enough bytes|[Cc]hecksum|[Cc]orrupt|Serialization Error"
     r"|INTERNAL Error|FATAL Error|WAL file|version number|existing extension"
 )
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
+"""What the system says of a disk that takes no more, or nothing from us."""
 _AGAIN = (
     "the journals hold everything: `python -m warehouse rebuild` sets it aside and makes it again"
 )
@@ -47,6 +50,10 @@ class BrokenError(WarehouseError):
 
 class ChangedError(WarehouseError):
     """The tables of the warehouse are not as we made them."""
+
+
+class UnwritableError(WarehouseError):
+    """The disk takes no more, or nothing from us."""
 
 
 class ForeignError(WarehouseError):
@@ -88,7 +95,7 @@ def live(place: Place) -> Iterator[Writer]:
     if not place.database.exists():
         refuse_without_index(place)
         place.folder.mkdir(parents=True, exist_ok=True)
-        with draft(place.folder) as folder:
+        with draft(place.folder) as folder, in_words(place):
             create(folder / place.database.name)
             os.replace(folder / place.database.name, place.database)
         mark_results(place.folder)
@@ -113,6 +120,8 @@ def create(path: Path) -> None:
         maker.execute(f"ATTACH {literal(str(path))} AS fresh (STORAGE_VERSION '{STORAGE}')")
         maker.execute("USE fresh")
         migrate(maker)
+        # Said here, a disk that is full is what DuckDB complains of.
+        maker.execute("CHECKPOINT fresh")
         maker.execute("USE memory")
         maker.execute("DETACH fresh")
 
@@ -325,9 +334,16 @@ def _applied(con: DuckDBPyConnection, known: Iterable[int]) -> tuple[set[int], s
 
 @contextmanager
 def in_words(place: Place) -> Iterator[None]:
-    """Turn DuckDB's errors about the file itself into sentences."""
+    """Turn DuckDB's errors about the file itself, and a disk's, into sentences."""
     try:
         yield
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        where = error.filename or f"{place.folder} or {tempfile.gettempdir()}"
+        raise UnwritableError(
+            f"{where} cannot be written ({error.strerror}); the journals hold everything"
+        ) from error
     except Exception as error:
         # Imported by whoever raised it; not by us, for commands that need no database.
         duckdb = sys.modules.get("duckdb")
@@ -347,9 +363,9 @@ def _explained(error: Exception, place: Place) -> Exception:
     if "different configuration" in message:
         return BusyError(f"this process itself holds {path} open, with other settings")
     if "Permission denied" in message or "Read-only file system" in message:
-        return WarehouseError(f"{path} cannot be written; make it and its folder writable")
+        return UnwritableError(f"{path} cannot be written; make it and its folder writable")
     if full := re.search(r"No space left on device|File too large|Disk quota exceeded", message):
-        return WarehouseError(
+        return UnwritableError(
             f"the warehouse in {place.folder} cannot be written ({full[0]}); the journals hold "
             "everything: make space, and `python -m warehouse sync` takes them in"
         )

@@ -55,7 +55,7 @@ def collectable(place: Place) -> Garbage:
             )
         stored = con.execute(dict(sql_of("queries"))["stored_files.sql"]).fetchall()
     mentioned = _mentioned(place)
-    now = place.now()
+    now = _now(place)
     files, runs, freed, total = [], set(), 0, 0
     for uri, is_needed, run_ids in sorted(stored):
         if (file := _stat(place, uri)) is None:
@@ -66,6 +66,16 @@ def collectable(place: Place) -> Garbage:
             runs.update(run_ids)
             freed += file.st_size
     return Garbage(files, runs, freed, total)
+
+
+def _now(place: Place) -> float:
+    """The folder's own time; WarehouseError where it is not ours to write into."""
+    try:
+        return place.now()
+    except OSError as error:
+        raise WarehouseError(
+            f"{place.journals} cannot be written ({error.strerror}), so nothing can be removed"
+        ) from error
 
 
 def _stat(place: Place, uri: str) -> os.stat_result | None:
@@ -89,8 +99,13 @@ def collect(place: Place, garbage: Garbage) -> None:
     for uri in uris:
         # A run that saves equal weights touches the file and refers to it.
         file = _stat(place, uri)
-        if file is not None and place.now() - file.st_mtime > YOUNG:
-            (place.folder / uri).unlink(missing_ok=True)
+        if file is not None and _now(place) - file.st_mtime > YOUNG:
+            try:
+                (place.folder / uri).unlink(missing_ok=True)
+            except OSError as error:
+                raise WarehouseError(
+                    f"{place.folder / uri} cannot be removed ({error.strerror})"
+                ) from error
 
 
 def _mentioned(place: Place) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import socket
@@ -93,8 +94,11 @@ class Place:
         return clock.lstat().st_mtime
 
     @contextmanager
-    def locked(self, wait: float = 0.0) -> Iterator[None]:
-        """Hold the sidecar lock; BusyError if others still hold it after `wait` seconds."""
+    def locked(self, wait: float = 0.0, *, reading: bool = False) -> Iterator[None]:
+        """Hold the sidecar lock; BusyError if others still hold it after `wait` seconds.
+
+        reading: go on without one where there is none and none can be made.
+        """
         path = self.folder / "warehouse.lock"
         try:
             file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o664)
@@ -102,7 +106,10 @@ class Place:
             # A reader of somebody else's folder can still lock what is there.
             try:
                 file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-            except OSError:
+            except OSError as missing:
+                if reading and missing.errno == errno.ENOENT:
+                    yield
+                    return
                 raise WarehouseError(
                     f"the results folder {self.folder} cannot be written ({error.strerror}); "
                     "make it writable or choose another with --results or "

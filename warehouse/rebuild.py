@@ -16,6 +16,7 @@ from warehouse.database import (
     ForeignError,
     Writer,
     create,
+    in_words,
     writing,
 )
 from warehouse.ingest.ingest import batches, ingest
@@ -72,7 +73,7 @@ def rebuild(place: Place) -> tuple[SyncResult, Path | None]:
     place.check()
     result = SyncResult()
     is_sound = _is_sound(place)
-    with draft(place.folder) as folder:
+    with in_words(place), draft(place.folder) as folder:
         fresh = folder / place.database.name
         create(fresh)
         with writing(fresh, place) as writer:
@@ -81,7 +82,8 @@ def rebuild(place: Place) -> tuple[SyncResult, Path | None]:
             writer.con.execute("CHECKPOINT")
         result.ingested = [run_id for (run_id,) in rows]
         kept = _exchange(place, fresh, "before" if is_sound else "broken")
-    ingest(place, result)
+    with in_words(place):
+        ingest(place, result)
     return result, kept
 
 

@@ -22,6 +22,7 @@ from runner.system.databases import CLOSED, bounds
 from runner.system.temporary import private_folder
 from warehouse.database import (
     ChangedError,
+    UnwritableError,
     check_kind,
     create,
     in_words,
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 
 PATIENCE = 60.0
 """Seconds that a reader waits for an ingest at work."""
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def connect(results: str | os.PathLike[str] | None = None) -> DuckDBPyConnection:
@@ -83,10 +83,10 @@ def snapshot(place: Place) -> Path:
     beside = place.folder / "snapshots"
     if place.folder.is_dir():
         try:
-            return _on(_shelf_beside(beside), name, place, journals)
-        except OSError as error:
-            if error.errno not in _FULL:
-                raise
+            with in_words(place):
+                return _on(_shelf_beside(beside), name, place, journals)
+        except UnwritableError:
+            pass
     # Not ours to write into, or full: elsewhere, so that what is there can be read.
     shelf = private_folder() / hashlib.sha256(str(place.folder).encode()).hexdigest()[:12]
     shelf.mkdir(mode=0o700, exist_ok=True)
@@ -115,7 +115,7 @@ def _on(shelf: Path, name: str, place: Place, journals: list[JournalFile]) -> Pa
 @contextmanager
 def _guarded(place: Place) -> Iterator[None]:
     """Keep ingest away while the copy is made, wherever there is a folder to lock."""
-    with place.locked(PATIENCE) if place.folder.is_dir() else nullcontext():
+    with place.locked(PATIENCE, reading=True) if place.folder.is_dir() else nullcontext():
         yield
 
 

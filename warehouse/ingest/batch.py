@@ -99,7 +99,8 @@ class Batch:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._staging.close()
+        # After an error nothing in them counts, and a full disk must not keep any open.
+        self._staging.abandon()
 
     def load(self, *, keep: bool = True) -> None:
         """Load all that was staged, or nothing; only try it, if it is not to be kept."""

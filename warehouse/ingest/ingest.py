@@ -14,7 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from runner.errors import WarehouseError
-from warehouse.database import Writer, live
+from warehouse.database import Writer, in_words, live
 from warehouse.ingest.sift import ReadJournal, load
 from warehouse.journals.archive import keep, set_aside, set_odd_aside
 from warehouse.journals.read import JournalFile, read, waiting
@@ -42,7 +42,7 @@ def sync(results: str | os.PathLike[str] | None = None, *, wait: float = 0.0) ->
         if host not in (None, this_host()):
             raise BusyError(f"the machine {host} ingests into {place.folder}")
         if any(journal.state != "running" for journal in waiting(place)):
-            with place.locked(wait):
+            with place.locked(wait), in_words(place):
                 ingest(place, result)
     except (WarehouseError, OSError, duckdb.Error) as error:
         result.reason = str(error).strip().splitlines()[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, ClassVar
@@ -63,6 +64,12 @@ class Staging:
         """Let go of the files."""
         for file in self._files.values():
             file.close()
+
+    def abandon(self) -> None:
+        """Let go of the files, also of those whose last bytes find no space."""
+        for file in self._files.values():
+            with suppress(OSError):
+                file.close()
 
     def load(self, con: DuckDBPyConnection) -> None:
         """Make the tables, of every kind, and fill them."""
