@@ -15,7 +15,10 @@ from urllib.parse import unquote
 
 from runner.errors import PasswordError
 
-_KEY = r"(?:ssl)?(?:password|passwd|pwd)"
+_KEY = (
+    r"(?:(?:ssl)?(?:password|passwd|pwd)|oauth_client_secret|scram_(?:client|server)_key"
+    r"|motherduck_token|s3_(?:secret_access_key|session_token))"
+)
 _NAMED = re.compile(rf"(?:pg|mysql_?)?{_KEY}", re.I)
 """A param that is called so holds nothing else."""
 _ASSIGNED = re.compile(rf"(?<![a-z0-9_]){_KEY}\s*=>?\s*(?!''|\"\")[^\s&;,)]", re.I)
@@ -37,6 +40,10 @@ _PARTS = re.compile(
 )
 _GIVEN = re.compile(rf"(?<![a-z0-9_]){_KEY}\s*(?:=>|:=|\s)\s*'x'", re.I)
 """A literal as an argument or a secret's clause; `password = 'x'` compares a column."""
+_SECRET = re.compile(
+    r"\bcreate\b[^;]*\bsecret\b[^;]*\b(?:secret|\w*token|connection_string)\s+'x'", re.I
+)
+"""The clauses of a secret of DuckDB's that are none of a server's."""
 
 
 def refuse_passwords(value: Any, place: str) -> None:
@@ -136,12 +143,22 @@ def _in_uri(scheme: str, rest: str) -> bool:
 
 def _in_query(text: str) -> bool:
     """Whether SQL holds a password: in a literal, in a comment, or as a literal."""
+    parts = list(_PARTS.finditer(text))
+    comments = [part["comment"].strip("-*/ ") for part in parts if part["comment"]]
     inner = [
         part["literal"].replace("''", "'") if part["literal"] is not None
-        else part["dollars"] or (part["comment"] or "").strip("-*/ ")
-        for part in _PARTS.finditer(text)
+        else part["dollars"] or ""
+        for part in parts
     ]  # fmt: skip
-    plain = _PARTS.sub(lambda part: "'x'" if part["literal"] or part["dollars"] else " ", text)
     # With a quote too many nobody knows where its literals end.
-    odd = "'" in plain.replace("'x'", "") and _in_words(text)
-    return odd or bool(_GIVEN.search(plain)) or any(map(holds_password, inner))
+    odd = "'" in _plain(text).replace("'x'", "") and _in_words(text)
+    # A comment may be a clause that was left out.
+    given = any(
+        _GIVEN.search(plain) or _SECRET.search(plain) for plain in map(_plain, [text, *comments])
+    )
+    return odd or given or any(map(holds_password, [*inner, *comments]))
+
+
+def _plain(text: str) -> str:
+    """SQL without what stands in its literals and comments."""
+    return _PARTS.sub(lambda part: "'x'" if part["literal"] or part["dollars"] else " ", text)
