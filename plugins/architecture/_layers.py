@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Lt
@@ -27,6 +28,18 @@ def normalized(x: Any, normalization: Normalization, activation: str, name: str)
     return keras.layers.Activation(activation, name=f"{name}_activation")(x)
 
 
+def activated(
+    layer: Callable[..., Any], x: Any, normalization: Normalization, activation: str, name: str
+) -> Any:
+    """What the layer gives, normalized where asked for, which takes the place of its bias.
+
+    layer: a class of Keras with all of its arguments but activation, use_bias and name.
+    """
+    if normalization == "none":
+        return layer(activation=activation, name=name)(x)
+    return normalized(layer(use_bias=False, name=name)(x), normalization, activation, name)
+
+
 def dense_layers(
     x: Any, units: Sequence[int], activation: str, normalization: Normalization = "none"
 ) -> Any:
@@ -34,13 +47,18 @@ def dense_layers(
     import keras
 
     for number, width in enumerate(units, 1):
-        name = f"dense_{number}"
-        if normalization == "none":
-            x = keras.layers.Dense(width, activation=activation, name=name)(x)
-        else:
-            x = keras.layers.Dense(width, use_bias=False, name=name)(x)
-            x = normalized(x, normalization, activation, name)
+        layer = functools.partial(keras.layers.Dense, width)
+        x = activated(layer, x, normalization, activation, f"dense_{number}")
     return x
+
+
+def head(x: Any, outputs: int, dropout: float = 0.0) -> Any:
+    """Linear outputs of shape (batch, outputs), after dropout if there is any."""
+    import keras
+
+    if dropout:
+        x = keras.layers.Dropout(dropout, name="head_dropout")(x)
+    return keras.layers.Dense(outputs, name="head")(x)
 
 
 def image_input(who: str, input_shape: tuple[int, ...]) -> tuple[Any, Any]:

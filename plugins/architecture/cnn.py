@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -9,7 +10,7 @@ from typing import Any, Literal
 from runner import ModelError, architecture
 
 from ._activations import Activation
-from ._layers import Count, Normalization, dense_layers, image_input, normalized
+from ._layers import Count, Normalization, activated, dense_layers, head, image_input
 
 
 @dataclass(frozen=True)
@@ -51,17 +52,14 @@ def cnn(
     for number, entry in enumerate(blocks, 1):
         block = entry if isinstance(entry, Block) else Block(entry)
         _check_size(x.shape[1:3], block, number, padding)
-        x = keras.layers.Conv2D(
+        layer = functools.partial(
+            keras.layers.Conv2D,
             block.filters,
             block.kernel,
             strides=block.stride,
             padding=padding,
-            activation=activation if normalization == "none" else None,
-            use_bias=normalization == "none",
-            name=f"conv_{number}",
-        )(x)
-        if normalization != "none":
-            x = normalized(x, normalization, activation, f"conv_{number}")
+        )
+        x = activated(layer, x, normalization, activation, f"conv_{number}")
         if block.pool > 1:
             x = pool(block.pool, name=f"pool_{number}")(x)
     if reduce == "flatten":
@@ -71,7 +69,7 @@ def cnn(
     else:
         x = keras.layers.GlobalMaxPooling2D(name="max")(x)
     x = dense_layers(x, units, activation, normalization)
-    return keras.Model(inputs, keras.layers.Dense(outputs, name="head")(x))
+    return keras.Model(inputs, head(x, outputs))
 
 
 def _check_size(size: tuple[int, int], block: Block, number: int, padding: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -9,7 +10,7 @@ from typing import Any, Literal
 from runner import Input, ModelError, architecture
 
 from ._activations import Activation
-from ._layers import Count, Normalization, dense_layers, normalized
+from ._layers import Count, Normalization, activated, dense_layers, head
 from ._series import over_time, series_input
 
 
@@ -58,18 +59,15 @@ def conv1d(
     for number, entry in enumerate(blocks, 1):
         block = entry if isinstance(entry, Block) else Block(entry)
         _check(x.shape[1], block, number, padding)
-        x = keras.layers.Conv1D(
+        layer = functools.partial(
+            keras.layers.Conv1D,
             block.filters,
             block.kernel,
             strides=block.stride,
             dilation_rate=block.dilation,
             padding=padding,
-            activation=activation if normalization == "none" else None,
-            use_bias=normalization == "none",
-            name=f"conv_{number}",
-        )(x)
-        if normalization != "none":
-            x = normalized(x, normalization, activation, f"conv_{number}")
+        )
+        x = activated(layer, x, normalization, activation, f"conv_{number}")
         if block.pool > 1:
             x = keras.layers.MaxPooling1D(block.pool, name=f"pool_{number}")(x)
     if reduce == "flatten":
@@ -79,7 +77,7 @@ def conv1d(
         whole = mask is not None and mask.shape[1] == x.shape[1]
         x = over_time(x, mask if whole else None, reduce)
     x = dense_layers(x, units, activation)
-    return keras.Model(begin, keras.layers.Dense(outputs, name="head")(x))
+    return keras.Model(begin, head(x, outputs))
 
 
 def _check(steps: int, block: Block, number: int, padding: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from runner import Input, architecture
 
 from ._activations import Activation
-from ._layers import Count, Normalization, dense_layers
+from ._layers import Count, Normalization, dense_layers, head
 from ._series import over_time, series_input
 
 
@@ -35,4 +35,4 @@ def embed(
     begin, x, mask = series_input("embed", inputs, vocabulary, width)
     x = over_time(x, mask, reduce)
     x = dense_layers(x, units, activation, normalization)
-    return keras.Model(begin, keras.layers.Dense(outputs, name="head")(x))
+    return keras.Model(begin, head(x, outputs))

@@ -10,7 +10,7 @@ from annotated_types import Gt
 from runner import RunWeights, architecture
 
 from ._applications import Application, application, as_expected, resized, three_channels
-from ._layers import Count, Rate, image_input
+from ._layers import Count, Rate, head, image_input
 from ._weights import put_weights
 
 
@@ -43,6 +43,4 @@ def keras_app(
     if isinstance(weights, RunWeights | Path):
         put_weights(body, weights, network)
     x = body(as_expected(x, network, white))
-    if dropout:
-        x = keras.layers.Dropout(dropout, name="head_dropout")(x)
-    return keras.Model(inputs, keras.layers.Dense(outputs, name="head")(x))
+    return keras.Model(inputs, head(x, outputs, dropout))

@@ -8,7 +8,7 @@ from typing import Any
 from runner import architecture
 
 from ._activations import Activation
-from ._layers import Count, Normalization, dense_layers
+from ._layers import Count, Normalization, dense_layers, head
 
 
 @architecture
@@ -30,4 +30,4 @@ def mlp(
     inputs = keras.Input(input_shape)
     x = keras.layers.Flatten(name="flatten")(inputs) if len(input_shape) != 1 else inputs
     x = dense_layers(x, units, activation, normalization)
-    return keras.Model(inputs, keras.layers.Dense(outputs, name="head")(x))
+    return keras.Model(inputs, head(x, outputs))

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from runner import ModelError, architecture
 
 from ._activations import Activation
-from ._layers import Count, Normalization, image_input, normalized
+from ._layers import Count, Normalization, head, image_input, normalized
 
 SMALL = 64
 """Images below this side keep their size in the stem, as the paper's CIFAR-10 networks do."""
@@ -66,7 +66,7 @@ def resnet(
                 f"stage_{stage}_block_{block}",
             )
     x = layers.GlobalAveragePooling2D(name="average")(x)
-    return keras.Model(inputs, layers.Dense(outputs, name="head")(x))
+    return keras.Model(inputs, head(x, outputs))
 
 
 def _basic_block(

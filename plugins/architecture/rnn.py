@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from runner import Input, ModelError, architecture
 
-from ._layers import Count, Normalization, normalized
+from ._layers import Count, Normalization, head, normalized
 from ._series import series_input
 
 
@@ -46,4 +46,4 @@ def rnn(
         if bidirectional:
             layer = keras.layers.Bidirectional(layer, name=f"bidirectional_{number}")
         x = normalized(layer(x), normalization, "linear", name)
-    return keras.Model(begin, keras.layers.Dense(outputs, name="head")(x))
+    return keras.Model(begin, head(x, outputs))

@@ -19,7 +19,7 @@ from ._applications import (
     resized,
     three_channels,
 )
-from ._layers import Count, Rate, dense_layers, image_input
+from ._layers import Count, Rate, dense_layers, head, image_input
 from ._weights import flat, model_in, put_weights
 
 
@@ -84,9 +84,7 @@ def transfer(
     for layer in flat(body):
         layer.trainable = False
     x = dense_layers(body(x), units, activation)
-    if dropout:
-        x = keras.layers.Dropout(dropout, name="head_dropout")(x)
-    model = keras.Model(inputs, keras.layers.Dense(outputs, name="head")(x))
+    model = keras.Model(inputs, head(x, outputs, dropout))
     if unfreeze_at is None:
         return model
     if unfreeze_layers is not None and unfreeze_layers > len(layers):

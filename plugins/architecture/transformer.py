@@ -8,7 +8,7 @@ from typing import Any, Literal
 from runner import Input, ModelError, architecture
 
 from ._activations import Activation
-from ._layers import Count, Rate
+from ._layers import Count, Rate, head
 from ._series import over_time, series_input
 
 
@@ -79,7 +79,7 @@ def transformer(
     if norm_first:
         x = layers.LayerNormalization(epsilon=1e-6, name="norm")(x)
     x = over_time(x, mask, reduce)
-    return keras.Model(begin, layers.Dense(outputs, name="head")(x))
+    return keras.Model(begin, head(x, outputs))
 
 
 def _positions(x: Any, kind: str) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 from runner import Input, architecture
 
 from ._activations import Activation
-from ._layers import Count, Normalization, Rate, dense_layers
+from ._layers import Count, Normalization, Rate, dense_layers, head
 
 
 @architecture
@@ -49,10 +49,8 @@ def wide_and_deep(
         deep.append(together)
         wide.append(layers.Dense(outputs, use_bias=False, name="numbers_wide")(together))
     x = dense_layers(_side_by_side(deep, "deep_side_by_side"), units, activation, normalization)
-    if dropout:
-        x = layers.Dropout(dropout, name="head_dropout")(x)
-    head = layers.Dense(outputs, name="head")(x)
-    return keras.Model(begin, layers.Add(name="wide_and_deep")([*wide, head]))
+    added = layers.Add(name="wide_and_deep")([*wide, head(x, outputs, dropout)])
+    return keras.Model(begin, added)
 
 
 def _side_by_side(parts: list[Any], name: str) -> Any:

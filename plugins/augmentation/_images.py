@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import math
+from typing import Annotated
 
 from annotated_types import Ge, Le
 
 from runner import ModelError
 
 Share = Annotated[float, Ge(0), Le(1)]
-Fill = Literal["reflect", "wrap", "constant", "nearest"]
-"""What comes in from outside of the image: itself mirrored or repeated, a value, its edge."""
-Interpolation = Literal["bilinear", "nearest"]
 
 
 def demand_images(input_shape: tuple[int, ...], name: str) -> None:
@@ -21,3 +19,8 @@ def demand_images(input_shape: tuple[int, ...], name: str) -> None:
             f"augmentation={name} takes images of shape (height, width, channels), and the "
             f"examples have shape {input_shape}: leave it out, or try noise or mixup"
         )
+
+
+def limits(low: float | None, high: float | None) -> tuple[float, float]:
+    """The range to hold values within; None is no limit."""
+    return -math.inf if low is None else low, math.inf if high is None else high

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -10,7 +9,7 @@ from annotated_types import Ge
 
 from runner import augmentation
 
-from ._images import demand_images
+from ._images import demand_images, limits
 
 
 @augmentation
@@ -27,7 +26,6 @@ def brightness(
     clips, which would cut standardized images.)
     """
     demand_images(input_shape, "brightness")
-    limits = (-math.inf if low is None else low, math.inf if high is None else high)
 
     def shine(features: Any, generator: Any) -> Any:
         import keras
@@ -35,6 +33,6 @@ def brightness(
 
         one_each = (ops.shape(features)[0], 1, 1, 1)
         change = keras.random.uniform(one_each, -amount, amount, seed=generator)
-        return ops.clip(features + change, *limits)
+        return ops.clip(features + change, *limits(low, high))
 
     return shine

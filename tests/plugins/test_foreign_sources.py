@@ -17,7 +17,7 @@ import duckdb
 import numpy as np
 import pytest
 
-from runner import Database, DataError, RunnerError, find_source, load_extension
+from runner import Database, DataError, RunnerError, find_source, load_extension, spill_folder
 from runner.config.compose import compose
 from runner.data.identity import data_identity
 from runner.data.sources.rows import arrays_of, opened
@@ -280,10 +280,9 @@ def test_what_does_not_fit_into_memory_spills(
     monkeypatch.setattr("runner.data.sources.database.MEMORY", "128MB")
     with opened(str(file), large) as table:
         assert table.rows == 1_000_000
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with closing(Database(find_source(str(file)))) as database, database.cursor() as cursor:
         cursor.execute(f"CREATE TEMP TABLE sorted AS {large}")
-        assert list(tmp_path.glob("sweephouse-spill-*/*"))
+        assert list(spill_folder().iterdir())
         assert cursor.execute("SELECT count(DISTINCT t) FROM sorted").fetchall() == [(1_000_000,)]
 
 

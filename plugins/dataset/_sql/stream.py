@@ -10,16 +10,12 @@ import numpy as np
 
 from runner import Data, DataError, Split, Splits, Stream
 
+from .._files.blocks import GLANCE_ROWS, PARTS, SAMPLE_BYTES, SAMPLE_ROWS
 from .labels import Labels
 from .rows import Check, Layout, Reader, Rows
 
 Array = np.ndarray[Any, Any]
 Features = Any
-SAMPLE_ROWS = 100_000
-SAMPLE_BYTES = 64 << 20
-FEW_ROWS = 1000
-"""The sample of val and test, which only shows what their rows are like."""
-PARTS = ("train", "val", "test")
 PIECE = 8192
 """Rows that are hashed at once."""
 
@@ -185,7 +181,7 @@ def _survey(reader: Reader, labels: Labels, split: Split, rows: int) -> _Survey:
             if number == 0:
                 kept[number].append(mine.take(drawn(mine)))
             elif not kept[number]:
-                kept[number].append(mine.take(np.arange(min(len(mine), FEW_ROWS))))
+                kept[number].append(mine.take(np.arange(min(len(mine), GLANCE_ROWS))))
     check.settle()
     samples = [Rows.joined(parts) if parts else Rows([], [], None) for parts in kept]
     if counts[0] and not len(samples[0]):

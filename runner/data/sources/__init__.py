@@ -1,4 +1,5 @@
-"""Rows of files and databases, for training and predicting.
+"""Rows of files and databases: one reader, for training and predicting.
 
-Files by their very names, DuckDB's readers, blocks of rows.
+A source by its name, opened read-only, a query over it; files by their very names, DuckDB's
+readers, blocks of rows.
 """

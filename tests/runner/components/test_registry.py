@@ -298,7 +298,7 @@ def test_source_files_of_a_built_in_component_hold_its_shared_code():
     dropout = registry.load().find("regularizer", "dropout")
     names = {path.name for path in registry.source_files(dropout.function)}
     assert {"dropout.py", "_surgery.py"} <= names
-    assert "l2.py" not in names
+    assert "penalties.py" not in names
 
 
 def test_an_identity_that_takes_other_params_than_its_dataset_is_named(install):

@@ -1,15 +1,42 @@
-"""Penalties on kernels that add to whatever penalty a kernel has already."""
+"""Penalties on the size of kernels, added to the loss."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from runner import Recipe
+from annotated_types import Ge
+
+from runner import Recipe, regularizer
 
 from ._surgery import graph_model, kernels
 
+Strength = Annotated[float, Ge(0)]
 
-def penalize(recipe: Recipe, who: str, l1: float, l2: float) -> Recipe:
+
+@regularizer
+def l1(recipe: Recipe, *, strength: Strength = 1e-5) -> Recipe:
+    """Add strength * sum(|w|) of every kernel to the loss (Tibshirani 1996)."""
+    return _penalize(recipe, "l1", l1=strength, l2=0.0)
+
+
+@regularizer
+def l2(recipe: Recipe, *, strength: Strength = 1e-4) -> Recipe:
+    """Add strength * sum(w^2) of every kernel to the loss (Tikhonov 1963)."""
+    return _penalize(recipe, "l2", l1=0.0, l2=strength)
+
+
+@regularizer
+def elastic_net(
+    recipe: Recipe,
+    *,
+    l1: Strength = 1e-5,
+    l2: Strength = 1e-4,
+) -> Recipe:
+    """Add l1 * sum(|w|) + l2 * sum(w^2) of every kernel to the loss (Zou and Hastie 2005)."""
+    return _penalize(recipe, "elastic_net", l1=l1, l2=l2)
+
+
+def _penalize(recipe: Recipe, who: str, l1: float, l2: float) -> Recipe:
     """Put l1 * sum(|w|) + l2 * sum(w^2) on every kernel of the model.
 
     The penalty sits on the variables, where Keras looks when it sums them up; one set on a built
