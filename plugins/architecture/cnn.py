@@ -39,11 +39,12 @@ def cnn(
 ) -> Any:
     """Convolution blocks (`blocks=[32,{filters:64,pool:1}]`), dense `units`, a linear head.
 
-    Examples of shape (height, width) or (height, width, channels). A block is a number of
-    filters, or {filters, kernel, stride, pool}; pool is the side of the pooling window after it,
-    1 for none. The last maps are flattened, or reduced to the average or the largest value of
-    each (Lin, Chen, Yan 2014). Normalization stands between a convolution and its activation.
-    Raises ModelError for examples that are no images, and where nothing would be left of one.
+    Examples of shape (height, width) or (height, width, channels). A block is a number of filters,
+    or {filters, kernel, stride, pool}; pool is the side of the pooling window after it, 1 for
+    none. The last maps are flattened, or reduced to the average or the largest value of each (Lin,
+    Chen, Yan 2014, arXiv:1312.4400). Normalization stands between a convolution and its
+    activation. Raises ModelError for examples that are no images, and where nothing would be left
+    of one.
     """
     import keras
 

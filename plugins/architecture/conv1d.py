@@ -43,13 +43,13 @@ def conv1d(
 ) -> Any:
     """Convolutions over time (`blocks=[64,{filters:9,dilation:2}]`), dense `units`, a linear head.
 
-    Examples are series of shape (steps, features), or token ids of shape (steps,), 0 for
-    padding, each embedded in `embedding` values; `vocabulary` says how many there are where
-    the data do not. A block is a number of filters, or {filters, kernel, dilation, stride,
-    pool}. The defaults follow the fully convolutional network of Wang, Yan, Oates 2017, with
-    dilations (Yu, Koltun 2016) for its larger kernels; padding=causal lets no step see a later
-    one (van den Oord et al. 2016). Raises ModelError for other shapes, and where no step would
-    be left.
+    Examples are series of shape (steps, features), or token ids of shape (steps,), 0 for padding,
+    each embedded in `embedding` values; `vocabulary` says how many there are where the data do
+    not. A block is a number of filters, or {filters, kernel, dilation, stride, pool}. The defaults
+    follow the fully convolutional network of Wang, Yan, Oates 2017 (arXiv:1611.06455), with
+    dilations (Yu, Koltun 2016, arXiv:1511.07122) for its larger kernels; padding=causal lets no
+    step see a later one (van den Oord et al. 2016, arXiv:1609.03499). Raises ModelError for other
+    shapes, and where no step would be left.
     """
     import keras
 

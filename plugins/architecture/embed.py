@@ -28,7 +28,7 @@ def embed(
 
     Examples are token ids of shape (steps,), where 0 is padding and does not count;
     `vocabulary` says how many there are where the data do not. A series of shape (steps,
-    features) is averaged as it is. Raises ModelError for other shapes.
+    features) is averaged as it is. Raises ModelError for other shapes. arXiv:1607.01759.
     """
     import keras
 

@@ -22,8 +22,8 @@ def mlp(
 ) -> Any:
     """Dense layers, one width each, then a linear head; examples of any shape are flattened.
 
-    Normalization stands between a layer and its activation: batch (Ioffe, Szegedy 2015) or
-    layer (Ba, Kiros, Hinton 2016).
+    Normalization stands between a layer and its activation: batch (Ioffe, Szegedy 2015,
+    arXiv:1502.03167) or layer (Ba, Kiros, Hinton 2016, arXiv:1607.06450).
     """
     import keras
 

@@ -31,7 +31,7 @@ def resnet(
     of two 3x3 convolutions each stage has; the first has `filters`, and each later one twice as
     many on maps of half the side. [2,2,2,2] with 64 filters is ResNet-18; [3,3,3] with 16 is the
     paper's ResNet-20. A large stem (7x7 by 2, then pooling by 2) is for large images; auto takes
-    it from 64 pixels on. Raises ModelError where there is nothing left to halve.
+    it from 64 pixels on. Raises ModelError where there is nothing left to halve. arXiv:1512.03385.
     """
     import keras
 

@@ -26,11 +26,11 @@ def rnn(
 ) -> Any:
     """LSTM (Hochreiter, Schmidhuber 1997) or GRU (Cho et al. 2014) layers, then a linear head.
 
-    One width a layer, each read in both directions if `bidirectional` (Schuster, Paliwal 1997).
-    Examples are series of shape (steps, features), where steps whose features all equal
-    `padding` are skipped; or token ids of shape (steps,), 0 for padding, each embedded in
-    `embedding` values; `vocabulary` says how many there are where the data do not. Raises
-    ModelError for other shapes.
+    One width a layer, each read in both directions if `bidirectional` (Schuster, Paliwal 1997,
+    doi:10.1109/78.650093). LSTM: doi:10.1162/neco.1997.9.8.1735; GRU: arXiv:1406.1078. Examples
+    are series of shape (steps, features), where steps whose features all equal `padding` are
+    skipped; or token ids of shape (steps,), 0 for padding, each embedded in `embedding` values;
+    `vocabulary` says how many there are where the data do not. Raises ModelError for other shapes.
     """
     import keras
 

@@ -30,13 +30,12 @@ def transformer(
 ) -> Any:
     """A transformer's encoder (Vaswani et al. 2017) over series or text, then a linear head.
 
-    Examples are series of shape (steps, features), whose steps are projected to `width`
-    values, or token ids of shape (steps,), where 0 is padding that nothing attends to;
-    `vocabulary` says how many there are where the data do not. `depth` layers of
-    self-attention with `heads` and a dense layer of `feed_forward` units follow; normalization
-    comes first in each as in Xiong et al. 2020, or after it as in the first paper. Dropout
-    acts on what each adds. Raises ModelError for other shapes, and for heads that do not
-    divide the width.
+    Examples are series of shape (steps, features), whose steps are projected to `width` values, or
+    token ids of shape (steps,), where 0 is padding that nothing attends to; `vocabulary` says how
+    many there are where the data do not. `depth` layers of self-attention with `heads` and a dense
+    layer of `feed_forward` units follow; normalization comes first in each as in Xiong et al. 2020
+    (arXiv:2002.04745), or after it as in the first paper (arXiv:1706.03762). Dropout acts on what
+    each adds. Raises ModelError for other shapes, and for heads that do not divide the width.
     """
     import keras
 

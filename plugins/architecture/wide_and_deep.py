@@ -27,7 +27,7 @@ def wide_and_deep(
     Takes any number of inputs, each of one value a row or of any shape: numbers, and codes with a
     vocabulary, which stand for categories, crosses of them or words. The wide part has a weight
     for every number and every code; the deep part reads the numbers beside the codes, each
-    embedded in `embedding` values.
+    embedded in `embedding` values. arXiv:1606.07792.
     """
     import keras
 

@@ -112,7 +112,7 @@ def cutout(
     """Erase a rectangle of an image with some probability (DeVries and Taylor 2017).
 
     smallest, largest: its share of the image. Raises ModelError where these are the wrong way
-    round.
+    round. arXiv:1708.04552.
     """
     demand_images(input_shape, "cutout")
     if smallest > largest:

@@ -18,7 +18,7 @@ def mixup(
 
     The share is drawn from Beta(alpha, alpha) for each example, whose own part is the larger.
     Any examples of numbers and any task; classes are mixed as one-hot rows. Raises ModelError for
-    inputs that are codes.
+    inputs that are codes. arXiv:1710.09412.
     """
     if codes := [name for name, one in inputs.items() if one.vocabulary is not None]:
         raise ModelError(

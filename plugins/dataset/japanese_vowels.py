@@ -24,9 +24,9 @@ def japanese_vowels(split: Split) -> Splits:
     """640 utterances of two Japanese vowels by nine men, to say who speaks (aeon).
 
     Features are 12 LPC cepstrum coefficients in 7 to 29 steps, with zeros after the last: shape
-    (29, 12); architecture=rnn with padding=0 skips those. The test part is the authors' own
-    (Kudo, Toyama, Shimbo 1999), 370 utterances; val is taken from the other 270 by their content
-    and `split.seed`.
+    (29, 12); architecture=rnn with padding=0 skips those. The test part is the authors' own (Kudo,
+    Toyama, Shimbo 1999, doi:10.1016/S0167-8655(99)00077-X), 370 utterances; val is taken from the
+    other 270 by their content and `split.seed`.
     """
     (features, targets), test = (_part(file) for file in _files())
     part = dataclasses.replace(split, test=0.0).assign(features.reshape(len(features), -1))

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import numpy as np
 from annotated_types import Ge
 
-from runner import DataError, Split, Splits, Task, dataset, one_file
+from runner import DataError, Split, Splits, Task, choices, dataset, one_file
 
 from ._files.blocks import PARTS, NumberedRows, streams, whole
 
@@ -189,7 +189,7 @@ def _table(file: Path, time: str | None) -> Table:
     names, cells = rows[0], np.array(rows[1:])
     if time is not None:
         if time not in names:
-            raise DataError(f"dataset.time={time} is no column of {file}: {', '.join(names)}")
+            raise DataError(f"dataset.time={time} is no column of {file}: {choices(time, names)}")
         key = cells[:, names.index(time)]
         if all(_is_number(text) for text in key):
             key = key.astype("float64")

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from annotated_types import Ge
 
-from runner import Data, DataError, Split, Splits, Stream, Task, dataset
+from runner import Data, DataError, Split, Splits, Stream, Task, choices, dataset
 
 from ._files.blocks import (
     MIB,
@@ -99,7 +99,7 @@ def tfrecord(
 def _check_spec(spec: Mapping[str, Field], label: str) -> None:
     """Raise DataError where the features and the label are not such."""
     if label not in spec:
-        raise DataError(f"dataset.label={label} is not in dataset.spec: {', '.join(spec)}")
+        raise DataError(f"dataset.label={label} is not in dataset.spec: {choices(label, spec)}")
     if len(spec) < 2:
         raise DataError("dataset.spec names no feature beside the label")
     if spec[label].dtype not in ("float32", "int64", "text"):

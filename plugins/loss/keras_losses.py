@@ -48,7 +48,10 @@ def msle(task: Task) -> object:
 
 @loss(aliases=["Huber"])
 def huber(task: Task, *, delta: Positive = 1.0) -> object:
-    """Squared up to `delta`, absolute beyond (Huber 1964)."""
+    """Squared up to `delta`, absolute beyond (Huber 1964).
+
+    doi:10.1214/aoms/1177703732.
+    """
     return make("Huber", "huber", ALL, locals())
 
 
@@ -85,7 +88,10 @@ def binary_focal_crossentropy(
     gamma: NotNegative = 2.0,
     label_smoothing: Smoothing = 0.0,
 ) -> object:
-    """Binary cross-entropy that dwells on hard examples (Lin et al. 2017)."""
+    """Binary cross-entropy that dwells on hard examples (Lin et al. 2017).
+
+    arXiv:1708.02002.
+    """
     return make("BinaryFocalCrossentropy", "binary_focal_crossentropy", BY_LABEL, locals())
 
 
@@ -111,7 +117,10 @@ def categorical_focal_crossentropy(
     gamma: NotNegative = 2.0,
     label_smoothing: Smoothing = 0.0,
 ) -> object:
-    """Categorical cross-entropy that dwells on hard examples (Lin et al. 2017)."""
+    """Categorical cross-entropy that dwells on hard examples (Lin et al. 2017).
+
+    arXiv:1708.02002.
+    """
     return make(
         "CategoricalFocalCrossentropy", "categorical_focal_crossentropy", BY_CLASS, locals()
     )
@@ -121,7 +130,10 @@ def categorical_focal_crossentropy(
 def categorical_generalized_cross_entropy(
     task: Task, *, q: Annotated[float, Gt(0), Lt(1)] = 0.5
 ) -> object:
-    """Between cross-entropy (q near 0) and MAE (q near 1), for noisy labels (Zhang 2018)."""
+    """Between cross-entropy (q near 0) and MAE (q near 1), for noisy labels (Zhang 2018).
+
+    arXiv:1805.07836.
+    """
     return make(
         "CategoricalGeneralizedCrossEntropy",
         "categorical_generalized_cross_entropy",
@@ -162,7 +174,10 @@ def dice(task: Task) -> object:
 
 @loss(aliases=["Tversky"])
 def tversky(task: Task, *, alpha: NotNegative = 0.5, beta: NotNegative = 0.5) -> object:
-    """Dice with weights for false positives and false negatives (Salehi et al. 2017)."""
+    """Dice with weights for false positives and false negatives (Salehi et al. 2017).
+
+    arXiv:1706.05721.
+    """
     return make("Tversky", "tversky", CLASSES, locals())
 
 
@@ -170,11 +185,17 @@ def tversky(task: Task, *, alpha: NotNegative = 0.5, beta: NotNegative = 0.5) ->
 def circle(
     task: Task, *, gamma: Positive = 80.0, margin: Share = 0.4, remove_diagonal: bool = True
 ) -> object:
-    """Pairs of one class together, others apart (Sun et al. 2020); for embeddings."""
+    """Pairs of one class together, others apart (Sun et al. 2020); for embeddings.
+
+    arXiv:2002.10857.
+    """
     return make("Circle", "circle", BY_CLASS, locals())
 
 
 @loss(aliases=["CTC"])
 def ctc(task: Task) -> object:
-    """Connectionist temporal classification (Graves et al. 2006); no task here has sequences."""
+    """Connectionist temporal classification (Graves et al. 2006); no task here has sequences.
+
+    doi:10.1145/1143844.1143891.
+    """
     return make("CTC", "ctc", (), locals())

@@ -84,13 +84,19 @@ def r2_score(
 
 @metric(aliases=["PearsonCorrelation"])
 def pearson_correlation(task: Task) -> object:
-    """Correlation of targets and outputs among the values of one example (Pearson 1895)."""
+    """Correlation of targets and outputs among the values of one example (Pearson 1895).
+
+    doi:10.1098/rspl.1895.0041.
+    """
     return make("PearsonCorrelation", "pearson_correlation", VALUES, locals(), several=True)
 
 
 @metric(aliases=["ConcordanceCorrelation"])
 def concordance_correlation(task: Task) -> object:
-    """Agreement of targets and outputs among the values of one example (Lin 1989)."""
+    """Agreement of targets and outputs among the values of one example (Lin 1989).
+
+    doi:10.2307/2532051.
+    """
     return make(
         "ConcordanceCorrelation", "concordance_correlation", VALUES, locals(), several=True
     )

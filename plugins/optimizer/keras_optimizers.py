@@ -31,7 +31,10 @@ def sgd(
     loss_scale_factor: Limit = None,
     gradient_accumulation_steps: Batches = None,
 ) -> object:
-    """Stochastic gradient descent, with momentum if asked (Robbins and Monro 1951)."""
+    """Stochastic gradient descent, with momentum if asked (Robbins and Monro 1951).
+
+    doi:10.1214/aoms/1177729586.
+    """
     return make("SGD", locals())
 
 
@@ -53,7 +56,10 @@ def rmsprop(
     loss_scale_factor: Limit = None,
     gradient_accumulation_steps: Batches = None,
 ) -> object:
-    """RMSprop: steps scaled by a running mean square of the gradient (Hinton 2012)."""
+    """RMSprop: steps scaled by a running mean square of the gradient (Hinton 2012).
+
+    Lecture 6e of his course Neural Networks for Machine Learning.
+    """
     return make("RMSprop", locals())
 
 
@@ -75,7 +81,10 @@ def adam(
     loss_scale_factor: Limit = None,
     gradient_accumulation_steps: Batches = None,
 ) -> object:
-    """Adam: steps scaled by running moments of the gradient (Kingma and Ba 2014)."""
+    """Adam: steps scaled by running moments of the gradient (Kingma and Ba 2014).
+
+    arXiv:1412.6980.
+    """
     return make("Adam", locals())
 
 
@@ -97,7 +106,10 @@ def adamw(
     loss_scale_factor: Limit = None,
     gradient_accumulation_steps: Batches = None,
 ) -> object:
-    """Adam with weight decay apart from the gradient (Loshchilov and Hutter 2017)."""
+    """Adam with weight decay apart from the gradient (Loshchilov and Hutter 2017).
+
+    arXiv:1711.05101.
+    """
     return make("AdamW", locals())
 
 
@@ -118,7 +130,10 @@ def adamax(
     loss_scale_factor: Limit = None,
     gradient_accumulation_steps: Batches = None,
 ) -> object:
-    """Adam with the maximum norm (Kingma and Ba 2014)."""
+    """Adam with the maximum norm (Kingma and Ba 2014).
+
+    arXiv:1412.6980, section 7.1.
+    """
     return make("Adamax", locals())
 
 
@@ -139,7 +154,10 @@ def nadam(
     loss_scale_factor: Limit = None,
     gradient_accumulation_steps: Batches = None,
 ) -> object:
-    """Adam with Nesterov momentum (Dozat 2015)."""
+    """Adam with Nesterov momentum (Dozat 2015).
+
+    Incorporating Nesterov Momentum into Adam, 2015.
+    """
     return make("Nadam", locals())
 
 
@@ -159,7 +177,10 @@ def adagrad(
     loss_scale_factor: Limit = None,
     gradient_accumulation_steps: Batches = None,
 ) -> object:
-    """Adagrad: steps scaled by the sum of all squared gradients (Duchi et al. 2011)."""
+    """Adagrad: steps scaled by the sum of all squared gradients (Duchi et al. 2011).
+
+    Journal of Machine Learning Research 12, pages 2121 to 2159.
+    """
     return make("Adagrad", locals())
 
 
@@ -179,7 +200,10 @@ def adadelta(
     loss_scale_factor: Limit = None,
     gradient_accumulation_steps: Batches = None,
 ) -> object:
-    """Adadelta: steps scaled by running means of past steps (Zeiler 2012)."""
+    """Adadelta: steps scaled by running means of past steps (Zeiler 2012).
+
+    arXiv:1212.5701.
+    """
     return make("Adadelta", locals())
 
 
@@ -205,6 +229,7 @@ def adafactor(
     """Adafactor: factored second moments, for little memory (Shazeer and Stern 2018).
 
     With relative_step the learning rate is an upper bound of the step that it finds itself.
+    arXiv:1804.04235.
     """
     return make("Adafactor", locals())
 
@@ -226,7 +251,10 @@ def lamb(
     loss_scale_factor: Limit = None,
     gradient_accumulation_steps: Batches = None,
 ) -> object:
-    """LAMB: Adam with a step size for every layer, for large batches (You et al. 2019)."""
+    """LAMB: Adam with a step size for every layer, for large batches (You et al. 2019).
+
+    arXiv:1904.00962.
+    """
     return make("Lamb", locals())
 
 
@@ -246,7 +274,10 @@ def lion(
     loss_scale_factor: Limit = None,
     gradient_accumulation_steps: Batches = None,
 ) -> object:
-    """Lion: steps by the sign of the momentum alone (Chen et al. 2023)."""
+    """Lion: steps by the sign of the momentum alone (Chen et al. 2023).
+
+    arXiv:2302.06675.
+    """
     return make("Lion", locals())
 
 
@@ -270,7 +301,10 @@ def ftrl(
     loss_scale_factor: Limit = None,
     gradient_accumulation_steps: Batches = None,
 ) -> object:
-    """Follow the regularized leader, for sparse linear models (McMahan et al. 2013)."""
+    """Follow the regularized leader, for sparse linear models (McMahan et al. 2013).
+
+    doi:10.1145/2487575.2488200.
+    """
     return make("Ftrl", locals())
 
 
@@ -305,7 +339,7 @@ def muon(
     """Muon: orthogonal momentum for matrices, AdamW for the rest (Jordan et al. 2024).
 
     exclude_layers: patterns of layer names that AdamW trains too, such as `[head]`, which
-    Muon's authors advise for the output layer.
+    Muon's authors advise for the output layer. https://kellerjordan.github.io/posts/muon/
     """
     return make("Muon", locals())
 
@@ -328,5 +362,8 @@ def schedule_free_adamw(
     loss_scale_factor: Limit = None,
     gradient_accumulation_steps: Batches = None,
 ) -> object:
-    """AdamW that averages its iterates and needs no schedule (Defazio et al. 2024)."""
+    """AdamW that averages its iterates and needs no schedule (Defazio et al. 2024).
+
+    arXiv:2405.15682.
+    """
     return make("ScheduleFreeAdamW", locals())

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from runner import DataError
+from runner import DataError, choices
 
 Array = np.ndarray[Any, Any]
 Features = Array | dict[str, Array]
@@ -57,8 +57,8 @@ def chosen_columns(features: Features, columns: Columns, who: str) -> list[str] 
     for name in map(str, columns):
         if name not in have:
             raise DataError(
-                f"preprocessing.{who}.columns={list(columns)}: there is no column {name}; "
-                f"available: {', '.join(have)}"
+                f"preprocessing.{who}.columns={list(columns)}: there is no column {name}: "
+                f"{choices(name, have)}"
             )
     return [str(name) for name in columns]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from annotated_types import Ge
 
-from runner import DataError, Transform, preprocessing
+from runner import DataError, Transform, choices, preprocessing
 
 if TYPE_CHECKING:
     Features = np.ndarray[Any, Any] | dict[str, np.ndarray[Any, Any]]
@@ -32,14 +32,17 @@ def vectorize(
     them. length: words of a text, cut off or padded. output: codes, (length,), for an
     architecture that embeds them; or a number for each word of the vocabulary, (max_tokens,).
     ngrams: up to so many words together count as one. columns: of several inputs those to take;
-    none named means all that hold text.
+    none named means all that hold text. Raises DataError for columns that are not there or hold
+    no text.
     """
     arrays = features if isinstance(features, dict) else {ONE: features}
     chosen = list(columns) or [name for name, array in arrays.items() if _is_text(array)]
     for name in chosen:
         if name not in arrays:
-            have = ", ".join(arrays)
-            raise DataError(f"preprocessing.vectorize.columns: there is no {name}, but {have}")
+            raise DataError(
+                f"preprocessing.vectorize.columns={chosen}: there is no column {name}: "
+                f"{choices(name, arrays)}"
+            )
         if not _is_text(arrays[name]):
             raise DataError(f"preprocessing=[vectorize] needs text, and '{name}' holds numbers")
     if not chosen:

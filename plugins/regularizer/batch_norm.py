@@ -31,7 +31,7 @@ def batch_norm(
     """Batch normalization between hidden layers and their activations (Ioffe, Szegedy 2015).
 
     After dense and convolution layers that no normalization follows already, and after the
-    output of recurrent ones. Raises ModelError for a subclassed model.
+    output of recurrent ones. Raises ModelError for a subclassed model. arXiv:1502.03167.
     """
     import keras
 

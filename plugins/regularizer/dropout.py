@@ -24,7 +24,8 @@ from ._surgery import (
 def dropout(recipe: Recipe, *, rate: Annotated[float, Ge(0), Lt(1)] = 0.2) -> Recipe:
     """Dropout after every hidden layer's activation (Srivastava et al. 2014).
 
-    Recurrent layers count as activated. Raises ModelError for a subclassed model.
+    Recurrent layers count as activated. Raises ModelError for a subclassed model. Journal of
+    Machine Learning Research 15, pages 1929 to 1958.
     """
     import keras
 

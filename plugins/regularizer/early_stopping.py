@@ -19,7 +19,10 @@ def early_stopping(
     min_delta: Annotated[float, Ge(0)] = 0.0,
     start_from_epoch: Annotated[int, Ge(0)] = 0,
 ) -> Recipe:
-    """Stop when the monitored metric has not improved for `patience` epochs (Prechelt 1998)."""
+    """Stop when the monitored metric has not improved for `patience` epochs (Prechelt 1998).
+
+    doi:10.1007/3-540-49430-8_3.
+    """
     import keras
 
     # The runner keeps the best epoch's weights itself.

@@ -22,6 +22,7 @@ def label_smoothing(
 
     Works for class numbers, yes or no, and labels; val_loss is smoothed as well, as in Keras.
     Raises ModelError for a regression and for losses that do not take probabilities.
+    arXiv:1512.00567, section 7.
     """
     if task.kind == "regression":
         raise ModelError(

@@ -16,7 +16,7 @@ def max_norm(recipe: Recipe, *, limit: Annotated[float, Gt(0)] = 3.0) -> Recipe:
     """Hold the norm of every unit's incoming weights below a limit (Srivastava et al. 2014).
 
     Applied by the optimizer after each step; an embedding's norm is that of its row. Raises
-    ModelError for a subclassed model.
+    ModelError for a subclassed model. Journal of Machine Learning Research 15, pages 1929 to 1958.
     """
     recipe.model = graph_model(recipe.model, "max_norm")
     for kernel in kernels(recipe.model):

@@ -15,7 +15,10 @@ Strength = Annotated[float, Ge(0)]
 
 @regularizer
 def l1(recipe: Recipe, *, strength: Strength = 1e-5) -> Recipe:
-    """Add strength * sum(|w|) of every kernel to the loss (Tibshirani 1996)."""
+    """Add strength * sum(|w|) of every kernel to the loss (Tibshirani 1996).
+
+    doi:10.1111/j.2517-6161.1996.tb02080.x.
+    """
     return _penalize(recipe, "l1", l1=strength, l2=0.0)
 
 
@@ -32,7 +35,10 @@ def elastic_net(
     l1: Strength = 1e-5,
     l2: Strength = 1e-4,
 ) -> Recipe:
-    """Add l1 * sum(|w|) + l2 * sum(w^2) of every kernel to the loss (Zou and Hastie 2005)."""
+    """Add l1 * sum(|w|) + l2 * sum(w^2) of every kernel to the loss (Zou and Hastie 2005).
+
+    doi:10.1111/j.1467-9868.2005.00503.x.
+    """
     return _penalize(recipe, "elastic_net", l1=l1, l2=l2)
 
 

@@ -20,7 +20,10 @@ def cosine(
     *,
     alpha: Annotated[float, Ge(0), Le(1)] = 0.0,
 ) -> Any:
-    """Down half a cosine to `alpha` of the base at the last step (Loshchilov and Hutter 2016)."""
+    """Down half a cosine to `alpha` of the base at the last step (Loshchilov and Hutter 2016).
+
+    arXiv:1608.03983, without its restarts.
+    """
     import keras
 
     return keras.optimizers.schedules.CosineDecay(

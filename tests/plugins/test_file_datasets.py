@@ -340,7 +340,7 @@ def test_what_is_wrong_with_files_is_one_sentence(make, recordings):
         one_sentence(make, said, "binary_files", **{"path": path, "shape": [2], **params})
     table = recordings / "labels.csv"
     for text, said in {
-        "file,tag\na,b": "has no column label .it has file, tag",
+        "file,tag\na,b": "has no column label: available: file, tag",
         "file,label\nrun01_b.bin,1": "says no label for run00_a.bin",
         "file,label\nrun00_a.bin": "not 2 cells long",
     }.items():

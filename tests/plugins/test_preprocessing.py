@@ -411,7 +411,12 @@ def test_some_columns_of_a_table_keep_their_place(make):
 @pytest.mark.parametrize(
     ("name", "features", "params", "sentence"),
     [
-        ("standardize", MIXED, {"columns": ["aeg"]}, "no column aeg; available: age, rooms"),
+        (
+            "standardize",
+            MIXED,
+            {"columns": ["aeg"]},
+            r"no column aeg: did you mean 'age'\? available: age, rooms",
+        ),
         ("standardize", MIXED, {"columns": ["city"]}, "'city' of type object is no numbers"),
         ("standardize", IMAGES, {"columns": [0]}, "needs a table"),
         ("one_hot", {"age": MIXED["age"]}, {}, "no column of text or codes"),

@@ -217,7 +217,7 @@ def test_of_several_inputs_those_that_hold_text_are_taken(make):
     ("features", "params", "said"),
     [
         (np.zeros((4, 2)), {}, "needs text, and the features hold none"),
-        ({"a": TEXTS}, {"columns": ["b"]}, "there is no b, but a"),
+        ({"a": TEXTS}, {"columns": ["b"]}, "there is no column b: available: a"),
         ({"a": np.zeros(4)}, {"columns": ["a"]}, "'a' holds numbers"),
         (np.array([["a", "b"]] * 4, dtype=object), {}, r"one text a row.*\(4, 2\)"),
         (np.array(["", "!"], dtype=object), {}, "no words in 'features'"),

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner import DataError, near_names, one_file
+from runner import DataError, choices, near_names, one_file
 
 
 def by_pattern(files: Sequence[Path], pattern: str | None) -> list[str]:
@@ -54,7 +54,7 @@ def by_table(files: Sequence[Path], table: Path | None) -> dict[str, list[str]]:
         have = list(reader.fieldnames or ())
     for name in ("file", "label"):
         if name not in have:
-            raise DataError(f"{path} has no column {name} (it has {', '.join(have) or 'none'})")
+            raise DataError(f"{path} has no column {name}: {choices(name, have)}")
     known = {(path.parent / row["file"]).resolve(): row for row in rows}
     by_name = {Path(row["file"]).name: row for row in rows}
     found = []
