@@ -143,6 +143,21 @@ def test_a_name_that_is_not_utf_8_is_one_sentence(make: Any, tmp_path: Path) -> 
         features_of(make, tmp_path / "rows.csv", query="SELECT '\udcff'")
 
 
+@pytest.mark.parametrize(
+    "kind", ["arrays", "binary", "csv", "image_folder", "series", "text", "tfrecord"]
+)
+def test_a_home_folder_of_nobody_is_one_sentence(make: Any, kind: str) -> None:
+    more: dict[str, dict[str, Any]] = {
+        "binary": {"shape": [1]},
+        "csv": {"label": "y"},
+        "series": {"target": "y"},
+        "tfrecord": {"spec": {"x": {"dtype": "float32"}}, "label": "y"},
+    }
+    with pytest.raises(DataError, match=r"dataset\.path=~nobody-here/rows") as told:
+        make("dataset", kind, path=Path("~nobody-here/rows"), **more.get(kind, {}))
+    assert "\n" not in str(told.value)
+
+
 @pytest.mark.parametrize("kind", ["text", "image_folder", "binary_files"])
 def test_a_folders_file_whose_name_is_not_utf_8_is_one_sentence(
     make: Any, tmp_path: Path, kind: str
@@ -173,6 +188,35 @@ def test_arrays_that_are_torn_are_one_sentence(
     assert re.fullmatch(r"--source \S+rows\.np. cannot be read: .+", sentence)
     # NumPy forgets to close what is no archive.
     gc.collect()
+
+
+# --- Training and predicting ---------------------------------------------------------------------
+
+
+def test_new_rows_have_the_types_that_they_had_in_training(make: Any, tmp_path: Path) -> None:
+    # DuckDB by itself would look at the first 20,480 rows only, and take the column for numbers.
+    lines = [f"{i},{i % 2}" for i in range(30_000)]
+    lines[25_000] = "unknown,1"
+    file = tmp_path / "late.csv"
+    file.write_text("x,y\n" + "\n".join(lines), encoding="utf-8")
+    profile = make.registry.find("dataset", "sql").marks.profile(
+        source=str(file), query=None, label="y", secret=None, summary=True
+    )
+    trained = {column.name: column.type for column in profile.columns}
+    with opened(str(file), None) as table:
+        assert dict(table.types) == trained == {"x": "VARCHAR", "y": "BIGINT"}
+        [first, *_] = table.blocks(["x", "y"], ["x"])
+        assert [column[1] for column in first] == ["1", 1.0]
+
+
+@pytest.mark.parametrize("query", ["FROM sorce", "SELECT z FROM source", "SELECT 1; SELECT 2"])
+def test_a_wrong_query_is_told_of_in_the_same_words(make: Any, tmp_path: Path, query: str) -> None:
+    file = write(tmp_path / "rows.parquet")
+    with pytest.raises(DataError) as training:
+        features_of(make, file, query=query)
+    with pytest.raises(DataError) as predicting:
+        opened(str(file), query).__enter__()
+    assert str(predicting.value) == str(training.value).replace("dataset.query", "--query")
 
 
 # --- Databases from somebody else ----------------------------------------------------------------
@@ -257,7 +301,7 @@ def test_a_database_that_is_another_is_read_or_told_and_fetches_nothing(
             assert "\n" not in str(told.value) and "INSTALL" not in str(told.value)
 
 
-def test_a_sqlite_file_by_another_ending_is_a_sqlite_file(tmp_path: Path) -> None:
+def test_a_sqlite_file_by_another_ending_is_a_sqlite_file(make: Any, tmp_path: Path) -> None:
     try:
         load_extension(duckdb.connect(), "sqlite")
     except DataError as error:
@@ -266,10 +310,11 @@ def test_a_sqlite_file_by_another_ending_is_a_sqlite_file(tmp_path: Path) -> Non
     with closing(sqlite3.connect(file)) as con:
         con.execute("PRAGMA journal_mode = wal")
         con.execute("CREATE TABLE t (x INTEGER, y REAL)")
-        con.execute("INSERT INTO t VALUES (1, 0.5)")
+        con.execute("INSERT INTO t VALUES (1, 0.5), (2, 1.5)")
         con.commit()
         with opened(str(file), None) as table:
-            assert (table.rows, list(table.types)) == (1, ["x", "y"])
+            assert (table.rows, list(table.types)) == (2, ["x", "y"])
+        assert features_of(make, file).tolist() == [[1.0], [2.0]]
 
 
 def test_what_does_not_fit_into_memory_spills(

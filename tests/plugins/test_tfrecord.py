@@ -116,7 +116,7 @@ def test_a_part_is_chosen_by_content_not_by_file(make, records, tmp_path):
     ("params", "said"),
     [
         ({"path": "none*"}, "matches no file"),
-        ({"label": "mark"}, "dataset.label=mark is not in dataset.spec: available: image"),
+        ({"label": "mark"}, "dataset.label=mark is not in dataset.spec: available: age, image"),
         ({"spec": {"label": {"dtype": "int64"}}}, "names no feature beside the label"),
         ({"label": "image"}, "dataset.spec.image is a label"),
         ({"spec": only("age") | {"size": {"dtype": "float32"}}}, "not as dataset.spec says.*size"),
