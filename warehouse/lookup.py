@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import WarehouseError
+from runner.journal.weights import path_of
 from warehouse.place import Place
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def weights_of(
         [run_id, role],
     ).fetchall()
     return [
-        WeightsFile(weights_id, run, epoch, kind, folder / uri, sha256, size, form)
+        WeightsFile(weights_id, run, epoch, kind, path_of(folder, uri), sha256, size, form)
         for weights_id, run, epoch, kind, uri, sha256, size, form in rows
     ]
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.errors import WarehouseError
+from runner.journal.weights import path_of
 from runner.system.databases import literal
 from warehouse.database import changes, create, in_words, refuse_without_index, writing
 from warehouse.ingest.ingest import overlay
@@ -127,7 +129,11 @@ def _files(con: DuckDBPyConnection, place: Place) -> Iterator[str]:
         "GROUP BY ALL ORDER BY uri"
     ).fetchall()
     for uri, digest, size, runs in rows:
-        path = place.folder / uri
+        try:
+            path = path_of(place.folder, uri)
+        except WarehouseError as error:
+            yield f"{error}; of {_some(runs)}"
+            continue
         try:
             stored = path.stat()
             if not stat.S_ISREG(stored.st_mode):

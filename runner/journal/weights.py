@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -10,7 +11,7 @@ import stat
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import WarehouseError
@@ -96,10 +97,24 @@ def _set_aside(path: Path) -> None:
         path.rename(aside)
 
 
+def path_of(results: Path, uri: str) -> Path:
+    """Where a stored file lies; WarehouseError for a place that is not below the results folder.
+
+    The results folder may be anybody's, and its database name any file of this machine.
+    """
+    inside = PurePosixPath(uri)
+    if inside.is_absolute() or ".." in inside.parts or "\0" in uri:
+        raise WarehouseError(f"{uri!r} is no place in the results folder {results}")
+    return results / uri
+
+
 def read(results: Path, uri: str, sha256: str) -> bytes:
     """The file's content; WarehouseError where it is missing or is not what was stored."""
-    path = results / uri
+    path = path_of(results, uri)
     try:
+        # A pipe would keep whoever opens it waiting.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise OSError(errno.EINVAL, "it is no plain file")
         content = path.read_bytes()
     except OSError as error:
         raise WarehouseError(

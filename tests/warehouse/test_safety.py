@@ -330,6 +330,35 @@ def test_damaged_weights_do_not_swallow_the_same_weights_stored_again(house: Hou
     assert weights.store(house.results, b"the weights", ".safetensors") == stored
 
 
+@pytest.mark.parametrize("uri", ["/etc/hostname", "../outside", "weights/../../outside", "a\0b"])
+def test_a_database_names_no_file_outside_of_its_results_folder(
+    house: House, tmp_path: Path, uri: str
+) -> None:
+    run_id = new_run_id()
+    house.write([*records(run_id, 1), house.weights(run_id, b"abc"), *ending(run_id, 1)])
+    warehouse.sync(house.results)
+    (tmp_path / "outside").write_text("secret")
+    with duckdb.connect(str(house.results / "warehouse.duckdb")) as con:
+        con.execute("UPDATE weights SET uri = ?", [uri])
+    outside = pytest.raises(warehouse.WarehouseError, match="is no place in the results folder")
+    with warehouse.connect(house.results) as con, outside:
+        warehouse.weights_of(con, run_id, house.results)
+    with outside:
+        weights.read(house.results, uri, "")
+    done = house.command("verify")
+    assert done.returncode == 1 and "is no place in the results folder" in done.stdout
+    assert "sha256" not in done.stdout
+
+
+def test_weights_that_are_a_pipe_keep_nobody_waiting(house: House) -> None:
+    stored = weights.store(house.results, b"the weights", ".safetensors")
+    path = house.results / stored.uri
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(warehouse.WarehouseError, match="it is no plain file"):
+        weights.read(house.results, stored.uri, stored.sha256)
+
+
 def test_verify_beside_a_running_run_finds_nothing_wrong(house: House) -> None:
     house.run()
     warehouse.sync(house.results)
