@@ -15,15 +15,15 @@ from pathlib import Path
 import warehouse
 from runner.config.compose import compose
 from runner.journal.file import Journal
-from runner.journal.records import EpochEnd, RunEnd, RunStart, new_run_id, now
-from runner.sweep.batch import _start
+from runner.journal.records import EpochEnd, RunEnd, RunStart, new_run_id
 from runner.sweep.plan import plan
+from runner.sweep.start import start_of
 
 
 def start() -> RunStart:
     """The first record of the default experiment."""
     config, experiment = compose([])
-    return _start(plan(config, experiment, []), "cpu")
+    return start_of(plan(config, experiment, []), "cpu")
 
 
 def journal(folder: Path, first: RunStart, epochs: int) -> list[float]:
@@ -37,7 +37,7 @@ def journal(folder: Path, first: RunStart, epochs: int) -> list[float]:
             began = time.perf_counter()
             opened.append(event)
             took.append(time.perf_counter() - began)
-        opened.append(RunEnd(run_id, "finished", now(), 1.0, epochs, epochs))
+        opened.append(RunEnd.finished(run_id, 1.0, epochs, epochs))
         opened.finish()
     return took
 

@@ -68,7 +68,7 @@ from runner.system.databases import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runner.record.recorder import Outcome
+    from runner.record.outcome import Outcome
 
 __all__ = [
     "CLOSED",

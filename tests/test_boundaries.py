@@ -362,7 +362,7 @@ def test_importing_the_public_doors_loads_no_tensorflow(
 ) -> None:
     code = (
         "import runner, warehouse, sys\n"
-        "import runner.model.build, runner.sweep.batch, runner.sweep.sweep, runner.sweep.trained\n"
+        "import runner.model.build, runner.sweep.batch, runner.sweep.sweep, runner.sweep.earlier\n"
         "from runner.components.registry import load\n"
         "assert load().of_kind('architecture')\n"
         "assert not {'tensorflow', 'keras', 'sklearn'} & set(sys.modules)\n"

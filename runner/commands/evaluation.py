@@ -22,7 +22,7 @@ from runner.evaluate.metrics import Judgement, judge
 from runner.journal.file import Journal
 from runner.journal.records import Judged, new_run_id, now
 from runner.journal.results import JOURNALS
-from runner.sweep.trained import Trained, trained
+from runner.sweep.earlier import EarlierRun, trained
 from warehouse.journals.read import JUDGEMENT
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def evaluate(
     return Evaluated(kept.run_id, source, metrics, rows)
 
 
-def _config(kept: Trained, overrides: Sequence[str]) -> Config:
+def _config(kept: EarlierRun, overrides: Sequence[str]) -> Config:
     """The run's config with the overrides in it."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
@@ -116,7 +116,7 @@ def _config(kept: Trained, overrides: Sequence[str]) -> Config:
     return config_of(body, load_plugins())
 
 
-def _task(kept: Trained) -> Task:
+def _task(kept: EarlierRun) -> Task:
     return Task(kept.data["task"], kept.data["outputs"], tuple(kept.data["names"]))
 
 
@@ -190,7 +190,7 @@ def _typed(array: Array, one: Any) -> Array:
 
 
 def _record(
-    kept: Trained, source: str, data: Mapping[str, Any], evaluations: Mapping[str, Judgement]
+    kept: EarlierRun, source: str, data: Mapping[str, Any], evaluations: Mapping[str, Judgement]
 ) -> None:
     """Write the evaluations into a journal of their own, and take it in."""
     entry = Judged(

@@ -74,7 +74,7 @@ def export(run: str, to: Path, form: str | None = None, results: Path | None = N
     """
     from runner.commands.writing import refuse_own, written
     from runner.journal import weights
-    from runner.sweep.trained import trained
+    from runner.sweep.earlier import trained
     from warehouse.place import Place
 
     form = form or ENDINGS.get(to.suffix.lower())

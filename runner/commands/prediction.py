@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import warehouse
 from runner.commands.writing import refuse_own, written
 from runner.components.types import Task
 from runner.data.sources.rows import (
@@ -26,7 +25,7 @@ from runner.data.sources.rows import (
 from runner.engines.outputs import outputs_of
 from runner.errors import ConfigError, DataError
 from runner.evaluate.metrics import names_of, predicted_of
-from runner.sweep.trained import Trained, trained
+from runner.sweep.earlier import EarlierRun, trained
 from runner.system.databases import identifier, literal
 from warehouse.place import Place
 
@@ -88,18 +87,13 @@ def predict(
         return _write(table.con, table.folder, kept, model, blocks, to, keep)
 
 
-def feature_names(kept: Trained) -> list[str]:
+def feature_names(kept: EarlierRun) -> list[str]:
     """What the run's features were called, in order; empty where its dataset did not say."""
     params = kept.config.get("dataset", {})
     chosen = params.get("features")
     if isinstance(chosen, list) and chosen and all(isinstance(one, str) for one in chosen):
         return chosen
-    with warehouse.connect(kept.results) as con:
-        rows = con.execute(
-            "SELECT name FROM dataset_columns WHERE identity = ? ORDER BY position",
-            [kept.data.get("identity")],
-        ).fetchall()
-    names = [name for (name,) in rows]
+    names = kept.columns()
     label = params.get("label")
     labels = [label] if isinstance(label, str) else label or []
     if not labels or not set(labels) <= set(names):
@@ -210,7 +204,7 @@ def _as(column: Array, one: Any) -> Array:
 def _write(
     con: DuckDBPyConnection,
     folder: Path,
-    kept: Trained,
+    kept: EarlierRun,
     model: Any,
     blocks: Iterator[Any],
     to: Path,

@@ -11,9 +11,9 @@ from runner.commands import add_run
 
 if TYPE_CHECKING:
     from runner.commands import Words
-    from runner.commands.again import Recorded
-    from runner.journal.records import EpochEnd, Record, Replay
-    from runner.record.recorder import Outcome
+    from runner.journal.records import EpochEnd, Replay
+    from runner.record.outcome import Outcome
+    from runner.sweep.earlier import EarlierRun
 
 
 def add(words: Words) -> None:
@@ -39,24 +39,28 @@ def run(arguments: argparse.Namespace) -> int:
 
 def replay(run: str, results: Path | None = None) -> tuple[Outcome, Path]:
     """Train the run again from what the warehouse holds, and compare the losses epoch by epoch."""
-    from runner.commands.again import recorded, warn_of_changes
+    from runner.commands.again import warn_of_changes
     from runner.sweep.batch import train
+    from runner.sweep.earlier import earlier_run
 
-    earlier = recorded(run, results)
-    again = earlier.again(replay_of=earlier.run_id)
+    earlier = earlier_run(run, results)
+    epochs_then = earlier.epochs()
+    again = earlier.plan_again(replay_of=earlier.run_id)
     warn_of_changes(earlier, again)
 
-    def compare(run_id: str, epochs: Sequence[EpochEnd]) -> Record:
-        return compared(run_id, earlier, epochs)
+    def compare(run_id: str, epochs: Sequence[EpochEnd]) -> Replay:
+        return compared(run_id, earlier, epochs_then, epochs)
 
     return train(again, closing=compare), earlier.results
 
 
-def compared(run_id: str, earlier: Recorded, epochs: Sequence[EpochEnd]) -> Replay:
+def compared(
+    run_id: str, earlier: EarlierRun, epochs_then: Sequence[EpochEnd], epochs: Sequence[EpochEnd]
+) -> Replay:
     """The first difference between the losses of two runs, if there is one."""
     from runner.journal.records import Replay
 
-    both = list(zip(earlier.epochs, epochs, strict=False))
+    both = list(zip(epochs_then, epochs, strict=False))
     for was, now in both:
         for name in ("loss", "val_loss"):
             expected, actual = getattr(was, name), getattr(now, name)
@@ -65,7 +69,7 @@ def compared(run_id: str, earlier: Recorded, epochs: Sequence[EpochEnd]) -> Repl
                 return Replay(
                     run_id, earlier.run_id, False, len(both), was.epoch, name, expected, actual
                 )
-    counts = len(earlier.epochs), len(epochs)
+    counts = len(epochs_then), len(epochs)
     # A run that was cut short says nothing of what would have come.
     if earlier.status == "finished" and counts[0] != counts[1]:
         first = len(both) + 1

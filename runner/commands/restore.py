@@ -39,7 +39,7 @@ def restore(run: str, to: Path, results: Path | None = None) -> Path:
     ConfigError where the file cannot be written or its name is not one that Keras writes.
     """
     from runner.commands.writing import refuse_own, written
-    from runner.sweep.trained import model_of
+    from runner.sweep.earlier import model_of
     from warehouse.place import Place
 
     if to.suffix != ".keras":

@@ -12,7 +12,7 @@ from runner.system.terminal import say
 
 if TYPE_CHECKING:
     from runner.commands import Words
-    from runner.record.recorder import Outcome
+    from runner.record.outcome import Outcome
 
 
 def add(words: Words) -> None:
@@ -38,26 +38,20 @@ def resume(run: str, results: Path | None = None) -> tuple[Outcome, Path]:
 
     Raises ConfigError where there is nothing to go on with.
     """
-    from runner.commands.again import recorded, warn_of_changes
-    from runner.journal import weights
-    from runner.model.checkpoint import Checkpoint
+    from runner.commands.again import warn_of_changes
     from runner.sweep.batch import train
+    from runner.sweep.earlier import earlier_run
 
-    earlier = recorded(run, results)
+    earlier = earlier_run(run, results)
     if earlier.status in ("finished", "running"):
         raise ConfigError(f"run {earlier.run_id} is {earlier.status}: there is nothing to resume")
-    if earlier.checkpoint is None:
+    checkpoint = earlier.checkpoint()
+    if checkpoint is None:
         raise ConfigError(
             f"run {earlier.run_id} has no checkpoint to resume from (checkpoint=N keeps one "
             f"every N epochs); train it anew: python -m runner {' '.join(earlier.overrides)}"
         )
-    epoch, uri, sha256 = earlier.checkpoint
-    checkpoint = Checkpoint(
-        epochs=[event for event in earlier.epochs if event.epoch <= epoch],
-        tensors=weights.load(earlier.results, uri, sha256),
-        state=weights.load_state(earlier.results, uri, sha256),
-    )
-    again = earlier.again(resumed_from=earlier.run_id, resume=checkpoint)
+    again = earlier.plan_again(resumed_from=earlier.run_id, resume=checkpoint)
     warn_of_changes(earlier, again)
-    say(f"resuming {earlier.run_id} after epoch {epoch}")
+    say(f"resuming {earlier.run_id} after epoch {len(checkpoint.epochs)}")
     return train(again), earlier.results

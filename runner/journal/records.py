@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal, TypedDict
 
+from runner.errors import in_one_line, trace_of
 from runner.system.terminal import as_text
 
 FORMAT_VERSION = 2
@@ -350,6 +351,36 @@ class RunEnd(Record):
     best_epoch: int | None
     error: str | None = None
     traceback: str | None = None
+
+    @classmethod
+    def finished(
+        cls, run_id: str, seconds: float, epochs: int, best_epoch: int | None = None
+    ) -> RunEnd:
+        """The end, now, of a run that trained all its epochs."""
+        return cls(run_id, "finished", now(), seconds, epochs, best_epoch)
+
+    @classmethod
+    def stopped(
+        cls, run_id: str, reason: str, seconds: float, epochs: int, best_epoch: int | None = None
+    ) -> RunEnd:
+        """The end, now, of a run that somebody stopped."""
+        return cls(run_id, "stopped", now(), seconds, epochs, best_epoch, reason)
+
+    @classmethod
+    def failed(
+        cls,
+        run_id: str,
+        error: BaseException | str,
+        seconds: float = 0.0,
+        epochs: int = 0,
+        best_epoch: int | None = None,
+    ) -> RunEnd:
+        """The end, now, of a run that failed: with a sentence, or by what was raised."""
+        if isinstance(error, str):
+            sentence, trace = error, None
+        else:
+            sentence, trace = in_one_line(error), trace_of(error)
+        return cls(run_id, "failed", now(), seconds, epochs, best_epoch, sentence, trace)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What an engine says of a run: records, and what becomes records once its files are stored."""
+"""An engine's events: records, and what becomes records once its files are stored."""
 
 from __future__ import annotations
 
@@ -8,8 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from runner.components.types import Task
 from runner.errors import RunnerError
-from runner.journal.records import EpochEnd, RunEnd, RunStart, Said, Steps
-from runner.model.files import Tensors
+from runner.journal.records import (
+    Artifact,
+    Dataset,
+    EpochEnd,
+    Layers,
+    Replay,
+    RunEnd,
+    RunStart,
+    Said,
+    Steps,
+    Tensors,
+    Weights,
+)
+from runner.model import files
 from runner.model.layers import Layer
 
 if TYPE_CHECKING:
@@ -23,7 +35,7 @@ class Kept:
     run_id: str
     epoch: int
     role: str
-    tensors: Tensors
+    tensors: files.Tensors
     graph: str | None = None
     state: str | None = None
     """What else a checkpoint needs, as JSON; it travels inside the weights file."""
@@ -53,4 +65,18 @@ class Refused:
 
 
 Event = RunStart | Steps | EpochEnd | Said | Predicted | Kept | RunEnd | Refused
+RunRecord = (
+    RunStart
+    | Steps
+    | EpochEnd
+    | Said
+    | Weights
+    | Tensors
+    | Layers
+    | Artifact
+    | Dataset
+    | Replay
+    | RunEnd
+)
+"""A line of a run's journal."""
 Record = Callable[[Event], None]

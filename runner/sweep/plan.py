@@ -82,6 +82,13 @@ class Run:
     replay_of: str | None = None
 
     @property
+    def data(self) -> Data | Splits:
+        """What its dataset gives; raises what that raised when the run was planned."""
+        if self.trouble is not None:
+            raise self.trouble
+        return self.source.data
+
+    @property
     def results(self) -> Path:
         """The folder that keeps what comes of it."""
         return results_folder(self.config.settings.results, self.base)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import warehouse
 from runner.journal.records import Replay
-from runner.record.recorder import Outcome
+from runner.record.outcome import Outcome
 from warehouse.place import Place
 
 # Evaluations that are asked of the warehouse rather than read at the end of a run.
@@ -26,7 +26,7 @@ def asking(results: Path) -> str:
 
 
 def run_lines(outcome: Outcome, results: Path) -> Iterator[str]:
-    """What a run came to, and how to see more of it."""
+    """Lines about how a run came out, and how to see more of it."""
     short = outcome.run_id[-8:]
     yield ""
     yield (
@@ -38,7 +38,7 @@ def run_lines(outcome: Outcome, results: Path) -> Iterator[str]:
     yield from evaluation_lines(outcome.evaluations)
     if outcome.weights is not None:
         yield f"weights   {outcome.weights}"
-    if isinstance(outcome.closing, Replay):
+    if outcome.closing is not None:
         yield f"replay    {replay_words(outcome.closing)}"
     where = f"\"SELECT * FROM leaderboard WHERE run_id LIKE '%{short}'\""
     yield f"show it   {asking(results)} show {short}"
@@ -47,20 +47,20 @@ def run_lines(outcome: Outcome, results: Path) -> Iterator[str]:
 
 def run_line(outcome: Outcome, overrides: Sequence[str]) -> str:
     """The same in one line, for a run among many."""
-    said = [f"{outcome.status:<9} {outcome.run_id[-8:]}"]
+    words = [f"{outcome.status:<9} {outcome.run_id[-8:]}"]
     if outcome.best is not None:
-        said.append(f"{outcome.monitor} {outcome.best:.4f}")
+        words.append(f"{outcome.monitor} {outcome.best:.4f}")
     elif outcome.error:
-        said.append(outcome.error)
-    said += [f"{outcome.seconds:.1f} s", " ".join(overrides)]
-    return "  ".join(said).rstrip()
+        words.append(outcome.error)
+    words += [f"{outcome.seconds:.1f} s", " ".join(overrides)]
+    return "  ".join(words).rstrip()
 
 
 def evaluation_lines(evaluations: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
     """The metrics of each split, but for details and single classes."""
     for split, metrics in evaluations.items():
-        told = {k: v for k, v in metrics.items() if "[" not in k and k not in DETAILS}
-        values = "  ".join(f"{name} {value:.4f}" for name, value in told.items())
+        shown = {k: v for k, v in metrics.items() if "[" not in k and k not in DETAILS}
+        values = "  ".join(f"{name} {value:.4f}" for name, value in shown.items())
         yield f"{split:<9} {values}"
 
 
@@ -97,11 +97,11 @@ def sweep_lines(
             "SELECT status, count(*) FROM runs WHERE sweep_id = ? GROUP BY status ORDER BY status",
             [sweep_id],
         ).fetchall()
-    said = ", ".join(f"{count} {status}" for status, count in counts) or "nothing trained"
+    counted = ", ".join(f"{count} {status}" for status, count in counts) or "nothing trained"
     if refused:
-        said += f", {len(refused)} refused"
+        counted += f", {len(refused)} refused"
     yield ""
-    yield f"sweep     {sweep_id}: {said}"
+    yield f"sweep     {sweep_id}: {counted}"
     for run_id, status, overrides, error in failed:
         yield f"{status:<9} {run_id[-8:]}  {overrides}  {error}".rstrip()
     for sentence in refused:

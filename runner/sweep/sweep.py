@@ -11,17 +11,19 @@ from omegaconf import DictConfig
 
 import warehouse
 from runner.config.compose import compose, experiment_name, forget_config, settle
+from runner.config.config import Config
 from runner.errors import PasswordError, RunnerError, WarehouseError
 from runner.journal.records import new_run_id
 from runner.record.display import PlanningProgress
-from runner.record.recorder import Outcome
+from runner.record.outcome import Outcome
 from runner.sweep.background import Intake
-from runner.sweep.batch import Came, train, train_all
+from runner.sweep.batch import train, train_all
+from runner.sweep.earlier import with_parents
+from runner.sweep.failures import RunResult
 from runner.sweep.launching.jobs import JobConfig
 from runner.sweep.plan import Planner, Run, plan
 from runner.sweep.skip import Skipped, skipped
 from runner.sweep.summary import failures_of, run_line, run_lines, sweep_lines
-from runner.sweep.trained import with_parents
 from runner.system import stops
 from runner.system.stops import INTERRUPTED
 from runner.system.terminal import complain, say
@@ -56,97 +58,83 @@ class Sweep:
         self._traces: set[str] = set()
 
     def train(self, composed: DictConfig) -> float | None:
-        """Train one composed config; in a sweep, whatever happens to it leaves the others be.
+        """Train one composed config, as Hydra hands it over: a batch of one.
 
-        Returns the monitor's best value, which a sweeper may ask for.
+        Returns the monitor's best value, which a sweeper may ask for. In a sweep, whatever
+        happens to the run leaves the others be.
         """
         try:
-            return self._train(composed)
+            return self._train_composed(composed)
         except Exception:
             stops.check()  # Hydra would tell of what came of the interrupt as an error
             raise
 
-    def _train(self, composed: DictConfig) -> float | None:
+    def _train_composed(self, composed: DictConfig) -> float | None:
         from hydra.core.hydra_config import HydraConfig
         from hydra.types import RunMode
 
-        self.begun = True
         application = HydraConfig.get()
         self.multirun = application.mode == RunMode.MULTIRUN
         base = Path(application.runtime.cwd)  # Hydra may have changed the folder
         try:
-            run = plan(
-                with_parents(settle(composed, base), base),
-                experiment_name(application.runtime.choices),
-                list(application.overrides.task),
-                base=base,
-                sweep_id=self._id,
-            )
-            self.results = run.results
-            if (skip := self._skipped([run]).get(run.run_id)) is not None:
-                _say_skipped(run.overrides, skip.reason)
-                return skip.best
-            outcome = train(run)
+            config: Config | RunnerError = settle(composed, base)
         except RunnerError as error:
-            stops.check()
             if isinstance(error, PasswordError):
                 forget_config(Path(application.runtime.output_dir))
                 forget_config(Path(base, application.sweep.dir))
-            self._say_refused(application.overrides.task, error)
+            config = error
+        experiment = experiment_name(application.runtime.choices)
+        job = JobConfig(list(application.overrides.task), experiment, config)
+        try:
+            [best] = self.train_batch([job], 1, base)
+        finally:
+            if self.multirun and self._outcomes:
+                # This may be a worker, whose results folder the command itself does not know.
+                warehouse.sync(self.results)
+        if isinstance(best, RunnerError):
             if self.multirun:
                 # The sweeper raises it again after the last job, from worker processes too.
-                raise
+                raise best
             return None
-        self._outcomes.append(outcome)
-        if self.multirun:
-            warehouse.sync(run.results)
-            self._say(run, outcome)
-        else:
-            close_run(outcome, run.results)
-        if outcome.stop_requested:
-            self.stopped = True
-            raise KeyboardInterrupt
-        return outcome.best
+        return best
 
     def train_batch(
         self, jobs: Iterable[JobConfig], number: int, base: Path
-    ) -> list[float | None]:
-        """Train many jobs together; the monitor's best value of each, None where it has none.
+    ) -> list[float | RunnerError | None]:
+        """Train jobs together, or one; for each the monitor's best value or why it never began.
 
         number: how many jobs there are. base: where the user stands.
 
         Raises KeyboardInterrupt once what was in training has stopped, if the user asked for it.
         """
-        self.multirun = self.begun = True
+        self.begun = True
         todo, values = self._plan_all(jobs, number, base)
         try:
-            came = self._train_all(todo)
+            results = self._train_all(todo)
         except KeyboardInterrupt:
-            self.stopped = True
+            # One run that never began has nothing to be summed up.
+            self.stopped = self.stopped or self.multirun
             raise
-        if self.stopped:
-            raise KeyboardInterrupt
-        best = {run_id: one.best for run_id, one in came.items() if isinstance(one, Outcome)}
-        return [best.get(value) if isinstance(value, str) else value for value in values]
+        return [_best(results.get(v)) if isinstance(v, str) else v for v in values]
 
     def _plan_all(
         self, jobs: Iterable[JobConfig], number: int, base: Path
-    ) -> tuple[list[Run], list[str | float | None]]:
-        """The runs to be trained; for each job its best value, or whose best value it is.
+    ) -> tuple[list[Run], list[str | float | RunnerError | None]]:
+        """The runs to be trained; for each job its best value, or whose, or why it has none.
 
         Of the others nothing is kept, however many they are.
         """
         planner = Planner()
         todo: list[Run] = []
-        values: list[str | float | None] = []
+        values: list[str | float | RunnerError | None] = []
         before: dict[str, Run] = {}
         jobs = PlanningProgress(number).counted(jobs)
         while part := list(itertools.islice(jobs, TOGETHER)):
             runs = [self._plan(planner, job, base) for job in part]
-            skips = self._skipped([run for run in runs if run is not None], before)
+            skips = self._skipped([run for run in runs if isinstance(run, Run)], before)
             for run in runs:
-                if run is None:
-                    values.append(None)
+                if isinstance(run, RunnerError):
+                    values.append(run)
                     continue
                 self.results = run.results
                 if (skip := skips.get(run.run_id)) is None:
@@ -157,8 +145,8 @@ class Sweep:
                 values.append(skip.run_id if skip.best is None else skip.best)
         return todo, values
 
-    def _plan(self, planner: Planner, job: JobConfig, base: Path) -> Run | None:
-        """The run of a job; None, and told, where it can have none."""
+    def _plan(self, planner: Planner, job: JobConfig, base: Path) -> Run | RunnerError:
+        """The run of a job, or why it has none, which is said."""
         try:
             if isinstance(job.config, RunnerError):
                 raise job.config
@@ -169,33 +157,39 @@ class Sweep:
         except RunnerError as error:
             stops.check()
             self._say_refused(job.overrides, error)
-            return None
+            return error
 
-    def _train_all(self, runs: Sequence[Run]) -> Mapping[str, Came]:
-        """Train the runs, and bring them into the warehouse as they end."""
+    def _train_all(self, runs: Sequence[Run]) -> Mapping[str, RunResult]:
+        """Train the runs, and bring them into the warehouse as they end.
+
+        Raises KeyboardInterrupt where the user asked to stop.
+        """
         if not runs:
             return {}
         with Intake() as intake:
 
-            def told(run: Run, came: Came) -> None:
-                if isinstance(came, RunnerError):
-                    return self._say_refused(run.overrides, came)
-                self._outcomes.append(came)
-                self._say(run, came)
-                intake.add(run.results)
+            def on_result(run: Run, result: RunResult) -> None:
+                if isinstance(result, RunnerError):
+                    return self._say_refused(run.overrides, result)
+                self._outcomes.append(result)
+                if self.multirun:
+                    self._say(run, result)
+                    intake.add(run.results)
 
-            came = train_all(runs, told)
+            results = train_all(runs, on_result)
+        outcomes = [result for result in results.values() if isinstance(result, Outcome)]
+        if not self.multirun:
+            for outcome in outcomes:
+                close_run(outcome, self.results)
+        for folder in {run.results for run in runs} - {self.results}:
+            warehouse.sync(folder, wait=10.0)
+        self.stopped = any(outcome.stop_requested for outcome in outcomes)
         # Those that the user's stop kept from beginning are missing.
-        self.stopped = len(came) < len(runs) or any(
-            isinstance(one, Outcome) and one.stop_requested for one in came.values()
-        )
-        for results in {run.results for run in runs} - {self.results}:
-            warehouse.sync(results, wait=10.0)
-        return came
+        if self.stopped or len(results) < len(runs):
+            raise KeyboardInterrupt
+        return results
 
-    def _skipped(
-        self, runs: Sequence[Run], before: dict[str, Run] | None = None
-    ) -> dict[str, Skipped]:
+    def _skipped(self, runs: Sequence[Run], before: dict[str, Run]) -> dict[str, Skipped]:
         """The runs that need not be trained; TensorFlow is not loaded to tell."""
         tried = self.sweep_id if RECOVERING in os.environ else None
         return skipped(runs, self.multirun, tried, before)
@@ -220,10 +214,10 @@ class Sweep:
                 complain(trace)
             complain(f"error: run {outcome.run_id} failed: {outcome.error}")
 
-    def refuse(self, said: str) -> None:
+    def refuse(self, reason: str) -> None:
         """Remember a job that never began to train, unless this process has seen it itself."""
-        if not any(said in one for one in self._refused):
-            self._refused.append(said)
+        if not any(reason in sentence for sentence in self._refused):
+            self._refused.append(reason)
 
     def close(self) -> int:
         """Print what came of the sweep; the command's exit code."""
@@ -247,6 +241,10 @@ class Sweep:
         if result.reason or result.problems:
             say(f"warehouse {result.sentence()}")
         return ["failed"] * len(failed)
+
+
+def _best(result: RunResult | None) -> float | RunnerError | None:
+    return result.best if isinstance(result, Outcome) else result
 
 
 def _say_skipped(overrides: Sequence[str], reason: str) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import random
 import time
-import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,8 +19,8 @@ import numpy as np
 from runner.config.config import Settings
 from runner.engines.contract import Job
 from runner.engines.fast.engine import FastEngine
-from runner.errors import JournalError, in_one_line
-from runner.journal.records import EpochEnd, Evaluation, RunEnd, RunStart, Status, now
+from runner.errors import JournalError
+from runner.journal.records import EpochEnd, Evaluation, RunEnd, RunStart
 from runner.record.events import Event, Kept, Record
 
 SIDE = "SWEEPHOUSE_TEST_SIDE"
@@ -34,7 +33,7 @@ FAIL = "SWEEPHOUSE_TEST_FAIL"
 
 
 def loss_of(seed: int, epoch: int) -> float:
-    """What an epoch's loss must be."""
+    """The loss that an epoch must have."""
     return 1 / epoch + random.Random(f"{seed}:{epoch}").random() / 100
 
 
@@ -107,9 +106,6 @@ def _epochs(job: Job, record: Record) -> Iterator[int]:
     say = acknowledging(record)
     run_id, settings, done = job.start.run_id, job.config.settings, 0
 
-    def end(status: Status, error: str | None = None, trace: str | None = None) -> None:
-        say(RunEnd(run_id, status, now(), 0.1, done, done or None, error, trace))
-
     say(replace(job.start, engine="steady"))
     try:
         for epoch in range(1, settings.epochs + 1):
@@ -122,7 +118,8 @@ def _epochs(job: Job, record: Record) -> Iterator[int]:
             if settings.checkpoint and epoch % settings.checkpoint == 0:
                 record(_kept(job, epoch, "checkpoint"))
             if job.stop() and epoch < settings.epochs:
-                return end("stopped", f"stopped by the user after epoch {epoch}")
+                reason = f"stopped by the user after epoch {epoch}"
+                return say(RunEnd.stopped(run_id, reason, 0.1, done, done))
             yield epoch
         record(_kept(job, done, "best"))
         for split in ("val", "test"):
@@ -130,8 +127,8 @@ def _epochs(job: Job, record: Record) -> Iterator[int]:
     except JournalError:
         raise
     except Exception as error:
-        return end("failed", in_one_line(error), traceback.format_exc())
-    end("finished")
+        return say(RunEnd.failed(run_id, error, 0.1, done, done or None))
+    say(RunEnd.finished(run_id, 0.1, done, done or None))
 
 
 def _kept(job: Job, epoch: int, role: str) -> Kept:

@@ -13,7 +13,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from runner.config.compose import forget_config
-from runner.errors import PasswordError
+from runner.errors import PasswordError, RunnerError
 from runner.sweep.launching.jobs import Composer, JobConfig
 from runner.sweep.sweep import Sweep
 
@@ -45,6 +45,7 @@ class PackedLauncher(Launcher):
         setup_globals()
         assert isinstance(self._sweep, Sweep)
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._sweep.multirun = True  # as hydra.mode=MULTIRUN says, too
         jobs = self._jobs(job_overrides, initial_job_idx)
         values = self._sweep.train_batch(jobs, len(job_overrides), self._composer.folder)
         return Returns(job_overrides, values)
@@ -58,9 +59,11 @@ class PackedLauncher(Launcher):
 
 
 class Returns(Sequence[JobReturn]):
-    """What Hydra is told of each job, made when it looks: there may be a million."""
+    """The answer to Hydra for each job, made when it looks: there may be a million."""
 
-    def __init__(self, overrides: Sequence[Sequence[str]], values: Sequence[float | None]) -> None:
+    def __init__(
+        self, overrides: Sequence[Sequence[str]], values: Sequence[float | RunnerError | None]
+    ) -> None:
         self._overrides, self._values = overrides, values
 
     def __len__(self) -> int:
@@ -71,5 +74,5 @@ class Returns(Sequence[JobReturn]):
             return Returns(self._overrides[index], self._values[index])
         value = self._values[index]
         done = JobReturn(overrides=list(self._overrides[index]), status=JobStatus.COMPLETED)
-        done.return_value = math.nan if value is None else value
+        done.return_value = value if isinstance(value, float) else math.nan
         return done

@@ -148,7 +148,7 @@ def test_a_model_that_is_code_is_built_again_from_its_config(
     )
     outcome = train("dataset=iris", "architecture=own_code", "regularizer=[]", "epochs=1")
     assert outcome.status == "finished"
-    from runner.sweep.trained import model_of
+    from runner.sweep.earlier import model_of
 
     model = model_of(outcome.run_id, results)
     stored = weights.load(
@@ -182,7 +182,7 @@ def test_layers_that_wrap_others_come_back(
     outcome = train(
         "dataset=iris", "architecture=both_ways", "regularizer=[]", "epochs=1", "limit_batches=1"
     )
-    from runner.sweep.trained import model_of
+    from runner.sweep.earlier import model_of
 
     model = model_of(outcome.run_id, results)
     stored = weights.load(

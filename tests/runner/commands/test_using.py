@@ -20,7 +20,7 @@ from runner.commands.prediction import predict
 from runner.config.compose import compose
 from runner.data.prepare import load
 from runner.errors import ConfigError, DataError, WarehouseError
-from runner.sweep.trained import model_of
+from runner.sweep.earlier import model_of
 from tests import servers
 from tests.conftest import Site
 

@@ -14,8 +14,8 @@ import warehouse
 from runner.commands.replay import replay
 from runner.config.compose import compose
 from runner.errors import ConfigError, ModelError
+from runner.sweep.earlier import model_of, with_parents
 from runner.sweep.plan import plan
-from runner.sweep.trained import model_of, with_parents
 
 IRIS = ("dataset=iris", "epochs=2", "regularizer=[]", "preprocessing=[standardize]")
 ON_TOP = (*IRIS, "architecture=transfer", "architecture.backbone=run")
@@ -80,7 +80,7 @@ def test_the_backbone_is_the_run_without_its_head_and_its_preprocessing(
 def test_a_run_on_top_of_another_can_be_replayed(house: tuple[Path, Any, Any]) -> None:
     results, parent, child = house
     outcome, _ = replay(child.run_id, results)
-    assert outcome.closing is not None and outcome.closing.equal  # type: ignore[union-attr]
+    assert outcome.closing is not None and outcome.closing.equal
     back = asked(results, f"SELECT ancestor_id FROM lineage WHERE run_id = '{outcome.run_id}'")
     assert {run_id for (run_id,) in back} == {parent.run_id, child.run_id}
 

@@ -1,0 +1,88 @@
+"""How runs come out, gathered from their records."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runner.journal.records import EpochEnd, Evaluation, Replay, RunEnd, RunStart, Weights
+from runner.record.events import RunRecord
+
+
+@dataclass
+class Outcome:
+    """How a run came out: what the closing summary says and `runner.run` returns."""
+
+    run_id: str
+    status: str = "running"
+    epochs: int = 0
+    best_epoch: int | None = None
+    monitor: str = "val_loss"
+    best: float | None = None
+    """The monitor's value at the best epoch."""
+    losses: list[float] = field(default_factory=list)
+    """The training loss of each epoch."""
+    evaluations: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Split -> metric -> value, of the weights that were kept."""
+    weights: Path | None = None
+    seconds: float = 0.0
+    error: str | None = None
+    traceback: str | None = None
+    stop_requested: bool = False
+    """Whether the user asked to stop while it trained, even if it came to its end anyway."""
+    closing: Replay | None = None
+    """The record made just before the end: how a replay compares."""
+
+
+class Outcomes:
+    """The sink that gathers the outcome of every run."""
+
+    def __init__(self, results: Path) -> None:
+        self.by_id: dict[str, Outcome] = {}
+        self.epochs: dict[str, list[EpochEnd]] = {}
+        """Of the runs that have begun and not ended."""
+        self._results = results
+        self._began: dict[str, float] = {}
+
+    def __call__(self, record: RunRecord) -> None:
+        """Take one record."""
+        match record:
+            case RunStart():
+                self._began[record.run_id] = time.monotonic()
+                self.epochs[record.run_id] = []
+                self.by_id[record.run_id] = Outcome(record.run_id, monitor=record.monitor)
+            case EpochEnd():
+                self.epochs[record.run_id].append(record)
+                self.by_id[record.run_id].losses.append(record.loss)
+            case Weights(role="best"):
+                self.by_id[record.run_id].weights = self._results / record.uri
+            case Evaluation():
+                self.by_id[record.run_id].evaluations[record.split] = dict(record.metrics)
+            case Replay():
+                self.by_id[record.run_id].closing = record
+            case RunEnd():
+                self._end(record)
+
+    def seconds(self, run_id: str) -> float:
+        """How long the run has been going on."""
+        return time.monotonic() - self._began[run_id]
+
+    def _end(self, end: RunEnd) -> None:
+        outcome = self.by_id[end.run_id]
+        outcome.status, outcome.seconds = end.status, end.seconds
+        outcome.epochs, outcome.best_epoch = end.epochs, end.best_epoch
+        outcome.error, outcome.traceback = end.error, end.traceback
+        epochs = self.epochs.pop(end.run_id)
+        best = next((event for event in epochs if event.epoch == end.best_epoch), None)
+        outcome.best = _value(best, outcome.monitor) if best else None
+
+
+def _value(event: EpochEnd, monitor: str) -> float | None:
+    """The monitor's value in an epoch."""
+    if monitor == "loss":
+        return event.loss
+    if monitor == "val_loss":
+        return event.val_loss
+    split = "val" if monitor.startswith("val_") else "train"
+    return event.metrics.get(split, {}).get(monitor.removeprefix("val_"))

@@ -1,0 +1,236 @@
+"""An earlier run: looked up in the warehouse, to use its model or to train it again."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import warehouse
+from runner.backend.devices import import_tensorflow
+from runner.components.registry import load as load_plugins
+from runner.components.types import RunWeights
+from runner.config.config import Choice, Config, config_of
+from runner.data.prepare import load, prepare
+from runner.errors import ConfigError, WarehouseError
+from runner.journal import weights
+from runner.journal.records import EpochEnd
+from runner.journal.results import results_folder
+from runner.model.checkpoint import Checkpoint
+from runner.model.files import assign_tensors, with_preprocessing
+from runner.sweep.plan import Run, plan
+from warehouse.place import Place
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+File = tuple[str, str]
+"""uri and sha256."""
+
+
+@dataclass(frozen=True)
+class EarlierRun:
+    """A run as the warehouse has it."""
+
+    run_id: str
+    results: Path
+    status: str
+    fingerprint: str
+    experiment: str
+    overrides: Sequence[str]
+    versions: Mapping[str, str]
+    config: Mapping[str, Any]
+    data: Mapping[str, Any]
+    """As in the run's `run_start`: task, outputs, names, raw_shape."""
+    files: Sequence[warehouse.WeightsFile]
+    """Its saved weights, the newest first."""
+
+    def newest(self, role: str) -> warehouse.WeightsFile | None:
+        """The newest file of a role: best, checkpoint or graph."""
+        return next((file for file in self.files if file.role == role), None)
+
+    @property
+    def weights_id(self) -> str:
+        """The id of the best weights."""
+        return self._best_weights().weights_id
+
+    @property
+    def best(self) -> File:
+        """The file of the best weights; WarehouseError where there is none."""
+        return self._file(self._best_weights())
+
+    def tensors(self) -> dict[str, Array]:
+        """The best weights by name; WarehouseError where the file is gone or altered."""
+        return weights.load(self.results, *self.best)
+
+    def model(self) -> keras.Model:
+        """The model with these weights, bit for bit; it takes raw rows."""
+        tensors = self.tensors()
+        import_tensorflow()
+        graph = self.newest("graph")
+        model = None
+        if graph is not None:
+            model = _from_graph(weights.read(self.results, *self._file(graph)).decode())
+        if model is None:
+            model = self._rebuilt()
+        assign_tensors(model, tensors)
+        return model
+
+    def plan_again(self, **relation: Any) -> Run:
+        """The same run planned anew; ConfigError if its plugins are gone."""
+        return plan(self._config_now(), self.experiment, self.overrides, **relation)
+
+    def checkpoint(self) -> Checkpoint | None:
+        """The state after the epoch of its last checkpoint, if it kept one."""
+        file = self.newest("checkpoint")
+        if file is None:
+            return None
+        return Checkpoint(
+            epochs=[event for event in self.epochs() if event.epoch <= file.epoch],
+            tensors=weights.load(self.results, *self._file(file)),
+            state=weights.load_state(self.results, *self._file(file)),
+        )
+
+    def epochs(self) -> list[EpochEnd]:
+        """Its epochs as they were recorded."""
+        with warehouse.connect(self.results) as connection:
+            losses = connection.execute(
+                "SELECT epoch, loss, val_loss, learning_rate, seconds FROM epochs "
+                "WHERE run_id = ? ORDER BY epoch",
+                [self.run_id],
+            ).fetchall()
+            values = connection.execute(
+                "SELECT epoch, split, name, value FROM metrics WHERE run_id = ?", [self.run_id]
+            ).fetchall()
+        metrics: dict[int, dict[str, dict[str, float]]] = {}
+        for epoch, split, name, value in values:
+            metrics.setdefault(epoch, {}).setdefault(split, {})[name] = value
+        return [
+            EpochEnd(self.run_id, epoch, loss, val_loss, rate, seconds, metrics.get(epoch, {}))
+            for epoch, loss, val_loss, rate, seconds in losses
+        ]
+
+    def columns(self) -> list[str]:
+        """The names of its data's columns, in order; empty where nobody looked at the data."""
+        with warehouse.connect(self.results) as connection:
+            rows = connection.execute(
+                "SELECT name FROM dataset_columns WHERE identity = ? ORDER BY position",
+                [self.data.get("identity")],
+            ).fetchall()
+        return [name for (name,) in rows]
+
+    def _best_weights(self) -> warehouse.WeightsFile:
+        best = self.newest("best")
+        if best is None:
+            raise WarehouseError(f"run {self.run_id} has no weights: it ended before it kept any")
+        return best
+
+    def _file(self, file: warehouse.WeightsFile) -> File:
+        return str(file.path.relative_to(self.results)), file.sha256
+
+    def _config_now(self) -> Config:
+        """The config with the plugins of today, and with the weights that it names."""
+        body = {**self.config, "results": str(self.results)}
+        return with_parents(config_of(body, load_plugins()), Path())
+
+    def _rebuilt(self) -> keras.Model:
+        """The model as the run's components make it, which takes its data and its plugins."""
+        from runner.model.build import assemble
+
+        config = self._config_now()
+        data = prepare(load(config), config)
+        return with_preprocessing(assemble(config, data).model, data.preprocessing)
+
+
+def earlier_run(run: str, results: Path | None = None) -> EarlierRun:
+    """Look a run up, by its id or either end of it; WarehouseError if it is unknown."""
+    folder = Place.of(results).folder
+    with warehouse.connect(folder) as connection:
+        run_id = warehouse.find_run(connection, run)
+        files = warehouse.weights_of(connection, run_id, folder)
+        row = connection.execute(
+            "SELECT status, fingerprint, experiment, overrides, versions, config, data "
+            "FROM runs WHERE run_id = ?",
+            [run_id],
+        ).fetchone()
+    assert row is not None
+    status, fingerprint, experiment, overrides, versions, config, data = row
+    return EarlierRun(
+        run_id,
+        folder,
+        status,
+        fingerprint,
+        experiment,
+        overrides,
+        versions,
+        json.loads(config),
+        json.loads(data),
+        files,
+    )
+
+
+def trained(run: str, results: Path | None = None) -> EarlierRun:
+    """Look a run up that kept weights; WarehouseError if it is unknown or kept none."""
+    earlier = earlier_run(run, results)
+    _ = earlier.best  # raises now, before anything is loaded for the model
+    return earlier
+
+
+def model_of(run: str, results: Path | None = None) -> keras.Model:
+    """The run's model with its best weights, bit for bit; it takes raw rows."""
+    return earlier_run(run, results).model()
+
+
+def with_parents(config: Config, base: Path) -> Config:
+    """The config with the weights of every run that a param names (`run:<id>`) looked up.
+
+    base: where the user stands, against which the results folder counts.
+
+    Raises ConfigError with ids that are near where there is no such run, or it kept no weights.
+    """
+    results = results_folder(config.settings.results, base)
+    chosen = {
+        kind: [_with_parents(choice, results) for choice in choices]
+        for kind, choices in config.chosen.items()
+    }
+    return dataclasses.replace(config, chosen=chosen)
+
+
+def _with_parents(choice: Choice, results: Path) -> Choice:
+    params = dict(choice.params)
+    for name, value in params.items():
+        if isinstance(value, RunWeights):
+            where = f"{choice.component.kind.key}.{name}={value}"
+            params[name] = _weights(value.run_id, where, results)
+    return dataclasses.replace(choice, params=params)
+
+
+def _weights(run: str, where: str, results: Path) -> RunWeights:
+    """The run's best weights, as the component takes them."""
+    try:
+        parent = earlier_run(run, results)
+    except WarehouseError as error:
+        raise ConfigError(f"{where} is not valid: {error}") from error
+    best = parent.newest("best")
+    if best is None:
+        raise ConfigError(f"{where} is not valid: the run ended before it kept any weights")
+    if not best.path.is_file():
+        raise ConfigError(f"{where} is not valid: its weights {best.path} are not there any more")
+    return RunWeights(parent.run_id, best.weights_id, best.path, best.sha256, parent.model)
+
+
+def _from_graph(graph: str) -> keras.Model | None:
+    """The model that the JSON describes; None if it needs classes that only a plugin has."""
+    import keras
+
+    load_plugins()
+    try:
+        return keras.models.model_from_json(graph)
+    except Exception:
+        return None
