@@ -276,5 +276,5 @@ def test_the_commands_words_hold_nothing_that_a_terminal_acts_on(
     words = ["predict", run, "--source", str(rows), "--to", str(to), "--results", str(results)]
     assert run_command(words) == 0
     assert "a\\x1b[31m.csv" in capsys.readouterr().out
-    with pytest.raises(RunnerError, match="its ending is none of"):
+    with pytest.raises(RunnerError, match="--source - does not exist"):
         run_command([*words[:3], "-", *words[4:]])
