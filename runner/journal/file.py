@@ -19,6 +19,7 @@ from types import TracebackType
 from runner.errors import JournalError
 from runner.journal.records import Record, to_line
 from runner.journal.results import mark_results
+from runner.journal.weights import ARTIFACTS, FOLDER
 
 RUNNING = ".jsonl"
 DONE = ".done.jsonl"
@@ -26,11 +27,22 @@ SYNC_SECONDS = 1.0
 
 
 def check_writable(folder: Path) -> None:
-    """Raise JournalError where a folder for journals can be seen to be out of reach."""
-    there = next(place for place in (folder, *folder.parents) if place.exists())
+    """Raise JournalError where a folder for journals can be seen to be out of reach.
+
+    And where what is kept beside it would have no folder to go to, hours later.
+    """
+    # A link that leads nowhere is there, too, and in the way.
+    there = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
     code = errno.EACCES if there.is_dir() else errno.ENOTDIR
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         raise _unwritable(folder, OSError(code, os.strerror(code)))
+    for name in (FOLDER, ARTIFACTS):
+        beside = folder.parent / name
+        if os.path.lexists(beside) and not beside.is_dir():
+            raise JournalError(
+                f"{beside} is no folder, where a folder of the results should be; nothing was "
+                "trained. Move it away or choose another with results=<folder>."
+            )
 
 
 def _unwritable(place: Path, error: OSError) -> JournalError:
