@@ -15,6 +15,8 @@ from pathlib import Path
 
 MARK = ".sweephouse-snapshot"
 """The file that says that a folder was made here, and for what."""
+SPILLED = "duckdb_temp_"
+"""How the names begin of what DuckDB writes where memory is short."""
 SHELVES = 8
 """Results folders that cannot be written whose snapshots are kept elsewhere."""
 
@@ -65,7 +67,7 @@ def remove(folder: Path) -> None:
                 if stat.S_ISREG(os.lstat(name, dir_fd=opened).st_mode):
                     os.unlink(name, dir_fd=opened)
                 else:
-                    os.rmdir(name, dir_fd=opened)
+                    _remove_spill(name, opened)
         if os.listdir(opened) == [MARK]:  # noqa: PTH208
             os.unlink(MARK, dir_fd=opened)
     except OSError:
@@ -74,6 +76,18 @@ def remove(folder: Path) -> None:
         os.close(opened)
     with suppress(OSError):
         folder.rmdir()
+
+
+def _remove_spill(name: str, folder: int) -> None:
+    """Remove what DuckDB put beside a snapshot that did not fit into memory, if it was killed."""
+    opened = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+    try:
+        for file in os.listdir(opened):  # noqa: PTH208  # of a descriptor, not of a path
+            if file.startswith(SPILLED) and stat.S_ISREG(os.lstat(file, dir_fd=opened).st_mode):
+                os.unlink(file, dir_fd=opened)
+    finally:
+        os.close(opened)
+    os.rmdir(name, dir_fd=folder)
 
 
 def forget_others(current: Path) -> None:

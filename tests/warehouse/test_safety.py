@@ -359,6 +359,25 @@ def test_weights_that_are_a_pipe_keep_nobody_waiting(house: House) -> None:
         weights.read(house.results, stored.uri, stored.sha256)
 
 
+def test_what_a_killed_query_spilled_goes_with_its_snapshot_and_nothing_else(
+    house: House,
+) -> None:
+    house.run()
+    house.command("runs")
+    (old,) = (house.results / "snapshots").iterdir()
+    spill = old / "warehouse.duckdb.tmp"
+    spill.mkdir()
+    (spill / "duckdb_temp_storage_DEFAULT-0.tmp").write_text("spilled")
+    mine = spill / "mine"
+    mine.write_text("keep")
+    house.run()
+    house.command("runs")
+    assert [path.name for path in spill.iterdir()] == ["mine"]
+    mine.unlink()
+    house.command("runs")
+    assert not old.exists()
+
+
 def test_verify_beside_a_running_run_finds_nothing_wrong(house: House) -> None:
     house.run()
     warehouse.sync(house.results)
