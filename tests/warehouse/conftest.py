@@ -122,10 +122,10 @@ class House:
         self.write(records(run_id, epochs, **start) + ending(run_id, epochs))
         return run_id
 
-    def write(self, said: Sequence[Record], finish: bool = True) -> Path:
+    def write(self, written: Sequence[Record], finish: bool = True) -> Path:
         """A journal with these records; not finished, it is what a killed runner leaves."""
-        with Journal(self.journals, said[0].run_id) as journal:
-            for record in said:
+        with Journal(self.journals, written[0].run_id) as journal:
+            for record in written:
                 journal.append(record)
             return journal.finish() if finish else journal.path
 

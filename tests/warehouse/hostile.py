@@ -86,7 +86,7 @@ JUNK = (
 def bad_record(scene: Scene, chance: random.Random) -> None:
     """A journal in which one record is not what it should be."""
     house = scene.house
-    name, told = chance.choice(
+    name, written = chance.choice(
         [
             (BAD, everything(house, BAD)),
             (BAD, everything(house, BAD)),
@@ -95,7 +95,7 @@ def bad_record(scene: Scene, chance: random.Random) -> None:
             (f"care-{BAD}", care(BAD, BAD)),
         ]
     )
-    bodies = [json.loads(to_line(record)) for record in told]
+    bodies = [json.loads(to_line(record)) for record in written]
     number = chance.randrange(len(bodies))
     body = bodies[number]
     which = chance.choice(sorted(body))
@@ -164,8 +164,8 @@ TABLES = (
 def bad_predictions(scene: Scene, chance: random.Random) -> None:
     """A sound journal that refers to a file of predictions which is none."""
     house = scene.house
-    told = everything(house, BAD)
-    place = next(i for i, record in enumerate(told) if isinstance(record, Artifact))
+    written = everything(house, BAD)
+    place = next(i for i, record in enumerate(written) if isinstance(record, Artifact))
     uri, content = f"artifacts/ba/{chance.choice(['bad', 'b*d', 'ü', 'a b', 'b?d'])}.parquet", b""
     act = chance.choice(["junk", "table", "table", "table", "uri", "thing"])
     path = house.results / uri
@@ -192,8 +192,8 @@ def bad_predictions(scene: Scene, chance: random.Random) -> None:
     else:
         scene.bad += f" {_thing(scene, path, chance)}"
     digest = hashlib.sha256(content).hexdigest()
-    told[place] = replace(told[place], uri=uri, sha256=digest, bytes=len(content))  # type: ignore[call-arg]
-    lines = [json.dumps(json.loads(to_line(r)) if uri != "\ud800" else _body(r)) for r in told]
+    written[place] = replace(written[place], uri=uri, sha256=digest, bytes=len(content))  # type: ignore[call-arg]
+    lines = [json.dumps(json.loads(to_line(r)) if uri != "\ud800" else _body(r)) for r in written]
     scene.planted += [path, write(house, BAD, [line.encode() + b"\n" for line in lines])]
     scene.named = BAD
 

@@ -21,7 +21,7 @@ from runner.journal.records import (
     to_line,
 )
 from tests.warehouse.conftest import House, ending, records
-from tests.warehouse.test_evaluation import said
+from tests.warehouse.test_evaluation import outputs_and_layers
 from warehouse.place import this_host
 
 FIRST, SECOND, THIRD = (f"01900000-0000-7000-8000-00000000000{n}" for n in (1, 2, 3))
@@ -52,13 +52,13 @@ def everything(house: House, run_id: str) -> list[Record]:
         parents=[{"param": "weights", "run_id": FIRST, "weights_id": "w", "sha256": "s"}],
     )
     end = ending(run_id, 2)
-    told: list[Record] = [start]
+    written: list[Record] = [start]
     for epoch in epochs:
-        told += [Steps(run_id, epoch.epoch, [1, 2], [0.5, 0.25]), epoch]  # type: ignore[union-attr]
-    told.append(house.weights(run_id, run_id.encode()))
-    told += said(house, run_id)
+        written += [Steps(run_id, epoch.epoch, [1, 2], [0.5, 0.25]), epoch]  # type: ignore[union-attr]
+    written.append(house.weights(run_id, run_id.encode()))
+    written += outputs_and_layers(house, run_id)
     one: dict[str, Any] = {name: [1.0] for name in ("mean", "std", "q25", "q50", "q75")}
-    told.append(
+    written.append(
         Dataset(
             run_id,
             f"of {run_id}",
@@ -75,8 +75,8 @@ def everything(house: House, run_id: str) -> list[Record]:
             **one,
         )
     )
-    told.append(Replay(run_id, FIRST, False, 2, 1, "loss", 0.5, 0.25))
-    return [*told, *end]
+    written.append(Replay(run_id, FIRST, False, 2, 1, "loss", 0.5, 0.25))
+    return [*written, *end]
 
 
 def judgement(run_id: str, entry_id: str) -> list[Record]:
@@ -99,15 +99,15 @@ def care(run_id: str, entry_id: str) -> list[Record]:
 
 
 def build(home: Path) -> None:
-    """`results`: a run that is in, one that failed, one that was lost, and what was said of them.
+    """`results`: a run that is in, one that failed, one that was lost, and care of them.
 
     Beside everything of ours in it lie the user's files, and in `outside` more.
     """
     house = House(home / "results")
     house.write(everything(house, FIRST))
     warehouse.sync(house.results)
-    *told, end = everything(house, SECOND)
-    house.write([*told, replace(end, status="failed", error="no", traceback="no")])  # type: ignore[call-arg]
+    *written, end = everything(house, SECOND)
+    house.write([*written, replace(end, status="failed", error="no", traceback="no")])  # type: ignore[call-arg]
     house.write(everything(house, THIRD)[:-1], finish=False)
     for make, name in ((care, "care"), (judgement, "judgement")):
         write(house, f"{name}-{new_run_id()}", [to_line(r) for r in make(FIRST, new_run_id())])

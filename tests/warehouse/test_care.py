@@ -168,7 +168,7 @@ def test_verify_names_what_is_wrong(house: House) -> None:
     house.run(version=9)
     done = house.command("verify")
     assert done.returncode == 1
-    for said in (
+    for word in (
         f"{saved.uri} is not what was saved",
         f"{missing.uri} cannot be read",
         f"archive/{third}.jsonl.gz cannot be read",
@@ -177,7 +177,7 @@ def test_verify_names_what_is_wrong(house: House) -> None:
         f"run {run_id} says that it trained 2 epochs, 1 are there",
         "format version 9",
     ):
-        assert said in done.stdout, done.stdout
+        assert word in done.stdout, done.stdout
     before = tables(house)
     rebuilt = house.command("rebuild")
     assert rebuilt.returncode == 1 and f"{third}.jsonl.gz cannot be read" in rebuilt.stderr

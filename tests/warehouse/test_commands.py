@@ -68,7 +68,7 @@ def test_sql_prints_every_format(house: House, form: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "said"),
+    ("query", "sentence"),
     [
         ("SELEC 1", 'syntax error at or near "SELEC"'),
         ("SELECT nosuch FROM runs", "nosuch"),
@@ -80,10 +80,10 @@ def test_sql_prints_every_format(house: House, form: str) -> None:
         ("SELECT INTERVAL 178956970 YEARS", "cast it to VARCHAR"),
     ],
 )
-def test_sql_that_cannot_be_is_one_sentence(house: House, query: str, said: str) -> None:
+def test_sql_that_cannot_be_is_one_sentence(house: House, query: str, sentence: str) -> None:
     done = house.command("sql", query)
     assert done.returncode == 2
-    assert said in done.stderr and "Traceback" not in done.stderr and done.stdout == ""
+    assert sentence in done.stderr and "Traceback" not in done.stderr and done.stdout == ""
 
 
 def test_sql_reads_standard_input(house: House) -> None:
@@ -119,8 +119,8 @@ def test_show_tells_all_of_a_run(house: House) -> None:
     run_id = new_run_id()
     house.write([*records(run_id, 2), house.weights(run_id, b"abc")], finish=False)
     done = house.command("show", run_id[-6:])
-    for said in (run_id, "lost", "optimizer.learning_rate", "sweephouse", "weights/", "val_loss"):
-        assert said in done.stdout
+    for word in (run_id, "lost", "optimizer.learning_rate", "sweephouse", "weights/", "val_loss"):
+        assert word in done.stdout
     whole = json.loads(house.command("show", run_id, "--json").stdout)
     assert whole["run_id"] == run_id and len(whole["metrics"]) == 4
 
@@ -129,9 +129,9 @@ def test_curves_are_drawn_and_a_wrong_metric_is_answered_with_those_there_are(
     house: House,
 ) -> None:
     one, two = house.run(epochs=9), new_run_id()
-    said = records(two, 1)
-    said += [EpochEnd(two, 2, math.nan, None, 0.1, 1.0), EpochEnd(two, 3, 0.5, None, 0.1, 1.0)]
-    house.write(said, finish=False)
+    written = records(two, 1)
+    written += [EpochEnd(two, 2, math.nan, None, 0.1, 1.0), EpochEnd(two, 3, 0.5, None, 0.1, 1.0)]
+    house.write(written, finish=False)
     done = house.command("curves", one, two, "--height", "6")
     assert done.returncode == 0 and len(done.stdout.splitlines()) == 9
     assert any("\u2800" < character < "\u28ff" for character in done.stdout)

@@ -12,7 +12,7 @@ from tests.warehouse.conftest import House, ending, records
 Ask = Callable[..., list[tuple[Any, ...]]]
 
 
-def told(run_id: str, rows: int = 3, identity: str = "rows:1") -> Dataset:
+def dataset(run_id: str, rows: int = 3, identity: str = "rows:1") -> Dataset:
     return Dataset(
         run_id=run_id,
         identity=identity,
@@ -40,8 +40,8 @@ def test_a_dataset_and_its_columns_are_rows_under_the_first_run_that_told_of_the
     late, early = "run-late", "run-early"
     start = {late: "2026-11-02T10:00:00.000000+00:00", early: "2026-11-01T10:00:00.000000+00:00"}
     for run_id in (late, early):
-        said = records(run_id, started_at=start[run_id])
-        house.write([said[0], told(run_id), *said[1:], *ending(run_id)])
+        lines = records(run_id, started_at=start[run_id])
+        house.write([lines[0], dataset(run_id), *lines[1:], *ending(run_id)])
         warehouse.sync(house.results)
     assert rows(house, "SELECT identity, name, source, rows, run_id FROM datasets") == [
         ("rows:1", "sql", "postgres://reader@host/shop", 3, early)
@@ -56,8 +56,8 @@ def test_a_dataset_and_its_columns_are_rows_under_the_first_run_that_told_of_the
 
 
 def test_datasets_come_back_by_a_rebuild(house: House, rows: Ask) -> None:
-    said = records("run-1")
-    house.write([said[0], told("run-1"), *said[1:], *ending("run-1")])
+    lines = records("run-1")
+    house.write([lines[0], dataset("run-1"), *lines[1:], *ending("run-1")])
     warehouse.sync(house.results)
     before = rows(house, "SELECT * EXCLUDE (q75) FROM dataset_columns ORDER BY position")
     assert house.command("rebuild").returncode == 0
@@ -66,7 +66,9 @@ def test_datasets_come_back_by_a_rebuild(house: House, rows: Ask) -> None:
 
 
 def test_a_run_tells_of_its_data_once(house: House, rows: Ask) -> None:
-    said = records("run-1")
-    house.write([said[0], told("run-1"), told("run-1", rows=4), *said[1:], *ending("run-1")])
+    lines = records("run-1")
+    house.write(
+        [lines[0], dataset("run-1"), dataset("run-1", rows=4), *lines[1:], *ending("run-1")]
+    )
     warehouse.sync(house.results)
     assert rows(house, "SELECT rows FROM datasets") == [(3,)]

@@ -55,7 +55,7 @@ def predictions_of(house: House, run_id: str, split: str = "test") -> Artifact:
     return Artifact(run_id, "predictions", uri, digest, len(content))
 
 
-def said(house: House, run_id: str) -> list[Record]:
+def outputs_and_layers(house: House, run_id: str) -> list[Record]:
     """One record of every kind that is about outputs, layers and tensors."""
     return [
         Tensors(
@@ -99,7 +99,7 @@ def said(house: House, run_id: str) -> list[Record]:
 def run_id(house: House) -> str:
     """A run that said all of it."""
     run_id = new_run_id()
-    house.write([*records(run_id), *said(house, run_id), *ending(run_id)])
+    house.write([*records(run_id), *outputs_and_layers(house, run_id), *ending(run_id)])
     return run_id
 
 
@@ -177,12 +177,12 @@ def test_a_judgement_is_told_from_the_runs_own_and_goes_in_once(
     done.write_bytes(copy)  # left behind, as after a kill between COMMIT and archive
     assert warehouse.sync(house.results).problems == []
     assert not done.exists()
-    found = rows(
+    values = rows(
         house,
         "SELECT e.value, j.source, j.data->>'$.test' FROM evaluations AS e "
         "LEFT JOIN judgements AS j USING (judgement_id) WHERE e.name = 'accuracy' ORDER BY ALL",
     )
-    assert found == [(0.8, "dataset=wine", "7"), (0.9, None, None)]
+    assert values == [(0.8, "dataset=wine", "7"), (0.9, None, None)]
     assert rows(house, "SELECT count(*) FROM class_scores") == [(0,)]
     assert rows(house, "SELECT sum(rows) FROM confusion WHERE judgement_id IS NULL") == [(7,)]
     shown = house.command("show", run_id).stdout
@@ -191,7 +191,7 @@ def test_a_judgement_is_told_from_the_runs_own_and_goes_in_once(
 
 def test_a_run_that_went_on_keeps_its_judgements(house: House, rows: Ask) -> None:
     run_id = new_run_id()
-    path = house.write([*records(run_id, 2), *said(house, run_id)], finish=False)
+    path = house.write([*records(run_id, 2), *outputs_and_layers(house, run_id)], finish=False)
     content = path.read_bytes()
     judged(house, run_id)
     assert warehouse.sync(house.results).lost == [run_id]
@@ -211,7 +211,9 @@ def test_lines_that_do_not_belong_into_a_judgement_are_named(house: House, run_i
     with path.open("ab") as file:
         file.write(to_line(Evaluation("another", "val", {"accuracy": 1.0})))
         file.write(to_line(ending(run_id)[-1]))
-    assert [said.partition(": ")[2] for said in warehouse.sync(house.results).problems] == [
+    assert [
+        sentence.partition(": ")[2] for sentence in warehouse.sync(house.results).problems
+    ] == [
         "belongs to run another, not to this judgement's",
         "a run_end in a judgement",
     ]
@@ -228,8 +230,12 @@ def test_predictions_whose_file_is_gone_or_altered_cost_only_themselves(
     assert warehouse.sync(house.results).problems == []
     assert rows(house, "SELECT count(*) FROM runs") == [(2,)]
     assert rows(house, "SELECT count(*) FROM predictions") == [(0,)]
-    told = verify(Place(house.results))
-    assert len(told) == 2 and "cannot be read" in "".join(told) and "has 4 bytes" in "".join(told)
+    problems = verify(Place(house.results))
+    assert (
+        len(problems) == 2
+        and "cannot be read" in "".join(problems)
+        and "has 4 bytes" in "".join(problems)
+    )
 
 
 def test_gc_removes_a_deleted_runs_predictions_file_and_rows(

@@ -65,7 +65,7 @@ def check_good(scene: Scene, sound: Rows) -> None:
 
 def tree(folder: Path) -> dict[str, str]:
     """Every file, link and folder below, with what is in it; nothing is followed."""
-    found = {}
+    contents = {}
     for path in sorted(folder.rglob("*")):
         mode = path.lstat().st_mode
         what = "other"
@@ -75,8 +75,8 @@ def tree(folder: Path) -> dict[str, str]:
             what = "folder"
         elif stat.S_ISREG(mode):
             what = hashlib.sha256(path.read_bytes()).hexdigest()
-        found[str(path.relative_to(folder))] = what
-    return found
+        contents[str(path.relative_to(folder))] = what
+    return contents
 
 
 def own_files(scene: Scene) -> dict[str, str | None]:
@@ -115,8 +115,8 @@ def mentions(scene: Scene, result: warehouse.SyncResult) -> str:
             "FROM judgements UNION ALL "
             "SELECT unnest([concat('care-', entry_id), concat('care-', run_id)]) FROM care"
         ).fetchall()
-    said = [*result.problems, result.reason or "", *names, *(name for (name,) in there)]
-    return "\n".join(said)
+    sentences = [*result.problems, result.reason or "", *names, *(name for (name,) in there)]
+    return "\n".join(sentences)
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))

@@ -138,10 +138,10 @@ def test_a_failed_run_keeps_its_traceback_and_its_last_finite_epoch(
     house: House, rows: Ask
 ) -> None:
     run_id = new_run_id()
-    said = records(run_id, 2)
-    said.append(EpochEnd(run_id, 3, math.nan, math.inf, 0.001, 0.5))
-    said.append(RunEnd(run_id, "failed", now(), 1.0, 3, 2, "loss is NaN", "Traceback ..."))
-    house.write(said)
+    written = records(run_id, 2)
+    written.append(EpochEnd(run_id, 3, math.nan, math.inf, 0.001, 0.5))
+    written.append(RunEnd(run_id, "failed", now(), 1.0, 3, 2, "loss is NaN", "Traceback ..."))
+    house.write(written)
     warehouse.sync(house.results)
     assert rows(house, "SELECT * FROM failures") == [(run_id, "loss is NaN", "Traceback ...", 2)]
     ((loss, val_loss),) = rows(house, "SELECT loss, val_loss FROM epochs WHERE epoch = 3")
@@ -329,12 +329,12 @@ def test_only_the_host_named_in_the_folder_ingests(house: House, rows: Ask) -> N
 
 def test_best_epoch_follows_the_monitor(house: House, rows: Ask) -> None:
     run_id = new_run_id()
-    said = records(run_id, 0, monitor="val_lift", mode="max")
+    written = records(run_id, 0, monitor="val_lift", mode="max")
     for epoch, lift in enumerate((1.0, 3.0, 3.0, 2.0), 1):
-        said.append(
+        written.append(
             EpochEnd(run_id, epoch, 1.0, 1.0, 0.1, 1.0, {"val": {"lift": lift, "loss": 1.0}})
         )
-    house.write(said, finish=False)
+    house.write(written, finish=False)
     warehouse.sync(house.results)
     assert rows(house, "SELECT best_epoch FROM runs") == [(2,)]
     assert rows(house, "SELECT best, best_epoch FROM leaderboard") == [(3.0, 2)]
@@ -348,19 +348,19 @@ def test_best_epoch_follows_the_monitor(house: House, rows: Ask) -> None:
 def test_runs_say_which_end_is_better_and_of_older_ones_the_name_decides(
     house: House, rows: Ask
 ) -> None:
-    said = {"pearson_correlation": "max", "auc": "min"}
-    for modes, expected in (({}, ("max", "min")), (said, ("min", "max"))):
+    given = {"pearson_correlation": "max", "auc": "min"}
+    for modes, expected in (({}, ("max", "min")), (given, ("min", "max"))):
         run_id = new_run_id()
         lines = records(run_id, 0, modes=modes)
         for epoch in (1, 2):
-            metrics = {"val": dict.fromkeys(said, float(epoch))}
+            metrics = {"val": dict.fromkeys(given, float(epoch))}
             lines.append(EpochEnd(run_id, epoch, 1.0, 1.0, 0.1, 1.0, metrics))
         house.write(lines + ending(run_id, 2))
         warehouse.sync(house.results)
         ask = "SELECT mode, best_epoch FROM run_metrics WHERE run_id = $1 AND name <> 'loss'"
         best = {"min": 1, "max": 2}
-        found = rows(house, f"{ask} ORDER BY name", run_id)
-        assert found == [(mode, best[mode]) for mode in expected]
+        values = rows(house, f"{ask} ORDER BY name", run_id)
+        assert values == [(mode, best[mode]) for mode in expected]
 
 
 def test_a_journal_from_before_directions_were_said_is_read(house: House, rows: Ask) -> None:
@@ -371,8 +371,8 @@ def test_a_journal_from_before_directions_were_said_is_read(house: House, rows: 
     del fields["modes"]
     path.write_text("".join([json.dumps(fields) + "\n", *others]))
     warehouse.sync(house.results)
-    found = rows(house, "SELECT DISTINCT name, mode FROM run_metrics ORDER BY ALL")
-    assert found == [("accuracy", "max"), ("loss", "min")]
+    values = rows(house, "SELECT DISTINCT name, mode FROM run_metrics ORDER BY ALL")
+    assert values == [("accuracy", "max"), ("loss", "min")]
 
 
 def hold(house: House, read_only: bool) -> Any:
@@ -438,7 +438,7 @@ def foreign(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "sentence"),
     [
         (directory, "is a directory, not a database"),
         (text, "is no sound DuckDB file"),
@@ -447,13 +447,13 @@ def foreign(path: Path) -> None:
     ],
 )
 def test_a_file_that_is_no_warehouse_makes_journals_wait_and_readers_say_why(
-    house: House, damage: Callable[[Path], None], said: str
+    house: House, damage: Callable[[Path], None], sentence: str
 ) -> None:
     run_id = house.run()
     damage(house.results / "warehouse.duckdb")
     result = warehouse.sync(house.results)
-    assert result.waiting == 1 and said in result.sentence()
-    with pytest.raises(warehouse.WarehouseError, match=said):
+    assert result.waiting == 1 and sentence in result.sentence()
+    with pytest.raises(warehouse.WarehouseError, match=sentence):
         warehouse.connect(house.results)
     assert (house.journals / f"{run_id}.done.jsonl").exists()
 
@@ -488,8 +488,8 @@ def test_a_full_disk_makes_journals_wait_and_costs_nothing(
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
         "print(warehouse.sync(results).sentence())\n"
     )
-    said, errors = process.communicate(timeout=60)
-    assert (process.returncode, errors) == (0, "") and said
+    out, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, "") and out
     warehouse.sync(house.results)
     expected = {first, *many}
     assert {run_id for (run_id,) in rows(house, "SELECT run_id FROM runs")} == expected

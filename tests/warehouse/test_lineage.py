@@ -41,6 +41,6 @@ def test_an_unknown_run_is_answered_with_ids_that_are_near(house: House) -> None
     with warehouse.connect(house.results) as con:
         with pytest.raises(warehouse.WarehouseError, match=f"near: {run_id[-8:]}"):
             warehouse.find_run(con, wrong)
-        with pytest.raises(warehouse.WarehouseError) as told:
+        with pytest.raises(warehouse.WarehouseError) as caught:
             warehouse.find_run(con, "zzzz")
-        assert "near" not in str(told.value)
+        assert "near" not in str(caught.value)

@@ -86,17 +86,17 @@ def test_makers_do_not_wait_for_holders_and_nothing_is_lost(house: House, rows: 
         "    time.sleep(0.02)\n"
     )
     makers = [house.python(MAKER + "for _ in range(4): one()") for _ in range(8)]
-    said = set()
+    listed = set()
     for maker in makers:
         # They end while the holder stays: nobody waited for the database.
         printed, errors = maker.communicate(timeout=60)
         assert (maker.returncode, errors) == (0, "")
-        said |= {line.split()[0] for line in printed.splitlines()}
+        listed |= {line.split()[0] for line in printed.splitlines()}
     holder.communicate("\n")
     flicker.communicate()
     warehouse.sync(house.results, wait=5)
     there = {run_id for (run_id,) in rows(house, "SELECT run_id FROM runs")}
-    assert len(said) == 32 and said < there and len(there) == 33
+    assert len(listed) == 32 and listed < there and len(there) == 33
     sound(house, rows)
 
 

@@ -117,9 +117,9 @@ def test_a_newer_warehouse_is_refused_and_journals_wait(house: House) -> None:
 def test_compare_names_what_differs(house: House, rows: Ask) -> None:
     a = house.run(params={"lr": 0.1, "same": 1.0})
     b = house.run(epochs=4, params={"lr": 0.2, "same": 1.0, "extra": "x"})
-    found = rows(house, "SELECT what, name, value_a, value_b FROM compare($1, $2)", a, b)
-    assert ("param", "lr", "0.1", "0.2") in found
-    assert ("param", "extra", None, "x") in found
-    assert ("outcome", "epochs", "3", "4") in found
-    assert not any(name == "same" for _, name, _, _ in found)
+    differences = rows(house, "SELECT what, name, value_a, value_b FROM compare($1, $2)", a, b)
+    assert ("param", "lr", "0.1", "0.2") in differences
+    assert ("param", "extra", None, "x") in differences
+    assert ("outcome", "epochs", "3", "4") in differences
+    assert not any(name == "same" for _, name, _, _ in differences)
     assert rows(house, "FROM compare($1, $1)", a) == []
