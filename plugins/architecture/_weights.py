@@ -33,14 +33,14 @@ def put_weights(network: keras.Model, given: RunWeights | Path, name: str) -> No
         return _load_natively(network, given, name)
     have = _layers_of(given.model()) if isinstance(given, RunWeights) else _read(given)
     wanted = [layer for layer in flat(network) if layer.weights]
-    found = _matching(wanted, have)
-    if found is None:
+    by_layer = _matching(wanted, have)
+    if by_layer is None:
         missing = [layer.name for layer in wanted if layer.name not in have]
         raise ModelError(
             f"architecture.weights={given} does not fit {name}: it lacks "
             f"{_some(missing)} of {len(wanted)} layers; it has {_some(list(have))}"
         )
-    for layer, arrays in zip(wanted, found, strict=True):
+    for layer, arrays in zip(wanted, by_layer, strict=True):
         shapes = [tuple(weight.shape) for weight in layer.weights]
         given_shapes = [array.shape for array in arrays]
         if shapes != given_shapes:
@@ -49,7 +49,7 @@ def put_weights(network: keras.Model, given: RunWeights | Path, name: str) -> No
                 f"weights of shapes {_listed(given_shapes)}, and the network wants "
                 f"{_listed(shapes)}"
             )
-    for layer, arrays in zip(wanted, found, strict=True):
+    for layer, arrays in zip(wanted, by_layer, strict=True):
         layer.set_weights(arrays)
 
 
@@ -100,12 +100,12 @@ def _in_order(layer: Any, arrays: dict[str, Array]) -> list[Array]:
 
 def _layers_of(model: keras.Model) -> Layers:
     """Every layer of a model with its weights; of equal names the first."""
-    found: Layers = {}
+    layers: Layers = {}
     for layer in flat(model):
         if layer.weights:
             values = zip(layer.weights, layer.get_weights(), strict=True)
-            found.setdefault(layer.name, {weight.name: value for weight, value in values})
-    return found
+            layers.setdefault(layer.name, {weight.name: value for weight, value in values})
+    return layers
 
 
 def _read(path: Path) -> Layers:
@@ -136,15 +136,15 @@ def _read_hdf5(path: Path) -> Layers:
             return _layers_of(model_in(path))
         if "layer_names" not in file.attrs:
             raise ModelError(f"architecture.weights={path} holds no layers of Keras")
-        found: Layers = {}
+        layers: Layers = {}
         for layer in _names(file.attrs, "layer_names"):
             group = file[layer]
             for weight in _names(group.attrs, "weight_names"):
                 # `conv/kernel:0`; a nested model's group holds the weights of all its layers.
                 place, _, variable = weight.partition(":")[0].rpartition("/")
                 owner = place.rpartition("/")[2] or layer
-                found.setdefault(owner, {})[variable] = group[weight][()]
-        return found
+                layers.setdefault(owner, {})[variable] = group[weight][()]
+        return layers
 
 
 def _names(attributes: Any, key: str) -> list[str]:
@@ -164,11 +164,11 @@ def _read_safetensors(path: Path) -> Layers:
         tensors = load_file(path)
     except (SafetensorError, OSError) as error:
         raise ModelError(f"architecture.weights={path} is no safetensors file: {error}") from error
-    found: Layers = {}
+    layers: Layers = {}
     for name, array in tensors.items():
         layer, _, variable = name.rpartition("/")
-        found.setdefault(layer.rpartition("/")[2], {})[variable] = array
-    return found
+        layers.setdefault(layer.rpartition("/")[2], {})[variable] = array
+    return layers
 
 
 def _load_natively(network: keras.Model, path: Path, name: str) -> None:

@@ -89,10 +89,10 @@ def _positions(x: Any, kind: str) -> Any:
     places = keras.ops.cumsum(keras.ops.ones_like(x[:, :, 0], dtype="int32"), axis=1) - 1
     learned = kind == "learned"
     table = keras.layers.Embedding(steps, width, trainable=learned, name="positions")
-    found = table(places)
+    vectors = table(places)
     if not learned:
         table.set_weights([sinusoids(steps, width)])
-    return found
+    return vectors
 
 
 def sinusoids(steps: int, width: int) -> Any:

@@ -54,8 +54,8 @@ def arrays(
         _agree(file, parts)
     else:
         parts = {"all": _pair(file, held, "")}
-    found, known = targets_of(f"y in {file}", [y for _, y in parts.values()], task)
-    pairs = {name: (parts[name][0], y) for name, y in zip(parts, found, strict=True)}
+    by_part, known = targets_of(f"y in {file}", [y for _, y in parts.values()], task)
+    pairs = {name: (parts[name][0], y) for name, y in zip(parts, by_part, strict=True)}
     if "all" in pairs:
         return Data(*pairs["all"], known)
     return Splits(pairs["train"], pairs.get("val"), pairs.get("test"), known)
@@ -96,15 +96,15 @@ def _two_files(
 def _mapped(file: Path, key: str) -> Array:
     """The array of a .npy file, on disk; DataError if it is not such a file."""
     try:
-        found = np.load(file, mmap_mode="r", allow_pickle=False)
+        array = np.load(file, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError):
-        found = None
-    if not isinstance(found, np.ndarray):
+        array = None
+    if not isinstance(array, np.ndarray):
         raise DataError(
             f"dataset.{key}={file} is not a .npy file of a plain array, or is cut off: write it "
             "with numpy.save(path, array)"
         )
-    return found
+    return array
 
 
 def _read(file: Path) -> dict[str, Array]:

@@ -57,19 +57,19 @@ def binary(
     labels = np.dtype((number_type(label_dtype, byte_order), (label_values,)))
     kind = _record_type(numbers, labels, label, start, record)
     records = Records(file, header, kind, _rows(file, header, kind))
-    found = records.task(task)
+    resolved = records.task(task)
     source = NumberedRows(
         what=f"dataset.path={file}",
         rows=records.rows,
         row_bytes=max(4 * int(np.prod(shape)), kind.itemsize),
-        read=lambda rows: (records.features(rows), codes(records.labels(rows), found)),
+        read=lambda rows: (records.features(rows), codes(records.labels(rows), resolved)),
         part=lambda rows: split.assign(records.features(rows)),
         files=[file],
     )
     if source.fits <= memory:
-        return Data(*source.everything, found)
+        return Data(*source.everything, resolved)
     only_by_content(split, "a file of records")
-    return streams(source, split, found)
+    return streams(source, split, resolved)
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,9 @@ class Records:
 
     def labels(self, rows: Array) -> Array:
         """Labels of these records: (rows,) where a record has one, else (rows, values)."""
-        found = self._field("label", rows)
-        found = found.astype(found.dtype.newbyteorder("="))
-        return found[:, 0] if found.shape[1] == 1 else found
+        values = self._field("label", rows)
+        values = values.astype(values.dtype.newbyteorder("="))
+        return values[:, 0] if values.shape[1] == 1 else values
 
     def _field(self, name: str, rows: Array) -> Array:
         whole = np.memmap(self.file, self.kind, "r", self.header, (self.rows,))

@@ -66,15 +66,15 @@ def binary_files(
     columns = {"file": list(by_name(files))}
     if label == "csv":
         columns |= by_table(files, csv)
-        said = numbers_or_text(columns.pop("label"))
+        labels = numbers_or_text(columns.pop("label"))
     elif label == "name":
-        said = numbers_or_text(by_pattern(files, pattern))
+        labels = numbers_or_text(by_pattern(files, pattern))
     elif label == "folder":
-        said = np.array(by_folder(files))
+        labels = np.array(by_folder(files))
     else:
-        said = np.array([windows.layout.label(file) for file in files])
-    found, known = task_of(f"dataset.label={label} of {path}", said, task)
-    targets = codes(said, found, known)
+        labels = np.array([windows.layout.label(file) for file in files])
+    resolved, known = task_of(f"dataset.label={label} of {path}", labels, task)
+    targets = codes(labels, resolved, known)
     # By content, unless the files decide.
     source = NumberedRows(
         what=f"dataset.path={path}",
@@ -87,12 +87,12 @@ def binary_files(
     if source.fits <= memory and split.by is not None:
         file_of = windows.file_of(np.arange(windows.rows))
         by_row = {name: np.array(values)[file_of] for name, values in columns.items()}
-        return Data(*source.everything, found, columns=by_row)
+        return Data(*source.everything, resolved, columns=by_row)
     if split.by != "hash":
-        classes = targets if found.kind in ("classification", "binary") else None
+        classes = targets if resolved.kind in ("classification", "binary") else None
         part_of = _parts(split, columns, classes)
         source = replace(source, part=lambda rows: part_of[windows.file_of(rows)])
-    return streams(source, split, found) if source.fits > memory else whole(source, found)
+    return streams(source, split, resolved) if source.fits > memory else whole(source, resolved)
 
 
 def _parts(split: Split, columns: dict[str, list[str]], classes: Array | None) -> Array:

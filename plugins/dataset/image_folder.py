@@ -89,8 +89,8 @@ def image_folder(
 
 def _images(folder: Path) -> list[Path]:
     """The images below the folder's folders, sorted; never none."""
-    found = (file for file in folder.glob("*/**/*") if file.suffix.lower() in SUFFIXES)
-    files = sorted(file for file in found if file.is_file() and not file.name.startswith("."))
+    candidates = (file for file in folder.glob("*/**/*") if file.suffix.lower() in SUFFIXES)
+    files = sorted(file for file in candidates if file.is_file() and not file.name.startswith("."))
     if not files:
         raise DataError(
             f"dataset.path={folder} holds no images: it must have a folder for each class, with "
@@ -107,10 +107,10 @@ def _tell(broken: dict[Path, str], of: int, on_error: str) -> None:
     """Name the images that cannot be decoded: as an error, or as a warning."""
     some = [f"{file} ({why})" for file, why in list(broken.items())[:TOLD]]
     more = f" and {len(broken) - TOLD} more" if len(broken) > TOLD else ""
-    said = f"{len(broken)} of {of} images cannot be decoded: {', '.join(some)}{more}"
+    sentence = f"{len(broken)} of {of} images cannot be decoded: {', '.join(some)}{more}"
     if on_error == "stop" or len(broken) == of:
-        raise DataError(f"{said}; dataset.on_error=skip leaves such out")
-    warnings.warn(f"{said}; they are left out", stacklevel=3)
+        raise DataError(f"{sentence}; dataset.on_error=skip leaves such out")
+    warnings.warn(f"{sentence}; they are left out", stacklevel=3)
 
 
 def _size_of(files: Sequence[Path]) -> tuple[int, int]:
@@ -186,11 +186,11 @@ class Decoder:
         broken: dict[Path, str] = {}
         at = 0
         with ThreadPoolExecutor() as threads:
-            for file, found in zip(files, threads.map(self._tried, files), strict=True):
-                if isinstance(found, str):
-                    broken[file] = found
+            for file, decoded in zip(files, threads.map(self._tried, files), strict=True):
+                if isinstance(decoded, str):
+                    broken[file] = decoded
                 elif keep:
-                    images[at] = found
+                    images[at] = decoded
                     at += 1
         return images[:at], broken
 
@@ -201,5 +201,5 @@ class Decoder:
             raise
         # Pillow's decoders raise what they like: SyntaxError, struct.error and others.
         except Exception as error:
-            said = str(error).partition("\n")[0] or type(error).__name__
-            return said.replace(str(file), file.name)
+            reason = str(error).partition("\n")[0] or type(error).__name__
+            return reason.replace(str(file), file.name)

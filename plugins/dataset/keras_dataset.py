@@ -136,12 +136,12 @@ def keras_dataset(
 
 def _codes(texts: Array, words: int, length: int) -> Array:
     """Lists of words' numbers as int32 codes, (rows, length), as Keras' loaders make them."""
-    found = np.full((len(texts), length), PADDING, "int32")
-    found[:, 0] = START
+    rows = np.full((len(texts), length), PADDING, "int32")
+    rows[:, 0] = START
     for row, text in enumerate(texts):
         code = np.asarray(text[: length - 1], "int64") + FIRST_WORD
-        found[row, 1 : len(code) + 1] = np.where(code < words, code, UNKNOWN)
-    return found
+        rows[row, 1 : len(code) + 1] = np.where(code < words, code, UNKNOWN)
+    return rows
 
 
 def _place(which: Which, path: Path | None, download: bool) -> Path:
@@ -228,8 +228,8 @@ def _folder(which: Which, folder: Path) -> dict[str, Array]:
         label = b"labels" if which == "cifar10" else b"fine_labels"
         parts = [_pickled(file, label) for file in files]
     except (OSError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
-        said = str(error).partition("\n")[0]
-        raise DataError(f"{folder} does not hold {which} as Keras keeps it: {said}") from None
+        reason = str(error).partition("\n")[0]
+        raise DataError(f"{folder} does not hold {which} as Keras keeps it: {reason}") from None
     x = np.concatenate([images for images, _ in parts[:-1]])
     y = np.concatenate([labels for _, labels in parts[:-1]])
     return {"x_train": x, "y_train": y, "x_test": parts[-1][0], "y_test": parts[-1][1]}

@@ -101,10 +101,10 @@ def _parts(split: Split, steps: int, starts: Array, reach: int) -> Array:
         train = round(test * (split.fold + 1) / (split.folds + 1))
         val = round(test * (split.fold + 2) / (split.folds + 1))
         borders, parts = [0, train, val, test, steps], [0, 1, UNUSED, 2]
-    found = np.full(len(starts), UNUSED)
+    part_of = np.full(len(starts), UNUSED)
     for (begin, end), part in zip(pairwise(borders), parts, strict=True):
-        found[(starts >= begin) & (starts + reach <= end)] = part
-    return found
+        part_of[(starts >= begin) & (starts + reach <= end)] = part
+    return part_of
 
 
 def _check(split: Split, part_of: Array, reach: int, steps: int) -> None:
@@ -142,17 +142,17 @@ class Table:
     def values(self, columns: Sequence[int]) -> Array:
         """These columns as float32, (steps, columns); DataError for what is no number."""
         if self.cells.dtype.kind in "fiub":
-            found = np.asarray(self.cells[:, columns], "float32")
+            numbers = np.asarray(self.cells[:, columns], "float32")
         else:
-            found = np.stack([self._numbers(column) for column in columns], axis=1)
-        if np.isinf(found).any() or np.isnan(found).any():
-            step, column = np.argwhere(~np.isfinite(found))[0]
+            numbers = np.stack([self._numbers(column) for column in columns], axis=1)
+        if np.isinf(numbers).any() or np.isnan(numbers).any():
+            step, column = np.argwhere(~np.isfinite(numbers))[0]
             name = self.names[columns[column]] if self.names else columns[column]
             raise DataError(
                 f"{self.file} has no finite number in the column {name} at step {step}: fill the "
                 "gaps first, or leave the column out by dataset.columns="
             )
-        return found
+        return numbers
 
     def _numbers(self, column: int) -> Array:
         texts = self.cells[:, column]

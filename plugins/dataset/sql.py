@@ -48,9 +48,9 @@ def _identity(
     """What the user vouches for; the files; or a checksum over the rows of a database."""
     if identity is not None:
         return f"vouched:{identity}"
-    if (found := find_source(source, secret=secret)).is_files:
+    if (origin := find_source(source, secret=secret)).is_files:
         # Files go by their order, not by their names; another query gives other data.
-        return {f"{i} {_words(query)}": file for i, file in enumerate(found.files)}
+        return {f"{i} {_words(query)}": file for i, file in enumerate(origin.files)}
     return _checksum(source, query, secret)[0]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from runner import Data, DataError, dataset, from_home, one_file, with_plain_names
 
-from ._files.labels import Asked, numbers_or_text, targets_of
+from ._files.labels import Asked, is_number, numbers_or_text, targets_of
 from ._files.paths import by_name
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": "\t"}
@@ -50,7 +50,7 @@ def text(
     place = from_home(path)
     if place.is_dir():
         files = _texts(place)
-        said = np.array([file.relative_to(place).parts[0] for file in files])
+        labels = np.array([file.relative_to(place).parts[0] for file in files])
         texts = [_content(file) for file in files]
         where = f"the folders' names in {place}"
     else:
@@ -59,15 +59,15 @@ def text(
         if not rows:
             raise DataError(f"dataset.path={file} has no rows")
         texts = ["" if row[text] is None else str(row[text]) for _, row in rows]
-        said = numbers_or_text([_label(file, line, label, row[label]) for line, row in rows])
+        labels = numbers_or_text([_label(file, line, label, row[label]) for line, row in rows])
         where = f"the column {label} of {file}"
     if above is not None:
-        if said.dtype.kind not in "if":
-            odd = next(value for value in said.tolist() if not _is_number(value))
+        if labels.dtype.kind not in "if":
+            odd = next(value for value in labels.tolist() if not is_number(value))
             raise DataError(f"dataset.above={above} needs numbers, and {where} holds {odd!r}")
-        said = (said > above).astype("int64")
-    targets, found = targets_of(where, [said], task)
-    return Data(np.array(texts, dtype=object), targets[0], found)
+        labels = (labels > above).astype("int64")
+    targets, kind = targets_of(where, [labels], task)
+    return Data(np.array(texts, dtype=object), targets[0], kind)
 
 
 def _texts(folder: Path) -> list[Path]:
@@ -94,10 +94,10 @@ def _rows(
     """The rows by their line numbers; DataError where one lacks the text or the label."""
     lines = _content(file).split("\n")
     if file.suffix.lower() in JSON_LINES:
-        found = _json_rows(file, lines)
+        rows = _json_rows(file, lines)
     else:
-        found = _table_rows(file, lines, columns, delimiter)
-    for line, row in found:
+        rows = _table_rows(file, lines, columns, delimiter)
+    for line, row in rows:
         for key, name in (("text", text), ("label", label)):
             if name not in row:
                 have = ", ".join(str(column) for column in row if column is not None)
@@ -157,11 +157,3 @@ def _label(file: Path, line: int, column: str, value: Any) -> str:
     if value is None or value == "":
         raise DataError(f"{file} has no {column} in line {line}")
     return str(int(value)) if isinstance(value, bool) else str(value)
-
-
-def _is_number(value: str) -> bool:
-    try:
-        float(value)
-    except ValueError:
-        return False
-    return True

@@ -78,12 +78,12 @@ def tfrecord(
     before = stamps(files)
     seen, parts = Seen(), []
     for file in files:
-        found = [np.zeros(0, np.int8)]
+        of_file = [np.zeros(0, np.int8)]
         for block in records.blocks(file):
             seen.add(records.parsed(file, block, [label])[label])
-            found.append(split.assign(block))
-        parts.append(np.concatenate(found))
-    rows = sum(len(found) for found in parts)
+            of_file.append(split.assign(block))
+        parts.append(np.concatenate(of_file))
+    rows = sum(len(of_file) for of_file in parts)
     if not rows:
         raise DataError(f"dataset.path={path} has {len(files)} files and no record in them")
     kind, known = seen.task(f"the label {label} in {path}", task)
@@ -116,8 +116,8 @@ def _stream(
 
     parts: for each file the part of every record. before: what the files were when it was made.
     """
-    mine = [found == part for found in parts]
-    count = sum(int(found.sum()) for found in mine)
+    mine = [part_of == part for part_of in parts]
+    count = sum(int(part_of.sum()) for part_of in mine)
     if not count:
         return None
 
@@ -173,8 +173,8 @@ class Records:
             )
         with tf.device("CPU"):
             try:
-                found = tf.io.parse_example(tf.constant(block), wanted)
-                return {name: self._decoded(name, values) for name, values in found.items()}
+                tensors = tf.io.parse_example(tf.constant(block), wanted)
+                return {name: self._decoded(name, values) for name, values in tensors.items()}
             except tf.errors.InvalidArgumentError as error:
                 raise DataError(
                     f"{file} has a record that is not as dataset.spec says: {_first_line(error)}"
@@ -240,11 +240,11 @@ class Examples:
     def _of(self, file: Path, block: Array) -> tuple[Features, Array]:
         """Features and targets of the examples."""
         label = self.records.label
-        found = self.records.parsed(file, block, list(self.records.spec))
-        targets = codes(_flat(found.pop(label)), self.task, self.known)
-        if len(found) > 1:
-            return found, targets
-        only = next(iter(found.values()))
+        features = self.records.parsed(file, block, list(self.records.spec))
+        targets = codes(_flat(features.pop(label)), self.task, self.known)
+        if len(features) > 1:
+            return features, targets
+        only = next(iter(features.values()))
         number = only.ndim == 1 and only.dtype != object
         return only[:, None] if number else only, targets
 

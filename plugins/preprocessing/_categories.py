@@ -88,21 +88,21 @@ def lookup(
     import keras
 
     values = whole(name, array, who)
-    found, counts = np.unique(
+    categories, counts = np.unique(
         values[values != ""] if is_text(values) else values, return_counts=True
     )
     # The most frequent first; of equal ones, the first in order.
-    found = found[np.argsort(-counts, kind="stable")][:limit]
-    if not found.size:
+    categories = categories[np.argsort(-counts, kind="stable")][:limit]
+    if not categories.size:
         raise DataError(f"preprocessing.{who}: column {name} holds no value in the training split")
-    below = 0 if is_text(values) else int(found.min()) - 1
+    below = 0 if is_text(values) else int(categories.min()) - 1
     if is_text(values):
         # No category of the data may be called as the rest is.
-        rest = "[UNK]" if "[UNK]" not in found else "".join(found) + "?"
-        layer = keras.layers.StringLookup(vocabulary=found.tolist(), oov_token=rest)
+        rest = "[UNK]" if "[UNK]" not in categories else "".join(categories) + "?"
+        layer = keras.layers.StringLookup(vocabulary=categories.tolist(), oov_token=rest)
     else:
-        layer = keras.layers.IntegerLookup(vocabulary=found.tolist(), oov_token=below)
-    size = len(found) + 1
+        layer = keras.layers.IntegerLookup(vocabulary=categories.tolist(), oov_token=below)
+    size = len(categories) + 1
     return spread(lambda tensor: layer(as_category(tensor, below)), size, output), size
 
 

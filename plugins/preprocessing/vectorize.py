@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from annotated_types import Ge
 
 from runner import DataError, Transform, choices, preprocessing
 
-if TYPE_CHECKING:
-    Features = np.ndarray[Any, Any] | dict[str, np.ndarray[Any, Any]]
+from ._columns import Features, is_text
 
 ONE = "features"
 
@@ -36,14 +35,14 @@ def vectorize(
     no text.
     """
     arrays = features if isinstance(features, dict) else {ONE: features}
-    chosen = list(columns) or [name for name, array in arrays.items() if _is_text(array)]
+    chosen = list(columns) or [name for name, array in arrays.items() if is_text(array)]
     for name in chosen:
         if name not in arrays:
             raise DataError(
                 f"preprocessing.vectorize.columns={chosen}: there is no column {name}: "
                 f"{choices(name, arrays)}"
             )
-        if not _is_text(arrays[name]):
+        if not is_text(arrays[name]):
             raise DataError(f"preprocessing=[vectorize] needs text, and '{name}' holds numbers")
     if not chosen:
         raise DataError("preprocessing=[vectorize] needs text, and the features hold none")
@@ -62,10 +61,6 @@ def vectorize(
     if output != "codes":
         return transform
     return Transform(transform, {name: layer.vocabulary_size() for name, layer in layers.items()})
-
-
-def _is_text(array: np.ndarray[Any, Any]) -> bool:
-    return array.dtype.kind in "OSU"
 
 
 def _layer(

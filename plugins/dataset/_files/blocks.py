@@ -143,8 +143,8 @@ def sample_rows(part: int, count: int, row_bytes: int, seed: int) -> Array:
 
 def stamps(files: Sequence[Path]) -> Stamps:
     """Size and time of change of every file."""
-    found = {file: file.stat() for file in files}
-    return {file: (stat.st_size, stat.st_mtime_ns) for file, stat in found.items()}
+    stats = {file: file.stat() for file in files}
+    return {file: (stat.st_size, stat.st_mtime_ns) for file, stat in stats.items()}
 
 
 def unchanged(before: Stamps) -> None:

@@ -115,11 +115,20 @@ def _fits(where: str, y: Array, kind: str) -> None:
         raise DataError(f"{where} holds NaN or infinite values: drop those rows")
 
 
-def numbers_or_text(said: list[str]) -> Array:
+def is_number(text: str) -> bool:
+    """Whether the text is a number as Python writes it, NaN and infinity among them."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def numbers_or_text(texts: list[str]) -> Array:
     """Labels as text or, where every one is a number, as int64 or float64."""
     for kind in (np.int64, np.float64):
         try:
-            return np.array(said).astype(kind)
+            return np.array(texts).astype(kind)
         except (ValueError, OverflowError):
             continue
-    return np.array(said)
+    return np.array(texts)

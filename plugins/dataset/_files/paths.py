@@ -13,8 +13,8 @@ def one_folder(path: Path, what: str) -> Path:
     """The folder; DataError that says what it should hold."""
     folder = from_home(path)
     if not folder.is_dir():
-        said = "is a file" if folder.is_file() else f"does not exist{near_names(folder)}"
-        raise DataError(f"dataset.path={folder} {said}: give a folder of {what}")
+        fault = "is a file" if folder.is_file() else f"does not exist{near_names(folder)}"
+        raise DataError(f"dataset.path={folder} {fault}: give a folder of {what}")
     return folder
 
 

@@ -26,11 +26,11 @@ def by_pattern(files: Sequence[Path], pattern: str | None) -> list[str]:
             f"dataset.pattern={pattern} has {search.groups} groups: it must have one, in "
             "parentheses, around the label"
         )
-    found = [search.search(file.name) for file in files]
-    for file, match in zip(files, found, strict=True):
+    matches = [search.search(file.name) for file in files]
+    for file, match in zip(files, matches, strict=True):
         if match is None or match[1] is None:
             raise DataError(f"dataset.pattern={pattern} finds no label in the name {file.name}")
-    return [match[1] for match in found if match is not None]
+    return [match[1] for match in matches if match is not None]
 
 
 def by_folder(files: Sequence[Path]) -> list[str]:
@@ -57,12 +57,12 @@ def by_table(files: Sequence[Path], table: Path | None) -> dict[str, list[str]]:
             raise DataError(f"{path} has no column {name}: {choices(name, have)}")
     known = {(path.parent / row["file"]).resolve(): row for row in rows}
     by_name = {Path(row["file"]).name: row for row in rows}
-    found = []
+    by_file = []
     for file in files:
         row = known.get(file.resolve()) or by_name.get(file.name)
         if row is None:
             raise DataError(f"{path} says no label for {file.name}{near_names(file)}")
         if None in row.values() or None in row:
             raise DataError(f"{path} has a row for {file.name} that is not {len(have)} cells long")
-        found.append(row)
-    return {name: [row[name] for row in found] for name in have if name != "file"}
+        by_file.append(row)
+    return {name: [row[name] for row in by_file] for name in have if name != "file"}

@@ -49,8 +49,8 @@ class Labels:
                 if len(present):
                     self._low[i] = min(self._low[i], float(present.min()))
                     self._high[i] = max(self._high[i], float(present.max()))
-                found, counts = np.unique(present, return_counts=True)
-                new = Counter(dict(zip(found.tolist(), counts.tolist(), strict=True)))
+                present_values, counts = np.unique(present, return_counts=True)
+                new = Counter(dict(zip(present_values.tolist(), counts.tolist(), strict=True)))
                 self._missing[i] += len(values) - len(present)
             else:
                 new = Counter(values.tolist())
@@ -73,7 +73,7 @@ class Labels:
             if len(self._values[i]) == 1:
                 only = next(iter(self._values[i]))
                 raise DataError(
-                    f"the label '{column.name}' is {_said(only, column)} in every row: there is "
+                    f"the label '{column.name}' is {_as_text(only, column)} in every row: there is "
                     "nothing to learn"
                 )
         if kind == "regression":
@@ -123,7 +123,7 @@ class Labels:
                 f"the label '{column.name}' has {len(values)} values: dataset.task=binary takes 2"
             )
         self._codes = {value: code for code, value in enumerate(values)}
-        names = tuple(_said(value, column) for value in values)
+        names = tuple(_as_text(value, column) for value in values)
         if len(values) == 2 and kind != "classification":
             return Task.binary(names)
         return Task.classification(len(values), names)
@@ -132,7 +132,7 @@ class Labels:
         """How many rows each class has; empty where there are no classes."""
         if self._codes is None:
             return {}
-        return {_said(v, self._columns[0]): self._values[0][v] for v in self._codes}
+        return {_as_text(v, self._columns[0]): self._values[0][v] for v in self._codes}
 
     def targets(self, labels: Sequence[Array]) -> Array:
         """A block's labels in the type of the task; DataError for a class not seen before."""
@@ -143,12 +143,12 @@ class Labels:
         try:
             if labels[0].dtype.kind == "f":
                 known = np.array(list(codes))
-                found = np.searchsorted(known, labels[0])
-                if (known[np.minimum(found, len(known) - 1)] != labels[0]).any():
+                places = np.searchsorted(known, labels[0])
+                if (known[np.minimum(places, len(known) - 1)] != labels[0]).any():
                     raise KeyError
-                return found.astype(np.int64)
-            said = labels[0].tolist()
-            return np.fromiter(map(codes.__getitem__, said), np.int64, len(said))
+                return places.astype(np.int64)
+            texts = labels[0].tolist()
+            return np.fromiter(map(codes.__getitem__, texts), np.int64, len(texts))
         except KeyError:
             raise DataError(
                 f"the label '{self._columns[0].name}' has a value that it did not have when the "
@@ -156,7 +156,7 @@ class Labels:
             ) from None
 
 
-def _said(value: Any, column: Column) -> str:
+def _as_text(value: Any, column: Column) -> str:
     """A label as text: 3 rather than 3.0, true rather than 1.0."""
     if column.family == "boolean":
         return "true" if value else "false"

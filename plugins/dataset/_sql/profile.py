@@ -74,16 +74,20 @@ def _batched(columns: Sequence[Column]) -> Iterator[Sequence[Column]]:
 def _statistics(column: Column) -> list[str]:
     """The aggregates of a column; quartiles and moments where there are numbers."""
     named = identifier(column.name)
-    said = [f"count({named})"]
+    aggregates = [f"count({named})"]
     if column.family == "other":
-        return said
-    said += [f"approx_count_distinct({named})", f"min({named})::VARCHAR", f"max({named})::VARCHAR"]
+        return aggregates
+    aggregates += [
+        f"approx_count_distinct({named})",
+        f"min({named})::VARCHAR",
+        f"max({named})::VARCHAR",
+    ]
     if column.family in ("integer", "float"):
         number = f"{named}::DOUBLE"
         finite = f"CASE WHEN isfinite({number}) THEN {number} END"
-        said += [f"avg({finite})", f"stddev_pop({finite})"]
-        said += [f"approx_quantile({finite}, {share})" for share in (0.25, 0.5, 0.75)]
-    return said
+        aggregates += [f"avg({finite})", f"stddev_pop({finite})"]
+        aggregates += [f"approx_quantile({finite}, {share})" for share in (0.25, 0.5, 0.75)]
+    return aggregates
 
 
 def _column(column: Column, rows: int, values: list[Any]) -> ColumnProfile:

@@ -12,6 +12,8 @@ import numpy as np
 
 from runner import Column, Database, DataError, Query, as_one_file, identifier, literal, scan
 
+from .._files.labels import is_number
+
 Array = np.ndarray[Any, Any]
 Text = Literal["strings", "codes"]
 BLOCK = 65_536
@@ -271,10 +273,10 @@ class Check:
                 continue
             self._present[i] += int(np.count_nonzero(values != ""))
             if first:
-                said = [text for text in values.tolist() if text != ""]
-                odd = [text for text in said if not _is_number(text)]
-                if len(odd) < (1 - MIXED) * len(said):
-                    self._numbers[i], self._odd[i] = len(said) - len(odd), next(iter(odd), None)
+                texts = [text for text in values.tolist() if text != ""]
+                odd = [text for text in texts if not is_number(text)]
+                if len(odd) < (1 - MIXED) * len(texts):
+                    self._numbers[i], self._odd[i] = len(texts) - len(odd), next(iter(odd), None)
 
     def settle(self) -> None:
         """Raise DataError for what was seen."""
@@ -292,11 +294,3 @@ class Check:
                     f"are numbers, and others are text such as {odd!r}; in dataset.query, write "
                     f"TRY_CAST({identifier(column.name)} AS DOUBLE) to have those missing"
                 )
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

@@ -294,12 +294,12 @@ def _limits(reader: Reader, shares: tuple[float, float], rows: int) -> list[Any]
 
     Counted by DuckDB, which spills to disk, and read in the order of time.
     """
-    found: list[Any] = []
+    times: list[Any] = []
     before = 0
     wanted = [share * rows for share in shares]
     for time, count in reader.by_key():
-        while len(found) < 2 and before + count / 2 >= wanted[len(found)]:
-            found.append(time)
+        while len(times) < 2 and before + count / 2 >= wanted[len(times)]:
+            times.append(time)
         before += count
     infinite: list[Any] = [np.inf, np.inf]
-    return (found + infinite)[:2]
+    return (times + infinite)[:2]

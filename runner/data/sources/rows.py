@@ -109,17 +109,17 @@ def opened(source: str, query: str | None) -> Iterator[Table]:
     """
     refuse_passwords(source, "--source")
     refuse_passwords(query, "--query")
-    found = find_source(source, wording=COMMAND)
+    origin = find_source(source, wording=COMMAND)
     with (
         tempfile.TemporaryDirectory(prefix="sweephouse-") as folder,
-        closing(Database(found, Path(folder))) as database,
+        closing(Database(origin, Path(folder))) as database,
     ):
         checked = read_query(database, query)
         with database.cursor() as cursor:
             cursor.execute(f"CREATE TABLE {COPY}.main.source AS FROM (\n{checked.text}\n)")
         [(count,)] = database.con.execute("SELECT count(*) FROM source").fetchall()
         if not count:
-            raise DataError(f"{found.where} has no rows")
+            raise DataError(f"{origin.where} has no rows")
         types = {column.name: column.type for column in checked.columns}
         yield Table(database.con, types, count, Path(folder))
 
@@ -136,8 +136,8 @@ def _first(error: Exception) -> str:
 
 def missing(wanted: Sequence[str], have: Sequence[str]) -> str:
     """A clause about the names that are not there, with the near ones."""
-    said = []
+    clauses = []
     for name in wanted:
         near = difflib.get_close_matches(name, have, n=1)
-        said.append(f"'{name}'" + (f" (did you mean '{near[0]}'?)" if near else ""))
-    return ", ".join(said)
+        clauses.append(f"'{name}'" + (f" (did you mean '{near[0]}'?)" if near else ""))
+    return ", ".join(clauses)
