@@ -119,7 +119,7 @@ def test_what_does_not_fit_is_one_sentence(make, array, params, said):
         (",100,,x", {}, "no finite number in the column load at step 100"),
         (",100,many,x", {}, "'many' in the column load at step 100"),
         (",100", {}, "2 cells in line 102, and 4 columns"),
-        ("", {"time": "hour"}, "dataset.time=hour is no column .* day, step"),
+        ("", {"time": "hour"}, "dataset.time=hour is no column .*: available: day, load, step"),
         ("", {"target": "lod"}, "dataset.target=lod is no column .* day, step, load, word"),
         ("", {"target": "word"}, "'word' in the column word at step 0"),
     ],

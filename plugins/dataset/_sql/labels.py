@@ -73,7 +73,7 @@ class Labels:
             if len(self._values[i]) == 1:
                 only = next(iter(self._values[i]))
                 raise DataError(
-                    f"the label '{column.name}' is {_as_text(only, column)} in every row: there is "
+                    f"the label '{column.name}' is {_named(only, column)} in every row: there is "
                     "nothing to learn"
                 )
         if kind == "regression":
@@ -123,7 +123,7 @@ class Labels:
                 f"the label '{column.name}' has {len(values)} values: dataset.task=binary takes 2"
             )
         self._codes = {value: code for code, value in enumerate(values)}
-        names = tuple(_as_text(value, column) for value in values)
+        names = tuple(_named(value, column) for value in values)
         if len(values) == 2 and kind != "classification":
             return Task.binary(names)
         return Task.classification(len(values), names)
@@ -132,7 +132,7 @@ class Labels:
         """How many rows each class has; empty where there are no classes."""
         if self._codes is None:
             return {}
-        return {_as_text(v, self._columns[0]): self._values[0][v] for v in self._codes}
+        return {_named(v, self._columns[0]): self._values[0][v] for v in self._codes}
 
     def targets(self, labels: Sequence[Array]) -> Array:
         """A block's labels in the type of the task; DataError for a class not seen before."""
@@ -156,7 +156,7 @@ class Labels:
             ) from None
 
 
-def _as_text(value: Any, column: Column) -> str:
+def _named(value: Any, column: Column) -> str:
     """A label as text: 3 rather than 3.0, true rather than 1.0."""
     if column.family == "boolean":
         return "true" if value else "false"
