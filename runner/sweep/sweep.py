@@ -87,6 +87,10 @@ class Sweep:
         job = JobConfig(list(application.overrides.task), experiment, config)
         try:
             [best] = self.train_batch([job], 1, base)
+        except RunnerError as error:  # a warehouse that does not answer, say
+            stops.check()
+            self._say_refused(job.overrides, error)
+            best = error
         finally:
             if self.multirun and self._outcomes:
                 # This may be a worker, whose results folder the command itself does not know.
@@ -157,7 +161,7 @@ class Sweep:
         except RunnerError as error:
             stops.check()
             self._say_refused(job.overrides, error)
-            return error
+            return error.with_traceback(None)  # else its frames stay in memory
 
     def _train_all(self, runs: Sequence[Run]) -> Mapping[str, RunResult]:
         """Train the runs, and bring them into the warehouse as they end.
@@ -170,6 +174,8 @@ class Sweep:
 
             def on_result(run: Run, result: RunResult) -> None:
                 if isinstance(result, RunnerError):
+                    if len(runs) == 1:
+                        stops.check()  # it may be the doing of an interrupt
                     return self._say_refused(run.overrides, result)
                 self._outcomes.append(result)
                 if self.multirun:

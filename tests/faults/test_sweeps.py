@@ -117,6 +117,17 @@ def test_what_is_finished_is_skipped_without_tensorflow(house: House) -> None:
     assert "tensorflow" in other.said
 
 
+@pytest.mark.parametrize("words", [["seed=1", "skip=finished"], ["-m", "seed=1"]])
+def test_a_warehouse_that_does_not_answer_is_one_error(house: House, words: list[str]) -> None:
+    assert house.run("seed=1", "epochs=2").wait() == 0
+    (house.results / "warehouse.duckdb").write_bytes(b"no database" * 1000)
+    run = house.run(*words, "epochs=2", "hydra/launcher=basic")
+    assert run.wait() == 2, run.said
+    assert "Traceback" not in run.said
+    assert "warehouse.duckdb" in run.said.partition("error: ")[2].splitlines()[0]
+    assert house.epochs(1) == 1
+
+
 def test_retry_says_which_failures_are_trained_again(house: House) -> None:
     sweep = house.run("-m", "seed=1,2", "epochs=6", env={FAIL: "2"})
     assert sweep.wait() == 1
