@@ -1,4 +1,4 @@
-"""What a person sees while runs train: a live line on a terminal, plain lines elsewhere."""
+"""The display while runs train: a live line on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOVE_SECONDS = 0.1
 
 
 class Progress(Protocol):
-    """Told of runs' starts, epochs and ends, and when there is nothing more to come."""
+    """A display of runs: of their starts, epochs and ends, closed when no more will come."""
 
     def start(self, start: RunStart) -> None: ...
     def epoch(self, event: EpochEnd) -> None: ...
@@ -52,8 +52,8 @@ def _every(start: RunStart) -> int:
 
 
 def _losses(event: EpochEnd) -> list[str]:
-    said = [f"loss {event.loss:.4f}"]
-    return said if event.val_loss is None else [*said, f"val_loss {event.val_loss:.4f}"]
+    words = [f"loss {event.loss:.4f}"]
+    return words if event.val_loss is None else [*words, f"val_loss {event.val_loss:.4f}"]
 
 
 class PlainProgress:
@@ -67,7 +67,7 @@ class PlainProgress:
         self._began = time.monotonic()
 
     def start(self, start: RunStart) -> None:
-        """Say what begins."""
+        """Say that it begins."""
         self._epochs, self._rows = _extent(start)
         self._every = _every(start)
         self._began = time.monotonic()
@@ -79,10 +79,10 @@ class PlainProgress:
             return
         passed = time.monotonic() - self._began
         left = passed / event.epoch * (self._epochs - event.epoch)
-        said = [f"epoch {event.epoch}/{self._epochs}", *_losses(event)]
+        words = [f"epoch {event.epoch}/{self._epochs}", *_losses(event)]
         rate = self._rows / max(event.seconds, 1e-9)
-        said += [f"{rate:,.0f} rows/s", f"{left:.0f} s left"]
-        say("  ".join(said))
+        words += [f"{rate:,.0f} rows/s", f"{left:.0f} s left"]
+        say("  ".join(words))
 
     def end(self, end: RunEnd) -> None:
         """Nothing: the closing summary follows."""
@@ -126,11 +126,11 @@ class LiveProgress:
         """Move the bar."""
         if self._task is None:
             return
-        said = _losses(event)
+        words = _losses(event)
         if self._every > 1 and event.epoch % self._every == 0:
-            self._bar.console.print(f"epoch {event.epoch}  {'  '.join(said)}")
-        said.append(f"{self._rows / max(event.seconds, 1e-9):,.0f} rows/s")
-        self._bar.update(self._task, completed=event.epoch, description="  ".join(said))
+            self._bar.console.print(f"epoch {event.epoch}  {'  '.join(words)}")
+        words.append(f"{self._rows / max(event.seconds, 1e-9):,.0f} rows/s")
+        self._bar.update(self._task, completed=event.epoch, description="  ".join(words))
 
     def end(self, end: RunEnd) -> None:
         """Take the bar away."""
@@ -170,17 +170,17 @@ class _Tally:
 
     def words(self) -> str:
         """`12/64 runs  16 in training: epochs 3 to 7 of 20, loss 0.1204 to 0.3127`."""
-        said = f"{self._ended}/{self._runs} runs"
+        words = f"{self._ended}/{self._runs} runs"
         if not self._open:
-            return said
-        said += f"  {len(self._open)} in training"
+            return words
+        words += f"  {len(self._open)} in training"
         events = [event for _, event in self._open.values() if event is not None]
         if not events:
-            return said
+            return words
         epochs = _span([event.epoch for event in events], "d")
         most = max(epochs_ for epochs_, _ in self._open.values())
         word = "epochs" if " to " in epochs else "epoch"
-        return f"{said}: {word} {epochs} of {most}, loss {_span([e.loss for e in events], '.4f')}"
+        return f"{words}: {word} {epochs} of {most}, loss {_span([e.loss for e in events], '.4f')}"
 
     def left(self) -> float | None:
         """Seconds that the rest will take if it goes on like this."""
@@ -200,7 +200,7 @@ class PlainSweepProgress:
 
     def __init__(self, runs: int) -> None:
         self._tally = _Tally(runs)
-        self._said = time.monotonic()
+        self._printed_at = time.monotonic()
         say(f"training {runs} runs")
 
     def start(self, start: RunStart) -> None:
@@ -210,8 +210,8 @@ class PlainSweepProgress:
     def epoch(self, event: EpochEnd) -> None:
         """Count it, and print the line if it is time."""
         self._tally.epoch(event)
-        if time.monotonic() - self._said >= EVERY_SECONDS:
-            self._said = time.monotonic()
+        if time.monotonic() - self._printed_at >= EVERY_SECONDS:
+            self._printed_at = time.monotonic()
             left = self._tally.left()
             rest = "" if left is None else f"  {left:.0f} s left"
             say(f"{self._tally.words()}{rest}")
@@ -229,14 +229,14 @@ class PlanningProgress:
 
     def __init__(self, jobs: int) -> None:
         self._jobs, self._planned = jobs, 0
-        self._began = self._said = time.monotonic()
+        self._began = self._printed_at = time.monotonic()
 
     def counted(self, jobs: Iterable[Job]) -> Iterator[Job]:
         """The jobs, each counted as it is taken; a short sweep is planned without a word."""
         for job in jobs:
             now = time.monotonic()
-            if now - self._said >= PLANNING_SECONDS and self._planned:
-                self._said = now
+            if now - self._printed_at >= PLANNING_SECONDS and self._planned:
+                self._printed_at = now
                 left = (now - self._began) / self._planned * (self._jobs - self._planned)
                 complain(f"planned {self._planned:,} of {self._jobs:,} jobs  {left:.0f} s left")
             self._planned += 1

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Kept:
-    """Weights to be kept: tensors by name, and the model's graph where it can be said as JSON."""
+    """Weights to be kept: tensors by name, and the model's graph where JSON can hold it."""
 
     run_id: str
     epoch: int
@@ -38,7 +38,7 @@ class Kept:
     tensors: files.Tensors
     graph: str | None = None
     state: str | None = None
-    """What else a checkpoint needs, as JSON; it travels inside the weights file."""
+    """The rest of a checkpoint, as JSON; it travels inside the weights file."""
     owners: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """For the tensors that are weights of a layer: its name, and theirs in it."""
     layers: Sequence[Layer] = ()

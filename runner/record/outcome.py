@@ -1,4 +1,4 @@
-"""How runs come out, gathered from their records."""
+"""Outcomes of runs, gathered from their records."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from runner.record.events import RunRecord
 
 @dataclass
 class Outcome:
-    """How a run came out: what the closing summary says and `runner.run` returns."""
+    """The outcome of a run: the closing summary prints it and `runner.run` returns it."""
 
     run_id: str
     status: str = "running"

@@ -1,4 +1,4 @@
-"""What a model says of every row, as a table, and the table as a Parquet file.
+"""Predictions of every row as a table, and the table as a Parquet file.
 
 A file, since predictions can be many and a journal's lines are JSON; the warehouse takes its rows
 into a table of its own, so that any DuckDB client reads them from the database alone.
@@ -29,7 +29,7 @@ def table_of(task: Task, split: str, targets: Array, outputs: Array) -> dict[str
     names = np.array([_encodable(name) for name in names_of(task)], dtype=object)
     if task.kind in ("classification", "binary"):
         labels = np.asarray(targets).reshape(-1).astype(int)
-        said = predicted.astype(int)
+        classes = predicted.astype(int)
         likely = outputs[np.arange(rows), labels] if width > 1 else outputs[:, 0]
         error = 1 - likely if width > 1 else np.abs(labels - likely)
         return {
@@ -39,7 +39,7 @@ def table_of(task: Task, split: str, targets: Array, outputs: Array) -> dict[str
             "target": labels.astype(np.float64),
             "predicted": predicted,
             "target_name": names[labels],
-            "predicted_name": names[said],
+            "predicted_name": names[classes],
             "error": error.astype(np.float64),
             "outputs": outputs,
         }
@@ -72,13 +72,13 @@ def to_parquet(columns: Mapping[str, Array]) -> bytes:
     table = flat | wide
     with tempfile.TemporaryDirectory(prefix="sweephouse-") as folder, duckdb.connect() as con:
         file = Path(folder) / "predictions.parquet"
-        con.register("said", table)
+        con.register("block", table)
         kept = ", ".join(flat)
         con.execute(
             # Columns without any name would else have no type.
             f"COPY (SELECT {kept}, [{', '.join(wide)}] AS outputs FROM (SELECT * REPLACE ("
             "output::VARCHAR AS output, target_name::VARCHAR AS target_name, "
-            "predicted_name::VARCHAR AS predicted_name) FROM said)) "
+            "predicted_name::VARCHAR AS predicted_name) FROM block)) "
             f"TO '{file}' (FORMAT parquet, COMPRESSION zstd)"
         )
         return file.read_bytes()

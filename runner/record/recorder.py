@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from runner.components.listeners import Listeners
 from runner.components.registry import load
@@ -28,7 +27,7 @@ class Recorder:
 
     def __init__(self, results: Path, progress: Progress, closing: Closing | None = None) -> None:
         self._results, self._closing = results, closing
-        self._looks: dict[Any, Look] = {}
+        self._looks: dict[str, Look] = {}
         self._journals, self._gathered = Journals(results / JOURNALS), Outcomes(results)
         self.outcomes = self._gathered.by_id
         # What is shown, and what plugins are told, is recorded by then.

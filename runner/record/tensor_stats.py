@@ -1,4 +1,4 @@
-"""What is said of the tensors of kept weights: a few moments of each, by NumPy."""
+"""Statistics of the tensors of kept weights: a few moments of each, by NumPy."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ EVERY_SECONDS = 15.0
 class Intake:
     """A context in which a thread takes in what has ended, every so many seconds.
 
-    Whatever keeps it from that is told when the sweep ends: by then all of it is tried again.
+    Whatever keeps it from that is reported when the sweep ends: all of it is tried again then.
     """
 
     def __init__(self) -> None:

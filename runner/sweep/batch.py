@@ -97,7 +97,7 @@ class _Batch:
             check_writable(self._runs[0].results / JOURNALS)
             for same in self._results.groups(self._runs, lambda run: source_key(run.config)):
                 with failures.of(same):
-                    # What needs no TensorFlow comes first: a mistake is then told at once.
+                    # What needs no TensorFlow comes first: a mistake is then reported at once.
                     self._look_at_data(same[0])
                     with failures.of(self._runs):
                         device = device or stack.enter_context(engine.ready(settings))

@@ -52,8 +52,8 @@ def _installed_runner() -> Path | None:
     # A build leaves its metadata in the checkout: that is not where it is installed.
     here = Path.cwd().resolve()
     elsewhere = [place for place in sys.path if Path(place or ".").resolve() != here]
-    for found in importlib.metadata.distributions(name="sweephouse", path=elsewhere):
-        for file in found.files or []:
+    for distribution in importlib.metadata.distributions(name="sweephouse", path=elsewhere):
+        for file in distribution.files or []:
             if file.as_posix() == "runner/__main__.py":
                 return Path(str(file.locate())).resolve().parent
     return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ class Source:
 
     @property
     def data(self) -> Data | Splits:
-        """What the dataset returned; DataError where it breaks the contract."""
+        """The data as the dataset returned them; DataError where it breaks the contract."""
         if self._data is None:
             self._data = load(self._config)
         return self._data
@@ -67,14 +67,14 @@ class Run:
     config: Config
     fingerprint: str
     identity: str
-    """What the data are."""
+    """Of the data: equal identity, equal data."""
     experiment: str
     overrides: Sequence[str]
     source: Source
     base: Path = field(default_factory=Path)
     """Where the user stands, against which a relative results folder counts."""
     trouble: BaseException | None = None
-    """What a component raised when the run was planned."""
+    """The error that a component raised when the run was planned."""
     sweep_id: str | None = None
     resumed_from: str | None = None
     resume: Checkpoint | None = None
@@ -83,7 +83,7 @@ class Run:
 
     @property
     def data(self) -> Data | Splits:
-        """What its dataset gives; raises what that raised when the run was planned."""
+        """The data of its dataset; raises what that raised when the run was planned."""
         if self.trouble is not None:
             raise self.trouble
         return self.source.data
@@ -141,7 +141,7 @@ class Planner:
                 self._identities[key] = error
         return self._identities[key]
 
-    def _loading(self, source: Source) -> Any:
+    def _loading(self, source: Source) -> Callable[[], Data | Splits]:
         def load_alone() -> Data | Splits:
             """The data are kept for the training, but no two datasets at once."""
             for other in self._sources.values():
@@ -153,20 +153,20 @@ class Planner:
 
 
 def source_key(config: Config) -> str:
-    """What tells datasets apart: equal keys, the same data from `load`."""
-    return json.dumps([_said(config.one("dataset")), plain(config.settings.split)])
+    """Key of a dataset: equal keys, the same data from `load`."""
+    return json.dumps([_named(config.one("dataset")), plain(config.settings.split)])
 
 
 def data_key(config: Config) -> str:
-    """What tells prepared data apart: equal keys, the same data from `prepare`."""
+    """Key of prepared data: equal keys, the same data from `prepare`."""
     settings = {
         field.name: plain(getattr(config.settings, field.name))
         for field in dataclasses.fields(Settings)
         if field.name not in NOT_IN_DATA
     }
-    steps = [_said(choice) for choice in config.chosen["preprocessing"]]
+    steps = [_named(choice) for choice in config.chosen["preprocessing"]]
     return json.dumps([source_key(config), steps, settings])
 
 
-def _said(choice: Choice) -> list[Any]:
+def _named(choice: Choice) -> list[Any]:
     return [choice.component.name, plain(choice.params)]

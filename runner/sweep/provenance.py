@@ -1,4 +1,4 @@
-"""What is recorded of the place where a run trains: versions, host, git."""
+"""The place where a run trains, as it is recorded: versions, git."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ LIBRARIES = ("sweephouse", "tensorflow", "keras", "numpy", "duckdb", "hydra-core
 @functools.cache
 def versions() -> dict[str, str]:
     """Python's version and that of each library that matters, read without importing them."""
-    found = {"python": platform.python_version()}
+    versions_now = {"python": platform.python_version()}
     for library in LIBRARIES:
         try:
-            found[library] = importlib.metadata.version(library)
+            versions_now[library] = importlib.metadata.version(library)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return versions_now
 
 
 @functools.cache
@@ -32,7 +32,7 @@ def git_state() -> tuple[str | None, bool | None]:
 
 
 def _git(*words: str) -> str | None:
-    """What git prints; None without git or outside a repository."""
+    """Run git and return what it prints; None without git or outside a repository."""
     try:
         done = subprocess.run(["git", *words], capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):

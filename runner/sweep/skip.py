@@ -43,16 +43,16 @@ def skipped(
     before: runs of the same sweep by fingerprint; those that are new are added.
     """
     before = {} if before is None else before
-    asked = [run for run in runs if tried is not None or _skips(run, multirun)]
-    found: dict[str, Skipped] = {}
+    asked = [run for run in runs if tried is not None or _may_skip(run, multirun)]
+    skips: dict[str, Skipped] = {}
     for results in dict.fromkeys(run.results for run in asked):
         here = [run for run in asked if run.results == results]
-        found |= _in_warehouse(results, here, multirun, tried)
-        found |= _twice([run for run in here if run.run_id not in found], before)
-    return found
+        skips |= _in_warehouse(results, here, multirun, tried)
+        skips |= _twice([run for run in here if run.run_id not in skips], before)
+    return skips
 
 
-def _skips(run: Run, multirun: bool) -> bool:
+def _may_skip(run: Run, multirun: bool) -> bool:
     """Whether the run is one that `skip` may leave out."""
     skip = run.config.settings.skip
     return skip == "finished" or (skip == "auto" and multirun)
@@ -68,16 +68,16 @@ def _in_warehouse(
     with warehouse.connect(results) as connection:
         earlier = warehouse.latest_runs(connection, [run.fingerprint for run in runs])
         of_sweep = _runs_of_sweep(connection, tried) if tried is not None else set()
-        found = {}
+        skips = {}
         for run in runs:
             same = earlier.get(run.fingerprint, [])
-            skip = _reason(run, same, of_sweep, _skips(run, multirun))
+            skip = _reason(run, same, of_sweep, _may_skip(run, multirun))
             if skip is not None:
-                found[run.run_id] = skip
-        best = _best(connection, {skip.run_id for skip in found.values()})
+                skips[run.run_id] = skip
+        best = _best(connection, {skip.run_id for skip in skips.values()})
     return {
         run_id: Skipped(skip.run_id, skip.reason, best.get(skip.run_id))
-        for run_id, skip in found.items()
+        for run_id, skip in skips.items()
     }
 
 
@@ -100,13 +100,13 @@ def _reason(
 
 def _twice(runs: Iterable[Run], first: dict[str, Run]) -> dict[str, Skipped]:
     """The runs of which one of the same fingerprint comes before; adds the others to those."""
-    found = {}
+    skips = {}
     for run in runs:
         twin = first.setdefault(run.fingerprint, run)
         if twin is not run:
             asked = " ".join(twin.overrides) or "the default experiment"
-            found[run.run_id] = Skipped(twin.run_id, f"is the same run as {asked}")
-    return found
+            skips[run.run_id] = Skipped(twin.run_id, f"is the same run as {asked}")
+    return skips
 
 
 def _runs_of_sweep(connection: DuckDBPyConnection, sweep_id: str) -> set[str]:

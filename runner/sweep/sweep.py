@@ -66,7 +66,7 @@ class Sweep:
         try:
             return self._train_composed(composed)
         except Exception:
-            stops.check()  # Hydra would tell of what came of the interrupt as an error
+            stops.check()  # Hydra would report an interrupt's consequence as an error
             raise
 
     def _train_composed(self, composed: DictConfig) -> float | None:
@@ -226,7 +226,7 @@ class Sweep:
             self._refused.append(reason)
 
     def close(self) -> int:
-        """Print what came of the sweep; the command's exit code."""
+        """Print how the sweep came out; the command's exit code."""
         statuses = [outcome.status for outcome in self._outcomes]
         if self.multirun:
             try:
@@ -258,7 +258,7 @@ def _say_skipped(overrides: Sequence[str], reason: str) -> None:
 
 
 def exit_code(statuses: Sequence[str], refused: int = 0) -> int:
-    """What a command exits with after runs of these statuses and so many that never began."""
+    """The exit code after runs of these statuses and so many that never began."""
     if "stopped" in statuses:
         return INTERRUPTED
     if "failed" in statuses:

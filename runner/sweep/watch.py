@@ -95,4 +95,4 @@ class Watch:
 
 
 def _ignore(number: int, frame: FrameType | None) -> None:
-    """What the interpreter does with the signal: nothing, the watch has heard it."""
+    """Do nothing with the signal in the interpreter: the watch has heard it."""

@@ -24,7 +24,7 @@ PATIENCE = 60.0
 
 @dataclass
 class Promised:
-    """What a run had been told was recorded."""
+    """The part of a run that was acknowledged as recorded."""
 
     losses: list[float] = field(default_factory=list)
     status: str | None = None
@@ -41,7 +41,7 @@ class Child:
 
     @property
     def said(self) -> str:
-        """What it printed so far."""
+        """All that it printed so far."""
         return self.printed.read_text(encoding="utf-8") if self.printed.exists() else ""
 
     def ended(self) -> bool:
@@ -73,7 +73,7 @@ class Process:
 
     @property
     def said(self) -> str:
-        """What it printed so far."""
+        """All that it printed so far."""
         return self.printed.read_text(encoding="utf-8")
 
     def ended(self) -> bool:
@@ -121,7 +121,7 @@ class House:
         pid = self.nursery.start(
             [*words, *([] if asked.get("composed") else self.defaults(words))],
             folder=str(self.folder),
-            said=str(printed),
+            printed=str(printed),
             env=self.environment(pause) | (env or {}),
             **asked,
         )
@@ -155,21 +155,21 @@ class House:
         return self.processes[-1]
 
     def promised(self) -> dict[str, Promised]:
-        """What the side channel says, by run."""
-        found: dict[str, Promised] = {}
+        """The acknowledgements on the side channel, by run."""
+        runs: dict[str, Promised] = {}
         text = self.side.read_text() if self.side.exists() else ""
         for line in text.splitlines():
             run_id, what, *value = line.split()
-            run = found.setdefault(run_id, Promised())
+            run = runs.setdefault(run_id, Promised())
             if what == "epoch":
                 run.losses.append(float(value[1]))
                 assert len(run.losses) == int(value[0])
             elif what == "end":
                 run.status = value[0]
-        return found
+        return runs
 
     def epochs(self, epoch: int) -> int:
-        """How many runs have been told that this epoch is recorded."""
+        """How many runs had this epoch acknowledged as recorded."""
         return sum(len(run.losses) >= epoch for run in self.promised().values())
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -192,7 +192,7 @@ class House:
             "SELECT run_id, epoch, loss FROM epochs ORDER BY run_id, epoch"
         ):
             there.setdefault(run_id, []).append((int(epoch), loss))
-        for run_id, status, said, seed, engine in self.rows(
+        for run_id, status, count, seed, engine in self.rows(
             "SELECT run_id, status, epochs, seed, engine FROM runs"
         ):
             assert run_id not in statuses
@@ -203,7 +203,7 @@ class House:
             # As text, in which NaN is equal to itself.
             assert repr([loss for _, loss in epochs][: len(want.losses)]) == repr(want.losses)
             assert len(epochs) <= len(want.losses) + 1
-            assert said == len(epochs)
+            assert count == len(epochs)
             if engine == "steady":
                 assert [loss for _, loss in epochs] == [loss_of(seed, e) for e, _ in epochs]
             if want.status is not None:

@@ -56,9 +56,9 @@ class Nursery:
         assert self._process.stdout is not None
         self._process.stdout.close()
 
-    def _ask(self, said: dict[str, Any]) -> Any:
+    def _ask(self, request: dict[str, Any]) -> Any:
         assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.write(json.dumps(said) + "\n")
+        self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         return json.loads(self._process.stdout.readline())
 
@@ -109,7 +109,7 @@ def _serve(heavy: bool) -> None:
 def _child(
     words: list[str],
     folder: str,
-    said: str,
+    printed: str,
     env: dict[str, str] | None = None,
     limit: int | None = None,
     without: tuple[str, ...] = (),
@@ -120,7 +120,7 @@ def _child(
 ) -> None:
     """Be the runner.
 
-    folder: where it stands. said: the file of what it prints, both streams. limit: bytes that
+    folder: where it stands. printed: the file of what it prints, both streams. limit: bytes that
     a file may have. without: modules that cannot be imported. site: one more folder of plugins.
     die: kill -9 itself at the n-th record of a kind, or the n-th system "event" of Python.
     stop: be a process of its own, to which a signal is sent at the n-th event, so many times.
@@ -134,9 +134,9 @@ def _child(
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    printed = os.open(said, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    os.dup2(printed, 1)
-    os.dup2(printed, 2)
+    output = os.open(printed, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
     if limit is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     for name in without:

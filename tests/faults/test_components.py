@@ -86,15 +86,15 @@ def test_components_that_fail_in_any_way_fail_their_own_run(real: House, tmp_pat
     assert sorted(there) == sorted(faults) and len(rows) == len(faults)
     for place in PLACES:
         for how, error in ERRORS.items():
-            status, said, epochs, traceback = there[f"{place}-{how}"]
-            assert (status, said) == ("failed", error)
+            status, sentence, epochs, traceback = there[f"{place}-{how}"]
+            assert (status, sentence) == ("failed", error)
             assert epochs == (2 if place == "callback" else 0)
             assert "in trap" in traceback and error in traceback
             assert f"dataset.fault={place}-{how}" in sweep.said
     assert there["none"][:3] == ["finished", None, 4]
-    status, said, epochs, _ = there["nan"]
+    status, sentence, epochs, _ = there["nan"]
     assert (status, epochs) == ("failed", 3)
-    assert said == "the loss became nan in epoch 3; the last epoch with a finite loss is 2"
+    assert sentence == "the loss became nan in epoch 3; the last epoch with a finite loss is 2"
     assert "16 failed, 1 finished" in sweep.said
 
 

@@ -42,8 +42,8 @@ class Doomed:
         return time.monotonic() - self.since >= self.life
 
     def _has_begun(self) -> bool:
-        said = self.child.said
-        return "\nepoch 1/" in said or said.startswith("training ")
+        printed = self.child.said
+        return "\nepoch 1/" in printed or printed.startswith("training ")
 
 
 def doom(house: House, chance: random.Random, number: int) -> Doomed:

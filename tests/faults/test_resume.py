@@ -1,4 +1,4 @@
-"""What was cut off goes on as if nothing had been; what is replayed comes out the same."""
+"""Runs that were cut off go on as if nothing had been; replayed ones come out the same."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STATEFUL = [
 
 
 def course(house: House, run_id: str) -> list[tuple[Any, ...]]:
-    """All that the epochs of a run came to, as text."""
+    """All epochs of a run, with its metrics, its weights and its evaluations."""
     epochs = house.rows(
         "SELECT epoch, loss, val_loss, learning_rate FROM epochs WHERE run_id = ? ORDER BY epoch",
         run_id,
@@ -36,10 +36,10 @@ def course(house: House, run_id: str) -> list[tuple[Any, ...]]:
     kept = house.rows(
         "SELECT role, epoch, sha256 FROM weights WHERE run_id = ? AND role = 'best'", run_id
     )
-    judged = house.rows(
+    evaluations = house.rows(
         "SELECT split, name, value FROM evaluations WHERE run_id = ? ORDER BY ALL", run_id
     )
-    return [*epochs, *metrics, *kept, *judged]
+    return [*epochs, *metrics, *kept, *evaluations]
 
 
 def last_run(house: House) -> str:
@@ -134,5 +134,5 @@ def test_a_signal_inside_of_an_epoch_stops_after_it(real: House, engine: str) ->
     ((status, epochs, error),) = real.rows("SELECT status, epochs, error FROM runs")
     assert status == "stopped" and 1 <= epochs < 5
     assert error == f"stopped by the user after epoch {epochs}"
-    # What it has been stopped with is kept and judged.
+    # What it has been stopped with is kept and evaluated.
     assert real.rows("SELECT count(*) FROM weights WHERE role = 'best'") == [(1,)]

@@ -94,8 +94,8 @@ def test_a_refused_job_leaves_the_later_batches_of_a_sweeper_alone(house: House)
 def test_hydras_own_launcher_and_sweeper_can_be_chosen(house: House, chosen: str) -> None:
     assert house.run("-m", "seed=1,2", "epochs=2", chosen).wait() == 0
     assert seeds_of(house, "finished") == [1, 2]
-    own = list(house.folder.glob("multirun/*/*/*/.hydra"))
-    assert len(own) == (2 if chosen == "hydra/launcher=basic" else 0)
+    folders = list(house.folder.glob("multirun/*/*/*/.hydra"))
+    assert len(folders) == (2 if chosen == "hydra/launcher=basic" else 0)
 
 
 def test_a_sweep_needs_no_plugin_of_hydra_installed(house: House) -> None:

@@ -47,7 +47,7 @@ class JobConfig:
 
 @dataclass(frozen=True)
 class _Base:
-    """What a choice of components means, before any value is set."""
+    """The config of a choice of components, before any value is set."""
 
     typed: DictConfig
     """Takes values and converts them as Hydra does; what it holds meanwhile means nothing."""
@@ -75,10 +75,10 @@ class Composer:
 
         Raises what Hydra raises where the overrides cannot be composed.
         """
-        found = self._quickly(words)
-        if found is None:
+        quick = self._quickly(words)
+        if quick is None:
             return self._whole(words, number)
-        base, body = found
+        base, body = quick
         try:
             config: Config | RunnerError = config_of(body, load(), self.folder)
         except RunnerError as error:
@@ -133,12 +133,12 @@ class Composer:
         return bool(options)
 
     def _base(self, chosen: tuple[str, ...]) -> _Base | None:
-        """What the choices mean; None where it depends on values that a job sets."""
+        """The config of the choices; None where it depends on values that a job sets."""
         if chosen not in self._bases:
             try:
                 self._bases[chosen] = self._compose(chosen)
             except (HydraException, OmegaConfBaseException):
-                self._bases[chosen] = None  # told for the job itself, in Hydra's words
+                self._bases[chosen] = None  # the job itself says why, in Hydra's words
         return self._bases[chosen]
 
     def _compose(self, chosen: Sequence[str]) -> _Base | None:
@@ -153,16 +153,16 @@ class Composer:
 
 
 def _asked(words: Sequence[str]) -> list[str]:
-    """What Hydra lists as the job's overrides: without those of its own."""
+    """The job's overrides as Hydra lists them: without Hydra's."""
     return [word for word in words if not word.lstrip("+~").startswith(("hydra.", "hydra/"))]
 
 
 def _without_hydra(composed: DictConfig) -> DictConfig:
     """A copy of what is the runner's own, which takes no new keys."""
-    own = copy.copy(composed)
-    with open_dict(own):
-        del own["hydra"]
-    return own
+    ours = copy.copy(composed)
+    with open_dict(ours):
+        del ours["hydra"]
+    return ours
 
 
 def _is_constant(node: Any) -> bool:

@@ -24,7 +24,7 @@ class PackedLauncher(Launcher):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Hydra's own: what a launcher works with.
+        """Keep what a launcher works with, as Hydra asks.
 
         task_function: the method of the command's sweep that trains one job.
         """

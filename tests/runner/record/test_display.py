@@ -1,4 +1,4 @@
-"""What a person sees while many runs train."""
+"""The display while many runs train."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from runner.record.display import (
 
 def begin(run_id: str, epochs: int = 20) -> RunStart:
     config = {"epochs": epochs, "limit_batches": None, "batch_size": 8}
-    said: dict[str, Any] = {field.name: None for field in dataclasses.fields(RunStart)}
-    return RunStart(**said | {"run_id": run_id, "config": config, "data": {"train": 80}})
+    fields: dict[str, Any] = {field.name: None for field in dataclasses.fields(RunStart)}
+    return RunStart(**fields | {"run_id": run_id, "config": config, "data": {"train": 80}})
 
 
 def train(display: Progress, *losses: tuple[str, int, float]) -> None:
@@ -79,11 +79,11 @@ def test_a_long_run_prints_a_line_every_so_many_epochs(
     train(shown, *(("a", epoch, 1 / epoch) for epoch in range(1, 301)))
     shown.end(end("a"))
     lines = [line for line in capsys.readouterr().out.splitlines() if "loss 0.0" in line]
-    said = [line[line.index("epoch") :] for line in lines if "epoch " in line]
+    printed = [line[line.index("epoch") :] for line in lines if "epoch " in line]
     wanted = [("100", "0.0100"), ("200", "0.0050"), ("300", "0.0033")]
-    for (epoch, loss), line in zip(wanted, said, strict=False):
+    for (epoch, loss), line in zip(wanted, printed, strict=False):
         assert line.startswith(f"epoch {epoch}") and f"loss {loss}" in line
-    assert len(said) >= 3
+    assert len(printed) >= 3
 
 
 def test_a_long_sweep_says_how_far_its_planning_is(
@@ -91,9 +91,9 @@ def test_a_long_sweep_says_how_far_its_planning_is(
 ) -> None:
     monkeypatch.setattr("runner.record.display.PLANNING_SECONDS", 0.0)
     assert list(PlanningProgress(1234).counted("abc")) == ["a", "b", "c"]
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert [line.partition("  ")[0] for line in said.err.splitlines()] == [
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert [line.partition("  ")[0] for line in printed.err.splitlines()] == [
         "planned 1 of 1,234 jobs",
         "planned 2 of 1,234 jobs",
     ]

@@ -79,7 +79,7 @@ Meaning = tuple[str, Any, str]
 
 
 def meaning(config: Config | Exception, experiment: str) -> Meaning:
-    """What overrides mean: config and fingerprint, or the sentence of the mistake."""
+    """The meaning of overrides: config and fingerprint, or the sentence of the mistake."""
     if isinstance(config, Exception):
         return "error", str(config), ""
     return experiment, config.plain(), fingerprint(config, "data")
@@ -304,18 +304,18 @@ def test_runs_of_equal_data_share_them_and_one_call(toys: Site, results: Path) -
         "dataset=toys seed=6 deterministic=true",
         "dataset=toys seed=7",
     )
-    told: list[str] = []
-    came = train_all(runs, lambda run, came: told.append(run.run_id))
+    ended: list[str] = []
+    results_by_id = train_all(runs, lambda run, result: ended.append(run.run_id))
     seeds = [[job.config.settings.seed for job in jobs] for jobs in SEEN]
     # What turns determinism on for the whole process comes last.
     assert seeds == [[1, 3, 7], [4], [2], [5], [6]]
     for jobs in SEEN:
         assert len({id(job.data) for job in jobs}) == 1
-    assert set(came) == set(told) == {run.run_id for run in runs}
-    assert all(one.status == "finished" for one in came.values())
+    assert set(results_by_id) == set(ended) == {run.run_id for run in runs}
+    assert all(one.status == "finished" for one in results_by_id.values())
     # Each source to tell what it is, and for its runs, but one after the other.
     assert [module.LOADED.count(rows) for rows in (64, 96)] == [4, 2]
-    assert came[runs[2].run_id].losses == [loss_of(3, epoch) for epoch in (1, 2, 3)]
+    assert results_by_id[runs[2].run_id].losses == [loss_of(3, epoch) for epoch in (1, 2, 3)]
 
 
 def test_no_two_datasets_are_in_memory_at_once(
@@ -355,8 +355,8 @@ def test_what_is_wrong_with_one_run_is_its_own(toys: Site, results: Path) -> Non
         "dataset=toys seed=5 monitor=val_loss split.val=0",
         "dataset=toys seed=6",
     )
-    came = [train_all(runs)[run.run_id] for run in runs]
-    assert [getattr(one, "status", "refused") for one in came] == [
+    run_results = [train_all(runs)[run.run_id] for run in runs]
+    assert [getattr(one, "status", "refused") for one in run_results] == [
         "finished",
         "failed",
         "refused",
@@ -364,10 +364,10 @@ def test_what_is_wrong_with_one_run_is_its_own(toys: Site, results: Path) -> Non
         "refused",
         "finished",
     ]
-    assert came[1].error == "RuntimeError: no such rows"
-    assert "batch_size=1000" in str(came[2])
-    assert "'nosuch'" in str(came[3])
-    assert "monitor=val_loss" in str(came[4])
+    assert run_results[1].error == "RuntimeError: no such rows"
+    assert "batch_size=1000" in str(run_results[2])
+    assert "'nosuch'" in str(run_results[3])
+    assert "monitor=val_loss" in str(run_results[4])
 
 
 def test_a_journal_that_fails_ends_its_own_run(
@@ -382,9 +382,9 @@ def test_a_journal_that_fails_ends_its_own_run(
         append(self, record)
 
     monkeypatch.setattr(Journal, "append", failing)
-    came = train_all(runs)
-    assert [came[run.run_id].status for run in runs] == ["finished", "failed", "finished"]
-    assert came[runs[1].run_id].error == "the disk is full"
+    run_results = train_all(runs)
+    assert [run_results[run.run_id].status for run in runs] == ["finished", "failed", "finished"]
+    assert run_results[runs[1].run_id].error == "the disk is full"
 
 
 # --- As Hydra calls it ---------------------------------------------------------------------------
@@ -422,8 +422,8 @@ def test_a_sweeper_gets_a_number_for_every_job(
         assert math.isnan(got[3])
     # What is finished has its number from the warehouse.
     again = launcher.launch([[*shared, "seed=1"], [*shared, "seed=4"]], 8)
-    found = [done.return_value for done in again]
-    assert found == pytest.approx([loss_of(1, 2) + 0.1, loss_of(4, 2) + 0.1])
+    bests = [done.return_value for done in again]
+    assert bests == pytest.approx([loss_of(1, 2) + 0.1, loss_of(4, 2) + 0.1])
     assert capsys.readouterr().out.count("skipped: ") == 4
 
 

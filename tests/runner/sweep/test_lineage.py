@@ -26,8 +26,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any, Any]:
     """A results folder, a run in it, and a run on top of that one."""
     results = tmp_path_factory.mktemp("lineage") / "results"
     parent = runner.run([*IRIS, "architecture.units=[5]", f"results={results}"])
-    said = f"architecture.weights=run:{parent.run_id[-8:]}"
-    child = runner.run([*ON_TOP, said, "architecture.unfreeze_at=2", f"results={results}"])
+    weights = f"architecture.weights=run:{parent.run_id[-8:]}"
+    child = runner.run([*ON_TOP, weights, "architecture.unfreeze_at=2", f"results={results}"])
     return results, parent, child
 
 
@@ -55,12 +55,12 @@ def test_the_warehouse_says_where_the_weights_came_from(house: tuple[Path, Any, 
             "AND role = 'best'",
         ).pop()
     )
-    [(said,)] = asked(
+    [(value,)] = asked(
         results,
         f"SELECT value FROM params WHERE run_id = '{child.run_id}' "
         "AND name = 'architecture.weights'",
     )
-    assert said == f"run:{parent.run_id}"
+    assert value == f"run:{parent.run_id}"
 
 
 def test_the_backbone_is_the_run_without_its_head_and_its_preprocessing(
@@ -69,8 +69,8 @@ def test_the_backbone_is_the_run_without_its_head_and_its_preprocessing(
     import numpy as np
 
     results, parent, _ = house
-    said = f"architecture.weights=run:{parent.run_id}"
-    frozen = runner.run([*ON_TOP, said, f"results={results}"])
+    weights = f"architecture.weights=run:{parent.run_id}"
+    frozen = runner.run([*ON_TOP, weights, f"results={results}"])
     models = [model_of(run.run_id, results) for run in (parent, frozen)]
     first, second = ({w.path: np.asarray(w) for w in model.weights} for model in models)
     np.testing.assert_array_equal(first["dense_1/kernel"], second["dense_1/kernel"])
@@ -129,9 +129,9 @@ def test_a_run_that_kept_no_weights_is_one_sentence(
 
 def test_a_backbone_for_other_examples_is_one_sentence(house: tuple[Path, Any, Any]) -> None:
     results, parent, _ = house
-    said = f"architecture.weights=run:{parent.run_id}"
+    weights = f"architecture.weights=run:{parent.run_id}"
     with pytest.raises(ModelError, match=r"examples of shape \(4,\), and these have .*\(13,\)"):
-        runner.run([*ON_TOP, "dataset=wine", said, f"results={results}"])
+        runner.run([*ON_TOP, "dataset=wine", weights, f"results={results}"])
     with pytest.raises(ModelError, match=r"imagenet.*run takes the network|run takes the network"):
         runner.run([*ON_TOP, "architecture.weights=imagenet", f"results={results}"])
 
