@@ -27,7 +27,7 @@ class Recorder:
 
     def __init__(self, results: Path, progress: Progress, closing: Closing | None = None) -> None:
         self._results, self._closing = results, closing
-        self._looks: dict[str, Look] = {}
+        self._looks: dict[str | None, Look] = {}
         self._journals, self._gathered = Journals(results / JOURNALS), Outcomes(results)
         self.outcomes = self._gathered.by_id
         # What is shown, and what plugins are told, is recorded by then.
