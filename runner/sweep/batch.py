@@ -90,7 +90,7 @@ class _Batch:
         self._failures = Failures(results, self._recorder)
 
     def train(self) -> None:
-        """Train them, one set of data after the other; a failure ends the runs that it is about."""
+        """Train them, one set of data after the other; an error ends the runs it is about."""
         settings, failures, device = self._runs[0].config.settings, self._failures, ""
         with failures.of(self._runs), ExitStack() as stack:
             engine = find_engine(settings.engine, len(self._runs))
@@ -99,9 +99,8 @@ class _Batch:
                 with failures.of(same):
                     # What needs no TensorFlow comes first: a mistake is then reported at once.
                     self._look_at_data(same[0])
-                    with failures.of(
-                        self._runs
-                    ):  # a device that is not there is not there for all
+                    # A device that is not there is not there for any of them.
+                    with failures.of(self._runs):
                         device = device or stack.enter_context(engine.ready(settings))
                     for alike in self._results.groups(same, lambda run: data_key(run.config)):
                         with failures.of(alike):
