@@ -21,10 +21,11 @@ and `warehouse/views/`; the same comments are in the file itself (`FROM duckdb_c
 `results/warehouse.duckdb` is read by any DuckDB client from 1.0 on. A client that has it open
 keeps ingest waiting (journals wait, nothing is lost), so for anything longer than a glance use
 `python -m warehouse sql "..."` or `warehouse.connect()`: they read a snapshot, running runs
-included. Their connection reaches no file but that snapshot, and writes none: a DataFrame joins in by
-`con.register("mine", frame)`, and what a query gives leaves by `.df()`, `.pl()`, `.fetchall()` or
-`--format csv`. Tables of your own in the file are left alone; a changed table of ours keeps journals
-waiting until `python -m warehouse rebuild`. Moments are UTC. NaN and infinity are kept as such.
+included. Their connection reaches no file but that snapshot, and writes none: a DataFrame joins
+in by `con.register("mine", frame)`, and what a query gives leaves by `.df()`, `.pl()`,
+`.fetchall()` or `--format csv`. Tables of your own in the file are left alone; a changed table
+of ours keeps journals waiting until `python -m warehouse rebuild`. Moments are UTC. NaN and
+infinity are kept as such.
 """
 
 
