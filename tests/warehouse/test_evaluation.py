@@ -211,9 +211,8 @@ def test_lines_that_do_not_belong_into_a_judgement_are_named(house: House, run_i
     with path.open("ab") as file:
         file.write(to_line(Evaluation("another", "val", {"accuracy": 1.0})))
         file.write(to_line(ending(run_id)[-1]))
-    assert [
-        sentence.partition(": ")[2] for sentence in warehouse.sync(house.results).problems
-    ] == [
+    result = warehouse.sync(house.results)
+    assert [sentence.partition(": ")[2] for sentence in result.problems] == [
         "belongs to run another, not to this judgement's",
         "a run_end in a judgement",
     ]
@@ -231,11 +230,8 @@ def test_predictions_whose_file_is_gone_or_altered_cost_only_themselves(
     assert rows(house, "SELECT count(*) FROM runs") == [(2,)]
     assert rows(house, "SELECT count(*) FROM predictions") == [(0,)]
     problems = verify(Place(house.results))
-    assert (
-        len(problems) == 2
-        and "cannot be read" in "".join(problems)
-        and "has 4 bytes" in "".join(problems)
-    )
+    text = "".join(problems)
+    assert len(problems) == 2 and "cannot be read" in text and "has 4 bytes" in text
 
 
 def test_gc_removes_a_deleted_runs_predictions_file_and_rows(
