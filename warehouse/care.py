@@ -49,8 +49,9 @@ def _in_turn(place: Place, entries: list[Care]) -> list[Care]:
     for each in entries:
         moment = datetime.fromisoformat(each.entered_at)
         last = newest.get(each.run_id)
-        if last is not None and moment <= last < _LAST_MOMENT:
-            moment = last + timedelta(microseconds=1)
+        if last is not None and moment <= last:
+            # At the last moment there is, the order of the ids decides.
+            moment = last + timedelta(microseconds=last < _LAST_MOMENT)
         newest[each.run_id] = moment
         stamped.append(replace(each, entered_at=moment.isoformat(timespec="microseconds")))
     return stamped

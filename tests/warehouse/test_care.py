@@ -290,3 +290,16 @@ def test_runs_that_come_from_each_other_are_told_of_and_end(house: House, rows: 
     house.run(run_id="c", resumed_from="a", replay_of="c")
     assert ("a", 1, "resumed", "b") in rows(house, "FROM lineage")
     assert house.command("show", "c").returncode == 0
+
+
+def test_a_deletion_at_the_last_moment_there_is_can_be_undone(house: House, rows: Ask) -> None:
+    from runner.journal.records import Care
+
+    run_id, entry_id = house.run(), new_run_id()
+    with Journal(house.journals, f"care-{entry_id}") as journal:
+        moment = "9999-12-31T23:59:59.999999+00:00"
+        journal.append(Care(entry_id, "delete", moment, run_id, None))
+        journal.finish()
+    for action, left in (("undelete", []), ("delete", [(run_id,)]), ("undelete", [])):
+        assert house.command(action, run_id).returncode == 0
+        assert rows(house, "SELECT run_id FROM deleted") == left
