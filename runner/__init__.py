@@ -46,7 +46,6 @@ from runner.data.sources.database import Database
 from runner.data.sources.extensions import load_extension
 from runner.data.sources.files import (
     files_named,
-    from_home,
     near_names,
     one_file,
     scan,
@@ -64,6 +63,7 @@ from runner.system.databases import (
     shut,
     spill_folder,
 )
+from runner.system.paths import from_home
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

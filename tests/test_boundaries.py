@@ -166,6 +166,7 @@ def test_importing_the_root_needs_only_the_door() -> None:
         "runner.data.sources.source",
         "runner.errors",
         "runner.system.databases",
+        "runner.system.paths",
     }
 
 

@@ -30,6 +30,7 @@ from runner.components.types import RunWeights, Split
 from runner.config.split import check_split
 from runner.errors import ConfigError, choices
 from runner.journal.records import ParamValue, Parent
+from runner.system.paths import from_home
 
 FINGERPRINT_VERSION = 1
 STAGES: tuple[Stage, ...] = ("structure", "penalty")
@@ -274,9 +275,9 @@ def _choices(kind: Kind, node: Any, registry: Registry, base: Path) -> Iterator[
         # Whole, so that the run can be trained again from anywhere.
         places = component.places
         whole = {
-            key: base / value.expanduser()
+            key: base / from_home(value)
             if isinstance(value, Path)
-            else str(base / Path(value).expanduser())
+            else str(base / from_home(value))
             if key in places and "://" not in value
             else value
             for key, value in checked.items()

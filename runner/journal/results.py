@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 
 from runner.errors import WarehouseError
+from runner.system.paths import from_home
 
 ENVIRONMENT = "SWEEPHOUSE_RESULTS"
 DEFAULT = "results"
@@ -37,7 +38,7 @@ def results_folder(name: str | os.PathLike[str] | None = None, base: Path | None
         ) from None
     if "\0" in chosen:
         raise WarehouseError("the results folder has a NUL in its name; choose another")
-    folder = Path(os.path.expanduser(chosen))  # noqa: PTH111  # an unknown ~user is a plain name
+    folder = from_home(chosen)
     try:
         folder = (base / folder if base is not None else folder).absolute()
     except FileNotFoundError:

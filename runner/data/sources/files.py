@@ -9,6 +9,7 @@ from pathlib import Path
 
 from runner.errors import DataError
 from runner.system.databases import PATTERN, as_one_file, literal
+from runner.system.paths import from_home
 from runner.system.terminal import printable
 
 
@@ -23,14 +24,6 @@ def files_named(text: str) -> list[Path]:
     # Not Path.glob: the pattern may be absolute, and hidden files are passed over.
     matching = glob.glob(str(from_home(text)), recursive=True) if "\0" not in text else []  # noqa: PTH207
     return [path.absolute() for path in map(Path, sorted(matching)) if is_file(path)]
-
-
-def from_home(text: str | Path) -> Path:
-    """The path, a leading ~ as the home folder; as it is where there is no such user."""
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:
-        return Path(text)
 
 
 def is_file(path: Path) -> bool:
