@@ -17,7 +17,7 @@ from runner.config.compose import compose
 from runner.journal.file import Journal
 from runner.journal.records import EpochEnd, RunEnd, RunStart, new_run_id
 from runner.sweep.plan import plan
-from runner.sweep.start import start_of
+from runner.sweep.provenance import start_of
 
 
 def start() -> RunStart:

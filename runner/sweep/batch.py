@@ -22,7 +22,7 @@ from runner.record.outcome import Outcome
 from runner.record.recorder import Closing, Recorder
 from runner.sweep.failures import Failures, OnResult, Results, RunResult
 from runner.sweep.plan import Run, data_key, source_key
-from runner.sweep.start import start_of
+from runner.sweep.provenance import start_of
 from runner.sweep.watch import Watch
 from runner.system.terminal import say
 

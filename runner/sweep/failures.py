@@ -11,7 +11,7 @@ from runner.journal.records import RunEnd, RunStart
 from runner.record.outcome import Outcome
 from runner.record.recorder import Recorder
 from runner.sweep.plan import Run
-from runner.sweep.start import start_of
+from runner.sweep.provenance import start_of
 from runner.system import stops
 
 RunResult = Outcome | RunnerError

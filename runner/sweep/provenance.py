@@ -1,13 +1,75 @@
-"""The place where a run trains, as it is recorded: versions, git."""
+"""The first record of a run: everything known before it trains, versions and git among it."""
 
 from __future__ import annotations
 
 import functools
 import importlib.metadata
+import os
 import platform
+import socket
 import subprocess
+from typing import Any
+
+from runner.config.config import flatten, parents_of
+from runner.data.prepare import Prepared
+from runner.journal.records import RunStart, now
+from runner.model.build import monitor_of
+from runner.sweep.plan import Run
 
 LIBRARIES = ("sweephouse", "tensorflow", "keras", "numpy", "duckdb", "hydra-core")
+
+
+def start_of(run: Run, device: str, data: Prepared | None = None) -> RunStart:
+    """The start of a run.
+
+    data: the prepared data, where it got so far.
+    """
+    config = run.config
+    # Before the metrics are made, by their names; the engine that builds them says it better.
+    monitor, mode = monitor_of(config, data) if data else ("val_loss", "min")
+    commit, dirty = git_state()
+    shape: dict[str, Any] = {"identity": run.identity}
+    if data is not None:
+        task = data.splits.task
+        shape |= {
+            "task": task.kind,
+            "outputs": task.outputs,
+            "names": list(task.names),
+            **data.shapes(),
+        } | data.rows()
+    return RunStart(
+        run_id=run.run_id,
+        started_at=now(),
+        experiment=run.experiment,
+        fingerprint=run.fingerprint,
+        seed=config.settings.seed,
+        engine=config.settings.engine,
+        device=device,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        monitor=monitor,
+        mode=mode,
+        overrides=list(run.overrides),
+        config=config.plain(),
+        params=flatten(config),
+        components=[
+            {
+                "kind": kind.name,
+                "name": choice.component.name,
+                "distribution": choice.component.distribution,
+                "version": choice.component.version,
+            }
+            for kind, choice in config.all()
+        ],
+        versions=versions(),
+        data=shape,
+        sweep_id=run.sweep_id,
+        resumed_from=run.resumed_from,
+        replay_of=run.replay_of,
+        parents=parents_of(run.config),
+        git_commit=commit,
+        git_dirty=dirty,
+    )
 
 
 @functools.cache
