@@ -13,6 +13,7 @@ from pathlib import Path
 from runner.data.identity import CACHE as HASHES
 from runner.data.profile import CACHE as PROFILES
 from runner.errors import ConfigError
+from runner.journal.results import MARKER
 from warehouse.place import Place
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
@@ -48,7 +49,7 @@ def refuse_own(to: Path, place: Place, sources: Iterable[Path] = ()) -> None:
 def _is_kept(name: str, place: Place) -> bool:
     """Whether the results folder keeps something of its own under this name."""
     kept = {one.name for one in (place.journals, place.weights, place.artifacts)}
-    kept |= {HASHES, PROFILES, "ingest-host", "snapshots", "warehouse.lock"}
+    kept |= {MARKER, HASHES, PROFILES, "ingest-host", "snapshots", "warehouse.lock"}
     # With its write-ahead logs.
     return name in kept or name.startswith(place.database.name)
 

@@ -169,10 +169,24 @@ def earlier_run(run: str, results: Path | None = None) -> EarlierRun:
         experiment,
         overrides,
         versions,
-        json.loads(config),
-        json.loads(data),
+        _loaded(config, "config", run_id),
+        _loaded(data, "data", run_id),
         files,
     )
+
+
+def _loaded(text: str | None, what: str, run_id: str) -> Mapping[str, Any]:
+    """What the database holds as JSON text; WarehouseError where somebody has changed it."""
+    try:
+        value = json.loads(text or "")
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise WarehouseError(
+            f"the {what} of run {run_id} in the warehouse is not what was recorded: "
+            "`python -m warehouse rebuild` makes it again from the journals"
+        )
+    return value
 
 
 def trained(run: str, results: Path | None = None) -> EarlierRun:

@@ -37,9 +37,10 @@ class QuickSweeper(BasicSweeper):
         number, limit = _number(overrides), self._limit(overrides)
         if number > limit:
             many = f"{number:,}" if number < 1e15 else f"{number:.3g}"
+            jobs_in_words = "endlessly many jobs" if number == math.inf else f"{many} jobs"
             raise HydraException(
-                f"the sweep has {'endlessly many' if number == math.inf else many} jobs, more "
-                f"than {LIMIT}={limit}: give fewer values, or allow more with {LIMIT}=<number>"
+                f"the sweep has {jobs_in_words}, more than {LIMIT}={limit}: give fewer values, "
+                f"or allow more with {LIMIT}=<number>"
             )
         jobs = Jobs(_choices(overrides))
         size = max_batch_size or max(len(jobs), 1)
@@ -54,7 +55,10 @@ class QuickSweeper(BasicSweeper):
         """How many jobs there may be: as the command line says, else the config."""
         assert self.config is not None
         given = [one.value() for one in overrides if one.key_or_group == LIMIT]
-        return next((n for n in reversed(given) if isinstance(n, int)), self.config.sweep.max_jobs)
+        limit: Any = given[-1] if given else self.config.sweep.max_jobs
+        if type(limit) is not int or limit < 1:
+            raise HydraException(f"{LIMIT}={limit} is not valid: give a whole number from 1 on")
+        return limit
 
 
 class Jobs(Sequence[Sequence[str]]):

@@ -51,3 +51,18 @@ def test_a_run_that_kept_no_weights_can_be_looked_up_and_not_used(
     assert earlier.checkpoint() is None
     with pytest.raises(WarehouseError, match="has no weights: it ended before it kept any"):
         trained(outcome.run_id, results)
+
+
+@pytest.mark.parametrize("value", ["NULL", "'[]'", "'{'"])
+@pytest.mark.parametrize("column", ["config", "data"])
+def test_a_run_whose_row_somebody_has_changed_is_one_sentence(
+    steady: Callable[..., Any], results: Path, column: str, value: str
+) -> None:
+    import duckdb
+
+    outcome = steady("seed=7", "epochs=1")
+    warehouse.sync(results)
+    with duckdb.connect(str(results / "warehouse.duckdb")) as con:
+        con.execute(f"UPDATE runs SET {column} = {value}")
+    with pytest.raises(WarehouseError, match=f"the {column} of run .* is not what was recorded"):
+        earlier_run(outcome.run_id, results)
