@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -17,6 +18,9 @@ MARKER = ".sweephouse"
 JOURNALS = "journals"
 """The folder of journals below it."""
 _MARKER_TEXT = "A results folder of Sweephouse: its journals, warehouse and weights.\n"
+_JOURNAL = re.compile(
+    r"(care-|judgement-)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(\.done)?\.jsonl(\.gz)?"
+)
 _OURS = ("warehouse.duckdb", "file-hashes.json", "data-profiles.json")
 """What tells a folder that was born before there was a marker."""
 
@@ -61,7 +65,7 @@ def is_results(folder: Path) -> bool:
     if any(_is_file(folder / name) for name in (MARKER, *_OURS)):
         return True
     journals = folder / JOURNALS
-    return _holds(journals, ".jsonl") or _holds(journals / "archive", ".jsonl.gz")
+    return _holds_journals(journals) or _holds_journals(journals / "archive")
 
 
 def check_results(folder: Path) -> None:
@@ -95,9 +99,10 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _holds(folder: Path, ending: str) -> bool:
+def _holds_journals(folder: Path) -> bool:
+    """Whether files there have the names of journals of ours, which hold a UUID."""
     try:
         with os.scandir(folder) as entries:
-            return any(entry.name.endswith(ending) for entry in entries)
+            return any(_JOURNAL.fullmatch(entry.name) for entry in entries)
     except OSError:
         return False

@@ -125,6 +125,8 @@ def test_a_folder_that_is_no_results_folder_is_refused_and_left_alone(tmp_path: 
     papers.mkdir()
     (papers / "a").write_text("keep")
     (foreign / "snapshots").symlink_to(papers)
+    (foreign / "journals").mkdir()
+    (foreign / "journals" / "diary.jsonl").write_text("{}\n")
     before = tree(tmp_path)
     for folder in (mine, foreign):
         for words in (
