@@ -38,6 +38,10 @@ def sync(results: str | os.PathLike[str] | None = None, *, wait: float = 0.0) ->
     place, result = Place.of(results), SyncResult()
     try:
         place.check()
+    except WarehouseError as error:  # somebody's folder, in which nothing is to be touched
+        result.reason = str(error)
+        return result
+    try:
         host = place.ingest_host()
         if host not in (None, this_host()):
             raise BusyError(f"the machine {host} ingests into {place.folder}")
