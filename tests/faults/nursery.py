@@ -65,7 +65,10 @@ class Nursery:
 
 def environment() -> dict[str, str]:
     """The environment of runners that find the test engine and the test plugin."""
-    return os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(SITE)])}
+    path = os.pathsep.join([str(ROOT), str(SITE)])
+    # A sweep that another test began in this process is none of theirs.
+    inherited = {name: value for name, value in os.environ.items() if name != "SWEEPHOUSE_SWEEP"}
+    return inherited | {"PYTHONPATH": path}
 
 
 def _serve(heavy: bool) -> None:

@@ -440,6 +440,7 @@ def test_the_same_run_in_another_part_of_a_sweep_is_trained_once(
     monkeypatch: pytest.MonkeyPatch, results: Path
 ) -> None:
     monkeypatch.setattr("runner.sweep.sweep.TOGETHER", 2)
+    monkeypatch.setenv("SWEEPHOUSE_SWEEP", "a-sweep")  # else what runs next would belong to it
     trained: list[Run] = []
     monkeypatch.setattr(
         Sweep, "_train_all", lambda self, runs: trained.extend(runs) or {}
