@@ -55,6 +55,18 @@ class Site:
         load.cache_clear()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave all but the first case of a test that is marked `many` to the slow tests."""
+    begun: set[tuple[Path, str]] = set()
+    for item in items:
+        if item.get_closest_marker("many") and isinstance(item, pytest.Function):
+            test = item.path, item.originalname
+            if test in begun:
+                item.add_marker(pytest.mark.slow)
+            begun.add(test)
+
+
 @pytest.fixture(autouse=True)
 def surprises(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Exception]]:
     """What was raised where packs declined for no rule of theirs: a bug might hide there.
