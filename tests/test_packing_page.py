@@ -17,8 +17,8 @@ def reasons() -> list[str]:
     engines = ROOT / "runner/engines"
     found = []
     for file, names in {
-        "packed.py": {"_declined", "_train_some"},
-        "fast.py": {"declines"},
+        "packed/engine.py": {"_declined", "_train_some"},
+        "fast/engine.py": {"declines"},
     }.items():
         for function in ast.walk(ast.parse((engines / file).read_text(encoding="utf-8"))):
             if isinstance(function, ast.FunctionDef) and function.name in names:

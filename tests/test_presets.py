@@ -106,6 +106,7 @@ NEEDS = {
 """Presets that need what no dependency installs: the fixture that gives its override, or skips."""
 
 
+@pytest.mark.many
 @every_preset
 def test_it_composes_and_trains_one_step(
     name: str, train: Callable[..., Any], request: pytest.FixtureRequest

@@ -229,7 +229,9 @@ class PlanningProgress:
 
     def __init__(self, jobs: int) -> None:
         self._jobs, self._planned = jobs, 0
-        self._began = self._printed_at = time.monotonic()
+        self._began = time.monotonic()
+        # What takes a few seconds needs no word.
+        self._printed_at = self._began + 4 * PLANNING_SECONDS
 
     def counted(self, jobs: Iterable[Job]) -> Iterator[Job]:
         """The jobs, each counted as it is taken; a short sweep is planned without a word."""

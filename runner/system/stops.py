@@ -50,7 +50,8 @@ class Stops:
         self.code: int | None = None
         """The exit code, once the command is over and the interpreter shuts down."""
         self._leaving = False
-        self._word = threading.Lock()
+        # The handler may come upon the main thread while that has it.
+        self._word = threading.RLock()
         self._word_written = False
         self._read = self._write = self._fd_before = -1
         self._thread = threading.Thread(target=self._hear, name="stops", daemon=True)
@@ -98,9 +99,9 @@ class Stops:
         if self._word.acquire(timeout=1.0):
             try:
                 if not self._word_written:
-                    self._word_written = True
                     with contextlib.suppress(OSError):
                         os.write(2, b"stopped\n")
+                    self._word_written = True
             finally:
                 self._word.release()
 

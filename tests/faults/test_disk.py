@@ -44,6 +44,7 @@ def disk(house: House) -> Iterator[Disk]:
     subprocess.run(["umount", "--lazy", str(house.results)], check=True)
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("left", [8192, 12288, 36864])
 def test_a_disk_that_fills_up_fails_the_run_and_keeps_its_epochs(
     house: House, disk: Disk, left: int

@@ -16,6 +16,7 @@ RUN = ["seed=1", "epochs=6"]
 SWEEP = ["-m", "seed=1,2", "epochs=4", "skip=nothing"]
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize("words", [RUN, SWEEP], ids=["run", "sweep"])
 def test_a_signal_at_any_step_ends_in_one_word(house: House, words: list[str], times: int) -> None:

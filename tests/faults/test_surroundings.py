@@ -38,6 +38,7 @@ def shell(house: House, script: str, **more: str) -> subprocess.CompletedProcess
 # --- Standard streams ----------------------------------------------------------------------------
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("streams", [">&-", ">&- 2>&- <&-", "> /dev/full 2> /dev/full"])
 def test_a_run_goes_on_whatever_its_streams_are(house: House, streams: str) -> None:
     done = shell(house, f"$RUN {streams}")
@@ -69,6 +70,7 @@ def test_what_a_terminal_acts_on_is_shown_escaped(house: House) -> None:
 # --- Working folders -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_working_folder_that_is_gone(house: House) -> None:
     gone = "mkdir gone && cd gone && rmdir ../gone &&"
     done = shell(house, f"{gone} $RUN && $RUN -m seed=1,2")
@@ -79,6 +81,7 @@ def test_a_working_folder_that_is_gone(house: House) -> None:
     assert done.stderr.startswith("error: the working folder is gone: change to one that exists")
 
 
+@pytest.mark.slow
 def test_a_working_folder_that_is_read_only(house: House) -> None:
     here = house.folder / "here"
     here.mkdir()

@@ -30,6 +30,7 @@ def seeds_of(house: House, *statuses: str) -> list[int]:
     return [seed for seed, status in rows if status in statuses]
 
 
+@pytest.mark.slow
 def test_a_killed_sweep_started_again_trains_only_what_is_missing(house: House) -> None:
     words = ["-m", "seed=1,2,3,4", "epochs=30"]
     sweep = house.start(*words, pause=0.01)
@@ -128,6 +129,7 @@ def test_a_warehouse_that_does_not_answer_is_one_error(house: House, words: list
     assert house.epochs(1) == 1
 
 
+@pytest.mark.slow
 def test_retry_says_which_failures_are_trained_again(house: House) -> None:
     sweep = house.run("-m", "seed=1,2", "epochs=6", env={FAIL: "2"})
     assert sweep.wait() == 1
@@ -141,6 +143,7 @@ def test_retry_says_which_failures_are_trained_again(house: House) -> None:
         assert seeds_of(house, "finished")[before:] == trained
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("identity", ["", '(identity=lambda rows: "{draw}")'])
 def test_another_component_version_or_data_is_another_run(
     house: House, tmp_path: Path, identity: str

@@ -176,6 +176,7 @@ LINES = {
 }
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("words", LINES.values(), ids=list(LINES))
 def test_both_engines_agree_and_fast_does_not_decline(words):
     found = apart(words, *both(words))

@@ -101,6 +101,7 @@ def test_equal_files_are_equal_data_wherever_they_lie(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_an_existing_file_is_that_file_and_no_pattern(
     make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
@@ -172,6 +173,7 @@ def test_a_folders_file_whose_name_is_not_utf_8_is_one_sentence(
         make("dataset", kind, path=path)
 
 
+@pytest.mark.many
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 torn", b"\x93NUMPY\x01\x00", b"junk"])
 @pytest.mark.parametrize("ending", ["npy", "npz"])
@@ -317,6 +319,7 @@ def test_a_sqlite_file_by_another_ending_is_a_sqlite_file(make: Any, tmp_path: P
         assert features_of(make, file).tolist() == [[1.0], [2.0]]
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_into_memory_spills(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

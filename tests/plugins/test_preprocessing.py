@@ -363,6 +363,7 @@ def houses(*, other: bool = False):
 HOUSE = ("dataset=houses", "regularizer=[]", "architecture.units=[5]", "epochs=2")
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("name", ALL)
 def test_the_kept_model_takes_raw_rows_and_says_what_the_trained_one_says(site, name):
     """Whatever comes before, the last step makes one array of it."""

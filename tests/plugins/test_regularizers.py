@@ -165,6 +165,7 @@ def values(model, x):
     return np.asarray(model(x, training=False))
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("name", ON_MODELS)
 def test_every_regularizer_works_on_every_model_and_it_trains(make, model, name):
     x = batch(model)
@@ -182,6 +183,7 @@ def test_every_regularizer_works_on_every_model_and_it_trains(make, model, name)
     assert np.isfinite(loss)
 
 
+@pytest.mark.slow
 def test_dropout_follows_every_hidden_activation_and_not_the_output(make):
     import keras
 

@@ -324,6 +324,7 @@ WRITES = (
 )
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("query", WRITES)
 @pytest.mark.parametrize("kind", ["duckdb", "postgres"])
 def test_a_query_that_writes_is_refused(make: Any, source: Any, kind: str, query: str) -> None:
@@ -422,6 +423,7 @@ def test_a_password_in_the_config_is_refused_and_not_shown(uri: str) -> None:
     assert "sesame" not in str(refused.value)
 
 
+@pytest.mark.slow
 def test_a_password_leaves_no_trace_wherever_it_was_written(tmp_path: Path) -> None:
     from tests.runner.session import session
 
@@ -450,6 +452,7 @@ def test_a_password_leaves_no_trace_wherever_it_was_written(tmp_path: Path) -> N
 # --- What the data are ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["duckdb", "postgres"])
 def test_a_databases_identity_is_its_rows_in_any_order(
     source: Any, identity_of: Any, kind: str
@@ -759,6 +762,7 @@ def test_what_seems_wrong_is_a_line_each(make: Any, sources: Any) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_run_tells_the_warehouse_of_its_data_once(
     train: Any, results: Path, sources: Any
 ) -> None:

@@ -81,6 +81,7 @@ def changed(before: dict[str, Any], tensors: Any) -> set[str]:
 # --- Freezing and unfreezing ---------------------------------------------------------------------
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("words", "free"),
     [
@@ -118,6 +119,7 @@ def test_the_optimizer_has_state_for_all_weights_from_the_start(there: Path) -> 
     assert len(thawed.model.trainable_weights) == 2
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("epoch", [1, 3])
 def test_a_resumed_run_goes_on_frozen_or_not_as_it_was(there: Path, epoch: int) -> None:
     words = [*SMALL, *THAW, "optimizer=sgd", "optimizer.momentum=0.9"]
@@ -126,6 +128,7 @@ def test_a_resumed_run_goes_on_frozen_or_not_as_it_was(there: Path, epoch: int) 
     assert [(e.loss, e.learning_rate) for e in again] == [(e.loss, e.learning_rate) for e in whole]
 
 
+@pytest.mark.slow
 def test_half_precision_and_other_optimizers_are_unfrozen_too(there: Path) -> None:
     for words in (
         ("precision=mixed_float16",),
@@ -195,6 +198,7 @@ def _legacy(net: Any, path: Path) -> None:
                 group[name] = np.array(weight)
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("ending", [".keras", ".h5", ".weights.h5", ".safetensors"])
 def test_every_format_gives_the_same_weights(make, folder, mobile, ending) -> None:
     params = {"backbone": "MobileNet", "weights": str(folder / f"mobile{ending}")}
@@ -234,6 +238,7 @@ def test_weights_of_an_earlier_run_fit_by_the_names_of_layers(make, mobile) -> N
     assert len(model.trainable_weights) == len(mobile.trainable_weights) + 2
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("params", "said"),
     [

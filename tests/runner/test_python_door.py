@@ -89,6 +89,7 @@ asyncio.run(cell())
 """
 
 
+@pytest.mark.slow
 def test_it_works_inside_a_notebooks_process(tmp_path: Path) -> None:
     # Its arguments are not ours, an event loop runs, there is no module file; it has no terminal.
     done = subprocess.run(

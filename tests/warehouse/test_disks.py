@@ -13,7 +13,7 @@ import pytest
 import runner.system.temporary
 import warehouse
 from tests.warehouse.conftest import House
-from warehouse import care
+from warehouse import garbage
 from warehouse.place import Place
 
 COMMANDS = ("sync", "runs", "verify", "rebuild", "gc --yes", "show RUN", "tag RUN x", "curves RUN")
@@ -46,6 +46,7 @@ def check_commands(house: House, run_id: str) -> None:
         assert done.stderr.count("\n") < 2 and "[Errno" not in done.stdout + done.stderr, done
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("left", [0, 200_000, 4_500_000])
 @pytest.mark.parametrize("is_new", [True, False])
 def test_readers_read_what_is_there_where_results_are_full(
@@ -110,7 +111,7 @@ def test_weights_that_may_not_be_removed_are_one_sentence(
 
     monkeypatch.setattr(Path, "unlink", refuse)
     with pytest.raises(warehouse.WarehouseError, match="cannot be removed"):
-        care.collect(Place.of(house.results), care.Garbage([stored], {run_id}, 1, 1))
+        garbage.collect(Place.of(house.results), garbage.Garbage([stored], {run_id}, 1, 1))
 
 
 def test_journals_alone_that_cannot_be_locked_are_read(

@@ -22,7 +22,8 @@ import warehouse
 from tests.warehouse.hostile import Scene, scene_of
 from tests.warehouse.sound import BAD, OWN, Rows, build, rows_of_good
 
-SEEDS = 60 * int(os.environ.get("SWEEPHOUSE_ROUNDS", "1"))
+QUICK = 20
+SEEDS = QUICK * int(os.environ.get("SWEEPHOUSE_ROUNDS", "1"))
 PATIENCE = 10.0
 """Seconds after which a command counts as hung."""
 
@@ -119,7 +120,10 @@ def mentions(scene: Scene, result: warehouse.SyncResult) -> str:
     return "\n".join(sentences)
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.parametrize(
+    "seed",
+    [pytest.param(seed, marks=pytest.mark.slow if seed >= QUICK else ()) for seed in range(SEEDS)],
+)
 def test_one_bad_thing_costs_itself_alone(
     template: Path, sound: Rows, tmp_path: Path, seed: int
 ) -> None:

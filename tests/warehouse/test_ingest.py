@@ -476,6 +476,7 @@ def test_a_folder_that_cannot_be_written_makes_journals_wait(house: House) -> No
     assert result.waiting == 1 and "cannot be written" in result.sentence()
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("limit", [0, 20_000, 300_000, 600_000, 1_000_000])
 def test_a_full_disk_makes_journals_wait_and_costs_nothing(
     house: House, rows: Ask, limit: int

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
@@ -134,6 +135,7 @@ class Runs(RuleBasedStateMachine):
             assert all([epochs, status] == self.model[run] for run, epochs, status in rows)
 
 
+@pytest.mark.slow
 def test_any_order_of_events_keeps_every_epoch_once() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", OTHER], cwd=ROOT, stdin=-1, stdout=-1, text=True

@@ -73,6 +73,7 @@ def test_first_starts_at_once_all_succeed(house: House, rows: Ask, many: int, ro
     sound(house, rows)
 
 
+@pytest.mark.slow
 def test_makers_do_not_wait_for_holders_and_nothing_is_lost(house: House, rows: Ask) -> None:
     house.run()
     warehouse.sync(house.results)

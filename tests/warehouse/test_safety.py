@@ -166,6 +166,7 @@ def test_a_results_folder_of_an_older_version_is_known_by_its_journals_or_its_da
     assert rows(house, "SELECT count(*) FROM runs") == [(1,)]
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     "name", ["date=2026-11-28/results", "a*b", "a[1]b", "~x", "it's", "a b", "ü#%20"]
 )
@@ -293,6 +294,7 @@ def test_gc_refuses_to_empty_the_store_unless_that_is_said(house: House) -> None
     assert not any(path.exists() for path in files)
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("action", ["delete", "undelete", "tag", "note"])
 def test_care_of_no_run_is_no_care_of_every_run(house: House, rows: Ask, action: str) -> None:
     run_id = new_run_id()
@@ -332,6 +334,7 @@ def test_damaged_weights_do_not_swallow_the_same_weights_stored_again(house: Hou
     assert weights.store(house.results, b"the weights", ".safetensors") == stored
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("uri", ["/etc/hostname", "../outside", "weights/../../outside", "a\0b"])
 def test_a_database_names_no_file_outside_of_its_results_folder(
     house: House, tmp_path: Path, uri: str
@@ -391,6 +394,7 @@ def test_verify_beside_a_running_run_finds_nothing_wrong(house: House) -> None:
     assert (done.returncode, done.stdout) == (0, "1 run goes on, not compared\nall is well\n")
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
@@ -428,6 +432,7 @@ def test_verify_tells_what_users_have_changed_and_rebuild_mends_it_without_losin
         assert con.execute("SELECT answer FROM mine").fetchall() == [(42,)]
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
@@ -529,6 +534,7 @@ FOREIGN = {
 }
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("trap", FOREIGN)
 @pytest.mark.parametrize("is_waiting", [False, True])
 def test_a_results_folder_from_somebody_else_reaches_no_file(
@@ -601,6 +607,7 @@ def test_the_connection_of_a_reader_is_shut_and_takes_a_frame_by_register(house:
     assert not (ROOT / "x.csv").exists()
 
 
+@pytest.mark.slow
 def test_a_journal_that_fails_in_sql_is_taken_in_without_the_records_that_fail(
     house: House, rows: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -109,6 +109,7 @@ def check_end(ended: Ended, delay: float) -> None:
     assert ended.seconds < PATIENCE + 2, ended
 
 
+@pytest.mark.slow
 def test_a_stop_is_one_word_and_130(full: tuple[Path, set[str]], tmp_path: Path) -> None:
     """The stages that matter, one after the other, on one folder."""
     results = shutil.copytree(full[0], tmp_path / "results")

@@ -158,8 +158,10 @@ def _no_folder(place: Place) -> str:
 def _write(path: Path, content: bytes, *, durable: bool) -> None:
     """Replace a file's content, whole or not at all."""
     fresh = path.with_name(f"{path.name}.new")
-    # Not through a link that somebody has put there.
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+    if os.path.lexists(fresh) and not stat.S_ISREG(fresh.lstat().st_mode):
+        # Somebody's link or pipe has the name.
+        fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK
     with os.fdopen(os.open(fresh, flags, 0o644), "wb") as file:
         file.write(content)
         if durable:

@@ -112,10 +112,11 @@ def _name(value: Any) -> str:
 
 
 def _uri(value: Any) -> str:
-    path = PurePosixPath(_name(value))
+    uri = _name(value)
+    path = PurePosixPath(uri)
     if path.is_absolute() or ".." in path.parts:
         raise ValueError
-    return str(value)
+    return uri
 
 
 def _id(value: Any) -> str:

@@ -47,6 +47,7 @@ def taken(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     onednn_private.available.cache_clear()
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("taken", TRAINED, indirect=True, ids="-".join)
 def test_no_run_fails_where_a_name_is_gone(
     taken: str, jobs: Sequence[Job], request: pytest.FixtureRequest

@@ -196,6 +196,7 @@ def test_layers_that_wrap_others_come_back(
         )
 
 
+@pytest.mark.slow
 def test_the_restored_file_needs_neither_runner_nor_plugins(
     train: Callable[..., Any], results: Path, tmp_path: Path
 ) -> None:

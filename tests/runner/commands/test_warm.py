@@ -165,6 +165,7 @@ def gone(process: int) -> bool:
     return state(process) == "Z"
 
 
+@pytest.mark.slow
 def test_commands_start_in_the_worker_and_run_the_code_of_the_day(
     shell: Shell, worker: int
 ) -> None:
@@ -179,6 +180,7 @@ def test_commands_start_in_the_worker_and_run_the_code_of_the_day(
     assert shell.statuses()[-5:] == ["finished"] * 5
 
 
+@pytest.mark.slow
 def test_the_script_is_handed_over_and_no_other_is(shell: Shell, worker: int) -> None:
     script = "from runner.__main__ import main\nmain()\n"
     for name, parent in (("runner", True), ("mine.py", False)):
@@ -195,6 +197,7 @@ def test_the_script_is_handed_over_and_no_other_is(shell: Shell, worker: int) ->
         assert (told["parent"] == worker) is parent
 
 
+@pytest.mark.slow
 def test_what_a_command_says_and_its_exit_code_are_those_of_before(
     shell: Shell, worker: int
 ) -> None:
@@ -255,6 +258,7 @@ def test_suspending_suspends_the_run(shell: Shell, worker: int) -> None:
         assert run.returncode == 130 and gone(process)
 
 
+@pytest.mark.slow
 def test_a_killed_command_takes_its_run_with_it_and_loses_nothing(
     shell: Shell, worker: int
 ) -> None:
@@ -278,6 +282,7 @@ def test_a_killed_command_takes_its_run_with_it_and_loses_nothing(
         assert con.execute(query).fetchall() == [("lost", True), ("stopped", True)]
 
 
+@pytest.mark.slow
 def test_a_killed_run_and_a_killed_worker_are_told_of(shell: Shell, worker: int) -> None:
     with shell.long_run() as (run, process):
         os.kill(process, signal.SIGKILL)
@@ -292,6 +297,7 @@ def test_a_killed_run_and_a_killed_worker_are_told_of(shell: Shell, worker: int)
     assert shell.train("seed=21")["parent"] != worker
 
 
+@pytest.mark.slow
 def test_a_worker_ends_when_it_was_idle(shell: Shell) -> None:
     shell.type("warm", "--stop")
     code, said = shell.type("warm", "--idle", "0.1")

@@ -121,6 +121,7 @@ def test_new_rows_are_asked_for_without_a_password() -> None:
         assert "hush" not in str(refused.value)
 
 
+@pytest.mark.slow
 def test_nothing_is_kept_of_what_is_refused(tmp_path: Path) -> None:
     uri = "postgres://u:a hush@h"
     query = "FROM postgres_scan('host=h password=hush', 'a', 'b')"

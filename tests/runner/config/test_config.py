@@ -77,6 +77,7 @@ def test_defaults_come_from_the_signature(site: Site) -> None:
     }
 
 
+@pytest.mark.slow
 def test_structure_comes_before_penalties_whatever_the_order_of_the_list() -> None:
     orders = ("regularizer=[l2,dropout,l1]", "regularizer=[dropout,l1,l2]")
     names = [[c.component.name for c in composed(o).chosen["regularizer"]] for o in orders]
@@ -208,6 +209,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(("overrides", "needles"), [(c[0], c[1:]) for c in REFUSED])
 def test_a_mistake_is_one_sentence(overrides: str, needles: tuple[str, ...]) -> None:
     with pytest.raises(RunnerError) as refused:

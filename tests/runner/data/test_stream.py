@@ -172,6 +172,7 @@ def flowing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "WINDOW_ROWS", 500)
 
 
+@pytest.mark.many
 @pytest.mark.usefixtures("flowing")
 @pytest.mark.parametrize(
     "more",

@@ -196,6 +196,7 @@ def check(found: Apart) -> None:
     assert found.weights <= 10 * RULE, found
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("name", QUICK)
 def test_losses_metrics_and_evaluations_equal_the_references(there: Path, name: str) -> None:
     check(compared(QUICK[name]))
@@ -222,6 +223,7 @@ def test_under_deterministic_every_bit_of_every_record_is_the_same(folder: Path)
     assert [one for one in found if one.where or one.engine != "fast"] == []
 
 
+@pytest.mark.slow
 def test_under_deterministic_a_convolution_with_batch_norm_is_the_same_to_the_last_bit(
     folder: Path,
 ) -> None:
@@ -469,6 +471,7 @@ def test_both_engines_see_the_same_rows_in_the_same_order(odd: Any) -> None:
 # --- What fast leaves to fit ---------------------------------------------------------------------
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("words", "reason", "note"),
     [

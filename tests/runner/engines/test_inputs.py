@@ -115,6 +115,7 @@ def test_data_of_one_array_have_the_one_input_features() -> None:
     assert prepare(load(config), config).inputs == {"features": Input((4,), "float32")}
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     "more", [(), ("architecture.as_list=true", "regularizer=[batch_norm,l2]")]
 )

@@ -143,6 +143,7 @@ def compilations(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compiled", [False, True])
 def test_members_that_differ_in_numbers_are_told_of_as_if_they_had_run_alone(
     references: Told, compilations: list[bool], compiled: bool
@@ -155,6 +156,7 @@ def test_members_that_differ_in_numbers_are_told_of_as_if_they_had_run_alone(
     check(found, references)
 
 
+@pytest.mark.slow
 def test_a_free_row_is_given_to_the_next_in_the_queue(
     references: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,6 +167,7 @@ def test_a_free_row_is_given_to_the_next_in_the_queue(
     check(trained(jobs_of(BASE, *DIFFERENT)), references)
 
 
+@pytest.mark.slow
 def test_packs_side_by_side_share_one_queue(
     references: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,6 +178,7 @@ def test_packs_side_by_side_share_one_queue(
     check(trained(jobs_of(BASE, *DIFFERENT)), references)
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("method", "call", "xla"),
     [
@@ -292,6 +296,7 @@ def test_where_training_amplifies_rounding_32_seeds_end_alike(compilations: list
     assert np.abs(steps[0] - steps[1]).max() / len(jobs) < 1.63 * np.sqrt(2 / len(jobs))
 
 
+@pytest.mark.slow
 def test_what_xla_cannot_compile_is_packed_without_it(
     compilations: list[bool], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -467,6 +472,7 @@ LINES: dict[str, tuple[Words, str]] = {
 }
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("name", LINES)
 def test_what_is_declined_says_why_and_is_trained_all_the_same(odd: Any, name: str) -> None:
     words, reason = LINES[name]
@@ -533,6 +539,7 @@ def test_runs_of_several_shapes_make_several_packs() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_runs_of_other_batches_are_no_members_of_a_pack() -> None:
     members = ("seed=0", "batch_size=8", "seed=1", "limit_batches=2", "limit_batches=3")
     jobs = jobs_of((*PLAIN, "epochs=1"), *members)
@@ -546,6 +553,7 @@ def test_runs_of_other_batches_are_no_members_of_a_pack() -> None:
 # --- One member's trouble ------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_no_number_ends_its_run_alone() -> None:
     jobs = jobs_of((*PLAIN, "optimizer=sgd"), *RATES, "optimizer.learning_rate=1e38")
     found = trained(jobs)
@@ -566,6 +574,7 @@ def test_a_callback_that_raises_fails_its_run_alone(odd: Any) -> None:
     check(found[:1], alone(jobs[:1]))
 
 
+@pytest.mark.slow
 def test_a_journal_that_takes_no_more_ends_its_run_alone() -> None:
     jobs = jobs_of(PLAIN, *RATES)
     found = trained(jobs, fails={"run1": 2})
@@ -623,6 +632,7 @@ def test_a_member_that_was_not_built_begins_with_the_same_bits(
                 assert np.array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_weights_that_no_initializer_drew_are_had_by_building_each_member(odd: Any) -> None:
     base = ("dataset=iris", "epochs=1", "regularizer=[]", "architecture=own_draw")
     jobs = jobs_of(base, *(f"seed={seed}" for seed in range(5)))
@@ -755,6 +765,7 @@ def test_a_marked_whole_number_is_whole_in_what_is_kept(site: Site) -> None:
     assert '"power": 3' in str(graphs[1])
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("words", "together"),
     [
@@ -797,6 +808,7 @@ def traces(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return counted
 
 
+@pytest.mark.slow
 def test_runs_of_one_structure_share_a_program_in_fast(traces: list[int]) -> None:
     base = (*IRIS, "regularizer=[dropout]", "architecture.units=[4]")
     members = (
@@ -821,6 +833,7 @@ def test_equal_numbers_give_equal_bits(traces: list[int]) -> None:
     assert losses(found[0]) != losses(found[1])
 
 
+@pytest.mark.slow
 def test_another_structure_is_a_program_of_its_own(traces: list[int]) -> None:
     for words in ("seed=0", "architecture.units=[7]", "architecture.activation=tanh"):
         trained(jobs_of(PLAIN, words), "fast")

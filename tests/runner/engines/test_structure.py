@@ -136,6 +136,7 @@ PAIRS: dict[str, tuple[Build, Build]] = {
 }
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(("one", "other"), PAIRS.values(), ids=PAIRS)
 def test_networks_that_differ_in_one_attribute_have_structures_of_their_own(
     one: Build, other: Build
@@ -155,6 +156,7 @@ def test_a_number_of_an_operation_between_layers_is_a_number_of_the_program() ->
     assert differ == {0.1: 0.3}
 
 
+@pytest.mark.slow
 def test_losses_that_wrap_others_differ_as_those_do() -> None:
     import keras
 
@@ -241,6 +243,7 @@ LINES = {
 }
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("line", LINES.values(), ids=LINES)
 def test_runs_one_after_the_other_have_the_losses_that_each_has_alone(
     line: tuple[Any, ...], site: Site

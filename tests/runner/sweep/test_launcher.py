@@ -188,6 +188,7 @@ SPECIAL: dict[str, list[str]] = {
 }
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("what", SPECIAL)
 def test_a_job_means_what_hydra_makes_of_it(what: str, composer: Composer) -> None:
     words = SPECIAL[what]
@@ -318,6 +319,7 @@ def test_runs_of_equal_data_share_them_and_one_call(toys: Site, results: Path) -
     assert results_by_id[runs[2].run_id].losses == [loss_of(3, epoch) for epoch in (1, 2, 3)]
 
 
+@pytest.mark.slow
 def test_no_two_datasets_are_in_memory_at_once(
     toys: Site, results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
