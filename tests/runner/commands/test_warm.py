@@ -250,7 +250,8 @@ def test_signals_at_any_moment_end_in_one_word(shell: Shell, worker: int) -> Non
 def test_suspending_suspends_the_run(shell: Shell, worker: int) -> None:
     with shell.long_run() as (run, process):
         run.send_signal(signal.SIGTSTP)
-        until(lambda: state(process) == "T")
+        # The command stops itself after the run: a SIGCONT before that would be lost.
+        until(lambda: state(process) == "T" and state(run.pid) == "T")
         run.send_signal(signal.SIGCONT)
         until(lambda: state(process) != "T")
         run.send_signal(signal.SIGINT)
