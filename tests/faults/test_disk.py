@@ -92,6 +92,7 @@ def test_weights_that_find_no_space_fail_the_run_and_leave_no_half_file(
     assert house.rows("SELECT epochs FROM runs WHERE status = 'failed'") == [(4,)]
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_in_a_sweep_is_no_end_of_it(house: House, disk: Disk) -> None:
     words = ["-m", "seed=1,2,3", "epochs=50"]
     sweep = house.start(*words, pause=0.05)

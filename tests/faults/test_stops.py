@@ -67,6 +67,7 @@ def test_a_suspended_run_is_not_lost(house: House) -> None:
     assert list(house.check().values()) == ["finished"]
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_when_nobody_reads_what_it_prints(house: House) -> None:
     runner = subprocess.Popen(
         [sys.executable, "-m", "runner", "-m", "seed=1,2", "epochs=30", *STEADY],

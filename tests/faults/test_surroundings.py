@@ -48,6 +48,7 @@ def test_a_run_goes_on_whatever_its_streams_are(house: House, streams: str) -> N
     assert [file.name for file in house.folder.iterdir() if file.stat().st_size == 0] == []
 
 
+@pytest.mark.slow
 def test_a_full_output_is_told_and_no_fault_of_the_run(house: House) -> None:
     done = shell(house, "$RUN > /dev/full")
     assert done.returncode == 0

@@ -51,6 +51,7 @@ def augmented(make, name, batch, targets=None, **params):
     return [np.asarray(x) for x in made(features=batch, targets=targets, generator=generator)]
 
 
+@pytest.mark.slow
 def test_flip_mirrors_half_of_the_images_and_changes_nothing_else(make):
     for mode, axes in (("horizontal", [2]), ("vertical", [1])):
         got = augmented(make, "flip", IMAGES, mode=mode)
@@ -220,6 +221,7 @@ def joined(inputs, outputs):
 JOINED = ("dataset=pairs", "architecture=joined", "regularizer=[]", "epochs=2", "batch_size=16")
 
 
+@pytest.mark.slow
 def test_several_inputs_are_mixed_alike_and_both_engines_agree(site):
     site.install(PAIRS)
     words = (*JOINED, "augmentation=[mixup]")

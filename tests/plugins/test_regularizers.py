@@ -218,6 +218,7 @@ def test_dropout_of_a_model_without_hidden_layers_changes_nothing(make):
     assert names(apply(make, "dropout", recipe_of(model)).model)[1:] == ["head"]
 
 
+@pytest.mark.slow
 def test_batch_norm_stands_between_kernel_and_activation(make):
     import keras
 

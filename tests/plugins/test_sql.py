@@ -365,6 +365,7 @@ def test_a_wrong_password_is_told_and_not_shown(
         make("dataset", "sql", source=uri, label="x")
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("kind", "variable"), [("postgres", "PGPASSWORD"), ("mariadb", "MYSQL_PWD")]
 )

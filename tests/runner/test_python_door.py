@@ -57,6 +57,7 @@ def test_an_outcome_says_what_came_of_the_run(
     assert "epoch 2/2  loss " in said
 
 
+@pytest.mark.slow
 def test_two_runs_in_one_process_do_not_touch_each_other(train: Callable[..., Any]) -> None:
     first = train(*SMALL, "precision=mixed_bfloat16", "seed=1")
     second = train(*SMALL)

@@ -39,6 +39,7 @@ def aged(house: House) -> None:
             os.utime(path, (past, past))
 
 
+@pytest.mark.slow
 def test_rebuild_makes_an_equal_database_table_by_table(house: House) -> None:
     one, two, lost = house.run(), house.run(epochs=5), new_run_id()
     warehouse.sync(house.results)
@@ -233,6 +234,7 @@ def said_in_2099(house: House, action: str, run_id: str | None, text: str | None
         journal.finish()
 
 
+@pytest.mark.slow
 def test_what_is_said_later_wins_over_a_clock_that_was_ahead(house: House, rows: Ask) -> None:
     run_id, other = house.run(), house.run()
     said_in_2099(house, "delete", run_id)

@@ -66,6 +66,7 @@ def test_readers_read_what_is_there_where_results_are_full(
     assert house.command("verify").stdout == "all is well\n"
 
 
+@pytest.mark.slow
 def test_a_temporary_folder_without_space_is_one_sentence(
     disk: Path, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -82,6 +83,7 @@ def test_a_temporary_folder_without_space_is_one_sentence(
     assert house.command("verify").stdout == "all is well\n"
 
 
+@pytest.mark.slow
 def test_what_another_user_owns_is_one_sentence(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

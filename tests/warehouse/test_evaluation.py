@@ -147,6 +147,7 @@ def test_every_list_becomes_rows(house: House, rows: Ask, run_id: str) -> None:
     ) == [(0, "no", 1.0, [0.0]), (1, "yes", 0.0, [1.0])]
 
 
+@pytest.mark.slow
 def test_they_are_the_same_after_a_rebuild_and_verify_agrees(
     house: House, rows: Ask, run_id: str
 ) -> None:

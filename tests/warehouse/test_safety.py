@@ -258,6 +258,7 @@ def _refusing(shelf: Path) -> Path:
     raise PermissionError(13, "Permission denied")
 
 
+@pytest.mark.slow
 def test_gc_leaves_the_weights_that_a_living_run_was_made_from(house: House) -> None:
     parent, child = new_run_id(), new_run_id()
     needed, own = house.weights(parent, b"the backbone"), house.weights(parent, b"other", "graph")

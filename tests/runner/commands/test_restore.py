@@ -158,6 +158,7 @@ def test_a_model_that_is_code_is_built_again_from_its_config(
     assert found == sorted(tensor.tobytes() for tensor in stored.values())
 
 
+@pytest.mark.slow
 def test_layers_that_wrap_others_come_back(
     site: Site, train: Callable[..., Any], results: Path
 ) -> None:

@@ -240,6 +240,7 @@ def test_a_param_without_default_must_be_given(site: Site) -> None:
     assert composed("architecture=tower", "architecture.floors=3")
 
 
+@pytest.mark.slow
 def test_nothing_is_written_when_an_override_is_wrong(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -272,6 +273,7 @@ def floats(node: Any) -> Any:
     return float(node) if isinstance(node, int) and not isinstance(node, bool) else node
 
 
+@pytest.mark.slow
 @bounded
 @given(data=st.data())
 def test_the_order_of_keys_makes_no_difference(
@@ -430,6 +432,7 @@ def test_editing_or_upgrading_a_plugin_changes_the_fingerprint(site: Site) -> No
     assert installed("None", "1.1") != first
 
 
+@pytest.mark.slow
 def test_editing_a_module_that_a_component_imports_changes_the_fingerprint(
     site: Site, tmp_path: Path
 ) -> None:

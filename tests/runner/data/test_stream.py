@@ -193,6 +193,7 @@ def without_checkpoints(events: list[Event]) -> list[Event]:
     return [e for e in events if not (isinstance(e, Kept) and e.role == "checkpoint")]
 
 
+@pytest.mark.many
 @pytest.mark.usefixtures("flowing")
 @pytest.mark.parametrize(("first", "then"), [("keras", "fast"), ("fast", "keras")])
 def test_a_resumed_run_ends_as_if_it_had_not_been_interrupted(first: str, then: str) -> None:

@@ -442,6 +442,7 @@ def test_a_stop_that_was_asked_for_ends_the_run_after_the_epoch(engine: str) -> 
     assert end.error == "stopped by the user after epoch 2"
 
 
+@pytest.mark.slow
 def test_one_jobs_failure_is_its_own(odd: Any) -> None:
     from runner.engines import find_engine
 

@@ -168,6 +168,7 @@ def test_a_model_whose_inputs_have_other_names_is_refused() -> None:
         build(config, data)
 
 
+@pytest.mark.slow
 def test_text_that_nothing_encodes_is_refused(train: Train) -> None:
     with pytest.raises(DataError, match="features 'colour' of type object; they must be numbers"):
         train("dataset=mixed", "architecture=branches")

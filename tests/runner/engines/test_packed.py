@@ -492,6 +492,7 @@ def test_a_single_run_of_its_shape_is_trained_by_fast() -> None:
     assert statuses([events]) == ["finished"]
 
 
+@pytest.mark.slow
 def test_convolutions_train_as_alone_with_or_without_a_pack() -> None:
     base = ("dataset=digits", "epochs=1", "limit_batches=1", "regularizer=[]", "architecture=cnn")
     jobs = jobs_of([*base, "architecture.blocks=[2]"], "seed=0", "seed=1")
@@ -530,6 +531,7 @@ def test_a_decline_that_is_an_exception_fails_a_strict_run_and_every_test(
     surprises.clear()
 
 
+@pytest.mark.slow
 def test_runs_of_several_shapes_make_several_packs() -> None:
     members = [f"seed={seed} architecture.units=[{units}]" for units in (3, 4) for seed in (0, 1)]
     found = trained(jobs_of(("dataset=iris", "epochs=1", "regularizer=[]"), *members))
@@ -562,6 +564,7 @@ def test_a_loss_that_is_no_number_ends_its_run_alone() -> None:
     check(found[:3], alone(jobs[:3]))
 
 
+@pytest.mark.slow
 def test_a_callback_that_raises_fails_its_run_alone(odd: Any) -> None:
     base = (*IRIS, "regularizer=[trip]")
     jobs = jobs_of(base, "regularizer.trip.epoch=9", "regularizer.trip.epoch=2")
@@ -583,6 +586,7 @@ def test_a_journal_that_takes_no_more_ends_its_run_alone() -> None:
     check([found[0], found[2]], alone([jobs[0], jobs[2]]))
 
 
+@pytest.mark.slow
 def test_a_member_that_cannot_be_built_is_refused_alone(odd: Any) -> None:
     base = (*IRIS, "regularizer=[picky]")
     limits = (0.1, 0.5, 2.0, 0.7)
@@ -601,6 +605,7 @@ def test_a_member_that_was_stopped_before_it_began_is_left_out() -> None:
 # --- Members that are not built ------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_member_that_was_not_built_begins_with_the_same_bits(
     odd: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -825,6 +830,7 @@ def test_runs_of_one_structure_share_a_program_in_fast(traces: list[int]) -> Non
     check(found, alone(jobs), last=FIRST)
 
 
+@pytest.mark.slow
 def test_equal_numbers_give_equal_bits(traces: list[int]) -> None:
     jobs = jobs_of(PLAIN, "seed=0", "seed=1", "seed=0")
     found = [trained([replace(job)], "fast")[0] for job in jobs]

@@ -145,6 +145,7 @@ def test_networks_that_differ_in_one_attribute_have_structures_of_their_own(
     assert first == again != second
 
 
+@pytest.mark.slow
 def test_a_number_of_an_operation_between_layers_is_a_number_of_the_program() -> None:
     one, other = (
         shape(lambda keras, x, slope=slope: keras.ops.leaky_relu(x, slope)) for slope in (0.1, 0.3)
@@ -179,6 +180,7 @@ def test_losses_that_wrap_others_differ_as_those_do() -> None:
     assert one.structure == same.structure != other.structure
 
 
+@pytest.mark.slow
 def test_seeds_of_initializers_are_no_structure() -> None:
     one, other = (
         shape(

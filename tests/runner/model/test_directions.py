@@ -122,6 +122,7 @@ def toys(site: Site) -> Site:
     return site
 
 
+@pytest.mark.slow
 def test_what_a_plugin_says_decides_and_what_nobody_says_is_announced(
     toys: Site,
     train: Callable[..., Any],
@@ -146,6 +147,7 @@ def test_what_a_plugin_says_decides_and_what_nobody_says_is_announced(
     assert outcome.best_epoch == highest
 
 
+@pytest.mark.slow
 def test_a_monitor_of_which_nobody_says_is_announced_unless_the_config_does(
     toys: Site, train: Callable[..., Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
