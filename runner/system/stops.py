@@ -50,8 +50,8 @@ class Stops:
         self.code: int | None = None
         """The exit code, once the command is over and the interpreter shuts down."""
         self._leaving = False
-        # The handler may come upon the main thread while that has it.
-        self._word = threading.RLock()
+        """Whether the main thread is on its way out, where the handler must not come in between."""
+        self._word = threading.Lock()
         self._word_written = False
         self._read = self._write = self._fd_before = -1
         self._thread = threading.Thread(target=self._hear, name="stops", daemon=True)
@@ -96,12 +96,14 @@ class Stops:
 
     def say(self) -> None:
         """Write the word, once, past every buffer that another thread may hold."""
+        if threading.current_thread() is threading.main_thread():
+            self._leaving = True
         if self._word.acquire(timeout=1.0):
             try:
                 if not self._word_written:
+                    self._word_written = True
                     with contextlib.suppress(OSError):
                         os.write(2, b"stopped\n")
-                    self._word_written = True
             finally:
                 self._word.release()
 
