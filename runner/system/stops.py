@@ -50,7 +50,7 @@ class Stops:
         self.code: int | None = None
         """The exit code, once the command is over and the interpreter shuts down."""
         self._leaving = False
-        """Whether the main thread is on its way out, where the handler must not come in between."""
+        """Whether the main thread is on its way out: the handler must not come in between."""
         self._word = threading.Lock()
         self._word_written = False
         self._read = self._write = self._fd_before = -1
