@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.errors import WarehouseError
+from runner.system.paths import open_plain
 from warehouse.care import entry, write
 from warehouse.database import in_words, sql_of
-from warehouse.journals.read import open_plain
 from warehouse.place import Place
 from warehouse.rebuild import missing_runs
 from warehouse.snapshot import read, snapshot

@@ -6,7 +6,6 @@ import errno
 import fcntl
 import os
 import socket
-import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from runner.errors import WarehouseError
 from runner.journal.results import ENVIRONMENT, JOURNALS, check_results, results_folder
+from runner.system.paths import open_plain
 
 LONGEST_NOTE = 4096
 """Bytes that are read of a small file such as `ingest-host`."""
@@ -74,10 +74,7 @@ class Place:
         """The one machine that may ingest into a shared folder; None where any may."""
         path = self.folder / "ingest-host"
         try:
-            # A pipe would keep whoever opens it waiting.
-            if not stat.S_ISREG(path.stat().st_mode):
-                return None
-            with path.open("rb") as file:
+            with open_plain(path, follow_links=True) as file:
                 return file.read(LONGEST_NOTE).decode("utf-8", "replace").strip() or None
         except OSError:
             return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
@@ -15,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import WarehouseError
+from runner.system.paths import open_plain
 
 if TYPE_CHECKING:
     import numpy as np
@@ -112,10 +112,8 @@ def read(results: Path, uri: str, sha256: str) -> bytes:
     """The file's content; WarehouseError where it is missing or is not what was stored."""
     path = path_of(results, uri)
     try:
-        # A pipe would keep whoever opens it waiting.
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise OSError(errno.EINVAL, "it is no plain file")
-        content = path.read_bytes()
+        with open_plain(path, follow_links=True) as file:
+            content = file.read()
     except OSError as error:
         raise WarehouseError(
             f"the weights file {path} cannot be read: {error.strerror}"

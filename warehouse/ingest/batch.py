@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from runner.journal.records import Artifact, RunEnd
 from runner.system.databases import as_one_file, identifier
+from runner.system.paths import open_plain
 from warehouse.database import Writer, sql_of, table_names, transaction
 from warehouse.ingest.staging import JournalRow, Staging
 from warehouse.journals.archive import Verdict
 from warehouse.journals.lines import Fields
-from warehouse.journals.read import JournalFile, Reading, open_plain
+from warehouse.journals.read import JournalFile, Reading
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import errno
 import gzip
 import hashlib
 import os
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from runner.journal.file import DONE, RUNNING, is_abandoned, run_id_of
 from runner.journal.records import KINDS, OF_OUTPUTS, Care, Judged, RunStart
+from runner.system.paths import open_plain
 from warehouse.journals.fields import SAFE_ID
 from warehouse.journals.lines import BadLineError, Fields, NewerError, parse
 from warehouse.place import Place, this_host
@@ -188,16 +187,6 @@ def read(path: Path) -> Reading:
         else:
             reading.rows.append(Row(kind, fields, number))
     return reading
-
-
-def open_plain(path: Path) -> BinaryIO:
-    """A plain file to read; OSError for anything else, which might never end."""
-    # Not through a link, and never waiting for what a pipe may bring.
-    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise OSError(errno.EINVAL, "it is no plain file")
-    return file
 
 
 def _lines(content: bytes) -> Iterator[tuple[int, bytes, bool]]:
