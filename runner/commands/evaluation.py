@@ -22,6 +22,7 @@ from runner.evaluate.metrics import Judgement, judge
 from runner.journal.file import Journal
 from runner.journal.records import Judged, new_run_id, now
 from runner.journal.results import JOURNALS
+from runner.model.inputs import fits, typed
 from runner.sweep.earlier import EarlierRun, trained
 from warehouse.journals.read import JUDGEMENT
 
@@ -170,10 +171,9 @@ def _outputs(model: Any, part: Part, targets_of: Any) -> tuple[Array, Array]:
 def _check_shape(model: Any, features: Any) -> None:
     if isinstance(features, dict) or isinstance(model.input, dict):
         return
-    shape, wanted = tuple(features.shape[1:]), tuple(model.inputs[0].shape[1:])
-    if len(shape) != len(wanted) or any(
-        theirs not in (None, ours) for ours, theirs in zip(shape, wanted, strict=True)
-    ):
+    shape, one = tuple(features.shape[1:]), model.inputs[0]
+    if not fits(shape, one):
+        wanted = tuple(one.shape[1:])
         raise DataError(f"the data have rows of shape {shape}, and the model takes {wanted}")
 
 
@@ -181,12 +181,8 @@ def _as_given(model: Any, features: Any) -> Any:
     """The features in the types that the model's inputs have."""
     given = model.input
     if isinstance(features, dict) and isinstance(given, dict):
-        return {name: _typed(features[name], one) for name, one in given.items()}
-    return features if isinstance(features, dict) else _typed(features, model.inputs[0])
-
-
-def _typed(array: Array, one: Any) -> Array:
-    return array if one.dtype == "string" else np.asarray(array, dtype=one.dtype)
+        return {name: typed(features[name], one) for name, one in given.items()}
+    return features if isinstance(features, dict) else typed(features, model.inputs[0])
 
 
 def _record(

@@ -25,6 +25,7 @@ from runner.data.sources.rows import (
 from runner.engines.outputs import outputs_of
 from runner.errors import ConfigError, DataError
 from runner.evaluate.metrics import names_of, predicted_of
+from runner.model.inputs import fits, inputs_of, takes_one, typed
 from runner.sweep.earlier import EarlierRun, trained
 from runner.system.databases import identifier, literal
 from warehouse.place import Place
@@ -77,8 +78,8 @@ def predict(
         wanted = list(columns) or feature_names(kept)
         _check_columns(table, [*wanted, *keep], source)
         model = kept.model()
-        inputs = _inputs(model)
-        if _is_one(inputs):
+        inputs = inputs_of(model)
+        if takes_one(inputs):
             wanted = wanted or _in_order(table, inputs, keep)
         else:
             wanted = list(columns) or list(inputs)
@@ -100,20 +101,6 @@ def feature_names(kept: EarlierRun) -> list[str]:
         return []  # columns of arrays, called after their places
     by = (kept.config.get("split") or {}).get("by") or ""
     return [name for name in names if name not in (*labels, by.partition(":")[2])]
-
-
-def _inputs(model: Any) -> dict[str, Any]:
-    """The model's inputs by name; the one of a plain model is "features"."""
-    given = model.input
-    if isinstance(given, dict):
-        return given
-    tensors = list(given) if isinstance(given, list | tuple) else [given]
-    return {"features": tensors[0]} if len(tensors) == 1 else {t.name: t for t in tensors}
-
-
-def _is_one(inputs: Mapping[str, Any]) -> bool:
-    """Whether the model takes one array rather than a dict."""
-    return list(inputs) == ["features"]
 
 
 def _width(one: Any) -> int:
@@ -146,7 +133,7 @@ def _in_order(table: Table, inputs: Mapping[str, Any], keep: Sequence[str]) -> l
 
 def _of_table(table: Table, names: Sequence[str], inputs: Mapping[str, Any]) -> Iterator[Any]:
     """Features as the model takes them: one array, or a dict with a column for each input."""
-    if _is_one(inputs):
+    if takes_one(inputs):
         [one] = inputs.values()
         shape = tuple(one.shape[1:])
         if len(names) != _width(one):
@@ -169,7 +156,7 @@ def _of_table(table: Table, names: Sequence[str], inputs: Mapping[str, Any]) -> 
 
 
 def _of_arrays(arrays: Mapping[str, Array], model: Any, source: str) -> Iterator[Any]:
-    inputs = _inputs(model)
+    inputs = inputs_of(model)
     if len(inputs) == 1 and len(arrays) == 1:
         arrays = dict(zip(inputs, arrays.values(), strict=True))
     lacking = [name for name in inputs if name not in arrays]
@@ -182,23 +169,22 @@ def _of_arrays(arrays: Mapping[str, Array], model: Any, source: str) -> Iterator
     if len(rows) > 1:
         raise DataError(f"the arrays of --source {source} differ in length: {sorted(rows)}")
     for name, one in inputs.items():
-        shape, wanted = arrays[name].shape[1:], tuple(one.shape[1:])
-        if len(shape) != len(wanted) or any(
-            b not in (None, a) for a, b in zip(shape, wanted, strict=True)
-        ):
+        shape = arrays[name].shape[1:]
+        if not fits(shape, one):
+            wanted = tuple(one.shape[1:])
             raise DataError(
                 f"--source {source} has rows of shape {shape} and the model takes {wanted}"
             )
     for at in range(0, rows.pop(), BLOCK):
         block = {name: _as(arrays[name][at : at + BLOCK], one) for name, one in inputs.items()}
-        yield block["features"] if _is_one(inputs) else block
+        yield block["features"] if takes_one(inputs) else block
 
 
 def _as(column: Array, one: Any) -> Array:
     """The column as the input takes it; a single value a row may be an axis of its own."""
     if len(one.shape) == 2 and column.ndim == 1:
         column = column[:, None]
-    return column if one.dtype == "string" else np.asarray(column, dtype=one.dtype)
+    return typed(column, one)
 
 
 def _write(

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runner.components.types import Input, Recipe, Task
+from runner.components.types import Recipe, Task
 from runner.config.config import Choice, Config
+from runner.data.parts import ONE
 from runner.data.prepare import Prepared
 from runner.errors import ModelError, PluginError, RunnerError, in_one_line
+from runner.model.inputs import as_authored, is_graph, keras_inputs, like_data
 
 if TYPE_CHECKING:
     import keras
@@ -52,11 +54,10 @@ def augment(recipe: Recipe, config: Config, data: Prepared) -> Recipe:
     _try(augmentation, data)
     if augmentation.mixes and task.kind == "classification":
         recipe.loss = _on_shares(recipe.loss, task, names)
-    if not getattr(model, "inputs", None):  # a subclass with code of its own
-        inputs = _like_data(data, lambda name, x: keras.Input(x.shape, dtype=x.dtype, name=name))
+    if not is_graph(model):
+        inputs = keras_inputs(data, one=ONE)
         model = keras.Model(inputs, model(inputs))
-    inputs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
-    recipe.model = _classes().Augmented(inputs, model.outputs[0], name=model.name)
+    recipe.model = _classes().Augmented(as_authored(model), model.outputs[0], name=model.name)
     recipe.model.augmentation = augmentation
     return recipe
 
@@ -68,12 +69,6 @@ def without_augmentation(model: keras.Model) -> keras.Model:
     if not isinstance(model, _classes().Augmented):
         return model
     return keras.Model(model.input, model.outputs[0], name=model.name)
-
-
-def _like_data(data: Prepared, make: Callable[[str, Input], Any]) -> Any:
-    """Something for each input of the model, in the structure of the features."""
-    made = {name: make(name, one) for name, one in data.inputs.items()}
-    return made if data.several else next(iter(made.values()))
 
 
 @dataclass(frozen=True)
@@ -218,7 +213,7 @@ def _try(augmentation: Any, data: Prepared) -> None:
 
     task = data.splits.task
     one = (task.outputs,) if task.kind in ("multilabel", "regression") else ()
-    features = _like_data(data, lambda _, x: keras.ops.zeros((ROWS, *x.shape), x.dtype))
+    features = like_data(data, lambda _, x: keras.ops.zeros((ROWS, *x.shape), x.dtype))
     targets = _shares(np.zeros((ROWS, *one), "int64"), task)
     shapes = ", ".join(str(x.shape) for x in data.inputs.values())
     for step, generator in zip(augmentation._steps, augmentation.generators, strict=True):

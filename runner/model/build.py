@@ -12,6 +12,7 @@ from runner.data.prepare import Prepared
 from runner.errors import ConfigError, ModelError, PluginError, choices
 from runner.model.augment import augment
 from runner.model.directions import direction, name_of, settle, stated
+from runner.model.inputs import as_authored, is_graph, keras_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -132,7 +133,7 @@ def _architecture(config: Config, data: Prepared, task: Task) -> tuple[keras.Mod
         raise PluginError(f"{where} returned {type(model).__name__}, not a Keras model")
     model = _as_data_come(model, data, where)
     # A call builds any model; build() would leave a subclassed model's layers without weights.
-    shape = model(_keras_inputs(data)).shape
+    shape = model(keras_inputs(data)).shape
     if tuple(shape[1:]) != (task.outputs,):
         shapes = {name: one.shape for name, one in inputs.items()}
         raise ModelError(
@@ -143,17 +144,6 @@ def _architecture(config: Config, data: Prepared, task: Task) -> tuple[keras.Mod
     return model, list(callbacks)
 
 
-def _keras_inputs(data: Prepared, one: str | None = None) -> Any:
-    """Keras inputs in the structure of the data: one, or a dict by name."""
-    import keras
-
-    made = {
-        name: keras.Input(given.shape, dtype=given.dtype, name=name if data.several else one)
-        for name, given in data.inputs.items()
-    }
-    return made if data.several else next(iter(made.values()))
-
-
 def _as_data_come(model: keras.Model, data: Prepared, where: str) -> keras.Model:
     """The model over one input, or over a dict of them, as the data are.
 
@@ -161,9 +151,9 @@ def _as_data_come(model: keras.Model, data: Prepared, where: str) -> keras.Model
     """
     import keras
 
-    if not _is_functional(model):
+    if not is_graph(model):
         return model
-    given, names = _inputs_of(model), list(data.inputs)
+    given, names = as_authored(model), list(data.inputs)
     if not isinstance(given, dict):
         tensors = keras.tree.flatten(given)
         alone = len(tensors) == len(names) == 1
@@ -174,7 +164,7 @@ def _as_data_come(model: keras.Model, data: Prepared, where: str) -> keras.Model
             f"{', '.join(names)}: make each with keras.Input(shape, dtype=dtype, name=name)"
         )
     wanted = {name: given[name] for name in names} if data.several else given[names[0]]
-    if type(wanted) is type(_inputs_of(model)):
+    if type(wanted) is type(as_authored(model)):
         return model
     return keras.Model(wanted, model.outputs[0], name=model.name)
 
@@ -188,26 +178,11 @@ def _with_head(model: keras.Model, data: Prepared) -> keras.Model:
         return model
     # float32 even under mixed precision: probabilities need the digits.
     activation = keras.layers.Activation(head, dtype="float32", name="probabilities")
-    if not _is_functional(model):
-        inputs = _keras_inputs(data, one="features")
+    if not is_graph(model):
+        inputs = keras_inputs(data, one="features")
         return keras.Model(inputs, activation(model(inputs)))
     # No list of one: a model over a list warns when it is called with an array.
-    return keras.Model(_inputs_of(model), activation(model.outputs[0]))
-
-
-def _inputs_of(model: keras.Model) -> Any:
-    """The inputs of a graph of layers, as its author gave them."""
-    import keras
-
-    return model.inputs[0] if isinstance(model, keras.Sequential) else model.input
-
-
-def _is_functional(model: keras.Model) -> bool:
-    """Whether the model is a graph of layers rather than a subclass with code of its own."""
-    try:
-        return bool(model.outputs)
-    except AttributeError:
-        return False
+    return keras.Model(as_authored(model), activation(model.outputs[0]))
 
 
 def _ends_in_activation(model: keras.Model) -> bool:
