@@ -16,11 +16,11 @@ from runner.components.types import Data, Splits, Stream, Task
 from runner.config.config import Config, config_of
 from runner.data.identity import data_identity
 from runner.data.prepare import load, split
-from runner.engines.outputs import outputs_of, said
+from runner.engines.outputs import outputs_of, records_of
 from runner.errors import ConfigError, DataError, choices
-from runner.evaluate.metrics import Judgement, judge
+from runner.evaluate.metrics import OutputEvaluation, evaluate_outputs
 from runner.journal.file import Journal
-from runner.journal.records import Judged, new_run_id, now
+from runner.journal.records import EvaluationAdded, new_run_id, now
 from runner.journal.results import JOURNALS
 from runner.model.inputs import fits, typed
 from runner.sweep.earlier import EarlierRun, trained
@@ -68,13 +68,13 @@ def evaluate(
     targets_of = _labels(task, data.task)
     parts = {name: list(_parts(data, config, name)) for name in splits}
     model = kept.model()
-    evaluations: dict[str, Judgement] = {}
+    evaluations: dict[str, OutputEvaluation] = {}
     rows: dict[str, int] = {}
     for name, some in parts.items():
         pairs = [_outputs(model, part, targets_of) for part in some]
         if pairs:
             targets, outputs = (np.concatenate(column) for column in zip(*pairs, strict=True))
-            evaluations[name], rows[name] = judge(task, targets, outputs), len(targets)
+            evaluations[name], rows[name] = evaluate_outputs(task, targets, outputs), len(targets)
     if not evaluations:
         raise ConfigError(
             f"the data have no {' and no '.join(splits)} part: --split all judges every row"
@@ -186,10 +186,13 @@ def _as_given(model: Any, features: Any) -> Any:
 
 
 def _record(
-    kept: EarlierRun, source: str, data: Mapping[str, Any], evaluations: Mapping[str, Judgement]
+    kept: EarlierRun,
+    source: str,
+    data: Mapping[str, Any],
+    evaluations: Mapping[str, OutputEvaluation],
 ) -> None:
     """Write the evaluations into a journal of their own, and take it in."""
-    entry = Judged(
+    entry = EvaluationAdded(
         entry_id=new_run_id(),
         run_id=kept.run_id,
         entered_at=now(),
@@ -201,7 +204,7 @@ def _record(
     with Journal(kept.results / JOURNALS, f"{JUDGEMENT}{entry.entry_id}") as journal:
         journal.append(entry)
         for name, evaluation in evaluations.items():
-            for record in said(kept.run_id, name, evaluation, {}):
+            for record in records_of(kept.run_id, name, evaluation, {}):
                 journal.append(record)
         journal.finish()
     warehouse.sync(kept.results, wait=5.0)

@@ -17,7 +17,7 @@ from runner.config.config import Config, Settings
 from runner.data.prepare import Prepared
 from runner.journal.records import RunStart
 from runner.model.checkpoint import Checkpoint
-from runner.record.events import Record
+from runner.record.events import OnEvent
 
 
 def _never() -> bool:
@@ -60,14 +60,14 @@ class Engine(Protocol):
         """
         ...
 
-    def train(self, jobs: Sequence[Job], record: Record) -> None:
+    def train(self, jobs: Sequence[Job], record: OnEvent) -> None:
         """Train every job and record what happens.
 
         Each job gives RunStart once it is built, EpochEnd for every epoch (before it, Steps
-        where `record_steps` asks), Kept for its best weights and its checkpoints, Said and
-        Predicted for val and test, RunEnd; records of several jobs may come in any order. A job
-        that cannot be built gives Refused for a RunnerError (`lifecycle.built` does this); any
-        other failure is its RunEnd, and the others go on.
+        where `record_steps` asks), Kept for its best weights and its checkpoints, the
+        records of the outputs and Predicted for val and test, RunEnd; records of several jobs may
+        come in any order. A job that cannot be built gives Refused for a RunnerError
+        (`lifecycle.built` does this); any other failure is its RunEnd, and the others go on.
 
         A job that has not begun when its `stop()` says so is left out. Where `record` raises
         JournalError nothing more can be recorded of that job: it is over, the others go on. An

@@ -23,7 +23,7 @@ from runner.engines.lifecycle import begin, callbacks_of, conclude, live
 from runner.engines.tracker import Tracker
 from runner.journal.records import RunEnd
 from runner.model.build import steps
-from runner.record.events import Record
+from runner.record.events import OnEvent
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -38,13 +38,13 @@ class KerasEngine:
         """TensorFlow on the device that the settings name."""
         return tensorflow_on(settings.device, settings.deterministic)
 
-    def train(self, jobs: Sequence[Job], record: Record) -> None:
+    def train(self, jobs: Sequence[Job], record: OnEvent) -> None:
         """Train the jobs one after the other."""
         for job in jobs:
             live(job, record, self.name, functools.partial(fit, job, record))
 
 
-def fit(job: Job, record: Record, tracker: Tracker) -> RunEnd:
+def fit(job: Job, record: OnEvent, tracker: Tracker) -> RunEnd:
     """Train the job's model with Keras' own loop."""
     model, splits = job.recipe.model, job.data.splits
     size = job.config.settings.batch_size
@@ -66,10 +66,10 @@ def fit(job: Job, record: Record, tracker: Tracker) -> RunEnd:
         raise (trouble or [error])[0] from None
 
     def evaluate(part: Part) -> Mapping[str, Any]:
-        judged: Mapping[str, Any] = model.evaluate(
+        metrics: Mapping[str, Any] = model.evaluate(
             batches(part, size, trouble), verbose=0, return_dict=True
         )
-        return judged
+        return metrics
 
     return conclude(job, tracker, record, evaluate)
 
@@ -175,7 +175,7 @@ def _generated(
     """So many batches like the example, read in a thread while others are trained on."""
     import tensorflow as tf
 
-    def told() -> Iterator[Any]:
+    def noted() -> Iterator[Any]:
         try:
             yield from read()
         except Exception as error:
@@ -186,7 +186,7 @@ def _generated(
         lambda array: tf.TensorSpec([None, *array.shape[1:]], array.dtype), example
     )
     return (
-        tf.data.Dataset.from_generator(told, output_signature=signature)
+        tf.data.Dataset.from_generator(noted, output_signature=signature)
         .apply(tf.data.experimental.assert_cardinality(count))
         .prefetch(tf.data.AUTOTUNE)
     )

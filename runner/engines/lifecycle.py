@@ -1,4 +1,4 @@
-"""What is the same in every engine that trains one Keras model at a time: begin, judge, end."""
+"""What is the same in every engine that trains one Keras model at a time: begin, evaluate, end."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import replace
 from typing import Any
 
 from runner.engines.contract import Job
-from runner.engines.outputs import Evaluate, Predict, asked, judged
+from runner.engines.outputs import Evaluate, Predict, asked, evaluations_of
 from runner.engines.tracker import Tracker
 from runner.errors import ConfigError, JournalError, RunnerError, in_one_line, trace_of
 from runner.journal.records import RunEnd, RunStart, now
 from runner.model.build import monitor_of
-from runner.record.events import Record, Refused
+from runner.record.events import OnEvent, Refused
 
 
-def live(job: Job, record: Record, engine: str, body: Callable[[Tracker], RunEnd]) -> None:
+def live(job: Job, record: OnEvent, engine: str, body: Callable[[Tracker], RunEnd]) -> None:
     """Build the job's model, say that it begins, train it by `body`, and say how it ended.
 
     Left out are a job that was stopped before it began and one that cannot be built.
@@ -46,7 +46,7 @@ def started(job: Job, engine: str) -> RunStart:
     return replace(job.start, engine=engine, mode=mode, modes=modes)
 
 
-def built(job: Job, record: Record, engine: str) -> bool:
+def built(job: Job, record: OnEvent, engine: str) -> bool:
     """Build the job's recipe; where that fails, say so as the end of this job alone."""
     try:
         return job.recipe is not None
@@ -57,19 +57,19 @@ def built(job: Job, record: Record, engine: str) -> bool:
     return False
 
 
-def fail(job: Job, record: Record, engine: str, error: BaseException) -> None:
+def fail(job: Job, record: OnEvent, engine: str, error: BaseException) -> None:
     """Record a job that failed before its training began."""
     run_id, sentence = job.start.run_id, in_one_line(error)
     record(replace(job.start, engine=engine))
     record(RunEnd(run_id, "failed", now(), 0.0, 0, None, sentence, trace_of(error)))
 
 
-def insists(job: Job, record: Record, engine: str, reason: str) -> bool:
+def insists(job: Job, record: OnEvent, engine: str, reason: str) -> bool:
     """Whether the job wants no engine but the one that declines it; then it is refused."""
     if not job.config.settings.strict:
         return False
-    said = f"engine {engine} declines the run: {reason}; without strict=true another trains it"
-    record(Refused(job.start.run_id, ConfigError(said)))
+    sentence = f"engine {engine} declines the run: {reason}; without strict=true another trains it"
+    record(Refused(job.start.run_id, ConfigError(sentence)))
     release(job)
     return True
 
@@ -117,11 +117,11 @@ def begin(job: Job) -> int:
 def conclude(
     job: Job,
     tracker: Tracker,
-    record: Record,
+    record: OnEvent,
     evaluate: Evaluate,
     predict: Predict | None = None,
 ) -> RunEnd:
-    """Keep the best weights, judge them on val and test, and make the run's end.
+    """Keep the best weights, evaluate them on val and test, and make the run's end.
 
     evaluate: Keras' metrics of a part. predict: the outputs (rows, outputs) for a pair of
     features and targets; without it, the job's own model is asked.
@@ -131,7 +131,7 @@ def conclude(
             tracker.keep_best()
         return tracker.end("failed", tracker.trouble)
     tracker.keep_best()
-    for event in judged(job, evaluate, predict or asked(job)):
+    for event in evaluations_of(job, evaluate, predict or asked(job)):
         record(event)
     if tracker.stopped:
         return tracker.end("stopped", f"stopped by the user after epoch {tracker.epoch}")

@@ -1,4 +1,4 @@
-"""The kept weights judged: Keras' metrics, what `evaluate/` finds, and the outputs."""
+"""The kept weights evaluated: Keras' metrics, what `evaluate/` finds, and the outputs."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from runner.data.parts import joined, named
 from runner.data.prepare import Part, parts
 from runner.data.stream import rows_of
 from runner.engines.contract import Job
-from runner.evaluate.metrics import Judgement, judge
-from runner.journal.records import Confusion, Curves, Evaluation, Said
+from runner.evaluate.metrics import OutputEvaluation, evaluate_outputs
+from runner.journal.records import Confusion, Curves, Evaluation, OutputRecord
 from runner.record.events import Event, Predicted
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ INNER = 1 << 22
 """Numbers that a layer gives at once: more would leave the processor's cache."""
 
 
-def judged(job: Job, evaluate: Evaluate, predict: Predict) -> Iterator[Event]:
+def evaluations_of(job: Job, evaluate: Evaluate, predict: Predict) -> Iterator[Event]:
     """What is to be recorded of val and test.
 
     evaluate: Keras' metrics of a part; they stay where ours has the same name.
@@ -45,13 +45,14 @@ def judged(job: Job, evaluate: Evaluate, predict: Predict) -> Iterator[Event]:
     looked_at = {name: part for name, part in held_out.items() if _is_looked_at(job, name, part)}
     outputs_for = _outputs(looked_at, predict)
     for split, part in held_out.items():
-        own = {name: float(value) for name, value in evaluate(part).items()}
+        keras_metrics = {name: float(value) for name, value in evaluate(part).items()}
         if split not in outputs_for:
-            yield Evaluation(run_id, split, own)
+            yield Evaluation(run_id, split, keras_metrics)
             continue
         targets, outputs = outputs_for[split]
-        found = judge(task, targets, outputs) if settings.evaluate == "full" else Judgement({})
-        yield from said(run_id, split, found, own)
+        full = settings.evaluate == "full"
+        evaluation = evaluate_outputs(task, targets, outputs) if full else OutputEvaluation({})
+        yield from records_of(run_id, split, evaluation, keras_metrics)
         if settings.keep_predictions in (split, "both"):
             yield Predicted(run_id, split, task, targets, outputs)
 
@@ -64,29 +65,37 @@ def _is_looked_at(job: Job, split: str, part: Part) -> bool:
     rows = rows_of(part)
     if rows * task.outputs > LARGEST:
         warnings.warn(
-            f"{split} has {rows} rows of {task.outputs} outputs: judged by Keras' metrics alone",
+            f"{split} has {rows} rows of {task.outputs} outputs: evaluated "
+            "by Keras' metrics alone",
             stacklevel=2,
         )
         return False
     return True
 
 
-def said(run_id: str, split: str, found: Judgement, own: Mapping[str, float]) -> Iterator[Said]:
-    """The records of a judgement; own: metrics that come first, and stand against its own."""
-    own = dict(own)
-    yield Evaluation(run_id, split, own | found.metrics | own)
-    if found.confusion:
-        actual, predicted, rows = (list(column) for column in zip(*found.confusion, strict=True))
-        yield Confusion(run_id, split, list(found.classes), actual, predicted, rows)
-    if found.curves:
+def records_of(
+    run_id: str, split: str, evaluation: OutputEvaluation, keras_metrics: Mapping[str, float]
+) -> Iterator[OutputRecord]:
+    """The records of an evaluation.
+
+    keras_metrics: come first, and stand where ours has the same name.
+    """
+    first = dict(keras_metrics)
+    yield Evaluation(run_id, split, first | evaluation.metrics | first)
+    if evaluation.confusion:
+        actual, predicted, rows = (
+            list(column) for column in zip(*evaluation.confusion, strict=True)
+        )
+        yield Confusion(run_id, split, list(evaluation.classes), actual, predicted, rows)
+    if evaluation.curves:
         yield Curves(
             run_id,
             split,
-            curve=[one.curve for one in found.curves],
-            class_name=[one.class_name for one in found.curves],
-            x=[one.x for one in found.curves],
-            y=[one.y for one in found.curves],
-            threshold=[one.threshold for one in found.curves],
+            curve=[one.curve for one in evaluation.curves],
+            class_name=[one.class_name for one in evaluation.curves],
+            x=[one.x for one in evaluation.curves],
+            y=[one.y for one in evaluation.curves],
+            threshold=[one.threshold for one in evaluation.curves],
         )
 
 
@@ -132,19 +141,19 @@ def _outputs(looked_at: Mapping[str, Part], predict: Predict) -> dict[str, tuple
     """Targets and outputs of each part; a stream is read once more."""
     streams = {name: part for name, part in looked_at.items() if isinstance(part, Stream)}
     pairs = {name: part for name, part in looked_at.items() if not isinstance(part, Stream)}
-    found = {}
+    answers = {}
     for name, stream in streams.items():
         blocks = [(np.asarray(block[1]), predict(block)) for block in stream.read(None)]
         targets, outputs = zip(*blocks, strict=True)
-        found[name] = np.concatenate(targets), np.concatenate(outputs)
+        answers[name] = np.concatenate(targets), np.concatenate(outputs)
     if sum(_size(features) for features, _ in pairs.values()) <= ELEMENTS and len(pairs) > 1:
         # Small parts together: the model's own cost a call is most of it.
         features, targets = zip(*pairs.values(), strict=True)
         together = predict((joined(features), np.concatenate(targets)))
         ends = np.cumsum([len(one) for one in targets])[:-1]
         each = zip(targets, np.split(together, ends), strict=True)
-        return found | dict(zip(pairs, each, strict=True))
-    return found | {name: (np.asarray(part[1]), predict(part)) for name, part in pairs.items()}
+        return answers | dict(zip(pairs, each, strict=True))
+    return answers | {name: (np.asarray(part[1]), predict(part)) for name, part in pairs.items()}
 
 
 def _size(features: Features) -> int:

@@ -16,7 +16,7 @@ from runner.model.build import monitor_of, steps
 from runner.model.checkpoint import restore, snapshot
 from runner.model.files import graph_of, numpy_of, tensors_of, with_preprocessing
 from runner.model.layers import layers_of, owners_of
-from runner.record.events import Kept, Record
+from runner.record.events import Kept, OnEvent
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,7 +30,7 @@ class Tracker:
     def __init__(
         self,
         job: Job,
-        record: Record,
+        record: OnEvent,
         named_by: Any = None,
         generators: Sequence[Any] | None = None,
     ) -> None:
@@ -99,9 +99,9 @@ class Tracker:
             )
         )
         self.epoch = epoch
-        judged = self._sign * values[self._monitor]
-        if judged < self._best:
-            self._best, self.best_epoch = judged, epoch
+        value = self._sign * values[self._monitor]
+        if value < self._best:
+            self._best, self.best_epoch = value, epoch
             self._best_weights = [numpy_of(weight) for weight in self._model.weights]
         if not math.isfinite(values["loss"]):
             self.trouble = (
@@ -174,10 +174,10 @@ class Tracker:
 
 def _by_split(values: Mapping[str, float]) -> dict[str, dict[str, float]]:
     """Keras' logs by split, without the losses, which have columns of their own."""
-    found: dict[str, dict[str, float]] = {}
+    by_split: dict[str, dict[str, float]] = {}
     for name, value in values.items():
         split = "val" if name.startswith("val_") else "train"
         plain = name.removeprefix("val_")
         if plain not in ("loss", "learning_rate"):
-            found.setdefault(split, {})[plain] = value
-    return found
+            by_split.setdefault(split, {})[plain] = value
+    return by_split

@@ -51,7 +51,7 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class OutputEvaluation:
     """All that was found of one part."""
 
     metrics: dict[str, float]
@@ -62,17 +62,17 @@ class Judgement:
     curves: Sequence[Curve] = field(default_factory=list)
 
 
-def judge(task: Task, targets: Array, outputs: Array) -> Judgement:
-    """Judge a part's outputs (rows, outputs): probabilities, or a regression's values.
+def evaluate_outputs(task: Task, targets: Array, outputs: Array) -> OutputEvaluation:
+    """Evaluate a part's outputs (rows, outputs): probabilities, or a regression's values.
 
     targets: as the task has them, (rows,) or (rows, values). Outputs that are not all finite
-    give an empty judgement.
+    give an empty evaluation.
     """
     outputs = np.asarray(outputs).reshape(len(targets), -1)
     if len(targets) == 0 or not np.isfinite(outputs).all():
-        return Judgement({})
+        return OutputEvaluation({})
     if task.kind == "regression":
-        return Judgement(_regression(task, np.asarray(targets, np.float64), outputs))
+        return OutputEvaluation(_regression(task, np.asarray(targets, np.float64), outputs))
     if task.kind == "multilabel":
         return _multilabel(task, np.asarray(targets).reshape(outputs.shape).astype(int), outputs)
     labels = np.asarray(targets).reshape(-1).astype(int)
@@ -94,11 +94,11 @@ def predicted_of(task: Task, outputs: Array) -> Array:
     if task.kind == "classification":
         likeliest: Array = outputs.argmax(axis=1)
         return likeliest
-    found: Array = (outputs > 0.5).astype(int)
-    return found[:, 0] if task.kind == "binary" else found
+    likely: Array = (outputs > 0.5).astype(int)
+    return likely[:, 0] if task.kind == "binary" else likely
 
 
-def _classification(task: Task, targets: Array, outputs: Array) -> Judgement:
+def _classification(task: Task, targets: Array, outputs: Array) -> OutputEvaluation:
     names, rows = names_of(task), np.arange(len(targets))
     predicted = predicted_of(task, outputs)
     metrics = {"accuracy": float((predicted == targets).mean())}
@@ -117,10 +117,10 @@ def _classification(task: Task, targets: Array, outputs: Array) -> Judgement:
         right = predicted == targets
         metrics["calibration_error"] = calibration_error(right, outputs.max(axis=1))
     areas, curves = _ranking(ones, proper)
-    return Judgement(metrics | areas, names, _pairs(counts), curves)
+    return OutputEvaluation(metrics | areas, names, _pairs(counts), curves)
 
 
-def _binary(task: Task, targets: Array, scores: Array) -> Judgement:
+def _binary(task: Task, targets: Array, scores: Array) -> OutputEvaluation:
     names = names_of(task)
     predicted = predicted_of(task, scores[:, None])
     counts = np.zeros((2, 2), dtype=np.int64)
@@ -137,10 +137,10 @@ def _binary(task: Task, targets: Array, scores: Array) -> Judgement:
         metrics["calibration_error"] = calibration_error(targets == 1, scores)
     areas, curves = _ranking([(names[1], targets == 1, scores)], proper)
     whole = {name: value for name, value in areas.items() if "[" not in name}
-    return Judgement(metrics | whole, names, _pairs(counts), curves)
+    return OutputEvaluation(metrics | whole, names, _pairs(counts), curves)
 
 
-def _multilabel(task: Task, targets: Array, outputs: Array) -> Judgement:
+def _multilabel(task: Task, targets: Array, outputs: Array) -> OutputEvaluation:
     """accuracy is the share of labels, subset_accuracy that of rows that are right in all."""
     names = names_of(task)
     predicted = predicted_of(task, outputs)
@@ -157,32 +157,32 @@ def _multilabel(task: Task, targets: Array, outputs: Array) -> Judgement:
         metrics["calibration_error"] = calibration_error((targets == 1).ravel(), outputs.ravel())
     ones = [(name, targets[:, i] == 1, outputs[:, i]) for i, name in enumerate(names)]
     areas, curves = _ranking(ones, proper)
-    classes = [said for name in names for said in (f"not {name}", name)]
+    classes = [word for name in names for word in (f"not {name}", name)]
     confusion = []
     for index in range(len(names)):
         counts = np.zeros((2, 2), dtype=np.int64)
         np.add.at(counts, (targets[:, index], predicted[:, index]), 1)
         confusion += [(2 * index + a, 2 * index + p, n) for a, p, n in _pairs(counts)]
-    return Judgement(metrics | areas, classes, confusion, curves)
+    return OutputEvaluation(metrics | areas, classes, confusion, curves)
 
 
 def _regression(task: Task, targets: Array, outputs: Array) -> dict[str, float]:
     """Means over the values where there are several, each value's own beside them."""
     actual = targets.reshape(outputs.shape)
     error = outputs.astype(np.float64) - actual
-    found = {
+    errors = {
         "mae": np.abs(error).mean(axis=0),
         "rmse": np.sqrt((error**2).mean(axis=0)),
     }
     spread = ((actual - actual.mean(axis=0)) ** 2).sum(axis=0)
     if len(actual) > 1 and (spread > 0).all():
-        found["r2"] = 1 - (error**2).sum(axis=0) / spread
+        errors["r2"] = 1 - (error**2).sum(axis=0) / spread
     if (actual != 0).all():
-        found["mape"] = np.abs(error / actual).mean(axis=0)
-    metrics = {name: float(values.mean()) for name, values in found.items()}
+        errors["mape"] = np.abs(error / actual).mean(axis=0)
+    metrics = {name: float(values.mean()) for name, values in errors.items()}
     if task.outputs > 1:
-        for index, said in enumerate(names_of(task)):
-            metrics |= {f"{name}[{said}]": float(v[index]) for name, v in found.items()}
+        for index, output in enumerate(names_of(task)):
+            metrics |= {f"{name}[{output}]": float(v[index]) for name, v in errors.items()}
     return metrics
 
 
@@ -191,14 +191,18 @@ def _by_class(names: Sequence[str], counts: Array) -> dict[str, float]:
     return _rates(names, np.diag(counts), counts.sum(axis=0), counts.sum(axis=1))
 
 
-def _rates(names: Sequence[str], true: Array, said: Array, there: Array) -> dict[str, float]:
+def _rates(names: Sequence[str], true: Array, called: Array, there: Array) -> dict[str, float]:
     """Precision, recall and F1 over all classes, and of each.
 
-    true: rows of the class that were found; said: rows that were called so; there: rows of the
+    true: rows of the class that were found; called: rows that were called so; there: rows of the
     class. A class without a value counts as 0 in the averages and has no value of its own.
     """
-    values = {"precision": (true, said), "recall": (true, there), "f1": (2 * true, said + there)}
-    occurs = (said + there) > 0
+    values = {
+        "precision": (true, called),
+        "recall": (true, there),
+        "f1": (2 * true, called + there),
+    }
+    occurs = (called + there) > 0
     metrics: dict[str, float] = {}
     for name, (over, under) in values.items():
         each = over / np.maximum(under, 1)

@@ -167,7 +167,7 @@ class Weights(Record):
 
 @dataclass(frozen=True)
 class Evaluation(Record):
-    """The kept weights judged on one split: metric name -> value, the loss among them."""
+    """The kept weights evaluated on one split: metric name -> value, the loss among them."""
 
     record: ClassVar[str] = "evaluation"
     key: ClassVar[tuple[str, ...]] = ("split",)
@@ -273,8 +273,8 @@ class Artifact(Record):
 
 
 @dataclass(frozen=True)
-class Judged(Record):
-    """Kept weights judged once more, on other data; it begins a journal of its own.
+class EvaluationAdded(Record):
+    """Kept weights evaluated once more, on other data; it begins a journal of its own.
 
     `evaluation`, `confusion` and `curves` of the same run follow it there.
     """
@@ -288,7 +288,7 @@ class Judged(Record):
     source: str
     """The overrides, as typed; "its own data" where there were none."""
     data: Mapping[str, Any]
-    """identity of the data, and rows of each part that was judged."""
+    """identity of the data, and rows of each part that was evaluated."""
     version: int = FORMAT_VERSION
 
 
@@ -398,9 +398,9 @@ class Care(Record):
     version: int = FORMAT_VERSION
 
 
-Said = Evaluation | Confusion | Curves
-"""Records of the outputs for one split; they may stand in a judgement's journal, too."""
-OF_OUTPUTS = tuple(kind.record for kind in typing.get_args(Said))
+OutputRecord = Evaluation | Confusion | Curves
+"""Records of the outputs for one split; they stand in the journal of an added evaluation, too."""
+OF_OUTPUTS = tuple(kind.record for kind in typing.get_args(OutputRecord))
 SURROGATE = re.compile("[\ud800-\udfff]")
 KINDS: dict[str, type[Record]] = {kind.record: kind for kind in Record.__subclasses__()}
 

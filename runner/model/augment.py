@@ -1,6 +1,6 @@
 """Augmentation: a model whose training step changes each batch before it learns from it.
 
-What judges val and test, and what is kept of a run, is the model without it.
+Val and test are evaluated by the model without it, and that one is kept.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ HEADS = {
 def monitor_of(
     config: Config, data: Prepared, modes: Mapping[str, Mode] | None = None
 ) -> tuple[str, Mode]:
-    """The metric that judges the run, and "min" or "max".
+    """The metric by which the run's epochs are ranked, and "min" or "max".
 
     modes: those of the run's metrics, once they are made; without them its name is asked.
     """

@@ -36,7 +36,7 @@ Best = tuple[float, int | None, Sequence[Any]]
 
 def snapshot(recipe: Recipe, best: Best) -> tuple[dict[str, Array], str]:
     """The state as tensors, and as JSON what is no tensor."""
-    judged, epoch, weights = best
+    value, epoch, weights = best
     parts = {
         "model": recipe.model.weights,
         "optimizer": recipe.model.optimizer.variables,
@@ -48,7 +48,7 @@ def snapshot(recipe: Recipe, best: Best) -> tuple[dict[str, Array], str]:
     }
     tensors |= {f"best/{index:04d}": value for index, value in enumerate(weights)}
     state = {
-        "best": judged,
+        "best": value,
         "best_epoch": epoch,
         "callbacks": [_plain_state(callback) for callback in recipe.callbacks],
     }
@@ -64,7 +64,7 @@ def restore(recipe: Recipe, checkpoint: Checkpoint) -> tuple[float, int | None, 
     _assign(recipe.model.optimizer.variables, _part(checkpoint.tensors, "optimizer"))
     state = json.loads(checkpoint.state)
     for callback, saved in zip(recipe.callbacks, state["callbacks"], strict=True):
-        # Keras turns the sign of min_delta when a callback first judges; a new one does so anew.
+        # Keras turns the sign of min_delta when a callback first compares; a new one does so anew.
         vars(callback).update({k: v for k, v in saved.items() if k != "min_delta"})
     return state["best"], state["best_epoch"], _part(checkpoint.tensors, "best")
 
@@ -86,9 +86,9 @@ def _assign(variables: Sequence[Any], values: Sequence[Array]) -> None:
 
 def _plain_state(callback: Any) -> dict[str, Any]:
     """The callback's counters and flags: whatever of its attributes JSON can say."""
-    found = {}
+    state = {}
     for name, value in vars(callback).items():
         plain = value.item() if isinstance(value, np.generic) else value
         if plain is None or isinstance(plain, bool | int | float | str):
-            found[name] = plain
-    return found
+            state[name] = plain
+    return state

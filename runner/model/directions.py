@@ -50,16 +50,16 @@ def settle(recipe: Recipe, monitor: str, mode: Mode, *, is_set: bool) -> None:
     mode: the monitor's, which holds for the metric in either split. is_set: whether the config
     says so.
     """
-    judging = monitor.removeprefix("val_")
+    monitored = monitor.removeprefix("val_")
     recipe.modes = {"loss": "min", **stated(recipe.metrics), **recipe.modes}
     for name in (name_of(metric) for metric in recipe.metrics):
         if name not in recipe.modes:
             recipe.modes[name] = direction(name, {})
-            if name != judging:
+            if name != monitored:
                 _say_guess(name, recipe.modes[name], f"@metric(mode={_OTHER})")
             elif not is_set:
                 _say_guess(monitor, recipe.modes[name], f"mode={_OTHER}")
-    recipe.modes[judging] = mode
+    recipe.modes[monitored] = mode
 
 
 _OTHER = "min or max"

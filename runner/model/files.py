@@ -37,14 +37,14 @@ def numpy_of(variable: Any) -> Array:
 
 def tensors_of(model: keras.Model) -> dict[str, Array]:
     """The model's weights by their path; equal paths are told apart by a count."""
-    found: dict[str, Array] = {}
+    tensors: dict[str, Array] = {}
     for weight in model.weights:
         name, count = weight.path, 1
-        while name in found:
+        while name in tensors:
             count += 1
             name = f"{weight.path}#{count}"
-        found[name] = numpy_of(weight)
-    return found
+        tensors[name] = numpy_of(weight)
+    return tensors
 
 
 def assign_tensors(model: keras.Model, tensors: Mapping[str, Array]) -> None:

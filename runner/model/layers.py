@@ -64,13 +64,13 @@ def owners_of(whole: keras.Model, name: str) -> dict[int, tuple[str, str]]:
     taken: set[tuple[str, str]] = set()
     for path, layer in _leaves(whole, _prefix(whole, name), name, top=True):
         for weight in layer.weights:
-            said = weight.path.rpartition(f"{layer.name}/")[2] or weight.name
+            name_there = weight.path.rpartition(f"{layer.name}/")[2] or weight.name
             count = 1
-            while (path, said) in taken:
+            while (path, name_there) in taken:
                 count += 1
-                said = f"{said.partition('#')[0]}#{count}"
-            taken.add((path, said))
-            owners.setdefault(id(weight), (path, said))
+                name_there = f"{name_there.partition('#')[0]}#{count}"
+            taken.add((path, name_there))
+            owners.setdefault(id(weight), (path, name_there))
     for weight in whole.weights:  # those of a subclassed model itself
         owners.setdefault(id(weight), ("", weight.path))
     return owners

@@ -13,10 +13,10 @@ from runner.journal.records import (
     Dataset,
     EpochEnd,
     Layers,
+    OutputRecord,
     Replay,
     RunEnd,
     RunStart,
-    Said,
     Steps,
     Tensors,
     Weights,
@@ -64,12 +64,12 @@ class Refused:
     error: RunnerError
 
 
-Event = RunStart | Steps | EpochEnd | Said | Predicted | Kept | RunEnd | Refused
+Event = RunStart | Steps | EpochEnd | OutputRecord | Predicted | Kept | RunEnd | Refused
 RunRecord = (
     RunStart
     | Steps
     | EpochEnd
-    | Said
+    | OutputRecord
     | Weights
     | Tensors
     | Layers
@@ -79,4 +79,4 @@ RunRecord = (
     | RunEnd
 )
 """A line of a run's journal."""
-Record = Callable[[Event], None]
+OnEvent = Callable[[Event], None]

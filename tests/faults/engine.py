@@ -21,7 +21,7 @@ from runner.engines.contract import Job
 from runner.engines.fast.engine import FastEngine
 from runner.errors import JournalError
 from runner.journal.records import EpochEnd, Evaluation, RunEnd, RunStart
-from runner.record.events import Event, Kept, Record
+from runner.record.events import Event, Kept, OnEvent
 
 SIDE = "SWEEPHOUSE_TEST_SIDE"
 """Environment variable: the file of acknowledgements."""
@@ -44,7 +44,7 @@ def acknowledge(line: str) -> None:
     os.close(file)
 
 
-def acknowledging(record: Record) -> Record:
+def acknowledging(record: OnEvent) -> OnEvent:
     """The same, and a line on the side channel for what was taken."""
 
     def say(event: Event) -> None:
@@ -64,7 +64,7 @@ def acknowledging(record: Record) -> Record:
 class RealEngine(FastEngine):
     """The default engine, acknowledging."""
 
-    def train(self, jobs: Sequence[Job], record: Record) -> None:
+    def train(self, jobs: Sequence[Job], record: OnEvent) -> None:
         """Train them."""
         super().train(jobs, acknowledging(record))
 
@@ -79,7 +79,7 @@ class SteadyEngine:
         """Nothing to load."""
         yield "none"
 
-    def train(self, jobs: Sequence[Job], record: Record) -> None:
+    def train(self, jobs: Sequence[Job], record: OnEvent) -> None:
         """The jobs one after the other."""
         for job in jobs:
             if not job.stop():
@@ -89,19 +89,19 @@ class SteadyEngine:
 class PackEngine(SteadyEngine):
     """The same, all jobs at once: an epoch of each in turn."""
 
-    def train(self, jobs: Sequence[Job], record: Record) -> None:
+    def train(self, jobs: Sequence[Job], record: OnEvent) -> None:
         """Until none is left."""
         open_ = [steps for job in jobs for steps in [_epochs(job, record)] if not job.stop()]
         while open_:
             open_ = [steps for steps in open_ if next(steps, None) is not None]
 
 
-def _train(job: Job, record: Record) -> None:
+def _train(job: Job, record: OnEvent) -> None:
     for _ in _epochs(job, record):
         pass
 
 
-def _epochs(job: Job, record: Record) -> Iterator[int]:
+def _epochs(job: Job, record: OnEvent) -> Iterator[int]:
     """Train the job, giving a hand back after every epoch."""
     say = acknowledging(record)
     run_id, settings, done = job.start.run_id, job.config.settings, 0

@@ -13,7 +13,7 @@ from runner.journal.records import (
     Confusion,
     Dataset,
     Evaluation,
-    Judged,
+    EvaluationAdded,
     Record,
     Replay,
     Steps,
@@ -83,7 +83,7 @@ def judgement(run_id: str, entry_id: str) -> list[Record]:
     """The records of a later judgement."""
     moment = "2026-11-02T10:00:00+00:00"
     return [
-        Judged(entry_id, run_id, moment, this_host(), "w", "dataset=wine", {"test": 7}),
+        EvaluationAdded(entry_id, run_id, moment, this_host(), "w", "dataset=wine", {"test": 7}),
         Evaluation(run_id, "test", {"accuracy": 0.5}),
         Confusion(run_id, "test", ["no", "yes"], [1], [1], [7]),
     ]

@@ -18,7 +18,7 @@ from runner.journal.records import (
     Confusion,
     Curves,
     Evaluation,
-    Judged,
+    EvaluationAdded,
     Layers,
     Record,
     Tensors,
@@ -105,7 +105,7 @@ def run_id(house: House) -> str:
 
 def judged(house: House, run_id: str, value: float = 0.8) -> Path:
     """A later judgement of the run, in a journal of its own."""
-    entry = Judged(
+    entry = EvaluationAdded(
         entry_id=new_run_id(),
         run_id=run_id,
         entered_at="2026-11-02T10:00:00+00:00",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from runner.journal.file import DONE, RUNNING, is_abandoned, run_id_of
-from runner.journal.records import KINDS, OF_OUTPUTS, Care, Judged, RunStart
+from runner.journal.records import KINDS, OF_OUTPUTS, Care, EvaluationAdded, RunStart
 from runner.system.paths import open_plain
 from warehouse.journals.fields import SAFE_ID
 from warehouse.journals.lines import BadLineError, Fields, NewerError, parse
@@ -205,7 +205,7 @@ def _fits(reading: Reading, kind: str, fields: Fields, seen: set[tuple[object, .
     elif reading.run_id.startswith(JUDGEMENT):
         _fits_judgement(reading, kind, fields)
     else:
-        if kind in (Care.record, Judged.record):
+        if kind in (Care.record, EvaluationAdded.record):
             raise BadLineError(f"a {kind} record in a run's journal")
         if fields["run_id"] != reading.run_id:
             raise BadLineError(f"belongs to run {fields['run_id']}, not to this journal's")
@@ -219,9 +219,9 @@ def _fits(reading: Reading, kind: str, fields: Fields, seen: set[tuple[object, .
 
 def _fits_judgement(reading: Reading, kind: str, fields: Fields) -> None:
     """Raise BadLineError for a line of a judgement's journal that is not of that judgement."""
-    if kind not in (Judged.record, *OF_OUTPUTS):
+    if kind not in (EvaluationAdded.record, *OF_OUTPUTS):
         raise BadLineError(f"a {kind} in a judgement")
-    if kind != Judged.record and reading.judgement is None:
+    if kind != EvaluationAdded.record and reading.judgement is None:
         raise BadLineError(f"a {kind} before any judgement")
     if reading.judgement is not None and fields["run_id"] != reading.judgement["run_id"]:
         raise BadLineError(f"belongs to run {fields['run_id']}, not to this judgement's")

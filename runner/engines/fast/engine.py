@@ -37,7 +37,7 @@ from runner.engines.step_losses import StepLosses
 from runner.engines.tracker import Tracker
 from runner.journal.records import RunEnd
 from runner.model.build import steps
-from runner.record.events import Record
+from runner.record.events import OnEvent
 
 PIECE_SECONDS = 1.0
 """How long the program may run before Python gets a word in: signals, other threads."""
@@ -57,12 +57,12 @@ class FastEngine:
         """TensorFlow on the device that the settings name."""
         return tensorflow_on(settings.device, settings.deterministic)
 
-    def train(self, jobs: Sequence[Job], record: Record) -> None:
+    def train(self, jobs: Sequence[Job], record: OnEvent) -> None:
         """Train the jobs one after the other."""
         for job in jobs:
             self.train_one(job, record)
 
-    def train_one(self, job: Job, record: Record, remark: str = "") -> None:
+    def train_one(self, job: Job, record: OnEvent, remark: str = "") -> None:
         """Train one job; the remark is added to the engine's name."""
         if job.stop() or not built(job, record, self.name):
             return
@@ -110,13 +110,13 @@ def _overrides(thing: Any, base: type, hooks: Sequence[str]) -> bool:
     )
 
 
-def run_program(job: Job, record: Record, program: _Program, tracker: Tracker) -> RunEnd:
+def run_program(job: Job, record: OnEvent, program: _Program, tracker: Tracker) -> RunEnd:
     """Train the job's model, each epoch in one or a few calls of the program."""
     import keras
 
     model, splits, settings = job.recipe.model, job.data.splits, job.config.settings
     epoch_of = _training(job)
-    val = splits.val and _judging(splits.val, settings.batch_size)
+    val = splits.val and _evaluating(splits.val, settings.batch_size)
     program.warm()
     callbacks = keras.callbacks.CallbackList(
         callbacks_of(job, tracker, program.retrace),
@@ -130,8 +130,8 @@ def run_program(job: Job, record: Record, program: _Program, tracker: Tracker) -
         callbacks.on_epoch_begin(epoch)
         logs = program.train(epoch_of(epoch + 1), tracker.losses)
         if val:
-            judged = program.evaluate(val())
-            logs |= {f"val_{name}": value for name, value in judged.items()}
+            val_logs = program.evaluate(val())
+            logs |= {f"val_{name}": value for name, value in val_logs.items()}
         callbacks.on_epoch_end(epoch, logs)
         if model.stop_training:
             break
@@ -140,7 +140,7 @@ def run_program(job: Job, record: Record, program: _Program, tracker: Tracker) -
     callbacks.on_train_end()
 
     def evaluate(part: Part) -> Mapping[str, Any]:
-        return program.evaluate(_judging(part, settings.batch_size)())
+        return program.evaluate(_evaluating(part, settings.batch_size)())
 
     return conclude(job, tracker, record, evaluate)
 
@@ -177,7 +177,7 @@ def _training(job: Job) -> Callable[[int], Iterator[tuple[Any, Any]]]:
     return gathered
 
 
-def _judging(part: Part, size: int) -> Callable[[], Iterator[Any]]:
+def _evaluating(part: Part, size: int) -> Callable[[], Iterator[Any]]:
     """What gives the part's rows as tensors, in their own order: once, or window by window."""
     if isinstance(part, Stream):
 
@@ -217,7 +217,7 @@ class _Program:
         )
 
     def warm(self) -> None:
-        """Let the model make its metrics' variables, which it does when it first judges.
+        """Let the model make its metrics' variables, which it does when it first evaluates.
 
         Made inside of a program they would have TensorFlow trace it twice.
         """

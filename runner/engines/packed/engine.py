@@ -39,7 +39,7 @@ from runner.engines.packed.start import Start, start_of
 from runner.engines.packed.template import Template
 from runner.engines.structure.symbols import shape_of
 from runner.errors import in_one_line
-from runner.record.events import Record
+from runner.record.events import OnEvent
 
 ROWS = 16
 """Members of a pack: more of them gain little, and each costs memory."""
@@ -71,7 +71,7 @@ class PackedEngine:
         """TensorFlow on the device that the settings name."""
         return tensorflow_on(settings.device, settings.deterministic)
 
-    def train(self, jobs: Sequence[Job], record: Record) -> None:
+    def train(self, jobs: Sequence[Job], record: OnEvent) -> None:
         """Train the jobs, those of one shape together."""
         groups: dict[str, list[Job]] = {}
         for job in jobs:
@@ -81,7 +81,7 @@ class PackedEngine:
             while left:
                 left = self._train_some(left, record)
 
-    def _train_some(self, jobs: Sequence[Job], record: Record) -> list[Job]:
+    def _train_some(self, jobs: Sequence[Job], record: OnEvent) -> list[Job]:
         """Train the first job's like; the others are left."""
         first, *others = jobs
         if (reason := _declined(first)) is not None:
@@ -133,7 +133,7 @@ class PackedEngine:
         return left
 
     def _probe(
-        self, replay: Replay, jobs: Sequence[Job], record: Record
+        self, replay: Replay, jobs: Sequence[Job], record: OnEvent
     ) -> tuple[list[Job], list[Job]]:
         """Build the jobs with extreme params; those like the first one, and the others."""
         first, left = jobs[0], []
@@ -151,14 +151,14 @@ class PackedEngine:
                     left.append(job)
         return alike, left
 
-    def _start(self, replay: Replay, record: Record, job: Job) -> Start | None:
+    def _start(self, replay: Replay, record: OnEvent, job: Job) -> Start | None:
         """How the job begins; None where it cannot be built, which is then recorded."""
         try:
             return replay.start(job)
         except Unforeseen:
             return self._built_start(job, record)
 
-    def _built_start(self, job: Job, record: Record) -> Start | None:
+    def _built_start(self, job: Job, record: OnEvent) -> Start | None:
         if not built(job, record, self.name):
             return None
         try:
@@ -167,7 +167,7 @@ class PackedEngine:
             release(job)
 
     def _alone(
-        self, jobs: Sequence[Job], reason: str, record: Record, error: Exception | None = None
+        self, jobs: Sequence[Job], reason: str, record: OnEvent, error: Exception | None = None
     ) -> None:
         """Have the jobs trained one by one, unless they insist on packs.
 

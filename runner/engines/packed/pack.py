@@ -34,7 +34,7 @@ from runner.engines.packed.template import Template
 from runner.engines.tracker import Tracker
 from runner.errors import JournalError, in_one_line, trace_of
 from runner.journal.records import RunEnd
-from runner.record.events import Record
+from runner.record.events import OnEvent
 
 
 @dataclass(eq=False)
@@ -73,7 +73,7 @@ class Pack:
         left: list[Job],
         rows: int,
         name: str,
-        record: Record,
+        record: OnEvent,
     ) -> None:
         self._template, self._starts, self._record = template, starts, record
         self._queue, self._left, self._name = queue, left, name
@@ -204,22 +204,22 @@ class Pack:
         self._stack.replace(state.all())
         if "val" in template.parts:
             try:
-                judged = self._judge(state, "val")
+                val_logs = self._evaluate(state, "val")
             except tf.errors.ResourceExhaustedError:
                 self._stack.replace(before)
                 raise
-            logs |= {f"val_{name}": values for name, values in judged.items()}
+            logs |= {f"val_{name}": values for name, values in val_logs.items()}
         for row, member in enumerate(self._rows):
             if member is not None:
                 member.logs = {name: float(values[row]) for name, values in logs.items()}
                 member.model.optimizer.scheduled = float(rates[row])
 
-    def _judge(self, state: State, part: str) -> Mapping[str, Any]:
+    def _evaluate(self, state: State, part: str) -> Mapping[str, Any]:
         """Metric -> the rows' values on a part."""
         self._reset_metrics()
         fresh = self._template.pure.state(self._stack.tensors())
         state = state._replace(other=fresh.other)
-        return self._template.program.judge(state, self._numbers, self._template.parts[part])
+        return self._template.program.evaluate(state, self._numbers, self._template.parts[part])
 
     def _reset_metrics(self) -> None:
         for variable, value in self._metrics.items():
@@ -240,21 +240,21 @@ class Pack:
     # -- the end of a run ------------------------------------------------------------------------
 
     def _leave(self, members: Sequence[Member]) -> None:
-        """Conclude runs that are over: judge all of them at once, then each by itself."""
+        """Conclude runs that are over: evaluate all of them at once, then each by itself."""
         self._each(members, self._settle)
         state = self._template.pure.state(self._stack.tensors())
-        judged = {part: self._judge(state, part) for part in self._template.parts}
+        metrics = {part: self._evaluate(state, part) for part in self._template.parts}
         program = self._template.program
-        said = {
+        outputs = {
             name: program.outputs(state, self._numbers, part[0])
             for name, part in self._template.parts.items()
         }
         for member in members:
             if member in self._rows:
-                self._each([member], lambda m: self._conclude(m, judged, said))
+                self._each([member], lambda m: self._conclude(m, metrics, outputs))
 
     def _settle(self, member: Member) -> None:
-        """Put the weights in place that are to be judged and kept; once."""
+        """Put the weights in place that are to be evaluated and kept; once."""
         if member.settled:
             return
         member.settled = True
@@ -272,21 +272,21 @@ class Pack:
     def _conclude(
         self,
         member: Member,
-        judged: Mapping[str, Mapping[str, Any]],
-        said: Mapping[str, Any],
+        metrics: Mapping[str, Mapping[str, Any]],
+        outputs: Mapping[str, Any],
     ) -> None:
-        """judged: part -> metric -> the rows' values. said: part -> the rows' outputs."""
+        """metrics: part -> metric -> the rows' values. outputs: part -> the rows' outputs."""
         row = self._row(member)
         names = {id(example_of(part)[1]): name for name, part in parts(member.job.data.splits)}
 
         def evaluate(part: Part) -> Mapping[str, Any]:
-            found = judged[names[id(example_of(part)[1])]]
-            return {metric: values[row] for metric, values in found.items()}
+            of_part = metrics[names[id(example_of(part)[1])]]
+            return {metric: values[row] for metric, values in of_part.items()}
 
         def predict(part: tuple[Any, Any]) -> Any:
             if (name := names.get(id(part[1]))) is not None:
-                return said[name][row]
-            together = np.concatenate([outputs[row] for outputs in said.values()])
+                return outputs[name][row]
+            together = np.concatenate([rows[row] for rows in outputs.values()])
             return together if len(together) == len(part[1]) else asked(own)(part)
 
         recipe: Recipe = self._template.recipe

@@ -1,4 +1,4 @@
-"""The stacked program: an epoch of all members at once, a judgement of all members at once.
+"""The stacked program: an epoch of all members at once, an evaluation of all members at once.
 
 Every tensor of a state has a leading axis, one entry a member. Forward pass, loss and metrics are
 mapped over it; the gradient is taken outside of the map, of the sum of the members' losses, which
@@ -24,14 +24,14 @@ from runner.engines.packed.pure import Pure, State
 PIECE_BYTES = 64 * 2**20
 """What the gathered batches and the random draws of one call may take."""
 OUTPUT_ROWS = 4096
-"""Rows that the members answer at once when a part is judged."""
+"""Rows that the members answer at once when a part is evaluated."""
 
 Bind = Callable[[Any], AbstractContextManager[None]]
 """Gives the model one member's numbers (a tensor of them) while a step is traced."""
 
 
 class Program:
-    """Trains and judges packs of one shape and size.
+    """Trains and evaluates packs of one shape and size.
 
     pure: the model's steps.
     bind, numbers: gives the model a member's numbers, and how many these are.
@@ -77,7 +77,7 @@ class Program:
         def one(state: State, numbers: Any, rows: Any) -> Any:
             with self._bind(numbers):
                 trainable = [tf.identity(value) for value in state.trainable]
-                judged = pure.judge(trainable, state.other, rows, training=True)
+                loss = pure.loss_of(trainable, state.other, rows, training=True)
                 gradients = list(trainable)
                 for lookup in pure.lookups(trainable):
                     self._looked_up.append(lookup.weight)
@@ -85,7 +85,7 @@ class Program:
                         lookup.indices, lookup.rows, trainable[lookup.weight]
                     )
                 updated = pure.update(state.slots, gradients, state.trainable)
-            return judged, updated
+            return loss, updated
 
         self._looked_up.clear()
         values = [tf.TensorSpec(v.shape, v.value.dtype) for v in pure.variables]
@@ -220,10 +220,10 @@ class Program:
         traced = self._draw.get_concrete_function(state, numbers, self._specs(*index.shape[1:]))
         return list(traced.structured_outputs[1])
 
-    def judge(self, state: State, numbers: Any, rows: Any) -> dict[str, Any]:
+    def evaluate(self, state: State, numbers: Any, rows: Any) -> dict[str, Any]:
         """Metric -> how the members do on these features and targets: NumPy (members,)."""
-        found = self._over_any_rows(self._judged_batches, state, numbers, rows)
-        return {name: value.numpy() for name, value in sorted(found.items())}
+        metrics = self._over_any_rows(self._evaluated_batches, state, numbers, rows)
+        return {name: value.numpy() for name, value in sorted(metrics.items())}
 
     def outputs(self, state: State, numbers: Any, features: Any) -> Any:
         """What the members say of these rows: NumPy (members, rows, outputs)."""
@@ -263,7 +263,7 @@ class Program:
     def _member(self, training: bool) -> Callable[..., Any]:
         def one(trainable: Any, other: Any, numbers: Any, rows: Any) -> Any:
             with self._bind(numbers):
-                return self.pure.judge(trainable, other, rows, training=training)
+                return self.pure.loss_of(trainable, other, rows, training=training)
 
         return one
 
@@ -315,7 +315,7 @@ class Program:
         with self._kernels(numbers):
             return State(*_loop(tf.shape(index)[0], body, state))
 
-    def _judged_batches(self, state: State, numbers: Any, rows: Any) -> Any:
+    def _evaluated_batches(self, state: State, numbers: Any, rows: Any) -> Any:
         import tensorflow as tf
 
         count = tf.shape(tf.nest.flatten(rows)[0])[0]

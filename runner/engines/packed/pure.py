@@ -69,7 +69,7 @@ class Pure:
         one, two = len(self.trainable), len(self.trainable) + len(self.other)
         return State(list(values[:one]), list(values[one:two]), list(values[two:]))
 
-    def judge(
+    def loss_of(
         self, trainable: Tensors, other: Tensors, rows: tuple[Any, ...], *, training: bool
     ) -> tuple[Any, Tensors]:
         """The loss of one batch, and the other values after it; as Keras' own steps have it.

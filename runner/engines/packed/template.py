@@ -55,7 +55,7 @@ class Template:
         self.count = rows_of(job.data.splits.train)
         self.taken = min(self.count, steps(job.config, job.data) * size)
         self.batch = size
-        # The model makes its metrics' variables when it first judges.
+        # The model makes its metrics' variables when it first evaluates.
         model.test_step(tf.nest.map_structure(lambda part: part[:1], self.rows[:2]))
         model.reset_metrics()
         self.decisions: list[Decision] = []
@@ -165,16 +165,16 @@ class Template:
         # While XLA compiles the training, where it does, all else is traced.
         try:
             for features, targets in self.parts.values():
-                program.judge(state, numbers, (features, targets))
+                program.evaluate(state, numbers, (features, targets))
                 program.outputs(state, numbers, features)
             if rest := self.taken % self.batch:
                 program.train(state, numbers, np.tile(drawn[:rest], (members, 1)))
         finally:
             program.settle()
         after = program.train(state, numbers, np.tile(drawn, (members, 1)))
-        found = program.results(after, numbers)[0]["loss"][0]
-        return float(abs(found - expected) / max(abs(expected), 1e-6))
+        loss = program.results(after, numbers)[0]["loss"][0]
+        return float(abs(loss - expected) / max(abs(expected), 1e-6))
 
     def _own_numbers(self, members: int) -> Any:
-        own = [self.shape.numbers[path] for path in self.paths]
-        return np.repeat(np.asarray([own], np.float32), members, axis=0)
+        values = [self.shape.numbers[path] for path in self.paths]
+        return np.repeat(np.asarray([values], np.float32), members, axis=0)

@@ -81,8 +81,8 @@ def shape_of(recipe: Recipe) -> Shape:
         "optimizer": recipe.optimizer,
         "metrics": recipe.metrics,
     }
-    said = repr({name: walk(part, name) for name, part in parts.items()})
-    structure = hashlib.sha256(said.encode()).hexdigest()
+    described = repr({name: walk(part, name) for name, part in parts.items()})
+    structure = hashlib.sha256(described.encode()).hexdigest()
     return Shape(structure, walk.numbers, walk.places)
 
 

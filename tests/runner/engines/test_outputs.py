@@ -18,7 +18,7 @@ import pytest
 import runner
 import warehouse
 from runner.components.types import Splits, Stream, Task
-from runner.engines.outputs import judged, outputs_of
+from runner.engines.outputs import evaluations_of, outputs_of
 from runner.journal.records import Evaluation
 from runner.model.files import graph_of
 from runner.model.layers import Layer, layers_of, owners_of
@@ -164,7 +164,7 @@ def answer(part: Any) -> Any:
 
 def test_a_metric_that_keras_computed_keeps_its_value() -> None:
     job = job_of(Task.binary(), (np.arange(3)[:, None], TARGETS))
-    [event, *_] = judged(job, lambda part: {"loss": 1, "recall": 0.25}, answer)
+    [event, *_] = evaluations_of(job, lambda part: {"loss": 1, "recall": 0.25}, answer)
     assert isinstance(event, Evaluation)
     assert list(event.metrics)[:2] == ["loss", "recall"]
     assert event.metrics["recall"] == 0.25
@@ -178,11 +178,15 @@ def test_small_parts_streams_and_large_parts_are_judged_alike(
     val, test = (rows, TARGETS), (rows[:2], TARGETS[:2])
     blocks = [(rows[:2], TARGETS[:2]), (rows[2:], TARGETS[2:])]
     stream = Stream(3, (rows, TARGETS), lambda generator: iter(blocks))
-    together = list(judged(job_of(Task.binary(), val, test), lambda _: {"loss": 1}, answer))
+    together = list(
+        evaluations_of(job_of(Task.binary(), val, test), lambda _: {"loss": 1}, answer)
+    )
     assert {event.split for event in together} == {"val", "test"}  # type: ignore[union-attr]
-    streamed = list(judged(job_of(Task.binary(), stream, test), lambda _: {"loss": 1}, answer))
+    streamed = list(
+        evaluations_of(job_of(Task.binary(), stream, test), lambda _: {"loss": 1}, answer)
+    )
     monkeypatch.setattr("runner.engines.outputs.ELEMENTS", 1)
-    alone = list(judged(job_of(Task.binary(), val, test), lambda _: {"loss": 1}, answer))
+    alone = list(evaluations_of(job_of(Task.binary(), val, test), lambda _: {"loss": 1}, answer))
     assert together == streamed == alone
 
 
@@ -190,7 +194,7 @@ def test_a_part_with_too_many_outputs_is_left_to_keras(monkeypatch: pytest.Monke
     monkeypatch.setattr("runner.engines.outputs.LARGEST", 2)
     job = job_of(Task.binary(), (np.zeros((3, 2)), np.zeros(3)))
     with pytest.warns(UserWarning, match="val has 3 rows of 1 outputs"):
-        [event] = judged(job, lambda _: {"loss": 1}, lambda _: pytest.fail("asked"))
+        [event] = evaluations_of(job, lambda _: {"loss": 1}, lambda _: pytest.fail("asked"))
     assert event == Evaluation("r", "val", {"loss": 1.0})
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from runner.components.types import Task
-from runner.evaluate.metrics import POINTS, Curve, Judgement, judge
+from runner.evaluate.metrics import POINTS, Curve, OutputEvaluation, evaluate_outputs
 
 CLOSE = 1e-6
 NAMES = ("red", "green", "blue", "grey")
@@ -30,7 +30,7 @@ def some_classes(rows: int = 300, classes: int = 4, seed: int = 0) -> tuple[Any,
     return targets, softmax(scores)
 
 
-def curve_of(judgement: Judgement, curve: str, name: str) -> Curve:
+def curve_of(judgement: OutputEvaluation, curve: str, name: str) -> Curve:
     return next(c for c in judgement.curves if (c.curve, c.class_name) == (curve, name))
 
 
@@ -49,7 +49,7 @@ def test_metrics_of_a_classification_are_scikit_learns() -> None:
     from sklearn import metrics as sk
 
     targets, outputs = some_classes()
-    found = judge(Task.classification(4, NAMES), targets, outputs).metrics
+    found = evaluate_outputs(Task.classification(4, NAMES), targets, outputs).metrics
     predicted = outputs.argmax(axis=1)
     expected = {
         "accuracy": sk.accuracy_score(targets, predicted),
@@ -76,7 +76,7 @@ def test_the_confusion_matrix_is_scikit_learns() -> None:
     from sklearn.metrics import confusion_matrix
 
     targets, outputs = some_classes()
-    found = judge(Task.classification(4, NAMES), targets, outputs)
+    found = evaluate_outputs(Task.classification(4, NAMES), targets, outputs)
     matrix = np.zeros((4, 4), dtype=int)
     for actual, predicted, rows in found.confusion:
         matrix[actual, predicted] = rows
@@ -91,7 +91,7 @@ def test_curves_lie_on_scikit_learns(rows: int) -> None:
 
     targets, outputs = some_classes(rows, 3)
     outputs = softmax(np.log(outputs) + np.random.default_rng(1).normal(size=outputs.shape))
-    found = judge(Task.classification(3), targets, outputs)
+    found = evaluate_outputs(Task.classification(3), targets, outputs)
     assert len(found.curves) == 9
     for index in range(3):
         name, positive, score = str(index), targets == index, outputs[:, index]
@@ -118,7 +118,9 @@ def test_a_binary_tasks_values_are_those_of_its_second_class() -> None:
     draw = np.random.default_rng(3)
     targets = draw.integers(0, 2, 400)
     score = np.clip(targets * 0.3 + draw.random(400) * 0.7, 0, 1)
-    found = judge(Task.binary(("benign", "malignant")), targets[:, None], score[:, None])
+    found = evaluate_outputs(
+        Task.binary(("benign", "malignant")), targets[:, None], score[:, None]
+    )
     predicted = score > 0.5
     expected = {
         "accuracy": sk.accuracy_score(targets, predicted),
@@ -147,7 +149,7 @@ def test_metrics_of_several_labels_are_scikit_learns() -> None:
     draw = np.random.default_rng(4)
     targets = draw.integers(0, 2, (200, 3))
     outputs = np.clip(targets * 0.3 + draw.random((200, 3)) * 0.7, 0, 1)
-    found = judge(Task.multilabel(3, ("a", "b", "c")), targets, outputs)
+    found = evaluate_outputs(Task.multilabel(3, ("a", "b", "c")), targets, outputs)
     predicted = (outputs > 0.5).astype(int)
     expected = {
         "accuracy": 1 - sk.hamming_loss(targets, predicted),
@@ -175,7 +177,7 @@ def test_metrics_of_a_regression_are_scikit_learns(values: int) -> None:
     outputs = (targets + draw.normal(size=targets.shape)).astype("float32")
     task = Task.regression(values, ("x", "y", "z")[:values])
     given = targets[:, 0] if values == 1 else targets
-    found = judge(task, given, outputs).metrics
+    found = evaluate_outputs(task, given, outputs).metrics
     scores = {
         "mae": sk.mean_absolute_error,
         "rmse": sk.root_mean_squared_error,
@@ -195,31 +197,33 @@ def test_metrics_of_a_regression_are_scikit_learns(values: int) -> None:
 def test_what_is_undefined_is_left_out_and_never_an_error() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        one = judge(Task.classification(3), np.zeros(5, int), np.eye(3)[[0, 0, 1, 0, 0]])
-        nothing = judge(Task.binary(), np.zeros(2), np.full((2, 1), np.nan))
-        constant = judge(Task.regression(), np.zeros(4), np.ones((4, 1)))
-        never = judge(Task.binary(), np.array([0, 1]), np.array([[0.1], [0.2]]))
+        one = evaluate_outputs(
+            Task.classification(3), np.zeros(5, int), np.eye(3)[[0, 0, 1, 0, 0]]
+        )
+        nothing = evaluate_outputs(Task.binary(), np.zeros(2), np.full((2, 1), np.nan))
+        constant = evaluate_outputs(Task.regression(), np.zeros(4), np.ones((4, 1)))
+        never = evaluate_outputs(Task.binary(), np.array([0, 1]), np.array([[0.1], [0.2]]))
     assert one.metrics["recall[0]"] == pytest.approx(0.8)
     assert not {"roc_auc", "pr_auc", "recall[1]", "f1[2]", "precision[2]"} & set(one.metrics)
     assert one.curves == []
-    assert nothing == Judgement({})
+    assert nothing == OutputEvaluation({})
     assert constant.metrics == {"mae": 1.0, "rmse": 1.0}
     assert "precision" not in never.metrics and never.metrics["recall"] == 0
 
 
 def test_outputs_that_are_no_probabilities_have_no_log_loss_nor_calibration() -> None:
     targets, outputs = some_classes()
-    found = judge(Task.classification(4), targets, np.log(outputs))
+    found = evaluate_outputs(Task.classification(4), targets, np.log(outputs))
     assert not {"log_loss", "calibration_error"} & set(found.metrics)
     assert {curve.curve for curve in found.curves} == {"roc", "pr"}
 
 
 def test_many_classes_share_the_points_and_too_many_have_no_curves() -> None:
     targets, outputs = some_classes(2000, 50)
-    found = judge(Task.classification(50), targets, outputs)
+    found = evaluate_outputs(Task.classification(50), targets, outputs)
     assert max(len(curve.x) for curve in found.curves) <= 80
     targets, outputs = some_classes(2000, 120)
-    assert judge(Task.classification(120), targets, outputs).curves == []
+    assert evaluate_outputs(Task.classification(120), targets, outputs).curves == []
 
 
 def test_a_small_part_is_judged_in_milliseconds() -> None:
@@ -227,6 +231,6 @@ def test_a_small_part_is_judged_in_milliseconds() -> None:
     seconds = []
     for _ in range(10):
         began = time.perf_counter()
-        judge(Task.classification(10), targets, outputs)
+        evaluate_outputs(Task.classification(10), targets, outputs)
         seconds.append(time.perf_counter() - began)
     assert min(seconds) < 0.015
