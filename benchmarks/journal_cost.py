@@ -15,7 +15,8 @@ from pathlib import Path
 import warehouse
 from runner.config.compose import compose
 from runner.journal.file import Journal
-from runner.journal.records import EpochEnd, RunEnd, RunStart, new_run_id
+from runner.journal.ids import new_run_id
+from runner.journal.records import EpochEnd, RunEnd, RunStart
 from runner.sweep.plan import plan
 from runner.sweep.provenance import start_of
 

@@ -336,7 +336,7 @@ for words in (
 def test_asking_the_warehouse_loads_no_tensorflow(
     without_tensorflow: dict[str, str], tmp_path: Path
 ) -> None:
-    from runner.journal.records import new_run_id
+    from runner.journal.ids import new_run_id
     from tests.warehouse.conftest import House
 
     house = House(tmp_path / "results")

@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from runner.journal.file import Journal
-from runner.journal.records import Care, new_run_id, now
+from runner.journal.ids import new_run_id, now
+from runner.journal.records import Care
 from warehouse.ingest.ingest import sync
 from warehouse.journals.read import CARE
 from warehouse.place import Place

@@ -20,7 +20,8 @@ from runner.engines.outputs import outputs_of, records_of
 from runner.errors import ConfigError, DataError, choices
 from runner.evaluate.metrics import OutputEvaluation, evaluate_outputs
 from runner.journal.file import Journal
-from runner.journal.records import EvaluationAdded, new_run_id, now
+from runner.journal.ids import new_run_id, now
+from runner.journal.records import EvaluationAdded
 from runner.journal.results import JOURNALS
 from runner.model.inputs import fits, typed
 from runner.sweep.earlier import EarlierRun, trained

@@ -10,8 +10,8 @@ from typing import Any
 from runner.engines.contract import Job
 from runner.engines.outputs import Evaluate, Predict, asked, evaluations_of
 from runner.engines.tracker import Tracker
-from runner.errors import ConfigError, JournalError, RunnerError, in_one_line, trace_of
-from runner.journal.records import RunEnd, RunStart, now
+from runner.errors import ConfigError, JournalError, RunnerError
+from runner.journal.records import RunEnd, RunStart
 from runner.model.build import monitor_of
 from runner.record.events import OnEvent, Refused
 
@@ -31,9 +31,9 @@ def live(job: Job, record: OnEvent, engine: str, body: Callable[[Tracker], RunEn
     except JournalError:
         raise
     except KeyboardInterrupt:
-        end = tracker.end("stopped", "stopped by the user")
+        end = tracker.stopped_by_user()
     except (Exception, SystemExit) as error:
-        end = tracker.end("failed", in_one_line(error), trace_of(error))
+        end = tracker.failed(error)
     finally:
         release(job)
     record(replace(end, seconds=time.perf_counter() - began))
@@ -59,9 +59,8 @@ def built(job: Job, record: OnEvent, engine: str) -> bool:
 
 def fail(job: Job, record: OnEvent, engine: str, error: BaseException) -> None:
     """Record a job that failed before its training began."""
-    run_id, sentence = job.start.run_id, in_one_line(error)
     record(replace(job.start, engine=engine))
-    record(RunEnd(run_id, "failed", now(), 0.0, 0, None, sentence, trace_of(error)))
+    record(RunEnd.failed(job.start.run_id, error))
 
 
 def insists(job: Job, record: OnEvent, engine: str, reason: str) -> bool:
@@ -129,10 +128,10 @@ def conclude(
     if tracker.trouble:
         if tracker.best_epoch is not None:
             tracker.keep_best()
-        return tracker.end("failed", tracker.trouble)
+        return tracker.failed(tracker.trouble)
     tracker.keep_best()
     for event in evaluations_of(job, evaluate, predict or asked(job)):
         record(event)
     if tracker.stopped:
-        return tracker.end("stopped", f"stopped by the user after epoch {tracker.epoch}")
-    return tracker.end("finished")
+        return tracker.stopped_by_user(f"after epoch {tracker.epoch}")
+    return tracker.finished()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from runner.backend.seeds import generator_state, known_generators
 from runner.engines.contract import Job
 from runner.engines.step_losses import StepLosses
-from runner.journal.records import EpochEnd, RunEnd, Status, now
+from runner.journal.records import EpochEnd, RunEnd
 from runner.model.build import monitor_of, steps
 from runner.model.checkpoint import restore, snapshot
 from runner.model.files import graph_of, numpy_of, tensors_of, with_preprocessing
@@ -158,18 +158,18 @@ class Tracker:
             )
         )
 
-    def end(self, status: Status, error: str | None = None, trace: str | None = None) -> RunEnd:
-        """The record that closes the run; the caller knows its seconds."""
-        return RunEnd(
-            run_id=self._job.start.run_id,
-            status=status,
-            ended_at=now(),
-            seconds=0.0,
-            epochs=self.epoch,
-            best_epoch=self.best_epoch,
-            error=error,
-            traceback=trace,
-        )
+    def finished(self) -> RunEnd:
+        """The end of a run that did all its epochs; the caller knows its seconds."""
+        return RunEnd.finished(self._job.start.run_id, 0.0, self.epoch, self.best_epoch)
+
+    def stopped_by_user(self, when: str = "") -> RunEnd:
+        """The end of a run that the user stopped; when: such as "after epoch 3"."""
+        reason = f"stopped by the user {when}".rstrip()
+        return RunEnd.stopped(self._job.start.run_id, reason, 0.0, self.epoch, self.best_epoch)
+
+    def failed(self, error: BaseException | str) -> RunEnd:
+        """The end of a run that cannot go on."""
+        return RunEnd.failed(self._job.start.run_id, error, 0.0, self.epoch, self.best_epoch)
 
 
 def _by_split(values: Mapping[str, float]) -> dict[str, dict[str, float]]:

@@ -17,7 +17,8 @@ from pathlib import Path
 from types import TracebackType
 
 from runner.errors import JournalError
-from runner.journal.records import Record, to_line
+from runner.journal.lines import to_line
+from runner.journal.records import Record
 from runner.journal.results import mark_results
 from runner.journal.weights import ARTIFACTS, FOLDER
 

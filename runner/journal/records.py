@@ -1,9 +1,7 @@
-"""The events of a run on their way to the warehouse, and their form as JSON lines.
+"""The events of a run on their way to the warehouse.
 
-An engine emits records, the journal writes them, the warehouse ingests them; this file is all
-that those rooms share. A line is one JSON object whose `record` names its kind. JSON has no word
-for NaN and infinity: they travel as the strings "NaN", "Infinity" and "-Infinity" wherever a
-field holds a number.
+An engine emits records, the journal writes them (as `lines.py` says), the warehouse ingests them;
+this file is all that those rooms share.
 
 The annotations are the format: the warehouse derives from them how a line is checked and as what
 types it is read (`warehouse.journals.fields`). A new record is a class here, a table in
@@ -12,21 +10,13 @@ types it is read (`warehouse.journals.fields`). A new record is a class here, a 
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import math
-import os
-import re
-import threading
-import time
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal, TypedDict
 
 from runner.errors import in_one_line, trace_of
-from runner.system.terminal import as_text
+from runner.journal.ids import now
 
 FORMAT_VERSION = 2
 """Written in every `run_start`; a reader refuses a journal of a newer version. 2 brought what is
@@ -401,54 +391,4 @@ class Care(Record):
 OutputRecord = Evaluation | Confusion | Curves
 """Records of the outputs for one split; they stand in the journal of an added evaluation, too."""
 OF_OUTPUTS = tuple(kind.record for kind in typing.get_args(OutputRecord))
-SURROGATE = re.compile("[\ud800-\udfff]")
 KINDS: dict[str, type[Record]] = {kind.record: kind for kind in Record.__subclasses__()}
-
-
-def to_line(record: Record) -> bytes:
-    """The record as one line of JSON, newline included."""
-    body = {"record": record.record} | {
-        f.name: _finite(getattr(record, f.name)) for f in dataclasses.fields(record)
-    }
-    text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    # A byte of a name that is no UTF-8 travels as the text \xff: JSON has no word for it.
-    return SURROGATE.sub(lambda match: f"\\{as_text(match[0])}", text).encode() + b"\n"
-
-
-def _finite(value: Any) -> Any:
-    """The value with every float that JSON cannot say replaced by its name."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if isinstance(value, Mapping):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        return [_finite(item) for item in value]
-    return value
-
-
-def now() -> str:
-    """This moment, UTC, as ISO 8601 with microseconds."""
-    return datetime.now(UTC).isoformat(timespec="microseconds")
-
-
-def new_run_id() -> str:
-    """A UUIDv7 as text, greater than every earlier one of this process.
-
-    Its head is the time in milliseconds, then come twelve bits of what is left of it, and a random
-    tail (RFC 9562, 6.2, method 3). Of one moment, or where the clock was set back, the next is
-    taken.
-    """
-    with _id_lock:
-        moment = time.time_ns() * 4096 // 1_000_000
-        _latest[0] = moment = max(moment, _latest[0] + 1)
-    stamp, rest = divmod(moment, 4096)
-    noise = int.from_bytes(os.urandom(8), "big") >> 2
-    version, variant = 0x7, 0b10
-    bits = stamp << 80 | version << 76 | rest << 64 | variant << 62 | noise
-    digits = f"{bits:032x}"
-    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
-
-
-_id_lock = threading.Lock()
-_latest = [0]
-"""The moment of the newest run id, in quarters of a microsecond."""

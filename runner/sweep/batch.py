@@ -13,7 +13,8 @@ from runner.engines import find_engine
 from runner.engines.contract import Engine, Job
 from runner.errors import JournalError, RunnerError
 from runner.journal.file import check_writable
-from runner.journal.records import RunEnd, RunStart, now
+from runner.journal.ids import now
+from runner.journal.records import RunEnd, RunStart
 from runner.journal.results import JOURNALS
 from runner.model.build import build
 from runner.record.display import Progress, progress_for_output

@@ -22,7 +22,7 @@ from runner.config.config import (
 from runner.data.identity import data_identity, file_hashes
 from runner.data.prepare import load
 from runner.errors import RunnerError
-from runner.journal.records import new_run_id
+from runner.journal.ids import new_run_id
 from runner.journal.results import results_folder
 from runner.model.checkpoint import Checkpoint
 from runner.system import stops

@@ -12,7 +12,8 @@ from typing import Any
 
 from runner.config.config import flatten, parents_of
 from runner.data.prepare import Prepared
-from runner.journal.records import RunStart, now
+from runner.journal.ids import now
+from runner.journal.records import RunStart
 from runner.model.build import monitor_of
 from runner.sweep.plan import Run
 

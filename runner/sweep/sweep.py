@@ -13,7 +13,7 @@ import warehouse
 from runner.config.compose import compose, experiment_name, forget_config, settle
 from runner.config.config import Config
 from runner.errors import PasswordError, RunnerError, WarehouseError
-from runner.journal.records import new_run_id
+from runner.journal.ids import new_run_id
 from runner.record.display import PlanningProgress
 from runner.record.outcome import Outcome
 from runner.sweep.background import Intake

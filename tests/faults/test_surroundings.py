@@ -12,7 +12,8 @@ import pytest
 
 from runner.errors import JournalError
 from runner.journal.file import Journal
-from runner.journal.records import Care, now
+from runner.journal.ids import now
+from runner.journal.records import Care
 from tests.faults.conftest import House
 from tests.faults.nursery import STEADY, environment
 

@@ -16,15 +16,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from runner.journal.file import Journal
-from runner.journal.records import (
-    EpochEnd,
-    Evaluation,
-    Record,
-    RunEnd,
-    RunStart,
-    Weights,
-    new_run_id,
-)
+from runner.journal.ids import new_run_id
+from runner.journal.records import EpochEnd, Evaluation, Record, RunEnd, RunStart, Weights
 from warehouse.__main__ import main
 from warehouse.place import this_host
 

@@ -14,7 +14,8 @@ from typing import Any
 
 import duckdb
 
-from runner.journal.records import Artifact, Record, to_line
+from runner.journal.lines import to_line
+from runner.journal.records import Artifact, Record
 from tests.warehouse.conftest import House
 from tests.warehouse.sound import BAD, FIRST, SECOND, care, everything, judgement, write
 

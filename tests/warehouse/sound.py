@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import warehouse
+from runner.journal.ids import new_run_id
+from runner.journal.lines import to_line
 from runner.journal.records import (
     Care,
     Confusion,
@@ -17,8 +19,6 @@ from runner.journal.records import (
     Record,
     Replay,
     Steps,
-    new_run_id,
-    to_line,
 )
 from tests.warehouse.conftest import House, ending, records
 from tests.warehouse.test_evaluation import outputs_and_layers

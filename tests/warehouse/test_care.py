@@ -14,7 +14,7 @@ import pytest
 
 import warehouse
 from runner.journal.file import Journal
-from runner.journal.records import new_run_id
+from runner.journal.ids import new_run_id
 from tests.warehouse.conftest import House, ending, records
 
 Ask = Callable[..., list[tuple[Any, ...]]]

@@ -15,7 +15,8 @@ import sys
 import pytest
 
 from runner.journal.file import Journal
-from runner.journal.records import EpochEnd, new_run_id
+from runner.journal.ids import new_run_id
+from runner.journal.records import EpochEnd
 from tests.warehouse.conftest import ROOT, House, records
 from warehouse.commands.plot import plot
 

@@ -13,6 +13,8 @@ import pytest
 
 import warehouse
 from runner.journal.file import Journal
+from runner.journal.ids import new_run_id
+from runner.journal.lines import to_line
 from runner.journal.records import (
     Artifact,
     Confusion,
@@ -23,8 +25,6 @@ from runner.journal.records import (
     Record,
     Tensors,
     Weights,
-    new_run_id,
-    to_line,
 )
 from tests.warehouse.conftest import House, ending, records
 from warehouse.database import sql_of

@@ -17,7 +17,9 @@ import pytest
 
 import warehouse
 from runner.journal.file import Journal
-from runner.journal.records import FORMAT_VERSION, EpochEnd, RunEnd, new_run_id, now, to_line
+from runner.journal.ids import new_run_id, now
+from runner.journal.lines import to_line
+from runner.journal.records import FORMAT_VERSION, EpochEnd, RunEnd
 from tests.warehouse.conftest import House, ending, records
 
 Ask = Callable[..., list[tuple[Any, ...]]]

@@ -17,7 +17,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
 import warehouse
 from runner.journal.file import Journal
-from runner.journal.records import EpochEnd, RunEnd, new_run_id, now
+from runner.journal.ids import new_run_id, now
+from runner.journal.records import EpochEnd, RunEnd
 from tests.warehouse.conftest import ROOT, House, records
 from warehouse.care import entry, record
 from warehouse.place import Place

@@ -23,7 +23,7 @@ import sys, time
 from pathlib import Path
 import warehouse
 from runner.journal.file import Journal
-from runner.journal.records import new_run_id
+from runner.journal.ids import new_run_id
 from tests.warehouse.conftest import ending, records
 
 def one(epochs=4, pause=0.0):

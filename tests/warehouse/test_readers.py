@@ -13,7 +13,7 @@ import pytest
 
 import warehouse
 from runner.journal.file import Journal
-from runner.journal.records import new_run_id
+from runner.journal.ids import new_run_id
 from tests.warehouse.conftest import ROOT, House, records
 
 Ask = Callable[..., list[tuple[Any, ...]]]

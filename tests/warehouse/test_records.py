@@ -55,6 +55,7 @@ database.sql_of = sql_of
 import json, os, sys, time
 import warehouse
 from runner.journal.file import Journal
+from runner.journal.lines import to_line
 from tests.warehouse.conftest import ending, records
 from warehouse.place import Place
 from warehouse.verify import verify
@@ -84,7 +85,7 @@ with path.open("ab") as file:
         Power("run-1", 3, ["high"], by_device),
         *ending("run-1", 2),
     ):
-        file.write(written.to_line(record))
+        file.write(to_line(record))
 path.rename(place.journals / "run-1.done.jsonl")
 seen.append(warehouse.sync(results).problems)
 

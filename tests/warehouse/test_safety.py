@@ -19,7 +19,8 @@ import pytest
 import warehouse
 from runner.journal import weights
 from runner.journal.file import Journal
-from runner.journal.records import Artifact, Confusion, EpochEnd, new_run_id
+from runner.journal.ids import new_run_id
+from runner.journal.records import Artifact, Confusion, EpochEnd
 from tests.warehouse.conftest import ROOT, House, ending, records
 from tests.warehouse.test_care import aged
 

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import warehouse
-from runner.journal.records import Steps, new_run_id, to_line
+from runner.journal.ids import new_run_id
+from runner.journal.lines import to_line
+from runner.journal.records import Steps
 from tests.warehouse.conftest import House, ending, records
 from warehouse.place import Place
 from warehouse.rebuild import rebuild

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.journal.records import Layers, RunEnd, new_run_id
+from runner.journal.ids import new_run_id
+from runner.journal.records import Layers, RunEnd
 from runner.system.terminal import printable
 from tests.warehouse.conftest import ROOT, House, records
 

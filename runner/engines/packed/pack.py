@@ -32,7 +32,7 @@ from runner.engines.packed.stack import Stack
 from runner.engines.packed.start import Start
 from runner.engines.packed.template import Template
 from runner.engines.tracker import Tracker
-from runner.errors import JournalError, in_one_line, trace_of
+from runner.errors import JournalError
 from runner.journal.records import RunEnd
 from runner.record.events import OnEvent
 
@@ -302,7 +302,7 @@ class Pack:
 
     def _fail(self, member: Member, error: BaseException) -> None:
         with contextlib.suppress(JournalError):  # it is over, recorded or not
-            self._finish(member, member.tracker.end("failed", in_one_line(error), trace_of(error)))
+            self._finish(member, member.tracker.failed(error))
 
     def _each(self, members: Sequence[Member], act: Callable[[Member], None]) -> None:
         """Do it for each; what goes wrong with one is that one's end alone."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.journal.records import new_run_id
+from runner.journal.ids import new_run_id
 from runner.sweep import background as intake
 from runner.sweep.background import Intake
 from tests.warehouse.conftest import House

@@ -27,7 +27,8 @@ from runner.config.compose import CONFIG_MODULE, CONFIG_NAME, compose, explain
 from runner.config.config import Config, fingerprint, register, settings_params
 from runner.errors import JournalError, RunnerError
 from runner.journal.file import Journal
-from runner.journal.records import EpochEnd, new_run_id
+from runner.journal.ids import new_run_id
+from runner.journal.records import EpochEnd
 from runner.sweep.batch import train_all
 from runner.sweep.launching.jobs import Composer, JobConfig
 from runner.sweep.launching.quick import Jobs
