@@ -100,16 +100,14 @@ def _train(words: Sequence[str]) -> int:
     import hydra
 
     from runner.components.registry import load
-    from runner.config.compose import (
+    from runner.config.compose import keep_no_passwords, register, spelled_out
+    from runner.config.sentences import (
         COMPLAINTS,
         CONFIG_MODULE,
         CONFIG_NAME,
         explain,
-        keep_no_passwords,
         refuse_odd_names,
-        spelled_out,
     )
-    from runner.config.config import register
     from runner.sweep.checkout import warn_of_another_copy
     from runner.sweep.launching import install
     from runner.sweep.sweep import RECOVERING, Sweep

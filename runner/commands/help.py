@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from runner.commands.table import parsers
 from runner.components.kinds import KINDS
 from runner.components.registry import DISABLE, Component, load
-from runner.config.config import ABOUT, settings_params
+from runner.config.settings import ABOUT, settings_params
 
 HEAD = """\
 Sweephouse trains what a config composes, and records it in a DuckDB warehouse.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from runner.components.types import Splits, Task
-from runner.config.config import ClassWeight
+from runner.config.settings import ClassWeight
 from runner.data.stream import example_of
 from runner.errors import ConfigError, choices
 

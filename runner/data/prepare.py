@@ -15,7 +15,8 @@ import numpy as np
 from runner.components import types
 from runner.components.signature import plain
 from runner.components.types import Data, Input, Split, Splits, Stream
-from runner.config.config import Config, Settings
+from runner.config.config import Config
+from runner.config.settings import Settings
 from runner.data.checks import (
     check_block,
     check_labels,

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from runner.components.types import Recipe
-from runner.config.config import Config, Settings
+from runner.config.config import Config
+from runner.config.settings import Settings
 from runner.data.prepare import Prepared
 from runner.journal.records import RunStart
 from runner.model.checkpoint import Checkpoint

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from runner.backend.devices import tensorflow_on
 from runner.backend.seeds import order
 from runner.components.types import Stream
-from runner.config.config import Settings
+from runner.config.settings import Settings
 from runner.data.class_weights import weighted
 from runner.data.prepare import Part
 from runner.data.stream import ahead, example_of, in_order, rows_of, windows

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,14 +10,9 @@ from typing import Any
 
 from runner.components.signature import plain
 from runner.components.types import Data, Splits
-from runner.config.config import (
-    NOT_IN_FINGERPRINT,
-    Choice,
-    Config,
-    Settings,
-    files_of,
-    fingerprint,
-)
+from runner.config.config import Choice, Config
+from runner.config.fingerprint import files_of, fingerprint
+from runner.config.settings import OF_DATA
 from runner.data.identity import data_identity, file_hashes
 from runner.data.prepare import load
 from runner.errors import RunnerError
@@ -26,17 +20,6 @@ from runner.journal.ids import new_run_id
 from runner.journal.results import results_folder
 from runner.model.checkpoint import Checkpoint
 from runner.system import stops
-
-# Settings that the prepared data do not depend on. One that is new, and not named here, keeps
-# apart what might have been shared, which costs time and no more.
-NOT_IN_DATA = NOT_IN_FINGERPRINT | {
-    "seed",
-    "epochs",
-    "monitor",
-    "mode",
-    "precision",
-    "deterministic",
-}
 
 
 class Source:
@@ -159,11 +142,7 @@ def source_key(config: Config) -> str:
 
 def data_key(config: Config) -> str:
     """Key of prepared data: equal keys, the same data from `prepare`."""
-    settings = {
-        field.name: plain(getattr(config.settings, field.name))
-        for field in dataclasses.fields(Settings)
-        if field.name not in NOT_IN_DATA
-    }
+    settings = {name: plain(getattr(config.settings, name)) for name in OF_DATA}
     steps = [_named(choice) for choice in config.chosen["preprocessing"]]
     return json.dumps([source_key(config), steps, settings])
 

@@ -16,7 +16,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from runner.config.config import Settings
+from runner.config.settings import Settings
 from runner.engines.contract import Job
 from runner.engines.fast.engine import FastEngine
 from runner.errors import JournalError

@@ -55,7 +55,7 @@ def test_the_csv_logger_writes_what_the_run_records(tmp_path):
 
 
 def test_where_a_callback_writes_is_no_part_of_the_fingerprint():
-    from runner.config.config import fingerprint
+    from runner.config.fingerprint import fingerprint
 
     same = [
         fingerprint(job_of((*IRIS, "callback=[csv_logger]", *path)).config, "data")

@@ -14,7 +14,7 @@ import pytest
 
 from runner import Data, DataError, Split, Splits, Stream, Task
 from runner.config.compose import compose
-from runner.config.config import fingerprint
+from runner.config.fingerprint import fingerprint
 from runner.data.identity import data_identity
 from runner.data.profile import complaints
 from runner.errors import ConfigError

@@ -17,7 +17,7 @@ from runner.backend.devices import tensorflow_on
 from runner.backend.onednn_private import quick_kernels
 from runner.backend.seeds import order
 from runner.components.types import Recipe, Stream
-from runner.config.config import Settings
+from runner.config.settings import Settings
 from runner.data.class_weights import weighted
 from runner.data.prepare import Part, Prepared
 from runner.data.stream import ahead, example_of, in_order, rows_of, windows

@@ -21,7 +21,7 @@ from runner.backend.names import Unsupported
 from runner.backend.tensorflow_private import NotMapped
 from runner.components.kinds import KINDS
 from runner.components.types import Recipe, Stream
-from runner.config.config import Settings
+from runner.config.settings import Settings
 from runner.engines.contract import Job
 from runner.engines.fast.engine import FastEngine, declines
 from runner.engines.fast.shared import odd

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 import runner
 from runner.components.registry import load
 from runner.config.compose import compose
-from runner.config.config import Config, config_of, fingerprint, flatten
+from runner.config.config import Config, config_of, flatten
+from runner.config.fingerprint import fingerprint
 from runner.data.identity import data_identity
 from runner.errors import ConfigError, RunnerError
 from tests.conftest import Site

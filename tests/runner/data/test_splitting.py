@@ -275,7 +275,7 @@ def test_cross_validation_is_a_sweep(tmp_path: Path, results: Path) -> None:
 
 
 def test_a_fold_is_part_of_the_fingerprint(train: Callable[..., Any]) -> None:
-    from runner.config.config import fingerprint
+    from runner.config.fingerprint import fingerprint
 
     prints = {
         fingerprint(compose(["split.folds=3", f"split.fold={fold}"])[0], "x") for fold in range(3)

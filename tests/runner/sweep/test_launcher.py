@@ -23,8 +23,11 @@ from omegaconf import DictConfig
 from runner.components.kinds import KINDS
 from runner.components.registry import load
 from runner.components.signature import Param
-from runner.config.compose import CONFIG_MODULE, CONFIG_NAME, compose, explain
-from runner.config.config import Config, fingerprint, register, settings_params
+from runner.config.compose import compose, register
+from runner.config.config import Config
+from runner.config.fingerprint import fingerprint
+from runner.config.sentences import CONFIG_MODULE, CONFIG_NAME, explain
+from runner.config.settings import settings_params
 from runner.errors import JournalError, RunnerError
 from runner.journal.file import Journal
 from runner.journal.ids import new_run_id

@@ -1,0 +1,175 @@
+"""Every key of the config that is no component: its type, its sentence, what it bears upon."""
+# ruff: noqa: RUF009 - `_setting` is `dataclasses.field`
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import typing
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Lt
+
+from runner.components.signature import Model, Param, model_of
+from runner.components.types import Split
+
+ClassWeight = Literal["balanced"] | dict[str | int, float]
+
+
+def _setting(default: Any, sentence: str, *, outcome: bool = True, data: bool = True) -> Any:
+    """A key of the config.
+
+    sentence: what the help says of it.
+    outcome: False for one that says where or how a run is trained, not what comes out: it is no
+        part of the fingerprint.
+    data: False for one that the prepared data do not depend on; runs that differ in it share
+        them. One that says neither keeps apart what might have been shared: time, and no more.
+    """
+    about = {"sentence": sentence, "outcome": outcome, "data": data and outcome}
+    return dataclasses.field(default=default, metadata=about)
+
+
+@dataclass(frozen=True)
+class SplitSettings(Split):
+    """Shares of the rows that are held out, and how they are drawn."""
+
+    val: Annotated[float, Ge(0), Lt(1)] = 0.2
+    test: Annotated[float, Ge(0), Lt(1)] = 0.2
+    seed: Annotated[int, Ge(0)] = 0
+    by: str | None = None
+    folds: Annotated[int, Ge(2)] | None = None
+    fold: Annotated[int, Ge(0)] = 0
+
+
+@dataclass(frozen=True)
+class SweepSettings:
+    """What a --multirun may be."""
+
+    max_jobs: Annotated[int, Gt(0)] = 100_000
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The keys of the config that are no component."""
+
+    seed: Annotated[int, Ge(0), Lt(2**32)] = _setting(
+        0, "initial weights, order of batches, random masks", data=False
+    )
+    epochs: Annotated[int, Gt(0)] = _setting(20, "how many at most", data=False)
+    batch_size: Annotated[int, Gt(0)] = _setting(32, "rows a step")
+    class_weight: ClassWeight | None = _setting(
+        None, "balanced: all classes count the same in the loss; or {class: factor}"
+    )
+    split: SplitSettings = _setting(
+        SplitSettings(),
+        "shares held out; by: null, hash, hash:, group: or time:COLUMN; folds and fold",
+    )
+    monitor: str | None = _setting(
+        None,
+        "the metric that judges a run; null: val_loss, or loss without a val split",
+        data=False,
+    )
+    mode: Literal["auto", "min", "max"] = _setting(
+        "auto", "whether less or more of it is better", data=False
+    )
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = _setting(
+        "float32", "Keras dtype policy", data=False
+    )
+    deterministic: bool = _setting(
+        False, "TensorFlow's op determinism, on for the whole process", data=False
+    )
+    checkpoint: Annotated[int, Gt(0)] | None = _setting(
+        None, "every so many epochs keep what `resume` needs; null: never", outcome=False
+    )
+    limit_batches: Annotated[int, Gt(0)] | None = _setting(
+        None, "at most so many batches an epoch and a split"
+    )
+    print_every: Annotated[int, Gt(0)] = _setting(
+        1, "a line of losses every so many epochs", outcome=False
+    )
+    record_steps: Annotated[int, Gt(0)] | None = _setting(
+        None,
+        "record the training loss every so many batches of an epoch; null: never",
+        outcome=False,
+    )
+    debug: Literal["summary", "overfit"] | None = _setting(
+        None, "summary: print the model and stop; overfit: train on one batch"
+    )
+    evaluate: Literal["full", "plain"] = _setting(
+        "full",
+        "full: judge val and test by all that the task knows; plain: by metrics alone",
+        outcome=False,
+    )
+    keep_predictions: Literal["val", "test", "both"] | None = _setting(
+        None, "keep the outputs for every row of val, test or both; null: none", outcome=False
+    )
+    engine: str = _setting(
+        "auto",
+        "what trains: packed (many runs as one program), fast (an epoch as one), keras "
+        "(model.fit); auto: packed for several runs, else fast",
+        outcome=False,
+    )
+    strict: bool = _setting(
+        False,
+        "an engine that cannot train a run is an error, not a reason to take another",
+        outcome=False,
+    )
+    xla: Literal["auto", "always", "never"] = _setting(
+        "auto",
+        "compile the training of packs; auto: where the work is enough to pay for it",
+        outcome=False,
+    )
+    kernels: Literal["auto", "plain"] = _setting(
+        "auto",
+        "plain: TensorFlow's own; auto: oneDNN's convolutions and pooling where quicker",
+        outcome=False,
+    )
+    device: str = _setting("auto", "auto, cpu, gpu or gpu:N", outcome=False)
+    results: str = _setting(
+        "results", "the folder for warehouse, journals and weights", outcome=False
+    )
+    skip: Literal["auto", "finished", "nothing"] = _setting(
+        "auto",
+        "finished: do not train what is there already; auto: that, in a --multirun",
+        outcome=False,
+    )
+    retry: Literal["all", "failed", "lost", "nothing"] = _setting(
+        "all", "of what did not finish earlier, what skip=finished trains again", outcome=False
+    )
+    sweep: SweepSettings = _setting(
+        SweepSettings(),
+        "max_jobs: a --multirun of more jobs than these is refused before it is planned",
+        outcome=False,
+    )
+
+    @property
+    def quick_kernels(self) -> bool:
+        """Whether the run is to have oneDNN's kernels, where there are any."""
+        return self.kernels == "auto" and not self.deterministic
+
+
+NAMES = frozenset(field.name for field in dataclasses.fields(Settings))
+ABOUT: dict[str, str] = {
+    field.name: field.metadata["sentence"] for field in dataclasses.fields(Settings)
+}
+"""What the help says of each key."""
+OF_OUTCOME = [f.name for f in dataclasses.fields(Settings) if f.metadata["outcome"]]
+"""The keys that determine what comes out of a run: part of its fingerprint."""
+OF_DATA = [f.name for f in dataclasses.fields(Settings) if f.metadata["data"]]
+"""The keys that the prepared data may depend on."""
+
+
+def settings_params() -> list[Param]:
+    """The root keys in the form that components' params have."""
+    hints = typing.get_type_hints(Settings, include_extras=True)
+    return [
+        Param(field.name, hints[field.name], field.default)
+        for field in dataclasses.fields(Settings)
+    ]
+
+
+@functools.cache
+def settings_model() -> Model:
+    """What checks the root keys."""
+    return model_of("config", settings_params())
