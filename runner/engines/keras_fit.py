@@ -7,9 +7,9 @@ shows when they are compared. Ours is what `fit` is given: the batches in our or
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runner.backend.devices import tensorflow_on
 from runner.backend.seeds import order
@@ -18,6 +18,7 @@ from runner.config.settings import Settings
 from runner.data.class_weights import weighted
 from runner.data.prepare import Part
 from runner.data.stream import ahead, example_of, in_order, rows_of, windows
+from runner.engines.arrays import Callback, Index, Logs, Model, Rows, Tensor
 from runner.engines.contract import Job
 from runner.engines.lifecycle import begin, callbacks_of, conclude, live
 from runner.engines.tracker import Tracker
@@ -65,16 +66,14 @@ def fit(job: Job, record: OnEvent, tracker: Tracker) -> RunEnd:
         # What a source raises reaches us only as a part of TensorFlow's own words.
         raise (trouble or [error])[0] from None
 
-    def evaluate(part: Part) -> Mapping[str, Any]:
-        metrics: Mapping[str, Any] = model.evaluate(
-            batches(part, size, trouble), verbose=0, return_dict=True
-        )
+    def evaluate(part: Part) -> Logs:
+        metrics: Logs = model.evaluate(batches(part, size, trouble), verbose=0, return_dict=True)
         return metrics
 
     return conclude(job, tracker, record, evaluate)
 
 
-def _step_losses(model: Any, tracker: Tracker) -> list[Any]:
+def _step_losses(model: Model, tracker: Tracker) -> list[Callback]:
     """The callback that says how far an epoch is, where its losses are read; last of all."""
     import keras
 
@@ -98,7 +97,7 @@ def batches(part: Part, size: int, trouble: list[Exception]) -> tf.data.Dataset:
     if not isinstance(part, Stream):
         return tf.data.Dataset.from_tensor_slices(part).batch(size).prefetch(tf.data.AUTOTUNE)
 
-    def read() -> Iterator[Any]:
+    def read() -> Iterator[Rows]:
         for window in ahead(windows(part, size)):
             rows = in_order(window)
             for at in range(0, len(window.index), size):
@@ -123,7 +122,7 @@ def epochs_of(job: Job, trouble: list[Exception]) -> tf.data.Dataset:
     taken = min(rows, steps(job.config, data) * size)
     whole = taken // size
 
-    def one_epoch(epoch: Any) -> tf.data.Dataset:
+    def one_epoch(epoch: Tensor) -> tf.data.Dataset:
         drawn = tf.numpy_function(
             lambda e: order(settings.seed, int(e), rows)[:taken], [epoch], tf.int64
         )
@@ -133,7 +132,7 @@ def epochs_of(job: Job, trouble: list[Exception]) -> tf.data.Dataset:
             return full
         return full.concatenate(tf.data.Dataset.from_tensors(drawn[whole * size :]))
 
-    def gather(index: Any) -> Any:
+    def gather(index: Index) -> Rows:
         return tf.nest.map_structure(lambda tensor: tf.gather(tensor, index), tensors)
 
     return (
@@ -150,7 +149,7 @@ def _read_epochs_of(job: Job, part: Stream, trouble: list[Exception]) -> tf.data
     size, each = settings.batch_size, steps(job.config, data)
     epochs = range(begin(job) + 1, settings.epochs + 1)
 
-    def read() -> Iterator[Any]:
+    def read() -> Iterator[Rows]:
         for epoch in epochs:
             taken = min(part.rows, each * size)
             for window in ahead(windows(part, size, (settings.seed, epoch), taken)):
@@ -162,7 +161,7 @@ def _read_epochs_of(job: Job, part: Stream, trouble: list[Exception]) -> tf.data
     return _generated(read, example, each * len(epochs), trouble)
 
 
-def _taken(rows: Any, index: Any) -> Any:
+def _taken(rows: Rows, index: Index) -> Rows:
     """Some rows of nested arrays."""
     import keras
 
@@ -170,12 +169,12 @@ def _taken(rows: Any, index: Any) -> Any:
 
 
 def _generated(
-    read: Callable[[], Iterator[Any]], example: Any, count: int, trouble: list[Exception]
+    read: Callable[[], Iterator[Rows]], example: Rows, count: int, trouble: list[Exception]
 ) -> tf.data.Dataset:
     """So many batches like the example, read in a thread while others are trained on."""
     import tensorflow as tf
 
-    def noted() -> Iterator[Any]:
+    def noted() -> Iterator[Rows]:
         try:
             yield from read()
         except Exception as error:

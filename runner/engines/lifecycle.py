@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from runner.engines.arrays import Callback
 from runner.engines.contract import Job
 from runner.engines.outputs import Evaluate, Predict, asked, evaluations_of
 from runner.engines.tracker import Tracker
@@ -78,7 +79,7 @@ def release(job: Job) -> None:
     vars(job).pop("recipe", None)
 
 
-def callbacks_of(job: Job, tracker: Tracker, retrace: Callable[[], None]) -> list[Any]:
+def callbacks_of(job: Job, tracker: Tracker, retrace: Callable[[], None]) -> list[Callback]:
     """The recipe's callbacks between the tracker's two.
 
     retrace: called when an epoch begins with other weights to train than the last one had; what

@@ -14,6 +14,7 @@ from runner.components.types import Stream
 from runner.data.parts import joined, named
 from runner.data.prepare import Part, parts
 from runner.data.stream import rows_of
+from runner.engines.arrays import Logs, Model, Rows
 from runner.engines.contract import Job
 from runner.evaluate.metrics import OutputEvaluation, evaluate_outputs
 from runner.journal.records import Confusion, Curves, Evaluation, OutputRecord
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-Evaluate = Callable[[Part], Mapping[str, Any]]
-Predict = Callable[[tuple[Any, Any]], Any]
+Evaluate = Callable[[Part], Logs]
+Predict = Callable[[tuple[Rows, Rows]], Rows]
 """From a pair of features and targets to the outputs, (rows, outputs)."""
 LARGEST = 5_000_000
 """Outputs (rows times classes) of a part that are looked at beyond Keras' own metrics."""
@@ -104,7 +105,7 @@ def asked(job: Job) -> Predict:
     return lambda part: outputs_of(job.recipe.model, part[0], job.config.settings.batch_size)
 
 
-def outputs_of(model: Any, features: Any, batch_size: int) -> Array:
+def outputs_of(model: Model, features: Rows, batch_size: int) -> Array:
     """The model's outputs for features that fit into memory, (rows, outputs), in pieces.
 
     Eager: for a few large batches, tracing a program would cost more than it saves.
@@ -115,7 +116,7 @@ def outputs_of(model: Any, features: Any, batch_size: int) -> Array:
     each = sum(int(np.prod(array.shape[1:])) for array in keras.tree.flatten(features))
     size = max(batch_size, min(8192, ELEMENTS // max(each, 1), INNER // max(_widest(model), 1)))
 
-    def piece(at: int) -> Any:
+    def piece(at: int) -> Rows:
         rows = keras.tree.map_structure(
             lambda array: keras.ops.convert_to_tensor(array[at : at + size]), features
         )
@@ -124,7 +125,7 @@ def outputs_of(model: Any, features: Any, batch_size: int) -> Array:
     return np.concatenate([piece(at) for at in range(0, len(first), size)])
 
 
-def _widest(model: Any) -> int:
+def _widest(model: Model) -> int:
     """The most numbers that a layer gives for one row, as far as layers say so."""
     import keras
 

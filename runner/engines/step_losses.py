@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from runner.engines.arrays import Model
 from runner.errors import ModelError
 from runner.journal.records import Steps
 
@@ -15,7 +14,7 @@ class StepLosses:
     a stretch is the difference of two sums over that of the counts.
     """
 
-    def __init__(self, model: Any, every: int, batches: int) -> None:
+    def __init__(self, model: Model, every: int, batches: int) -> None:
         """every: batches of a stretch; batches: those of an epoch, whose last stretch may be
         shorter.
         """

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from runner.backend.seeds import generator_state, known_generators
+from runner.engines.arrays import Logs, Model, Variable
 from runner.engines.contract import Job
 from runner.engines.step_losses import StepLosses
 from runner.journal.records import EpochEnd, RunEnd
@@ -31,8 +32,8 @@ class Tracker:
         self,
         job: Job,
         record: OnEvent,
-        named_by: Any = None,
-        generators: Sequence[Any] | None = None,
+        named_by: Model = None,
+        generators: Sequence[Variable] | None = None,
     ) -> None:
         """Follow a job whose recipe is built.
 
@@ -82,7 +83,7 @@ class Tracker:
         if self.losses:
             self.losses.begin()
 
-    def epoch_end(self, epoch: int, logs: Mapping[str, Any]) -> None:
+    def epoch_end(self, epoch: int, logs: Logs) -> None:
         """Record the epoch and keep its weights if they are the best so far."""
         values = {name: float(value) for name, value in logs.items()}
         if self.losses:
@@ -127,7 +128,7 @@ class Tracker:
         run_id = self._job.start.run_id
         self._record(Kept(run_id, self.epoch, "checkpoint", tensors, state=state, owners=named))
 
-    def settle_on(self, model: Any) -> None:
+    def settle_on(self, model: Model) -> None:
         """From now on this is the run's model: a Keras model that has taken over its weights."""
         self._model = model
 

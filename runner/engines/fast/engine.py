@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -21,6 +21,7 @@ from runner.config.settings import Settings
 from runner.data.class_weights import weighted
 from runner.data.prepare import Part, Prepared
 from runner.data.stream import ahead, example_of, in_order, rows_of, windows
+from runner.engines.arrays import Index, Logs, Model, Rows, Tensor
 from runner.engines.contract import Job
 from runner.engines.fast.shared import SharedPrograms
 from runner.engines.keras_fit import fit
@@ -139,19 +140,19 @@ def run_program(job: Job, record: OnEvent, program: _Program, tracker: Tracker) 
     model.optimizer.finalize_variable_values(model.trainable_weights)
     callbacks.on_train_end()
 
-    def evaluate(part: Part) -> Mapping[str, Any]:
+    def evaluate(part: Part) -> Logs:
         return program.evaluate(_evaluating(part, settings.batch_size)())
 
     return conclude(job, tracker, record, evaluate)
 
 
-def _example(data: Prepared) -> tuple[Any, ...]:
+def _example(data: Prepared) -> Rows:
     """Rows as the training step gets them: features, targets and, where there are, weights."""
     features, targets = example_of(data.splits.train)
     return weighted(features, targets, data.weights, data.class_weights)
 
 
-def _training(job: Job) -> Callable[[int], Iterator[tuple[Any, Any]]]:
+def _training(job: Job) -> Callable[[int], Iterator[tuple[Rows, Index]]]:
     """From an epoch (counted from 1) to its rows as tensors with the index of those to take.
 
     Once, or window by window where the rows do not fit into memory.
@@ -163,7 +164,7 @@ def _training(job: Job) -> Callable[[int], Iterator[tuple[Any, Any]]]:
     taken = min(rows_of(part), steps(job.config, data) * size)
     if isinstance(part, Stream):
 
-        def read(epoch: int) -> Iterator[tuple[Any, Any]]:
+        def read(epoch: int) -> Iterator[tuple[Rows, Index]]:
             for window in ahead(windows(part, size, (seed, epoch), taken)):
                 rows = weighted(window.features, window.targets, None, data.class_weights)
                 yield _tensors(rows), tf.constant(window.index)
@@ -171,17 +172,17 @@ def _training(job: Job) -> Callable[[int], Iterator[tuple[Any, Any]]]:
         return read
     resident = _tensors(_example(data))
 
-    def gathered(epoch: int) -> Iterator[tuple[Any, Any]]:
+    def gathered(epoch: int) -> Iterator[tuple[Rows, Index]]:
         yield resident, tf.constant(order(seed, epoch, rows_of(part))[:taken])
 
     return gathered
 
 
-def _evaluating(part: Part, size: int) -> Callable[[], Iterator[Any]]:
+def _evaluating(part: Part, size: int) -> Callable[[], Iterator[Rows]]:
     """What gives the part's rows as tensors, in their own order: once, or window by window."""
     if isinstance(part, Stream):
 
-        def rows() -> Iterator[Any]:
+        def rows() -> Iterator[Rows]:
             for window in ahead(windows(part, size)):
                 yield _tensors(in_order(window))
 
@@ -190,7 +191,7 @@ def _evaluating(part: Part, size: int) -> Callable[[], Iterator[Any]]:
     return lambda: iter([resident])
 
 
-def _tensors(rows: Any) -> Any:
+def _tensors(rows: Rows) -> Rows:
     import tensorflow as tf
 
     return tf.nest.map_structure(tf.constant, rows)
@@ -199,9 +200,7 @@ def _tensors(rows: Any) -> Any:
 class _Program:
     """A model's training and its evaluation, each one compiled function over many batches."""
 
-    def __init__(
-        self, model: Any, example: tuple[Any, ...], settings: Settings, bind: Bind
-    ) -> None:
+    def __init__(self, model: Model, example: Rows, settings: Settings, bind: Bind) -> None:
         """example: rows as the training step gets them; their number does not matter.
 
         bind: a context in which the model's numbers are those of the program.
@@ -253,7 +252,7 @@ class _Program:
         vars(self).pop("_test", None)
 
     def train(
-        self, windows: Iterable[tuple[Any, Any]], losses: StepLosses | None
+        self, windows: Iterable[tuple[Rows, Index]], losses: StepLosses | None
     ) -> dict[str, float]:
         """One epoch over the rows of each window, by its index in its order; its metrics.
 
@@ -265,7 +264,9 @@ class _Program:
             logs = self._train_window(rows, index, losses)
         return logs
 
-    def _train_window(self, rows: Any, index: Any, losses: StepLosses | None) -> dict[str, float]:
+    def _train_window(
+        self, rows: Rows, index: Index, losses: StepLosses | None
+    ) -> dict[str, float]:
         import tensorflow as tf
 
         logs: dict[str, float] = {}
@@ -281,7 +282,7 @@ class _Program:
             self._piece, begin = next_piece(self._piece, each), end
         return logs
 
-    def evaluate(self, windows: Iterable[Any]) -> dict[str, float]:
+    def evaluate(self, windows: Iterable[Rows]) -> dict[str, float]:
         """The metrics over the rows of all windows, without training."""
         self._model.reset_metrics()
         logs: dict[str, float] = {}
@@ -289,31 +290,35 @@ class _Program:
             logs = _plain(self._test(rows))
         return logs
 
-    def _train_batches(self, rows: Any, index: Any, begin: Any, end: Any) -> dict[str, Any]:
+    def _train_batches(
+        self, rows: Rows, index: Index, begin: Tensor, end: Tensor
+    ) -> dict[str, Tensor]:
         import tensorflow as tf
 
-        def step(at: Any) -> None:
+        def step(at: Tensor) -> None:
             batch = index[at : at + self._size]
             self._model.train_step(tf.nest.map_structure(lambda a: tf.gather(a, batch), rows))
 
         with self._bind():
             return self._over_batches(begin, end, step)
 
-    def _test_batches(self, rows: Any) -> dict[str, Any]:
+    def _test_batches(self, rows: Rows) -> dict[str, Tensor]:
         import tensorflow as tf
 
-        def step(at: Any) -> None:
+        def step(at: Tensor) -> None:
             end = at + self._size
             self._model.test_step(tf.nest.map_structure(lambda a: a[at:end], rows))
 
         with self._bind():
             return self._over_batches(tf.constant(0), tf.shape(rows[1])[0], step)
 
-    def _over_batches(self, begin: Any, end: Any, step: Callable[[Any], None]) -> dict[str, Any]:
+    def _over_batches(
+        self, begin: Tensor, end: Tensor, step: Callable[[Tensor], None]
+    ) -> dict[str, Tensor]:
         """A loop inside the program, and the metrics after it; the last batch may be smaller."""
         import tensorflow as tf
 
-        def body(at: Any) -> tuple[Any]:
+        def body(at: Tensor) -> tuple[Tensor]:
             step(at)
             return (at + self._size,)
 
@@ -336,6 +341,6 @@ def _traced(function: Callable[..., Any], signature: Sequence[Any]) -> Any:
     return tf.function(function, signature, autograph=False).get_concrete_function()
 
 
-def _plain(logs: Mapping[str, Any]) -> dict[str, float]:
+def _plain(logs: Logs) -> dict[str, float]:
     """The metrics as numbers, in the order in which `fit` gives them."""
     return {name: float(value) for name, value in sorted(logs.items())}

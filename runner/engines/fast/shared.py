@@ -17,6 +17,7 @@ from typing import Any
 
 from runner.components.types import Recipe
 from runner.data.stream import example_of
+from runner.engines.arrays import Variable
 from runner.engines.contract import Job
 from runner.engines.structure.member_number import Decision, MemberNumber
 from runner.engines.structure.symbols import Shape, Structural, bound, shape_of
@@ -32,7 +33,7 @@ class Entry:
     recipe: Recipe
     shape: Shape
     program: Any = None
-    numbers: dict[str, Any] = field(default_factory=dict)
+    numbers: dict[str, Variable] = field(default_factory=dict)
     """Path -> the variable that holds the present run's value."""
     decisions: list[Decision] = field(default_factory=list)
 
@@ -125,7 +126,7 @@ class SharedPrograms:
         return entry
 
 
-def variables_of(recipe: Recipe) -> list[Any]:
+def variables_of(recipe: Recipe) -> list[Variable]:
     """The variables of a recipe's model and optimizer."""
     return [*recipe.model.variables, *recipe.model.optimizer.variables]
 

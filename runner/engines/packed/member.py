@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from runner.engines.arrays import Variable
 from runner.engines.packed.pure import Pure
 from runner.engines.packed.stack import Stack
 
@@ -26,7 +27,7 @@ class Seat:
 class MemberVariable:
     """One member's row of a stacked variable, with as much of a Keras variable as is asked for."""
 
-    def __init__(self, seat: Seat, variable: int, like: Any) -> None:
+    def __init__(self, seat: Seat, variable: int, like: Variable) -> None:
         self._seat, self._variable = seat, variable
         self.path, self.shape, self.dtype = like.path, like.shape, like.dtype
 
@@ -69,7 +70,7 @@ class MemberModel:
     def __init__(self, pure: Pure, seat: Seat) -> None:
         where = {id(variable): i for i, variable in enumerate(pure.variables)}
 
-        def mine(variables: Sequence[Any]) -> list[MemberVariable]:
+        def mine(variables: Sequence[Variable]) -> list[MemberVariable]:
             return [MemberVariable(seat, where[id(v)], v) for v in variables]
 
         self.stop_training = False

@@ -23,6 +23,7 @@ from runner.backend.seeds import order
 from runner.components.types import Recipe
 from runner.data.prepare import Part, parts
 from runner.data.stream import example_of
+from runner.engines.arrays import Logs, MemberValues, Rows
 from runner.engines.contract import Job
 from runner.engines.lifecycle import callbacks_of, conclude, started
 from runner.engines.outputs import asked
@@ -80,7 +81,7 @@ class Pack:
         self._rows: list[Member | None] = [None] * rows
         self._stack = Stack(template.fresh, rows)
         self._all_variables = range(len(template.fresh))
-        self._waiting: deque[tuple[Member, list[Any]]] = deque()
+        self._waiting: deque[tuple[Member, list[MemberValues]]] = deque()
         self._numbers = np.zeros((rows, len(template.paths)), np.float32)
         base = len(template.pure.trainable)
         self._metrics = {base + i: template.fresh[base + i] for i in template.pure.metrics}
@@ -214,7 +215,7 @@ class Pack:
                 member.logs = {name: float(values[row]) for name, values in logs.items()}
                 member.model.optimizer.scheduled = float(rates[row])
 
-    def _evaluate(self, state: State, part: str) -> Mapping[str, Any]:
+    def _evaluate(self, state: State, part: str) -> Logs:
         """Metric -> the rows' values on a part."""
         self._reset_metrics()
         fresh = self._template.pure.state(self._stack.tensors())
@@ -272,18 +273,18 @@ class Pack:
     def _conclude(
         self,
         member: Member,
-        metrics: Mapping[str, Mapping[str, Any]],
-        outputs: Mapping[str, Any],
+        metrics: Mapping[str, Logs],
+        outputs: Mapping[str, MemberValues],
     ) -> None:
         """metrics: part -> metric -> the rows' values. outputs: part -> the rows' outputs."""
         row = self._row(member)
         names = {id(example_of(part)[1]): name for name, part in parts(member.job.data.splits)}
 
-        def evaluate(part: Part) -> Mapping[str, Any]:
+        def evaluate(part: Part) -> Logs:
             of_part = metrics[names[id(example_of(part)[1])]]
             return {metric: values[row] for metric, values in of_part.items()}
 
-        def predict(part: tuple[Any, Any]) -> Any:
+        def predict(part: tuple[Rows, Rows]) -> Rows:
             if (name := names.get(id(part[1]))) is not None:
                 return outputs[name][row]
             together = np.concatenate([rows[row] for rows in outputs.values()])

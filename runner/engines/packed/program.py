@@ -19,14 +19,15 @@ import numpy as np
 
 from runner.backend.onednn_private import quick_kernels
 from runner.backend.tensorflow_private import Noise, op_types, teach, vectorize
-from runner.engines.packed.pure import Pure, State
+from runner.engines.arrays import MemberIndex, MemberNumbers, MemberValues, Rows, Tensor
+from runner.engines.packed.pure import Pure, State, Tensors
 
 PIECE_BYTES = 64 * 2**20
 """What the gathered batches and the random draws of one call may take."""
 OUTPUT_ROWS = 4096
 """Rows that the members answer at once when a part is evaluated."""
 
-Bind = Callable[[Any], AbstractContextManager[None]]
+Bind = Callable[[Tensor], AbstractContextManager[None]]
 """Gives the model one member's numbers (a tensor of them) while a step is traced."""
 
 
@@ -44,7 +45,7 @@ class Program:
         pure: Pure,
         bind: Bind,
         numbers: int,
-        rows: tuple[Any, ...],
+        rows: Rows,
         batch_size: int,
         kernels: bool = True,
     ) -> None:
@@ -74,7 +75,7 @@ class Program:
 
         pure = self.pure
 
-        def one(state: State, numbers: Any, rows: Any) -> Any:
+        def one(state: State, numbers: Tensor, rows: Rows) -> Any:
             with self._bind(numbers):
                 trainable = [tf.identity(value) for value in state.trainable]
                 loss = pure.loss_of(trainable, state.other, rows, training=True)
@@ -105,7 +106,7 @@ class Program:
             lambda part: tf.TensorSpec([*leading, *part.shape[1:]], part.dtype), self._rows
         )
 
-    def _gathered(self, index: Any) -> Any:
+    def _gathered(self, index: MemberIndex) -> Rows:
         """The training rows of an index of any shape."""
         import tensorflow as tf
 
@@ -113,7 +114,7 @@ class Program:
 
     # -- what callers use ------------------------------------------------------------------
 
-    def train(self, state: State, numbers: Any, drawn: Any) -> State:
+    def train(self, state: State, numbers: MemberNumbers, drawn: MemberIndex) -> State:
         """One epoch.
 
         numbers: float32 (members, numbers). drawn: the members' rows in their order, int64
@@ -134,7 +135,7 @@ class Program:
             state = self._train_plainly(state, numbers, last)
         return state
 
-    def _train_plainly(self, state: State, numbers: Any, index: Any) -> State:
+    def _train_plainly(self, state: State, numbers: MemberNumbers, index: MemberIndex) -> State:
         """Any number of steps in TensorFlow's own kernels, traced once for each batch size."""
         import tensorflow as tf
 
@@ -145,7 +146,7 @@ class Program:
             self._plain[shape] = function.get_concrete_function(state, numbers, any_steps)
         return State(*self._plain[shape](state, numbers, index))
 
-    def _train_in_pieces(self, state: State, numbers: Any, index: Any) -> State:
+    def _train_in_pieces(self, state: State, numbers: MemberNumbers, index: MemberIndex) -> State:
         """The compiled program over so many steps at once as their batches may take memory."""
         import tensorflow as tf
 
@@ -159,7 +160,7 @@ class Program:
             state = State(*self._compiled(state, numbers, batches, draws, times))
         return state
 
-    def compile_for(self, state: State, numbers: Any, steps: int) -> None:
+    def compile_for(self, state: State, numbers: MemberNumbers, steps: int) -> None:
         """Have XLA compile the training of so many members, for epochs of so many whole batches.
 
         It does so beside whatever comes next, until `settle` waits for it.
@@ -204,7 +205,7 @@ class Program:
         """Whether XLA has compiled the training."""
         return self._compiled is not None
 
-    def _bytes_of_step(self, state: State, numbers: Any, index: Any) -> int:
+    def _bytes_of_step(self, state: State, numbers: MemberNumbers, index: MemberIndex) -> int:
         """What one step's gathered batches and random draws take."""
         import tensorflow as tf
 
@@ -213,19 +214,21 @@ class Program:
         drawn = self._draws_of(state, numbers, index)
         return batches + sum(int(np.prod(spec.shape) * spec.dtype.size) for spec in drawn)
 
-    def _draws_of(self, state: State, numbers: Any, index: Any) -> list[Any]:
+    def _draws_of(self, state: State, numbers: MemberNumbers, index: MemberIndex) -> list[Any]:
         """Shapes and types of what one step draws at random."""
         if not any(name.startswith("StatelessRandom") for name in self.ops):
             return []
         traced = self._draw.get_concrete_function(state, numbers, self._specs(*index.shape[1:]))
         return list(traced.structured_outputs[1])
 
-    def evaluate(self, state: State, numbers: Any, rows: Any) -> dict[str, Any]:
+    def evaluate(
+        self, state: State, numbers: MemberNumbers, rows: Rows
+    ) -> dict[str, MemberValues]:
         """Metric -> how the members do on these features and targets: NumPy (members,)."""
         metrics = self._over_any_rows(self._evaluated_batches, state, numbers, rows)
         return {name: value.numpy() for name, value in sorted(metrics.items())}
 
-    def outputs(self, state: State, numbers: Any, features: Any) -> Any:
+    def outputs(self, state: State, numbers: MemberNumbers, features: Rows) -> MemberValues:
         """What the members say of these rows: NumPy (members, rows, outputs)."""
         import tensorflow as tf
 
@@ -239,7 +242,7 @@ class Program:
         return np.concatenate(pieces, axis=1)
 
     def _over_any_rows(
-        self, function: Callable[..., Any], state: State, numbers: Any, rows: Any
+        self, function: Callable[..., Any], state: State, numbers: MemberNumbers, rows: Rows
     ) -> Any:
         """Call a program that is traced once, however many rows there are."""
         import tensorflow as tf
@@ -253,7 +256,9 @@ class Program:
             self._of_any_rows[key] = traced.get_concrete_function(state, numbers, specs)
         return self._of_any_rows[key](state, numbers, rows)
 
-    def results(self, state: State, numbers: Any) -> tuple[dict[str, Any], Any]:
+    def results(
+        self, state: State, numbers: MemberNumbers
+    ) -> tuple[dict[str, MemberValues], MemberValues]:
         """Metric -> the members' values, and their learning rates: NumPy (members,)."""
         found, rates = self._results(state, numbers)
         return {name: value.numpy() for name, value in sorted(found.items())}, rates.numpy()
@@ -261,16 +266,18 @@ class Program:
     # -- one step --------------------------------------------------------------------------
 
     def _member(self, training: bool) -> Callable[..., Any]:
-        def one(trainable: Any, other: Any, numbers: Any, rows: Any) -> Any:
+        def one(trainable: Tensors, other: Tensors, numbers: Tensor, rows: Rows) -> Any:
             with self._bind(numbers):
                 return self.pure.loss_of(trainable, other, rows, training=training)
 
         return one
 
-    def _step(self, state: State, numbers: Any, batch: Any, noise: Noise | None) -> State:
+    def _step(
+        self, state: State, numbers: MemberNumbers, batch: Rows, noise: Noise | None
+    ) -> State:
         import tensorflow as tf
 
-        def forward(trainable: Any, other: Any, numbers: Any, rows: Any) -> Any:
+        def forward(trainable: Tensors, other: Tensors, numbers: Tensor, rows: Rows) -> Any:
             trainable = [tf.identity(value) for value in trainable]
             loss, after = self._member(training=True)(trainable, other, numbers, rows)
             lookups = self.pure.lookups(trainable)
@@ -288,7 +295,12 @@ class Program:
         known = [i for i, gradient in enumerate(gradients) if gradient is not None]
 
         def update(
-            slots: Any, some: Any, slices: Any, indices: Any, trainable: Any, numbers: Any
+            slots: Tensors,
+            some: Tensors,
+            slices: Tensors,
+            indices: Tensors,
+            trainable: Tensors,
+            numbers: Tensor,
         ) -> Any:
             all_of_them = [None] * len(trainable)
             for i, gradient in zip(known, some, strict=True):
@@ -306,24 +318,24 @@ class Program:
 
     # -- many steps, in TensorFlow's own kernels --------------------------------------------
 
-    def _plain_batches(self, state: State, numbers: Any, index: Any) -> State:
+    def _plain_batches(self, state: State, numbers: MemberNumbers, index: MemberIndex) -> State:
         import tensorflow as tf
 
-        def body(at: Any, state: State) -> tuple[Any, State]:
+        def body(at: Tensor, state: State) -> tuple[Tensor, State]:
             return at + 1, self._step(state, numbers, self._gathered(index[at]), None)
 
         with self._kernels(numbers):
             return State(*_loop(tf.shape(index)[0], body, state))
 
-    def _evaluated_batches(self, state: State, numbers: Any, rows: Any) -> Any:
+    def _evaluated_batches(self, state: State, numbers: MemberNumbers, rows: Rows) -> Any:
         import tensorflow as tf
 
         count = tf.shape(tf.nest.flatten(rows)[0])[0]
 
-        def body(at: Any, other: Any) -> tuple[Any, Any]:
+        def body(at: Tensor, other: Tensors) -> tuple[Tensor, Tensors]:
             batch = _slice(rows, at * self._size, (at + 1) * self._size)
 
-            def one(trainable: Any, other: Any, numbers: Any) -> Any:
+            def one(trainable: Tensors, other: Tensors, numbers: Tensor) -> Any:
                 return self._member(training=False)(trainable, other, numbers, batch)
 
             return at + 1, vectorize(one, (state.trainable, other, numbers))[1]
@@ -332,15 +344,17 @@ class Program:
             other = _loop(-(-count // self._size), body, state.other)
         return self._metric_results(state._replace(other=other), numbers)[0]
 
-    def _stacked_outputs(self, state: State, numbers: Any, features: Any) -> Any:
-        def one(trainable: Any, other: Any, numbers: Any) -> Any:
+    def _stacked_outputs(
+        self, state: State, numbers: MemberNumbers, features: Rows
+    ) -> MemberValues:
+        def one(trainable: Tensors, other: Tensors, numbers: Tensor) -> Any:
             with self._bind(numbers):
                 return self.pure.outputs(trainable, other, features)
 
         return vectorize(one, (state.trainable, state.other, numbers))
 
-    def _metric_results(self, state: State, numbers: Any) -> Any:
-        def one(other: Any, slots: Any, numbers: Any) -> Any:
+    def _metric_results(self, state: State, numbers: MemberNumbers) -> Any:
+        def one(other: Tensors, slots: Tensors, numbers: Tensor) -> Any:
             with self._bind(numbers):
                 return self.pure.results(other), self.pure.learning_rate(slots)
 
@@ -348,7 +362,7 @@ class Program:
 
     # -- many steps, compiled: what XLA is bad at (gathers, random numbers) comes before -----
 
-    def _gathered_batches(self, state: State, numbers: Any, index: Any) -> Any:
+    def _gathered_batches(self, state: State, numbers: MemberNumbers, index: MemberIndex) -> Any:
         """The batches (steps, members, batch, ...), and for each random op its draws."""
         import tensorflow as tf
 
@@ -359,7 +373,7 @@ class Program:
         steps = int(index.shape[0])
         arrays = [tf.TensorArray(spec.dtype, steps, element_shape=spec.shape) for spec in specs]
 
-        def body(at: Any, carried: Any) -> tuple[Any, Any]:
+        def body(at: Tensor, carried: Any) -> tuple[Any, Any]:
             other, arrays = carried
             batch = _at(batches, at)
             other, drawn = self._draw(state._replace(other=other), numbers, batch)
@@ -368,11 +382,11 @@ class Program:
         _, arrays = _loop(tf.constant(steps), body, (state.other, arrays))
         return batches, [array.stack() for array in arrays]
 
-    def _kernels(self, numbers: Any) -> AbstractContextManager[None]:
+    def _kernels(self, numbers: MemberNumbers) -> AbstractContextManager[None]:
         """A program of one member has the kernels that it has alone; mapped ones are plain."""
         return quick_kernels(self._quick and numbers.shape[0] == 1)
 
-    def _drawn_step(self, state: State, numbers: Any, batch: Any) -> Any:
+    def _drawn_step(self, state: State, numbers: MemberNumbers, batch: Rows) -> Any:
         """The generators' states after a step, and what was drawn; the rest is not computed."""
         import tensorflow as tf
 
@@ -386,9 +400,9 @@ class Program:
         return other, noise.draws
 
     def _compiled_batches(
-        self, state: State, numbers: Any, batches: Any, draws: Any, times: Any
+        self, state: State, numbers: MemberNumbers, batches: Rows, draws: Tensors, times: Tensor
     ) -> State:
-        def body(at: Any, state: State) -> tuple[Any, State]:
+        def body(at: Tensor, state: State) -> tuple[Tensor, State]:
             noise = Noise(draws=_at(draws, at))
             return at + 1, self._step(state, numbers, _at(batches, at), noise)
 
@@ -399,7 +413,7 @@ def _call(function: Any, *inputs: Any) -> Any:
     return function(*inputs)
 
 
-def _slices(indices: Any, rows: Any, weight: Any) -> Any:
+def _slices(indices: Tensor, rows: Tensor, weight: Tensor) -> Any:
     """The gradient of an embedding as Keras' optimizers get it."""
     import tensorflow as tf
 
@@ -407,21 +421,21 @@ def _slices(indices: Any, rows: Any, weight: Any) -> Any:
     return tf.IndexedSlices(values, tf.reshape(indices, [-1]), weight.shape)
 
 
-def _slice(rows: Any, begin: Any, end: Any) -> Any:
+def _slice(rows: Rows, begin: Tensor, end: Tensor) -> Rows:
     """The rows from begin to end of each array."""
     import tensorflow as tf
 
     return tf.nest.map_structure(lambda part: part[begin:end], rows)
 
 
-def _at(arrays: Any, index: Any) -> Any:
+def _at(arrays: Any, index: MemberIndex) -> Any:
     """One entry of each array."""
     import tensorflow as tf
 
     return tf.nest.map_structure(lambda array: tf.gather(array, index), arrays)
 
 
-def _loop(times: Any, body: Callable[[Any, Any], Any], state: Any) -> Any:
+def _loop(times: Tensor, body: Callable[[Any, Any], Any], state: Any) -> Any:
     """`body(at, state) -> (at + 1, state)`, so many times, inside the program."""
     import tensorflow as tf
 

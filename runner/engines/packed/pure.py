@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from runner.backend.keras_private import backend_neutral, compute_loss, loss_tracker, rate_of
+from runner.engines.arrays import Model, Rows, Tensor, Variable
 
-Tensors = list[Any]
+Tensors = list[Tensor]
 
 
 class State(NamedTuple):
@@ -30,8 +31,8 @@ class Lookup(NamedTuple):
 
     weight: int
     """Which of the trainable values."""
-    indices: Any
-    rows: Any
+    indices: Tensor
+    rows: Tensor
     """(*indices.shape, width): what was looked up."""
 
 
@@ -42,13 +43,13 @@ class Pure:
     generators: the states of the seed generators that it draws from, Keras' global one included.
     """
 
-    def __init__(self, model: Any, generators: Sequence[Any]) -> None:
+    def __init__(self, model: Model, generators: Sequence[Variable]) -> None:
         self.model = model
         self.generators = list(generators)
         known = {id(variable) for variable in model.trainable_variables}
         others = [*model.non_trainable_variables, *model.metrics_variables, *generators]
         self.trainable = list(model.trainable_variables)
-        self.other: list[Any] = []
+        self.other: list[Variable] = []
         for variable in others:
             if id(variable) not in known:
                 known.add(id(variable))
@@ -60,18 +61,18 @@ class Pure:
         self.metrics = [i for i, variable in enumerate(self.other) if id(variable) in metrics]
 
     @property
-    def variables(self) -> list[Any]:
+    def variables(self) -> list[Variable]:
         """The Keras variables whose values a State holds, in its order."""
         return [*self.trainable, *self.other, *self.slots]
 
-    def state(self, values: Sequence[Any]) -> State:
+    def state(self, values: Sequence[Tensor]) -> State:
         """The values, in the order of `variables`, as a State."""
         one, two = len(self.trainable), len(self.trainable) + len(self.other)
         return State(list(values[:one]), list(values[one:two]), list(values[two:]))
 
     def loss_of(
-        self, trainable: Tensors, other: Tensors, rows: tuple[Any, ...], *, training: bool
-    ) -> tuple[Any, Tensors]:
+        self, trainable: Tensors, other: Tensors, rows: Rows, *, training: bool
+    ) -> tuple[Tensor, Tensors]:
         """The loss of one batch, and the other values after it; as Keras' own steps have it.
 
         rows: features, targets and, where there are, weights.
@@ -113,7 +114,7 @@ class Pure:
                 found.append(Lookup(i, gathers[0].inputs[1], gathers[0].outputs[0]))
         return found
 
-    def outputs(self, trainable: Tensors, other: Tensors, features: Any) -> Any:
+    def outputs(self, trainable: Tensors, other: Tensors, features: Rows) -> Tensor:
         """What the model says of a batch, (rows, outputs)."""
         with self._standing_for(trainable, other):
             return self.model(features, training=False)
@@ -134,14 +135,14 @@ class Pure:
             weights, after = optimizer.stateless_apply(slots, gradients, trainable)
         return weights, after
 
-    def results(self, other: Tensors) -> dict[str, Any]:
+    def results(self, other: Tensors) -> dict[str, Tensor]:
         """The metrics' values, as `get_metrics_result` gives them."""
         import keras
 
         with keras.StatelessScope(list(zip(self.other, other, strict=True))):
             return dict(self.model.get_metrics_result())
 
-    def learning_rate(self, slots: Tensors) -> Any:
+    def learning_rate(self, slots: Tensors) -> Tensor:
         """The present learning rate, float32."""
         import keras
         import tensorflow as tf

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from runner.engines.arrays import MemberValues
+
 if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
@@ -16,7 +18,7 @@ class Stack:
 
     def __init__(self, examples: Sequence[Array], members: int) -> None:
         """examples: one member's values; all rows begin with them."""
-        self._tensors: list[Any] = [None] * len(examples)
+        self._tensors: list[MemberValues] = [None] * len(examples)
         self._written = {
             i: np.repeat(np.asarray(value)[None], members, axis=0)
             for i, value in enumerate(examples)
@@ -39,7 +41,7 @@ class Stack:
         rows = self._rows(variable)
         self._written[variable] = np.broadcast_to(value, rows.shape).astype(rows.dtype)
 
-    def tensors(self) -> list[Any]:
+    def tensors(self) -> list[MemberValues]:
         """What a program takes, with everything that was written."""
         import tensorflow as tf
 
@@ -49,7 +51,7 @@ class Stack:
         self._written.clear()
         return self._tensors
 
-    def replace(self, tensors: Sequence[Any]) -> None:
+    def replace(self, tensors: Sequence[MemberValues]) -> None:
         """What a program gave back."""
         self._written.clear()
         self._read.clear()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.backend.seeds import is_generator
 from runner.components.types import Recipe
+from runner.engines.arrays import Callback, Variable
 from runner.engines.structure.symbols import Shape, shape_of
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class Start:
     """The model's variables that no optimizer touches."""
     slots: Sequence[Array]
     """The optimizer's variables."""
-    callbacks: Sequence[Any]
+    callbacks: Sequence[Callback]
 
 
 def start_of(recipe: Recipe, shape: Shape | None = None) -> Start:
@@ -39,7 +40,7 @@ def start_of(recipe: Recipe, shape: Shape | None = None) -> Start:
     return Start(shape.structure, shape.numbers, trainable, other, slots, recipe.callbacks)
 
 
-def _first_value(variable: Any) -> Array:
+def _first_value(variable: Variable) -> Array:
     """The variable's value; zeros for a seed generator, which is set anew for every epoch."""
     value: Array = variable.numpy()
     return value * 0 if is_generator(variable) else value

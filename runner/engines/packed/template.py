@@ -15,6 +15,7 @@ from runner.backend.tensorflow_private import NotMapped
 from runner.data.class_weights import weighted
 from runner.data.prepare import parts
 from runner.data.stream import example_of, rows_of
+from runner.engines.arrays import MemberNumbers, Tensor
 from runner.engines.contract import Job
 from runner.engines.packed.program import Program
 from runner.engines.packed.pure import Pure
@@ -96,7 +97,7 @@ class Template:
         with self._lock, bound(self.shape.places, values):
             yield
 
-    def _bind(self, numbers: Any) -> AbstractContextManager[None]:
+    def _bind(self, numbers: Tensor) -> AbstractContextManager[None]:
         values = {
             path: MemberNumber(numbers[i], self.shape.numbers[path], path, self.decisions)
             for i, path in enumerate(self.paths)
@@ -175,6 +176,6 @@ class Template:
         loss = program.results(after, numbers)[0]["loss"][0]
         return float(abs(loss - expected) / max(abs(expected), 1e-6))
 
-    def _own_numbers(self, members: int) -> Any:
+    def _own_numbers(self, members: int) -> MemberNumbers:
         values = [self.shape.numbers[path] for path in self.paths]
         return np.repeat(np.asarray([values], np.float32), members, axis=0)
