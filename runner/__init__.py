@@ -42,6 +42,15 @@ from runner.components.types import (
     Task,
     Transform,
 )
+from runner.data.labels import (
+    AskedTask,
+    Labels,
+    is_number,
+    labelled,
+    numbers_or_text,
+    targets_of,
+)
+from runner.data.missing import MissingLabel, keyed, missing_in
 from runner.data.sources.database import Database
 from runner.data.sources.extensions import load_extension
 from runner.data.sources.files import (
@@ -72,12 +81,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CLOSED",
+    "AskedTask",
     "Column",
     "ColumnProfile",
     "Data",
     "DataError",
     "Database",
     "Input",
+    "Labels",
+    "MissingLabel",
     "ModelError",
     "Profile",
     "Query",
@@ -104,11 +116,16 @@ __all__ = [
     "from_home",
     "hookimpl",
     "identifier",
+    "is_number",
+    "keyed",
+    "labelled",
     "literal",
     "load_extension",
     "loss",
     "metric",
+    "missing_in",
     "near_names",
+    "numbers_or_text",
     "one_file",
     "optimizer",
     "package_files",
@@ -121,6 +138,7 @@ __all__ = [
     "schedule",
     "shut",
     "spill_folder",
+    "targets_of",
     "with_plain_names",
 ]
 

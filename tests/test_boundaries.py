@@ -159,6 +159,8 @@ def test_importing_the_root_needs_only_the_door() -> None:
     } == {
         "runner.components.decorators",
         "runner.components.types",
+        "runner.data.labels",
+        "runner.data.missing",
         "runner.data.sources.database",
         "runner.data.sources.extensions",
         "runner.data.sources.files",

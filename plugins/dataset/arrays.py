@@ -9,10 +9,21 @@ from typing import Annotated, Any
 import numpy as np
 from annotated_types import Ge
 
-from runner import Data, DataError, Split, Splits, dataset, one_file
+from runner import (
+    AskedTask,
+    Data,
+    DataError,
+    Labels,
+    MissingLabel,
+    Split,
+    Splits,
+    dataset,
+    labelled,
+    one_file,
+    targets_of,
+)
 
 from ._files.blocks import NumberedRows, only_by_content, streams
-from ._files.labels import Asked, codes, targets_of, task_of
 
 Array = np.ndarray[Any, Any]
 PARTS = ("train", "val", "test")
@@ -32,7 +43,8 @@ def arrays(
     *,
     path: Path,
     targets: Path | None = None,
-    task: Asked = "auto",
+    task: AskedTask = "auto",
+    missing_label: MissingLabel = "refuse",
     memory: Annotated[int, Ge(0)] = 1024,
 ) -> Data | Splits:
     """Your own .npz file: x and y, or x_train, y_train and maybe x_val, y_val, x_test, y_test.
@@ -41,12 +53,14 @@ def arrays(
     two .npy files; if the features take more than `memory` MiB as float32, they stay on disk,
     are read in blocks, and each row goes into train, val or test by its content.
 
-    task: what y is; auto goes by its type: text or whole numbers are classes (0 and 1 alone:
-    binary), columns of 0 and 1 are labels, anything else is values. Raises DataError for a file
-    that is missing, is of another kind, or whose arrays do not fit together.
+    task: what y is; auto goes by its values: text and few whole numbers are classes (two of
+    them: binary), columns of 0 and 1 are labels, or classes where every row has exactly one 1;
+    anything else is values. missing_label: whether rows without a label (NaN, None, empty text)
+    are refused or dropped. Raises DataError for a file that is missing, is of another kind, or
+    whose arrays do not fit together.
     """
     if targets is not None:
-        return _two_files(split, path, targets, task, memory)
+        return _two_files(split, path, targets, task, missing_label, memory)
     file = one_file(path, NPZ)
     held = _read(file)
     if "x_train" in held:
@@ -54,6 +68,11 @@ def arrays(
         _agree(file, parts)
     else:
         parts = {"all": _pair(file, held, "")}
+    for part, (x, y) in parts.items():
+        rows = labelled(
+            f"y in {file}" if part == "all" else f"y_{part} in {file}", y, missing_label
+        )
+        parts[part] = (x, y) if rows.all() else (x[rows], y[rows])
     by_part, known = targets_of(f"y in {file}", [y for _, y in parts.values()], task)
     pairs = {name: (parts[name][0], y) for name, y in zip(parts, by_part, strict=True)}
     if "all" in pairs:
@@ -62,7 +81,12 @@ def arrays(
 
 
 def _two_files(
-    split: Split, path: Path, targets: Path, asked: Asked, memory: int
+    split: Split,
+    path: Path,
+    targets: Path,
+    asked: AskedTask,
+    missing_label: MissingLabel,
+    memory: int,
 ) -> Data | Splits:
     """Features and targets from a .npy file each, the features mapped."""
     file = one_file(path, NPY)
@@ -71,7 +95,11 @@ def _two_files(
     y = np.array(_mapped(y_file, "targets"))
     _check("the features", "the targets", f"{file} and {y_file}", x, y)
     y = y[:, 0] if y.shape[1:] == (1,) else y
-    task, known = task_of(f"dataset.targets={y_file}", y, asked)
+    where = f"dataset.targets={y_file}"
+    kept = np.flatnonzero(labelled(where, y, missing_label))
+    labels = Labels(where, asked)
+    labels.see(y[kept])
+    task = labels.settle()
 
     def features(rows: Array) -> Array:
         first, last = int(rows[0]), int(rows[-1])
@@ -83,10 +111,10 @@ def _two_files(
         what=f"dataset.path={file}",
         rows=len(x),
         row_bytes=4 * int(np.prod(x.shape[1:])),
-        read=lambda rows: (features(rows), codes(y[rows], task, known)),
+        read=lambda rows: (features(rows), labels.targets(y[rows])),
         part=lambda rows: split.assign(features(rows)),
         files=[file],
-    )
+    ).only(kept)
     if source.fits <= memory:
         return Data(*source.everything, task)
     only_by_content(split, "a .npy file")

@@ -9,10 +9,20 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from annotated_types import Ge
 
-from runner import Data, DataError, Split, Splits, Task, dataset, one_file
+from runner import (
+    AskedTask,
+    Data,
+    DataError,
+    Labels,
+    MissingLabel,
+    Split,
+    Splits,
+    dataset,
+    missing_in,
+    one_file,
+)
 
 from ._files.blocks import NumberedRows, blocks, only_by_content, streams
-from ._files.labels import Asked, Seen, codes
 from ._files.number_types import ByteOrder, Number, number_type
 
 Array = np.ndarray[Any, Any]
@@ -38,7 +48,8 @@ def binary(
     record: Annotated[int, Ge(1)] | None = None,
     start: Count | None = None,
     byte_order: ByteOrder = "little",
-    task: Asked = "auto",
+    task: AskedTask = "auto",
+    missing_label: MissingLabel = "refuse",
     memory: Count = 1024,
 ) -> Data | Splits:
     """One binary file of records of equal length, each an example's features and its label.
@@ -46,7 +57,8 @@ def binary(
     shape: of one example's features, numbers of type `dtype`. label: first or last in the record,
     or the byte of the record where it begins; it is `label_values` numbers of type `label_dtype`.
     header: bytes before the first record. record: bytes of a record, and start: the byte where
-    its features begin, for records that hold more. memory: MiB of float32 features up to which
+    its features begin, for records that hold more. missing_label: whether records whose label is
+    NaN are refused or dropped. memory: MiB of float32 features up to which
     the data are held in memory; of a larger file blocks are read, in every epoch anew, and each
     record goes into train, val or test by its content, as with split.by=hash.
 
@@ -57,15 +69,16 @@ def binary(
     labels = np.dtype((number_type(label_dtype, byte_order), (label_values,)))
     kind = _record_type(numbers, labels, label, start, record)
     records = Records(file, header, kind, _rows(file, header, kind))
-    resolved = records.task(task)
+    seen, kept = records.survey(task, missing_label)
+    resolved = seen.settle()
     source = NumberedRows(
         what=f"dataset.path={file}",
         rows=records.rows,
         row_bytes=max(4 * int(np.prod(shape)), kind.itemsize),
-        read=lambda rows: (records.features(rows), codes(records.labels(rows), resolved)),
+        read=lambda rows: (records.features(rows), seen.targets(records.labels(rows))),
         part=lambda rows: split.assign(records.features(rows)),
         files=[file],
-    )
+    ).only(kept)
     if source.fits <= memory:
         return Data(*source.everything, resolved)
     only_by_content(split, "a file of records")
@@ -97,12 +110,18 @@ class Records:
         near = whole[first : last + 1]
         return near[name] if len(near) == len(rows) else near[rows - first][name]
 
-    def task(self, asked: Asked) -> Task:
-        """The task by the labels of the whole file."""
-        seen = Seen()
+    def survey(self, asked: AskedTask, missing_label: MissingLabel) -> tuple[Labels, Array]:
+        """The labels of the whole file, and which records have one."""
+        labels = Labels(f"the label in {self.file}", asked)
+        kept = []
         for rows in blocks(self.rows, self.kind.itemsize):
-            seen.add(self.labels(rows))
-        return seen.task(f"the label in {self.file}", asked)[0]
+            values = self.labels(rows)
+            if missing_label == "drop":
+                present = ~missing_in(values)
+                rows, values = rows[present], values[present]
+            labels.see(values)
+            kept.append(rows)
+        return labels, np.concatenate(kept)
 
 
 def _record_type(

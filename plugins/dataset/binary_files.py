@@ -10,11 +10,23 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from annotated_types import Ge
 
-from runner import Data, DataError, Split, Splits, dataset, from_home
+from runner import (
+    AskedTask,
+    Data,
+    DataError,
+    MissingLabel,
+    Split,
+    Splits,
+    dataset,
+    from_home,
+    keyed,
+    labelled,
+    numbers_or_text,
+    targets_of,
+)
 
 from ._files.blocks import NumberedRows, streams, whole
 from ._files.groups import parts_of_groups
-from ._files.labels import Asked, codes, numbers_or_text, task_of
 from ._files.number_types import ByteOrder, Number, number_type
 from ._files.paths import by_name, matching
 from ._files.sidecar import by_folder, by_pattern, by_table
@@ -43,7 +55,8 @@ def binary_files(
     byte_order: ByteOrder = "little",
     window: Annotated[int, Ge(1)] | None = None,
     stride: Annotated[int, Ge(1)] | None = None,
-    task: Asked = "auto",
+    task: AskedTask = "auto",
+    missing_label: MissingLabel = "refuse",
     memory: Count = 1024,
 ) -> Data | Splits:
     """The files that a pattern such as data/**/*.bin matches, each a series of steps.
@@ -52,9 +65,9 @@ def binary_files(
     file's name; the column label of the table `csv`, beside its column file; or a number of type
     `label_dtype`, first or last in the file. shape: of one step, numbers of type `dtype`; [] is
     one number. header: bytes that are passed over. window: steps of an example, `stride` steps
-    after the one before (as a rule, `window`); null makes a whole file one example. memory: MiB
-    of float32 features up to which the data are held in memory; beyond that they are read in
-    blocks.
+    after the one before (as a rule, `window`); null makes a whole file one example.
+    missing_label: whether files without a label are refused or dropped. memory: MiB of float32
+    features up to which the data are held in memory; beyond that they are read in blocks.
 
     All windows of a file fall into one part of the split, by the file's name; split.by=group:
     takes the other columns of the table too.
@@ -62,7 +75,7 @@ def binary_files(
     files = matching(path, "files of numbers")
     kind = np.dtype((number_type(dtype, byte_order), tuple(shape)))
     tag = number_type(label_dtype, byte_order) if label in ("first", "last") else None
-    windows = _windows(files, Layout(kind, header, tag, label == "first"), window, stride)
+    layout = Layout(kind, header, tag, label == "first")
     columns = {"file": list(by_name(files))}
     if label == "csv":
         columns |= by_table(files, csv)
@@ -72,9 +85,13 @@ def binary_files(
     elif label == "folder":
         labels = np.array(by_folder(files))
     else:
-        labels = np.array([windows.layout.label(file) for file in files])
-    resolved, known = task_of(f"dataset.label={label} of {path}", labels, task)
-    targets = codes(labels, resolved, known)
+        labels = np.array([layout.label(file) for file in files])
+    where = f"dataset.label={label} of {path}"
+    kept = np.flatnonzero(labelled(where, labels, missing_label))
+    files = [files[i] for i in kept]
+    columns = {name: [values[i] for i in kept] for name, values in columns.items()}
+    [targets], resolved = targets_of(where, [labels[kept]], task)
+    windows = _windows(files, layout, window, stride)
     # By content, unless the files decide.
     source = NumberedRows(
         what=f"dataset.path={path}",
@@ -109,6 +126,7 @@ def _parts(split: Split, columns: dict[str, list[str]], classes: Array | None) -
         have = ", ".join(sorted(columns))
         raise DataError(f"split.by={split.by} names no column of the files: there are {have}")
     values = columns[column]
+    keyed(split.by, column, np.array(values))
     if way == "hash":
         return split.assign(np.array(values))
     groups, group_of = np.unique(values, return_inverse=True)

@@ -11,7 +11,19 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from annotated_types import Ge
 
-from runner import Data, DataError, Split, Splits, Stream, Task, choices, dataset
+from runner import (
+    AskedTask,
+    Data,
+    DataError,
+    Labels,
+    MissingLabel,
+    Split,
+    Splits,
+    Stream,
+    choices,
+    dataset,
+    missing_in,
+)
 
 from ._files.blocks import (
     MIB,
@@ -23,13 +35,14 @@ from ._files.blocks import (
     stamps,
     unchanged,
 )
-from ._files.labels import Asked, Seen, codes
 from ._files.number_types import Number
 from ._files.paths import by_name, matching
 
 Array = np.ndarray[Any, Any]
 Features = Array | dict[str, Array]
 Compression = Literal["", "GZIP", "ZLIB"]
+LEFT_OUT = 3
+"""The part of records without a label, which are read by none."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +73,8 @@ def tfrecord(
     spec: dict[str, Field],
     label: str = "label",
     compression: Compression = "",
-    task: Asked = "auto",
+    task: AskedTask = "auto",
+    missing_label: MissingLabel = "refuse",
     memory: Annotated[int, Ge(0)] = 1024,
 ) -> Data | Splits:
     """The TFRecord files that a pattern matches, read by TensorFlow.
@@ -68,7 +82,8 @@ def tfrecord(
     spec: what stands in a record, {image: {dtype: image, shape: [28,28,1]}, label: {dtype:
     int64}}; the dtypes are float32, int64, text, image, and bytes with `of`, the type of the
     numbers packed in them. label: which of them is the target; the others are the features, by
-    name where there are several. memory: MiB up to which the data are held in memory; beyond
+    name where there are several. missing_label: whether records whose label is NaN or empty text
+    are refused or dropped. memory: MiB up to which the data are held in memory; beyond
     that files are read in every epoch anew, in another order, and each record goes into train,
     val or test by its content.
     """
@@ -76,21 +91,27 @@ def tfrecord(
     _check_spec(spec, label)
     records = Records(files, dict(spec), label, compression)
     before = stamps(files)
-    seen, parts = Seen(), []
+    labels, parts = Labels(f"the label {label} in {path}", task), []
     for file in files:
         of_file = [np.zeros(0, np.int8)]
         for block in records.blocks(file):
-            seen.add(records.parsed(file, block, [label])[label])
-            of_file.append(split.assign(block))
+            values = _flat(records.parsed(file, block, [label])[label])
+            part_of = split.assign(block)
+            if missing_label == "drop":
+                missing = missing_in(values)
+                values, part_of[missing] = values[~missing], LEFT_OUT
+            labels.see(values)
+            of_file.append(part_of)
         parts.append(np.concatenate(of_file))
-    rows = sum(len(of_file) for of_file in parts)
+    labelled = [of_file != LEFT_OUT for of_file in parts]
+    rows = sum(int(of_file.sum()) for of_file in labelled)
     if not rows:
         raise DataError(f"dataset.path={path} has {len(files)} files and no record in them")
-    kind, known = seen.task(f"the label {label} in {path}", task)
-    examples = Examples(records, kind, known)
+    kind = labels.settle()
+    examples = Examples(records, labels)
     size = max(rows * records.row_bytes, sum(size for size, _ in before.values()))
     if size <= memory * MIB:
-        return Data(*_joined(list(examples.read(range(len(files))))), kind)
+        return Data(*_joined(list(examples.read(range(len(files)), labelled))), kind)
     only_by_content(split, "a set of TFRecord files")
     made = [_stream(examples, parts, part, before, split.seed) for part in range(3)]
     return divided(f"dataset.path={path}", rows, made, split, kind)
@@ -217,8 +238,7 @@ class Examples:
     """Serialized examples to features and targets."""
 
     records: Records
-    task: Task
-    known: Array | None
+    labels: Labels
 
     def read(
         self, files: Sequence[int], mine: Sequence[Array] | None = None
@@ -241,7 +261,7 @@ class Examples:
         """Features and targets of the examples."""
         label = self.records.label
         features = self.records.parsed(file, block, list(self.records.spec))
-        targets = codes(_flat(features.pop(label)), self.task, self.known)
+        targets = self.labels.targets(_flat(features.pop(label)))
         if len(features) > 1:
             return features, targets
         only = next(iter(features.values()))

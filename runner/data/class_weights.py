@@ -9,6 +9,7 @@ import numpy as np
 
 from runner.components.types import Splits, Task
 from runner.config.settings import ClassWeight
+from runner.data.labels import is_number
 from runner.data.stream import example_of
 from runner.errors import ConfigError, choices
 
@@ -50,8 +51,10 @@ def weighted(
 
 
 def _given(wanted: Mapping[str | int, float], task: Task, classes: int) -> Array:
-    numbers = {str(number): number for number in range(classes)}
-    numbers |= {name: number for number, name in enumerate(task.names)}
+    numbers = {name: number for number, name in enumerate(task.names)}
+    if not any(map(is_number, numbers)):
+        # Where classes are called by numbers of their own, 3 is the one that is called so.
+        numbers = {str(number): number for number in range(classes)} | numbers
     weights = np.ones(classes)
     for name, weight in wanted.items():
         if str(name) not in numbers:

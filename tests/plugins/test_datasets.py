@@ -80,7 +80,10 @@ X = np.arange(24.0).reshape(6, 4)
 GUESSES = {
     "whole numbers are classes": ([0, 1, 2, 2, 1, 0], Task.classification(3)),
     "0 and 1 are binary": ([0, 1, 1, 0, 1, 0], Task.binary()),
-    "truth values are binary": ([True, False, True, True, False, False], Task.binary()),
+    "truth values are binary": (
+        [True, False, True, True, False, False],
+        Task.binary(("false", "true")),
+    ),
     "0.0 and 1.0 are binary": ([0.0, 1.0, 1.0, 0.0, 1.0, 0.0], Task.binary()),
     "real numbers are values": ([0.5, 1.0, 1.0, 0.0, 1.0, 0.0], Task.regression()),
     "columns of 0 and 1 are labels": ([[0, 1], [1, 1]] * 3, Task.multilabel(2)),
@@ -108,7 +111,9 @@ def test_arrays_go_by_the_type_of_y(make, tmp_path, y, task):
 def test_arrays_take_the_task_that_is_said(make, tmp_path):
     path = save(tmp_path, x=X, y=np.array([1900, 2024, 3, 4, 5, 6]))
     assert make("dataset", "arrays", path=path, task="regression").task == Task.regression()
-    assert make("dataset", "arrays", path=path, task="classification").task.outputs == 2025
+    assert make("dataset", "arrays", path=path, task="classification").task == (
+        Task.classification(6, ("3", "4", "5", "6", "1900", "2024"))
+    )
 
 
 def test_arrays_with_parts_of_their_own_stay_split(make, tmp_path):
@@ -173,7 +178,11 @@ def test_a_file_that_is_no_npz_is_one_sentence(make, tmp_path, what, said):
         ({"x": X, "y": np.array([1, 2, 3, 4, 5, 9999])}, {}, "classes or values"),
         ({"x": X, "y": np.array([np.nan, 1, 0.5, 0, 0, 0])}, {}, "NaN"),
         ({"x": X, "y": X[:, 0] / 7}, {"task": "classification"}, "not classes"),
-        ({"x": X, "y": np.arange(6)}, {"task": "binary"}, "other values than 0 and 1"),
+        (
+            {"x": X, "y": np.arange(6)},
+            {"task": "binary"},
+            "has 6 values: dataset.task=binary takes 2",
+        ),
         ({"x": X, "y": np.arange(6)}, {"task": "multilabel"}, r"needs shape \(rows, labels\)"),
         ({"x": X, "y": X[:, :2]}, {"task": "binary"}, r"needs shape \(rows,\)"),
         (

@@ -159,7 +159,12 @@ LABELS = {
     "truth values": ("i % 2 = 0", {}, Task.binary(("false", "true"))),
     "few whole numbers": ("5 + i % 3", {}, Task.classification(3, ("5", "6", "7"))),
     "floats": ("i / 7", {}, Task.regression(1, ("y",))),
-    "whole floats": ("(i % 2)::DOUBLE", {}, Task.regression(1, ("y",))),
+    "0.0 and 1.0": ("(i % 2)::DOUBLE", {}, Task.binary(("0", "1"))),
+    "0.0 and 1.0 that are values": (
+        "(i % 2)::DOUBLE",
+        {"task": "regression"},
+        Task.regression(1, ("y",)),
+    ),
     "whole floats that are classes": (
         "(i % 2)::DOUBLE",
         {"task": "binary"},
@@ -174,6 +179,7 @@ LABELS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:the label 'y' holds the whole numbers 5, 6, 7")
 @pytest.mark.parametrize(("label", "params", "task"), LABELS.values(), ids=LABELS)
 def test_the_task_follows_from_the_label(
     make: Any, sources: Any, label: str, params: dict[str, str], task: Task

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,17 @@ class NumberedRows:
     """The part of each of these rows: 0 train, 1 val, 2 test."""
     files: Sequence[Path]
     """What the rows are read from."""
+
+    def only(self, kept: Array) -> NumberedRows:
+        """The source with these rows alone, numbered anew."""
+        if len(kept) == self.rows:
+            return self
+        return replace(
+            self,
+            rows=len(kept),
+            read=lambda rows: self.read(kept[rows]),
+            part=lambda rows: self.part(kept[rows]),
+        )
 
     @property
     def fits(self) -> float:
