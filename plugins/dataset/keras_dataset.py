@@ -13,7 +13,17 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from annotated_types import Ge
 
-from runner import Data, DataError, Split, Splits, Task, dataset, from_home, near_names
+from runner import (
+    Data,
+    DataError,
+    Split,
+    Splits,
+    Task,
+    dataset,
+    from_home,
+    missing_in,
+    near_names,
+)
 
 from ._files.blocks import only_by_content
 
@@ -116,6 +126,8 @@ def keras_dataset(
         x, y = held[f"x{tail}"], held[f"y{tail}"].reshape(-1)
         if len(x) != len(y) or not len(x):
             raise DataError(f"{place} holds {len(x)} examples and {len(y)} labels")
+        if missing := int(missing_in(y).sum()):
+            raise DataError(f"y{tail} in {place} is missing in {missing} of {len(y)} rows")
         if kept.words:
             x = _codes(x, words, length)
         else:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from runner import Data, DataError, dataset, from_home, one_file, with_plain_names
+from runner import Data, DataError, MissingLabel, dataset, from_home, one_file, with_plain_names
 
 from ._files.labels import Asked, is_number, numbers_or_text, targets_of
 from ._files.paths import by_name
@@ -36,13 +36,15 @@ def text(
     delimiter: str | None = None,
     above: float | None = None,
     task: Asked = "auto",
+    missing_label: MissingLabel = "refuse",
 ) -> Data:
     """Texts with a label each: a .csv, .tsv or .jsonl file, or a folder of .txt files a class.
 
     text, label: the columns (of .jsonl, the keys) that hold them. columns: the names of the
     columns where the file's first line does not say them. delimiter: null goes by the suffix; in
     tab-separated files quotes mean nothing. above: makes numbers as labels a binary task, yes
-    where the number is larger. Of a folder, each folder in it is a class and each .txt file
+    where the number is larger. missing_label: whether rows without a label are refused or
+    dropped. Of a folder, each folder in it is a class and each .txt file
     below that an example.
 
     Features are text, (rows,): preprocessing=[vectorize] makes numbers of it.
@@ -56,6 +58,8 @@ def text(
     else:
         file = one_file(path, WHAT)
         rows = list(_rows(file, columns, delimiter, text, label))
+        if missing_label == "drop":
+            rows = [(line, row) for line, row in rows if not _is_blank(row[label])]
         if not rows:
             raise DataError(f"dataset.path={file} has no rows")
         texts = ["" if row[text] is None else str(row[text]) for _, row in rows]
@@ -152,8 +156,15 @@ def _table_rows(
         raise DataError(f"{file} is no such table in line {reader.line_num}: {error}") from None
 
 
+def _is_blank(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
 def _label(file: Path, line: int, column: str, value: Any) -> str:
     """A label as text; truth values of JSON are 0 and 1."""
-    if value is None or value == "":
-        raise DataError(f"{file} has no {column} in line {line}")
+    if _is_blank(value):
+        raise DataError(
+            f"{file} has no {column} in line {line}: give the row one, or leave such rows out "
+            "with dataset.missing_label=drop"
+        )
     return str(int(value)) if isinstance(value, bool) else str(value)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from runner.components.types import Data, Splits, Stream, Task
+from runner.data.missing import LISTED, in_rows, missing_in
 from runner.data.parts import is_text, named
 from runner.data.stream import example_of
 from runner.errors import DataError, PluginError, choices
@@ -101,11 +102,14 @@ def _check_features(where: str, what: str, array: Array, text: bool) -> None:
 
 
 def _check_targets(where: str, targets: Array, task: Task) -> None:
+    if len(missing := np.flatnonzero(missing_in(targets))):
+        rows = in_rows(len(missing), len(targets), missing[:LISTED].tolist())
+        raise DataError(f"{where} has {len(missing)} targets that are NaN, None or empty: {rows}")
     if not np.issubdtype(targets.dtype, np.number) and targets.dtype != bool:
         raise DataError(f"{where} has targets of type {targets.dtype}; they must be numbers")
     values = np.asarray(targets, dtype=np.float64)
     if not np.isfinite(values).all():
-        raise DataError(f"{where} has {int((~np.isfinite(values)).sum())} targets that are NaN")
+        raise DataError(f"{where} has {int(np.isinf(values).sum())} targets that are infinite")
     if task.kind == "regression":
         width = 1 if targets.ndim == 1 else targets.shape[1]
         if width != task.outputs:

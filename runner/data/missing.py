@@ -19,14 +19,14 @@ LISTED = 5
 
 
 def missing_in(column: Array) -> Array:
-    """Whether each value is missing: None, NaN, NaT, masked or empty text; bool, (rows,).
+    """Whether each value is missing: None, NaN, NaT, masked or blank text; bool, (rows,).
 
     Of rows with several values, whether any of them is.
     """
     masked = np.ma.getmaskarray(column)
     values = np.asarray(np.ma.getdata(column))
     if values.dtype.kind in "US":
-        absent = values == values.dtype.type()
+        absent = np.char.strip(values) == values.dtype.type()
     elif values.dtype.kind == "O":
         flat = [_is_missing(value) for value in values.reshape(-1).tolist()]
         absent = np.array(flat, dtype=bool).reshape(values.shape)
@@ -39,7 +39,7 @@ def missing_in(column: Array) -> Array:
 
 
 def _is_missing(value: Any) -> bool:
-    if value is None or (isinstance(value, str | bytes) and not value):
+    if value is None or (isinstance(value, str | bytes) and not value.strip()):
         return True
     try:
         return bool(value != value)

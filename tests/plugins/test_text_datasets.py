@@ -55,6 +55,12 @@ def test_texts_come_from_a_folder_a_class(make, tmp_path):
     assert set(said) == {"neg/deep/1.txt", "neg/deep/2.txt", "pos/deep/0.txt", "pos/deep/3.txt"}
 
 
+def test_rows_without_a_label_are_left_out_where_that_is_said(make, tmp_path):
+    (tmp_path / "a.csv").write_text("text,label\na,x\nb,\nc,y\n", encoding="utf-8")
+    data = make("dataset", "text", path=tmp_path / "a.csv", missing_label="drop")
+    assert (data.features.tolist(), data.task.names) == (["a", "c"], ("x", "y"))
+
+
 def test_a_table_without_names_and_with_ratings(make, tmp_path):
     path = tmp_path / "ratings.txt"
     path.write_text('1\t-0.5\tnot "so\n2\t1.5\tgood\n3\t0\tso\n', encoding="utf-8")

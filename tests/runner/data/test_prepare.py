@@ -155,7 +155,11 @@ def loaded(site: Site, returned: str) -> Data | Splits:
         ),
         (
             "Data(np.ones((3, 2)), np.array([0.0, np.nan, 1.0]), Task.regression())",
-            "dataset 'odd' has 1 targets that are NaN",
+            r"dataset 'odd' has 1 targets that are NaN, None or empty: 1 of 3 rows \(row 2\)",
+        ),
+        (
+            "Data(np.ones((3, 2)), np.array([0, None, ''], dtype=object), Task.binary())",
+            r"dataset 'odd' has 2 targets that are NaN.*2 of 3 rows \(rows 2, 3\)",
         ),
         (
             "Data(np.ones((3, 2)), np.array([0, 1, 3]), Task.classification(3))",
