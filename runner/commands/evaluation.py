@@ -15,6 +15,7 @@ from runner.components.registry import load as load_plugins
 from runner.components.types import Data, Splits, Stream, Task
 from runner.config.config import Config, config_of
 from runner.data.identity import data_identity
+from runner.data.labels import as_trained
 from runner.data.prepare import load, split
 from runner.engines.outputs import outputs_of, records_of
 from runner.errors import ConfigError, DataError, choices
@@ -63,9 +64,10 @@ def evaluate(
     """
     kept = trained(run, results)
     config = _config(kept, overrides)
-    data = load(config)
-    identity = data_identity(config.one("dataset"), lambda: data, kept.results)
     task = _task(kept)
+    with as_trained(task):
+        data = load(config)
+    identity = data_identity(config.one("dataset"), lambda: data, kept.results)
     targets_of = _labels(task, data.task)
     parts = {name: list(_parts(data, config, name)) for name in splits}
     model = kept.model()
