@@ -27,6 +27,7 @@ from runner.components.decorators import (
     regularizer,
     schedule,
 )
+from runner.components.part_names import part_named
 from runner.components.types import (
     ColumnProfile,
     Data,
@@ -60,6 +61,7 @@ from runner.data.sources.files import (
     scan,
     with_plain_names,
 )
+from runner.data.sources.leavings import as_pattern, files_below
 from runner.data.sources.query import Column, Query, read_query
 from runner.data.sources.source import RowSource, Wording, find_source
 from runner.errors import DataError, ModelError, RunnerError, choices
@@ -107,10 +109,12 @@ __all__ = [
     "Wording",
     "architecture",
     "as_one_file",
+    "as_pattern",
     "augmentation",
     "callback",
     "choices",
     "dataset",
+    "files_below",
     "files_named",
     "find_source",
     "from_home",
@@ -129,6 +133,7 @@ __all__ = [
     "one_file",
     "optimizer",
     "package_files",
+    "part_named",
     "preprocessing",
     "read_query",
     "refuse_effects",

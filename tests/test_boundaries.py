@@ -158,12 +158,14 @@ def test_importing_the_root_needs_only_the_door() -> None:
         "runner.system.stops",  # which listens for Ctrl-C while the others are imported
     } == {
         "runner.components.decorators",
+        "runner.components.part_names",
         "runner.components.types",
         "runner.data.labels",
         "runner.data.missing",
         "runner.data.sources.database",
         "runner.data.sources.extensions",
         "runner.data.sources.files",
+        "runner.data.sources.leavings",
         "runner.data.sources.query",
         "runner.data.sources.source",
         "runner.errors",

@@ -10,7 +10,7 @@ from runner.errors import PluginError
 from runner.system.terminal import as_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import keras
     import numpy as np
@@ -111,7 +111,8 @@ class Split:
     test: float
     seed: int
     by: str | None = None
-    """What decides: None (drawn, by class), hash, hash:COLUMN, group:COLUMN or time:COLUMN."""
+    """What decides: None (drawn, by class), hash, hash:COLUMN, group:COLUMN, time:COLUMN or
+    column:COLUMN, whose values name the parts."""
     folds: int | None = None
     """Cross-validation: what is left of the test share in so many parts, one of them val."""
     fold: int = 0
@@ -132,6 +133,17 @@ class Split:
         from runner.components.row_hash import by_hash
 
         return by_hash(self, *keys)
+
+    def rest(self, rows: Sequence[int]) -> Split:
+        """The split of the training rows of data that come in parts, and a line that says so.
+
+        rows: how many there are of train, val and test. Where there is no val, this draws it from
+        train; where there is one, it leaves train whole. It never draws a test part.
+        Raises DataError where nothing is train, and where `by` or `folds` would go unused.
+        """
+        from runner.components.part_names import split_of_rest
+
+        return split_of_rest(self, rows)
 
 
 @dataclass(frozen=True)
@@ -165,6 +177,9 @@ class Data:
     vocabulary: Mapping[str, int] = field(default_factory=dict)
     """The inputs that are codes, integers 0 .. n-1, with their n; other integers are numbers.
     Where features are one array, its name is "features"."""
+    part: Array | None = None
+    """The part of every row, where the source says it: 0 train, 1 val, 2 test. Where it says no
+    val, that is drawn from train."""
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ class Settings:
     )
     split: SplitSettings = _setting(
         SplitSettings(),
-        "shares held out; by: null, hash, hash:, group: or time:COLUMN; folds and fold",
+        "shares held out; by: null, hash or hash:, group:, time:, column:COLUMN; folds, fold",
     )
     monitor: str | None = _setting(
         None,

@@ -9,7 +9,7 @@ from runner.errors import ConfigError, choices
 if TYPE_CHECKING:
     from runner.components.types import Split
 
-WAYS = ("hash", "hash:COLUMN", "group:COLUMN", "time:COLUMN")
+WAYS = ("hash", "hash:COLUMN", "group:COLUMN", "time:COLUMN", "column:COLUMN")
 
 
 def check_split(split: Split) -> None:

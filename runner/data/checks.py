@@ -41,6 +41,8 @@ def check_loaded(data: Data | Splits, where: str, text: bool) -> None:
     for name, part in whole[1:]:
         check_shapes(where, name, example_of(part)[0], example_of(whole[0][1])[0])
     _check_weights(data, where)
+    if isinstance(data, Data) and data.part is not None:
+        _check_part(data.part, len(data.targets), where)
     for name in data.vocabulary:
         arrays = named(example_of(whole[0][1])[0])
         if name not in arrays:
@@ -143,6 +145,15 @@ def _check_weights(data: Data | Splits, where: str) -> None:
         raise DataError(f"{where} has weights that are no numbers of 0 or more")
     if not weights.any():
         raise DataError(f"{where} has weights that are all 0: nothing would be learned")
+
+
+def _check_part(part: object, rows: int, where: str) -> None:
+    _check_array(where, "part", part)
+    assert isinstance(part, np.ndarray)
+    if part.shape != (rows,) or not np.isin(part, (0, 1, 2)).all():
+        raise DataError(
+            f"{where} must give a part for each of its {rows} rows: 0 train, 1 val, 2 test"
+        )
 
 
 def check_shapes(where: str, name: str, features: Features, train: Features) -> None:

@@ -100,6 +100,8 @@ def _parts(choice: Choice, data: Data | Splits) -> Iterator[tuple[str, Array]]:
         yield "weights", data.weights
     if isinstance(data, Data):
         yield from sorted(data.columns.items())
+        if data.part is not None:
+            yield "part", data.part
 
 
 def _given(splits: Splits) -> list[Part]:

@@ -1,21 +1,25 @@
-"""Which rows train, which validate and which test: drawn, by content, by group or by time.
+"""Which rows train, which validate and which test: drawn, by content, group, time or as given.
 
 Nothing here looks at where a row stands in its source, except the draw (`split.by=null`).
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from runner.components.part_names import NAMES, PARTS, part_named
 from runner.components.row_hash import TEST, TRAIN, UNUSED, VAL, by_hash, row_hashes
+from runner.data.parts import chosen
 from runner.errors import DataError, choices
 
 if TYPE_CHECKING:
     from runner.components.types import Array, Data, Split
 
-PARTS = ("train", "val", "test")
+FIRST = 5
+"""Values that a sentence gives."""
 
 
 def divide(data: Data, split: Split) -> tuple[Array, Array, Array]:
@@ -25,8 +29,12 @@ def divide(data: Data, split: Split) -> tuple[Array, Array, Array]:
     gets none.
     """
     way = (split.by or "").partition(":")[0]
+    if way == "column":
+        return _as_given(data, parts_of_values(_column(data, split), split), split)
+    if data.part is not None:
+        return _as_given(data, data.part, split)
     if not way:
-        found = _drawn(data, split)
+        rows = _drawn(data, split)
     else:
         column = None if split.column is None else _column(data, split)
         if way == "hash":
@@ -37,19 +45,19 @@ def divide(data: Data, split: Split) -> tuple[Array, Array, Array]:
             assert column is not None
             place = _by_values(column, split, forward=way == "time")
         train, val, test = (np.flatnonzero(place == part) for part in (TRAIN, VAL, TEST))
-        found = train, val, test
+        rows = train, val, test
     wanted = (1.0, 1.0 if split.folds else split.val, split.test)
-    for name, share, part in zip(PARTS, wanted, found, strict=True):
+    for name, share, part in zip(PARTS, wanted, rows, strict=True):
         if share > 0 and not len(part):
             raise DataError(_empty(name, len(data.targets), split))
-    return found
+    return rows
 
 
 def _empty(name: str, rows: int, split: Split) -> str:
     if split.by or split.folds:
-        said = [f"split.by={split.by}"] if split.by else []
-        said += [f"split.folds={split.folds}"] if split.folds else []
-        return f"{' with '.join(said)} leaves no row in {name}, of {rows} rows"
+        settings = [f"split.by={split.by}"] if split.by else []
+        settings += [f"split.folds={split.folds}"] if split.folds else []
+        return f"{' with '.join(settings)} leaves no row in {name}, of {rows} rows"
     if name == "train":
         return f"the split of {rows} rows leaves no row to train on"
     return f"split.{name}={getattr(split, name)} of {rows} rows leaves no row in {name}"
@@ -69,7 +77,59 @@ def _column(data: Data, split: Split) -> Array:
             f"split.by={split.by} needs one value a row; '{name}' has shape {column.shape} "
             f"for {len(data.targets)} rows"
         )
+    if missing := int(_is_missing(column).sum()):
+        noun = "time" if (split.by or "").startswith("time:") else "value"
+        raise DataError(
+            f"split.by={split.by}: {missing} rows have no {noun} in '{name}', of {len(column)}: "
+            "leave them out"
+        )
     return column
+
+
+def _is_missing(column: Array) -> Array:
+    """Where there is no value: None, NaN, NaT or text without a letter, (rows,) of bool."""
+    if column.dtype.kind == "O":
+        values = column.tolist()
+        gaps = (v is None or v != v or (isinstance(v, str) and not v.strip()) for v in values)
+        return np.fromiter(gaps, bool, len(values))
+    if column.dtype.kind in "SU":
+        return np.asarray(np.char.strip(column) == column.dtype.type())
+    return np.asarray(column != column)
+
+
+# --- As given ------------------------------------------------------------------------------------
+
+
+def parts_of_values(column: Array, split: Split) -> Array:
+    """The part that each value names, int8; DataError for values that name none."""
+    values, inverse = np.unique(column.astype(str), return_inverse=True)
+    parts = [part_named(value) for value in values]
+    odd = [value for value, part in zip(values, parts, strict=True) if part is None]
+    if odd:
+        more = f" and {len(odd) - FIRST} more" if len(odd) > FIRST else ""
+        raise DataError(
+            f"split.by={split.by} needs the names of parts, and '{split.column}' holds "
+            f"{', '.join(map(repr, map(str, odd[:FIRST])))}{more}: its values may be "
+            f"{', '.join(NAMES)}"
+        )
+    return np.array(parts, np.int8)[inverse.reshape(-1)]
+
+
+def _as_given(data: Data, place: Array, split: Split) -> tuple[Array, Array, Array]:
+    """The rows of parts that the source names; val is drawn from train where it names none."""
+    rest = split.rest(np.bincount(place, minlength=len(PARTS)).tolist())
+    train, val, test = (np.flatnonzero(place == part) for part in (TRAIN, VAL, TEST))
+    if len(val) or not (rest.val or rest.folds):
+        return train, val, test
+    rows = replace(
+        data,
+        features=chosen(data.features, train),
+        targets=data.targets[train],
+        columns={name: np.asarray(values)[train] for name, values in data.columns.items()},
+        part=None,
+    )
+    still, drawn, _ = divide(rows, rest)
+    return train[still], train[drawn], test
 
 
 # --- Drawn ---------------------------------------------------------------------------------------
@@ -111,8 +171,6 @@ def _by_values(column: Array, split: Split, forward: bool) -> Array:
     """
     if column.dtype == object:
         column = column.astype(str)
-    if forward and column.dtype.kind in "fmM" and (count := int((column != column).sum())):
-        raise DataError(f"split.by={split.by}: {count} rows have no time")
     values, inverse, counts = np.unique(column, return_inverse=True, return_counts=True)
     # Test takes its values first.
     rest = np.arange(len(values))[::-1] if forward else np.argsort(row_hashes(split.seed, values))

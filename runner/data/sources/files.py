@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import difflib
-import glob
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from runner.data.sources.leavings import files_matching
 from runner.errors import DataError
 from runner.system.databases import PATTERN, as_one_file, literal
 from runner.system.paths import from_home
@@ -21,9 +21,7 @@ def files_named(text: str) -> list[Path]:
     for path in (Path(text), from_home(text)):
         if is_file(path):
             return [path.absolute()]
-    # Not Path.glob: the pattern may be absolute, and hidden files are passed over.
-    matching = glob.glob(str(from_home(text)), recursive=True) if "\0" not in text else []  # noqa: PTH207
-    return [path.absolute() for path in map(Path, sorted(matching)) if is_file(path)]
+    return [path.absolute() for path in files_matching(str(from_home(text)))]
 
 
 def is_file(path: Path) -> bool:

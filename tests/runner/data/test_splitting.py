@@ -220,7 +220,10 @@ def test_drawn_folds_are_disjoint_stratified_and_leave_test_alone(
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["split.by=grup:who"], r"split\.by=grup:who is not valid: available: group:COLUMN"),
+        (
+            ["split.by=grup:who"],
+            r"split\.by=grup:who is not valid: available: column:COLUMN, group",
+        ),
         (["split.by=group"], r"split\.by=group is not valid"),
         (["split.by='time:'"], r"split\.by=time: is not valid"),
         (["split.fold=1"], r"split\.fold=1 needs split\.folds"),
