@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import csv
 import json
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from runner import Data, DataError, MissingLabel, dataset, from_home, one_file, with_plain_names
+from runner import Data, DataError, MissingLabel, dataset, from_home, one_file
 
+from ._files.classes import class_files
 from ._files.labels import Asked, is_number, numbers_or_text, targets_of
 from ._files.paths import by_name
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": "\t"}
 JSON_LINES = (".jsonl", ".ndjson")
+ENDINGS, TEXTS = (".txt",), "texts"
+LONGEST = 2**31 - 1
+"""Characters of a text that csv takes; 131,072, its own limit, are no book."""
 WHAT = "a .csv, .tsv or .jsonl file, or a folder of texts"
 Row = dict[str, Any]
 
 
 def _files(*, path: Path, **_: Any) -> list[Path] | dict[str, Path]:
     place = from_home(path)
-    return by_name(_texts(place)) if place.is_dir() else [one_file(place, WHAT)]
+    if place.is_dir():
+        return by_name(class_files(place, ENDINGS, TEXTS).files)
+    return [one_file(place, WHAT)]
 
 
 @dataset(identity=_files)
@@ -44,16 +51,18 @@ def text(
     columns where the file's first line does not say them. delimiter: null goes by the suffix; in
     tab-separated files quotes mean nothing. above: makes numbers as labels a binary task, yes
     where the number is larger. missing_label: whether rows without a label are refused or
-    dropped. Of a folder, each folder in it is a class and each .txt file
-    below that an example.
+    dropped. Of a folder, each folder in it is a class and each .txt file below that an example; of
+    train/, test/ and maybe val/ with such folders each is that part.
 
-    Features are text, (rows,): preprocessing=[vectorize] makes numbers of it.
+    Features are text, (rows,): preprocessing=[vectorize] makes numbers of it. split.by= takes the
+    other columns of a table.
     """
     place = from_home(path)
+    part, others = None, {}
     if place.is_dir():
-        files = _texts(place)
-        labels = np.array([file.relative_to(place).parts[0] for file in files])
-        texts = [_content(file) for file in files]
+        held = class_files(place, ENDINGS, TEXTS)
+        labels, part = held.labels, held.part
+        texts = [_content(file) for file in held.files]
         where = f"the folders' names in {place}"
     else:
         file = one_file(path, WHAT)
@@ -62,6 +71,7 @@ def text(
             rows = [(line, row) for line, row in rows if not _is_blank(row[label])]
         if not rows:
             raise DataError(f"dataset.path={file} has no rows")
+        others = _others([row for _, row in rows], (text, label))
         texts = ["" if row[text] is None else str(row[text]) for _, row in rows]
         labels = numbers_or_text([_label(file, line, label, row[label]) for line, row in rows])
         where = f"the column {label} of {file}"
@@ -70,19 +80,27 @@ def text(
             odd = next(value for value in labels.tolist() if not is_number(value))
             raise DataError(f"dataset.above={above} needs numbers, and {where} holds {odd!r}")
         labels = (labels > above).astype("int64")
+    _tell_of_empty(place, texts)
     targets, kind = targets_of(where, [labels], task)
-    return Data(np.array(texts, dtype=object), targets[0], kind)
+    return Data(np.array(texts, dtype=object), targets[0], kind, columns=others, part=part)
 
 
-def _texts(folder: Path) -> list[Path]:
-    """The .txt files in the folder's folders, sorted; never none."""
-    files = sorted(file for file in folder.glob("*/**/*.txt") if file.is_file())
-    if not files:
-        raise DataError(
-            f"dataset.path={folder} holds no text: it must have a folder for each class, with "
-            ".txt files in it"
-        )
-    return list(with_plain_names(files))
+def _others(rows: Sequence[Row], used: Sequence[str]) -> dict[str, np.ndarray[Any, Any]]:
+    """The columns that every row has beside those used, as numbers or text."""
+    names = [name for name in rows[0] if name not in used and all(name in row for row in rows)]
+    return {
+        name: numbers_or_text(["" if row[name] is None else str(row[name]) for row in rows])
+        for name in names
+    }
+
+
+def _tell_of_empty(place: Path, texts: Sequence[str]) -> None:
+    """Say how many texts hold nothing, if any; DataError where all of them do."""
+    empty = sum(not text.strip() for text in texts)
+    if empty == len(texts):
+        raise DataError(f"dataset.path={place} holds {empty} texts, and all of them are empty")
+    if empty:
+        warnings.warn(f"{place}: {empty} of {len(texts)} texts are empty", stacklevel=3)
 
 
 def _content(file: Path) -> str:
@@ -135,6 +153,7 @@ def _table_rows(
             f"dataset.path={file} has the suffix '{suffix}', which does not tell its delimiter: "
             "give dataset.delimiter= (one character), or a .csv, .tsv or .jsonl file"
         )
+    csv.field_size_limit(LONGEST)
     quoting: Any = csv.QUOTE_NONE if between == "\t" else csv.QUOTE_MINIMAL
     whole = (line.removesuffix("\r") + "\n" for line in lines)
     reader = csv.reader(whole, delimiter=between, quoting=quoting)

@@ -10,6 +10,9 @@ from PIL import Image
 
 from runner import Data, DataError, Split, Stream, Task
 
+# The folder holds a text, which a line tells of.
+pytestmark = pytest.mark.filterwarnings("ignore:.*1 file passed over, no images of a class")
+
 
 def picture(value: int, height: int = 6, width: int = 8) -> np.ndarray:
     """An image of a colour and a ramp."""

@@ -109,6 +109,22 @@ def divided(
     return Splits(train, val, test, task)
 
 
+def part_of_rows(
+    split: Split, given: Array | None, keys: Callable[[Array], Sequence[Array]]
+) -> tuple[Callable[[Array], Array], Split]:
+    """The function that gives rows their part, and the split by which what is not given is drawn.
+
+    given: the part of every row where the source says it; its training rows may be drawn for val.
+    keys: the content of rows, as `Split.assign` takes it.
+    """
+    if given is None:
+        return lambda rows: split.assign(*keys(rows)), split
+    rest = split.rest(np.bincount(given, minlength=len(PARTS)).tolist())
+    if not (rest.val or rest.folds):
+        return lambda rows: given[rows], rest
+    return lambda rows: np.where(given[rows] == 0, rest.assign(*keys(rows)), given[rows]), rest
+
+
 def only_by_content(split: Split, what: str) -> None:
     """Raise DataError where the config asks for a column to divide by, and there is none."""
     if split.column is not None:

@@ -6,7 +6,7 @@ import glob
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner import DataError, files_named, from_home, near_names, with_plain_names
+from runner import DataError, as_pattern, files_named, from_home, near_names, with_plain_names
 
 
 def one_folder(path: Path, what: str) -> Path:
@@ -29,7 +29,8 @@ def matching(path: Path, what: str, key: str = "dataset.path") -> list[Path]:
         raise DataError(f"{key}={pattern} is a directory: give a pattern, such as {pattern / '*'}")
     if files := files_named(str(pattern)):
         return list(with_plain_names(files))
-    folders = [Path(name) for name in glob.glob(str(pattern.parent), recursive=True)]  # noqa: PTH207
+    parents = as_pattern(str(pattern.parent))
+    folders = [Path(name) for name in glob.glob(parents, recursive=True)]  # noqa: PTH207
     if not any(folder.is_dir() for folder in folders):
         raise DataError(f"{key}={pattern} matches no file: there is no folder {pattern.parent}")
     raise DataError(

@@ -1,0 +1,152 @@
+"""The class and the part of every file, by the folders that it lies in."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from runner import DataError, files_below, part_named, with_plain_names
+
+Array = np.ndarray[Any, Any]
+Folders = tuple[str, ...]
+NAMED = 3
+"""Endings and classes that a line gives."""
+TRAIN = 0
+IN_NO_FOLDER = "in no folder of a class"
+
+
+@dataclass(frozen=True)
+class ClassFiles:
+    """Files, and of each the class, and the part where the folders say it."""
+
+    files: list[Path]
+    labels: Array
+    part: Array | None
+
+    def without(self, files: Sequence[Path]) -> ClassFiles:
+        """All but these files."""
+        left_out = set(files)
+        kept = np.array([file not in left_out for file in self.files])
+        files = [file for file in self.files if file not in left_out]
+        return ClassFiles(files, self.labels[kept], None if self.part is None else self.part[kept])
+
+
+def class_files(folder: Path, endings: Collection[str], kinds: str) -> ClassFiles:
+    """The files of these endings below the folder's folders, sorted; never none.
+
+    The folder has one for each class, or train, test and maybe val with one for each class; what
+    else lies there is counted in a line.
+    kinds: what the files are, for sentences.
+    """
+    files, others = [], Counter[str]()
+    for file in files_below(folder):
+        if file.suffix.lower() not in endings:
+            others[file.suffix.lower() or "without an ending"] += 1
+        elif file.parent == folder:
+            others[IN_NO_FOLDER] += 1
+        else:
+            files.append(file)
+    if not files:
+        raise DataError(
+            f"dataset.path={folder} holds no {kinds}: it must have a folder for each class, with "
+            f"files of these kinds in it: {', '.join(sorted(endings))}"
+        )
+    if others:
+        _tell_of_others(folder, others, kinds)
+    files = list(with_plain_names(files))
+    folders = [file.relative_to(folder).parts[:-1] for file in files]
+    level = level_of_parts(folders)
+    if level is not None:
+        return _in_parts(folder, files, folders, level, kinds)
+    if all(part_named(names[0]) == TRAIN and len(names) > 1 for names in folders):
+        # One part alone: the rest of it is drawn.
+        return ClassFiles(files, np.array([names[1] for names in folders]), None)
+    _refuse_some_parts(folder, folders)
+    return ClassFiles(files, np.array([names[0] for names in folders]), None)
+
+
+def level_of_parts(folders: Sequence[Folders]) -> int | None:
+    """The depth at which all folders are called as parts are, train and another; None if none is.
+
+    folders: of each file those that it lies in, from the top.
+    """
+    for level in range(min(map(len, folders))):
+        parts = {part_named(names[level]) for names in folders}
+        if None not in parts and TRAIN in parts and len(parts) > 1:
+            return level
+    return None
+
+
+def _in_parts(
+    folder: Path, files: Sequence[Path], folders: Sequence[Folders], level: int, kinds: str
+) -> ClassFiles:
+    """The files of train, test and maybe val, each with a folder for each class."""
+    classes = [(*names[:level], *names[level + 1 :])[:1] for names in folders]
+    part = np.array([part_named(names[level]) for names in folders])
+    by_part: dict[int, set[Folders]] = {}
+    places: dict[int, str] = {}
+    for names, name, number in zip(folders, classes, part.tolist(), strict=True):
+        by_part.setdefault(number, set()).update({name} - {()})
+        places[number] = names[level]
+    known = by_part.pop(TRAIN)
+    if not known:
+        raise DataError(
+            f"dataset.path={folder} holds train and other parts, and no folder for each class in "
+            "train"
+        )
+    has_class = np.array([bool(name) for name in classes])
+    if not has_class.all():
+        _tell_of_others(folder, Counter({IN_NO_FOLDER: int((~has_class).sum())}), kinds)
+    for number in np.unique(part[has_class & (part != TRAIN)]):
+        place = next(
+            names[level] for names, one in zip(folders, part, strict=True) if one == number
+        )
+        here = {name for name, one in zip(classes, part, strict=True) if name and one == number}
+        if here - known:
+            raise DataError(
+                f"dataset.path={folder} has in {place} the classes {_listed(here - known)}, which "
+                f"train lacks: there are {_listed(known)}"
+            )
+        if here and known - here:
+            warnings.warn(
+                f"{folder} has in train the classes {_listed(known - here)}, which {place} lacks",
+                stacklevel=1,
+            )
+    kept = [file for file, wanted in zip(files, has_class, strict=True) if wanted]
+    labels = np.array([name[0] for name in classes if name])
+    return ClassFiles(kept, labels, part[has_class].astype(np.int8))
+
+
+def _refuse_some_parts(folder: Path, folders: Sequence[Folders]) -> None:
+    """Raise DataError where some folders are parts with classes in them, and others are not."""
+    parts = {names[0] for names in folders if part_named(names[0]) is not None and len(names) > 1}
+    if len(parts) > 1 and any(part_named(name) == TRAIN for name in parts):
+        others = {names[0] for names in folders} - parts
+        raise DataError(
+            f"dataset.path={folder} holds the parts {', '.join(sorted(parts))} and beside them "
+            f"{', '.join(sorted(others))}: move those away, or give one part as dataset.path="
+        )
+
+
+def _tell_of_others(folder: Path, others: Counter[str], kinds: str) -> None:
+    """Say how many files are no such data, by their endings."""
+    listed = ", ".join(f"{count} {ending}" for ending, count in others.most_common(NAMED))
+    more = f" and {len(others) - NAMED} other kinds" if len(others) > NAMED else ""
+    files = "1 file" if others.total() == 1 else f"{others.total()} files"
+    warnings.warn(
+        f"{folder}: {files} passed over, no {kinds} of a class: {listed}{more}",
+        # Of one place, so that Python says it once.
+        stacklevel=1,
+    )
+
+
+def _listed(classes: set[Folders]) -> str:
+    names = sorted(name for (name,) in classes)
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
