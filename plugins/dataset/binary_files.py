@@ -25,11 +25,12 @@ from runner import (
     targets_of,
 )
 
-from ._files.blocks import NumberedRows, streams, whole
+from ._files.blocks import PARTS, NumberedRows, part_of_rows, streams, whole
+from ._files.classes import by_folder, parts_by_folder
 from ._files.groups import parts_of_groups
 from ._files.number_types import ByteOrder, Number, number_type
 from ._files.paths import by_name, matching
-from ._files.sidecar import by_folder, by_pattern, by_table
+from ._files.sidecar import by_pattern, by_table
 
 Array = np.ndarray[Any, Any]
 Count = Annotated[int, Ge(0)]
@@ -69,8 +70,9 @@ def binary_files(
     missing_label: whether files without a label are refused or dropped. memory: MiB of float32
     features up to which the data are held in memory; beyond that they are read in blocks.
 
-    All windows of a file fall into one part of the split, by the file's name; split.by=group:
-    takes the other columns of the table too.
+    All windows of a file fall into one part of the split, by the file's name; split.by=group: and
+    column: take the other columns of the table too. Files in train/, test/ and maybe val/ are that
+    part, their class the folder beside that.
     """
     files = matching(path, "files of numbers")
     kind = np.dtype((number_type(dtype, byte_order), tuple(shape)))
@@ -92,7 +94,7 @@ def binary_files(
     columns = {name: [values[i] for i in kept] for name, values in columns.items()}
     [targets], resolved = targets_of(where, [labels[kept]], task)
     windows = _windows(files, layout, window, stride)
-    # By content, unless the files decide.
+    given = parts_by_folder(files)
     source = NumberedRows(
         what=f"dataset.path={path}",
         rows=windows.rows,
@@ -104,15 +106,44 @@ def binary_files(
     if source.fits <= memory and split.by is not None:
         file_of = windows.file_of(np.arange(windows.rows))
         by_row = {name: np.array(values)[file_of] for name, values in columns.items()}
-        return Data(*source.everything, resolved, columns=by_row)
-    if split.by != "hash":
+        part = None if given is None else given[file_of]
+        return Data(*source.everything, resolved, columns=by_row, part=part)
+    if (split.by or "").startswith("column:"):
+        given = split.named(np.array(_column(split, columns)))
+    if split.by == "hash":
+        of_rows = None if given is None else np.repeat(given, windows.of_file)
+        by_content, split = part_of_rows(split, of_rows, lambda rows: [windows.read(rows)])
+        source = replace(source, part=by_content)
+    else:
         classes = targets if resolved.kind in ("classification", "binary") else None
-        part_of = _parts(split, columns, classes)
+        part_of, split = _parts(split, columns, classes, given, windows.of_file)
         source = replace(source, part=lambda rows: part_of[windows.file_of(rows)])
     return streams(source, split, resolved) if source.fits > memory else whole(source, resolved)
 
 
-def _parts(split: Split, columns: dict[str, list[str]], classes: Array | None) -> Array:
+def _parts(
+    split: Split,
+    columns: dict[str, list[str]],
+    classes: Array | None,
+    given: Array | None,
+    rows: Array,
+) -> tuple[Array, Split]:
+    """The part of every file, and the split by which those are drawn that are not given.
+
+    rows: how many each file has.
+    """
+    if given is None:
+        return _drawn(split, columns, classes), split
+    rest = split.rest(np.bincount(given, rows, len(PARTS)).astype(int).tolist())
+    part_of = given.copy()
+    if rest.val or rest.folds:
+        train = np.flatnonzero(given == 0)
+        of_train = {name: [values[i] for i in train] for name, values in columns.items()}
+        part_of[train] = _drawn(rest, of_train, None if classes is None else classes[train])
+    return part_of, rest
+
+
+def _drawn(split: Split, columns: dict[str, list[str]], classes: Array | None) -> Array:
     """The part of every file, by its name or by the column that the config names."""
     if split.by is None:
         return parts_of_groups(columns["file"], classes, split)
@@ -122,15 +153,21 @@ def _parts(split: Split, columns: dict[str, list[str]], classes: Array | None) -
             f"split.by={split.by} needs all the data in memory: raise dataset.memory, or take "
             f"split.by=group:{column}"
         )
-    if column not in columns:
-        have = ", ".join(sorted(columns))
-        raise DataError(f"split.by={split.by} names no column of the files: there are {have}")
-    values = columns[column]
-    keyed(split.by, column, np.array(values))
+    values = _column(split, columns)
     if way == "hash":
         return split.assign(np.array(values))
     groups, group_of = np.unique(values, return_inverse=True)
     return parts_of_groups([str(group) for group in groups], None, split)[group_of]
+
+
+def _column(split: Split, columns: dict[str, list[str]]) -> list[str]:
+    """The values, one a file, that `split.by` names; DataError where there are none."""
+    column = split.column or ""
+    if column not in columns:
+        have = ", ".join(sorted(columns))
+        raise DataError(f"split.by={split.by} names no column of the files: there are {have}")
+    keyed(split.by or "", column, np.array(columns[column]))
+    return columns[column]
 
 
 @dataclass(frozen=True)
@@ -194,6 +231,11 @@ class Windows:
     def rows(self) -> int:
         """How many windows there are."""
         return int(self.ends[-1])
+
+    @property
+    def of_file(self) -> Array:
+        """How many windows each file has."""
+        return np.diff(self.ends, prepend=0)
 
     def file_of(self, rows: Array) -> Array:
         """The number of the file that each of these windows is of."""

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from runner.components.row_hash import TEST, TRAIN, VAL
 from runner.errors import DataError
 
 if TYPE_CHECKING:
-    from runner.components.types import Split
+    from runner.components.types import Array, Split
 
 PARTS = ("train", "val", "test")
 NAMES = {
@@ -25,11 +27,27 @@ NAMES = {
     "test": TEST,
     "testing": TEST,
 }
+FIRST = 5
+"""Values that a sentence gives."""
 
 
 def part_named(name: str) -> int | None:
     """The part that a folder or a value of this name means: 0 train, 1 val, 2 test; or None."""
     return NAMES.get(name.strip().lower())
+
+
+def parts_of_values(split: Split, values: Array) -> Array:
+    """The part that each value names, int8; see `Split.named`."""
+    distinct, inverse = np.unique(np.asarray(values).astype(str), return_inverse=True)
+    parts = [part_named(value) for value in distinct.tolist()]
+    odd = [value for value, part in zip(distinct.tolist(), parts, strict=True) if part is None]
+    if odd:
+        more = f" and {len(odd) - FIRST} more" if len(odd) > FIRST else ""
+        raise DataError(
+            f"split.by={split.by} needs the names of parts, and '{split.column}' holds "
+            f"{', '.join(map(repr, odd[:FIRST]))}{more}: its values may be {', '.join(NAMES)}"
+        )
+    return np.array(parts, np.int8)[inverse.reshape(-1)]
 
 
 def split_of_rest(split: Split, rows: Sequence[int]) -> Split:

@@ -134,6 +134,15 @@ class Split:
 
         return by_hash(self, *keys)
 
+    def named(self, values: Array) -> Array:
+        """The part that each value of the column in `by` names: int8, 0 train, 1 val, 2 test.
+
+        Raises DataError for values such as "extra", which name none.
+        """
+        from runner.components.part_names import parts_of_values
+
+        return parts_of_values(self, values)
+
     def rest(self, rows: Sequence[int]) -> Split:
         """The split of the training rows of data that come in parts, and a line that says so.
 

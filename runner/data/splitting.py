@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from runner.components.part_names import NAMES, PARTS, part_named
+from runner.components.part_names import PARTS
 from runner.components.row_hash import TEST, TRAIN, UNUSED, VAL, by_hash, row_hashes
+from runner.data.missing import missing_in
 from runner.data.parts import chosen
 from runner.errors import DataError, choices
 
 if TYPE_CHECKING:
     from runner.components.types import Array, Data, Split
-
-FIRST = 5
-"""Values that a sentence gives."""
 
 
 def divide(data: Data, split: Split) -> tuple[Array, Array, Array]:
@@ -30,7 +28,7 @@ def divide(data: Data, split: Split) -> tuple[Array, Array, Array]:
     """
     way = (split.by or "").partition(":")[0]
     if way == "column":
-        return _as_given(data, parts_of_values(_column(data, split), split), split)
+        return _as_given(data, split.named(_column(data, split)), split)
     if data.part is not None:
         return _as_given(data, data.part, split)
     if not way:
@@ -77,7 +75,7 @@ def _column(data: Data, split: Split) -> Array:
             f"split.by={split.by} needs one value a row; '{name}' has shape {column.shape} "
             f"for {len(data.targets)} rows"
         )
-    if missing := int(_is_missing(column).sum()):
+    if missing := int(missing_in(columns[name]).sum()):
         noun = "time" if (split.by or "").startswith("time:") else "value"
         raise DataError(
             f"split.by={split.by}: {missing} rows have no {noun} in '{name}', of {len(column)}: "
@@ -86,33 +84,7 @@ def _column(data: Data, split: Split) -> Array:
     return column
 
 
-def _is_missing(column: Array) -> Array:
-    """Where there is no value: None, NaN, NaT or text without a letter, (rows,) of bool."""
-    if column.dtype.kind == "O":
-        values = column.tolist()
-        gaps = (v is None or v != v or (isinstance(v, str) and not v.strip()) for v in values)
-        return np.fromiter(gaps, bool, len(values))
-    if column.dtype.kind in "SU":
-        return np.asarray(np.char.strip(column) == column.dtype.type())
-    return np.asarray(column != column)
-
-
 # --- As given ------------------------------------------------------------------------------------
-
-
-def parts_of_values(column: Array, split: Split) -> Array:
-    """The part that each value names, int8; DataError for values that name none."""
-    values, inverse = np.unique(column.astype(str), return_inverse=True)
-    parts = [part_named(value) for value in values]
-    odd = [value for value, part in zip(values, parts, strict=True) if part is None]
-    if odd:
-        more = f" and {len(odd) - FIRST} more" if len(odd) > FIRST else ""
-        raise DataError(
-            f"split.by={split.by} needs the names of parts, and '{split.column}' holds "
-            f"{', '.join(map(repr, map(str, odd[:FIRST])))}{more}: its values may be "
-            f"{', '.join(NAMES)}"
-        )
-    return np.array(parts, np.int8)[inverse.reshape(-1)]
 
 
 def _as_given(data: Data, place: Array, split: Split) -> tuple[Array, Array, Array]:

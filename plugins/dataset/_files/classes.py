@@ -13,6 +13,8 @@ import numpy as np
 
 from runner import DataError, files_below, part_named, with_plain_names
 
+from .paths import by_name
+
 Array = np.ndarray[Any, Any]
 Folders = tuple[str, ...]
 NAMED = 3
@@ -69,6 +71,35 @@ def class_files(folder: Path, endings: Collection[str], kinds: str) -> ClassFile
         return ClassFiles(files, np.array([names[1] for names in folders]), None)
     _refuse_some_parts(folder, folders)
     return ClassFiles(files, np.array([names[0] for names in folders]), None)
+
+
+def by_folder(files: Sequence[Path]) -> list[str]:
+    """The name of the folder that each file lies in, or lies above that where it is a part's."""
+    folders = _folders_of(files)
+    level = level_of_parts(folders)
+    if level is None:
+        return [file.parent.name for file in files]
+    classes = [(*names[:level], *names[level + 1 :])[-1:] for names in folders]
+    if () in classes:
+        raise DataError(
+            f"{files[classes.index(())].parent} is a part of the data, and no class: it must have "
+            "a folder for each class"
+        )
+    return [name for (name,) in classes]
+
+
+def parts_by_folder(files: Sequence[Path]) -> Array | None:
+    """The part of every file, int8, where the folders say it: they are called train, test, …"""
+    folders = _folders_of(files)
+    level = level_of_parts(folders)
+    if level is None:
+        return None
+    return np.array([part_named(names[level]) for names in folders], np.int8)
+
+
+def _folders_of(files: Sequence[Path]) -> list[Folders]:
+    """The folders of each file below the one that they share."""
+    return [Path(name).parts[:-1] for name in by_name(files)]
 
 
 def level_of_parts(folders: Sequence[Folders]) -> int | None:

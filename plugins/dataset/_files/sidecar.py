@@ -33,11 +33,6 @@ def by_pattern(files: Sequence[Path], pattern: str | None) -> list[str]:
     return [match[1] for match in matches if match is not None]
 
 
-def by_folder(files: Sequence[Path]) -> list[str]:
-    """The name of the folder that each file lies in."""
-    return [file.parent.name for file in files]
-
-
 def by_table(files: Sequence[Path], table: Path | None) -> dict[str, list[str]]:
     """The columns of a CSV file with a row for each file, `label` and others, in files' order.
 
