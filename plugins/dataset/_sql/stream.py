@@ -106,7 +106,8 @@ def streamed(reader: Reader, labels: Labels, split: Split, rows: int) -> Splits:
     def part(number: int) -> Stream | None:
         name = PARTS[number]
         if not survey.counts[number]:
-            if number == 0 or (split.val, split.test)[number - 1] or (number == 1 and split.folds):
+            drawn = survey.split
+            if number == 0 or (drawn.val, drawn.test)[number - 1] or (number == 1 and drawn.folds):
                 raise DataError(f"the split leaves no row in {name}, of {sum(survey.counts)} rows")
             return None
         sample = survey.samples[number]
@@ -148,6 +149,8 @@ class _Survey:
     """What the first pass found, by part."""
 
     assign: Callable[[Rows], Array]
+    split: Split
+    """The split by which the parts are drawn, as far as the source does not give them."""
     counts: list[int]
     marks: list[int]
     samples: list[Rows]
@@ -157,7 +160,10 @@ class _Survey:
 def _survey(reader: Reader, labels: Labels, split: Split, rows: int) -> _Survey:
     """Pass over all rows once: count, check, sample, and collect labels and texts."""
     layout = reader.layout
-    assign = _assignment(reader, split, rows)
+    if (split.by or "").startswith("column:"):
+        assign, split = _as_named(reader, split)
+    else:
+        assign = _assignment(reader, split, rows)
     check = Check(layout)
     counts, marks = [0, 0, 0], [0, 0, 0]
     kept: list[list[Rows]] = [[], [], []]
@@ -192,7 +198,7 @@ def _survey(reader: Reader, labels: Labels, split: Split, rows: int) -> _Survey:
         for column, seen in zip(layout.features, texts, strict=True)
         if layout.text == "codes" and column.family == "text"
     }
-    return _Survey(assign, counts, marks, samples, codes)
+    return _Survey(assign, split, counts, marks, samples, codes)
 
 
 def _draw(layout: Layout, seed: int, share: float) -> Callable[[Rows], Array]:
@@ -239,6 +245,22 @@ def _assignment(reader: Reader, split: Split, rows: int) -> Callable[[Rows], Arr
     if not split.by.startswith("time:"):
         return lambda block: split.assign(_key_of(block))
     return _by_time(reader, split, rows)
+
+
+def _as_named(reader: Reader, split: Split) -> tuple[Callable[[Rows], Array], Split]:
+    """The function that gives rows the part that their column names, and the split of the rest."""
+    counted = [(str(value), rows) for value, rows in reader.by_key() if value is not None]
+    values, rows = np.array([value for value, _ in counted]), [count for _, count in counted]
+    rest = split.rest(np.bincount(split.named(values), rows, len(PARTS)).astype(int).tolist())
+    if not (rest.val or rest.folds):
+        return lambda block: split.named(_key_of(block)), rest
+    drawn = _in_pieces(rest, reader.layout)
+
+    def assign(block: Rows) -> Array:
+        given = split.named(_key_of(block))
+        return np.where(given == 0, drawn(block), given)
+
+    return _remembered(assign), rest
 
 
 def _remembered(assign: Callable[[Rows], Array]) -> Callable[[Rows], Array]:
