@@ -156,10 +156,14 @@ class Reader:
             order = range(len(self.ranges))
             for number in order if random is None else random.permutation(len(order)):
                 chosen = self.ranges[number]
+                some = (
+                    f"(FROM {chosen.table} WHERE {chosen.position} "
+                    f"BETWEEN {chosen.first} AND {chosen.last})"
+                )
+                files = self.database.files
                 cursor.execute(
                     f"CREATE OR REPLACE TEMP VIEW {identifier(self.query.table or '')} AS "
-                    f"FROM {chosen.table} WHERE {chosen.position} "
-                    f"BETWEEN {chosen.first} AND {chosen.last}"
+                    f"{files.select(some) if files else f'FROM {some}'}"
                 )
                 select = self.layout.select(self.query.text)
                 rows = self._rows(cursor.execute(select).fetchnumpy())

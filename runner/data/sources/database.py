@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from runner.data.sources.extensions import load_extension
-from runner.data.sources.files import scan
+from runner.data.sources.file_table import FileTable
+from runner.data.sources.reading import Options, Reading
 from runner.data.sources.source import RowSource
 from runner.errors import DataError
 from runner.system.databases import CLOSED, identifier, literal, shut, spill_folder
@@ -39,14 +40,40 @@ COPY = "copied"
 class Database:
     """The source, open in DuckDB; every use by a thread of its own takes a cursor."""
 
-    def __init__(self, source: RowSource, folder: Path | None = None) -> None:
-        """Open it read-only; DataError where that cannot be.
+    def __init__(
+        self,
+        source: RowSource,
+        folder: Path | None = None,
+        options: Options | None = None,
+        known: Reading | None = None,
+        names: Sequence[str] = (),
+        labels: Sequence[str] = (),
+    ) -> None:
+        """Open it read-only, and find out how files are read; DataError where that cannot be.
 
         folder: where rows may be copied to and files written; without one, only read.
+        options: what the user says of how it is written.
+        known: how it was read in training, which holds for it, too.
+        names: columns that it must have. labels: those among them that new rows may lack, and
+            whose words are kept as they are.
         """
         self.source = source
+        self.options = options or Options()
+        self.known = known
         self._folder = folder
-        self.con = self._connected(MEMORY)
+        self.files = FileTable(source, self.options, known) if source.is_files else None
+        try:
+            self.con = self._connected(MEMORY)
+        except BaseException:
+            self._close_files()
+            raise
+        if self.files is not None:
+            try:
+                with self._in_words(), closing(self.con.cursor()) as cursor:
+                    self.files.find(cursor, names, labels)
+            except BaseException:
+                self.close()
+                raise
 
     def _connected(self, memory: str, threads: int | None = None) -> DuckDBPyConnection:
         """A connection to the source, to the folder, and to nothing else."""
@@ -66,7 +93,8 @@ class Database:
                 self._attach(con)
                 # A query reads its source alone, or its identity would not be the source's.
                 folders = [self._folder] if self._folder else []
-                shut(con, self.source.files, folders, memory=memory, threads=threads)
+                files = self.files.files if self.files else self.source.files
+                shut(con, files, folders, memory=memory, threads=threads)
         except BaseException:
             con.close()
             raise
@@ -94,8 +122,8 @@ class Database:
         cursor = self.con.cursor()
         try:
             with self._in_words():
-                if self.source.is_files:
-                    cursor.execute(f"CREATE TEMP VIEW source AS FROM {self._table()}")
+                if self.files is not None:
+                    cursor.execute(f"CREATE TEMP VIEW source AS {self.files.select()}")
                 else:
                     cursor.execute("USE origin")
                 yield cursor
@@ -106,17 +134,6 @@ class Database:
         """All rows that the SQL gives."""
         with self.cursor() as cursor:
             return cursor.execute(sql).fetchall()
-
-    def _table(self) -> str:
-        """The expression that reads the files."""
-        source = self.source
-        options = []
-        if source.kind == "csv":
-            options.append("sample_size = 100000")
-            options += [f"delim = {literal(source.delimiter)}"] if source.delimiter else []
-        if len(source.files) > 1:
-            options.append("union_by_name = true")
-        return scan(f"read_{source.kind}", source.files, ", ".join(options))
 
     def tables(self) -> list[str]:
         """What an attached database holds, by name."""
@@ -139,6 +156,11 @@ class Database:
     def close(self) -> None:
         """Let go of the source."""
         self.con.close()
+        self._close_files()
+
+    def _close_files(self) -> None:
+        if self.files is not None:
+            self.files.close()
 
     @contextmanager
     def _in_words(self) -> Iterator[None]:
@@ -196,6 +218,8 @@ def _explained(message: str, source: RowSource) -> str:
             f"{where} mixes types in the column '{mixed[1]}': it is declared as {mixed[2]} and "
             f"holds {mixed[3]!r}; mend the rows, or leave them out in {query}"
         )
+    if first.startswith("Invalid Input Error: " + where):
+        return reason
     if re.search(r"Conversion Error|Mismatch Type|Error when converting column", message):
         return f"{where} mixes types in a column: {reason}"
     if "Permission Error" in message:

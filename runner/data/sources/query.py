@@ -6,69 +6,25 @@ import difflib
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
+from runner.data.sources.column import Column
 from runner.data.sources.database import Database
+from runner.data.sources.file_table import texts_of
+from runner.data.sources.reading import As, Reading
 from runner.data.sources.source import RowSource
+from runner.data.sources.typed import Found, find_types
 from runner.errors import DataError
 from runner.system.databases import identifier, literal, refuse_effects
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-Family = Literal["boolean", "integer", "float", "text", "date", "other"]
-FAMILIES: tuple[tuple[str, Family], ...] = (
-    (r"BOOLEAN", "boolean"),
-    (r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?", "integer"),
-    (r"FLOAT|DOUBLE|DECIMAL\(.*\)", "float"),
-    (r"VARCHAR|UUID|ENUM\(.*\)", "text"),
-    (r"DATE|TIME|TIMESTAMP(_S|_MS|_NS)?( WITH TIME ZONE)?", "date"),
-)
-DAY = "86400000000.0"
-"""Microseconds."""
 MANY = 20
 """More names than these are not all listed."""
 ROW_BY_ROW = re.compile(r"PROJECTION|FILTER|SEQ_SCAN|TABLE_SCAN|READ_PARQUET|PARQUET_SCAN")
 """The steps of a plan in which every row that comes out is made of one row of the source."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of the query's result."""
-
-    name: str
-    type: str
-    """As DuckDB calls it."""
-
-    @property
-    def family(self) -> Family:
-        """What kind of values it holds."""
-        for pattern, family in FAMILIES:
-            if re.fullmatch(pattern, self.type):
-                return family
-        return "other"
-
-    @property
-    def as_number(self) -> str:
-        """In SQL: FLOAT with NaN for what is missing; dates as days since 1970."""
-        value = identifier(self.name)
-        if self.type == "TIME":
-            value = f"(extract('epoch' FROM {value}) / 86400)"
-        elif self.family == "date":
-            value = f"(epoch_us({self.as_moment}) / {DAY})"
-        return f"coalesce({value}::FLOAT, 'nan'::FLOAT)"
-
-    @property
-    def as_text(self) -> str:
-        """In SQL: VARCHAR, empty for what is missing."""
-        return f"coalesce({identifier(self.name)}::VARCHAR, '')"
-
-    @property
-    def as_moment(self) -> str:
-        """In SQL: a date as a timestamp."""
-        named = identifier(self.name)
-        return named if self.type.endswith("TIME ZONE") else f"{named}::TIMESTAMP"
 
 
 @dataclass(frozen=True)
@@ -80,6 +36,12 @@ class Query:
     table: str | None
     """The one table or, of files, `source`, each row of which gives at most one row of the
     result, so that a part of the table gives a part of the result; None where it is not so."""
+    place: str = "dataset.query"
+    """What a sentence calls it: the query, or the source where there is none."""
+    reading: Reading = field(default_factory=Reading)
+    """How the source and the result are read, to read other rows in the same way."""
+    found: Found = field(default_factory=Found)
+    """What may be otherwise about that."""
 
     def column(self, wanted: str, place: str) -> Column:
         """The column of that name, whatever its case; DataError with the near ones.
@@ -93,7 +55,7 @@ class Query:
             if column.name.lower() == wanted.lower():
                 return column
         raise DataError(
-            f"{place}={wanted} names no column of dataset.query: "
+            f"{place}={wanted} names no column of {self.place}: "
             + _near(wanted, (column.name for column in self.columns))
         )
 
@@ -118,8 +80,41 @@ def read_query(database: Database, text: str | None) -> Query:
             raise DataError(_unknown_table(str(error), database)) from None
         except duckdb.BinderException as error:
             raise DataError(_unknown_column(str(error), source)) from None
-        columns = tuple(Column(row[0], row[1]) for row in described)
-        return Query(select, columns, _row_by_row(cursor, select))
+        columns = [Column(row[0], row[1]) for row in described]
+        table = _row_by_row(cursor, select)
+        reading, found = _reading(cursor, database, select, columns)
+        fitted = reading.of_results.select(columns, f"(\n{select}\n)", source.where)
+        if not fitted.startswith("FROM"):
+            select = fitted
+            described = cursor.execute(f"DESCRIBE {select}").fetchall()
+        return Query(
+            text=select,
+            columns=tuple(Column(row[0], row[1]) for row in described),
+            table=table,
+            place=source.text if text is None else source.wording.the_query,
+            reading=reading,
+            found=found,
+        )
+
+
+def _reading(
+    cursor: DuckDBPyConnection, database: Database, select: str, columns: Sequence[Column]
+) -> tuple[Reading, Found]:
+    """How the result of the query is read, and what about it may be otherwise."""
+    if database.known is not None:
+        return database.known, Found()
+    if database.files is not None:
+        reading, found = database.files.reading, database.files.found
+        results = {
+            c.name: As(c.type)
+            for c in columns
+            if c.name not in reading.columns or reading.columns[c.name].type != c.type
+        }
+        return replace(reading, results=results), found
+    options = database.options
+    table = f"(\n{select}\n)"
+    found = find_types(columns, lambda names: texts_of(cursor, table, names), options)
+    return Reading(missing=options.missing, results=found.columns), found
 
 
 def _one_select(cursor: DuckDBPyConnection, text: str, source: RowSource) -> str:

@@ -1,0 +1,165 @@
+"""How a CSV file is encoded, what parts its cells, and whether its first line names columns."""
+
+from __future__ import annotations
+
+import codecs
+import re
+import shutil
+import warnings
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runner.data.sources.columns import counts_up
+from runner.data.sources.files import scan
+from runner.data.sources.reading import Dialect, Options
+from runner.data.sources.source import COMPRESSED, RowSource
+from runner.errors import DataError
+from runner.system.databases import as_one_file, literal
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+SAMPLE = 100_000
+"""Rows that are looked at to find out how a table is read."""
+NATIVE = {"utf8": None, "utf16": "utf-16", "iso88591": "latin-1"}
+"""What DuckDB reads by itself, by Python's name without its signs -> DuckDB's."""
+GLANCE = 1 << 20
+"""Bytes at the head of a file that tell its encoding."""
+NONE = "(empty)"
+"""What DuckDB's sniffer says where it saw no such sign."""
+
+
+def known_encoding(name: str | None) -> str | None:
+    """Python's name of the encoding, without its signs; DataError where there is none such."""
+    if name is None:
+        return None
+    try:
+        return re.sub("[^a-z0-9]", "", codecs.lookup(name).name)
+    except (LookupError, ValueError):
+        raise DataError(
+            f"dataset.encoding={name} is no encoding that Python knows: give one such as utf-8, "
+            "latin-1, cp1252 or utf-16"
+        ) from None
+
+
+def as_utf8(files: Sequence[Path], encoding: str, folder: Path) -> tuple[Path, ...]:
+    """Copies of files of an encoding that DuckDB does not read; DataError where they are not."""
+    copies = []
+    for number, file in enumerate(files):
+        if file.name.endswith(COMPRESSED):
+            raise DataError(f"{file} is packed and of the encoding {encoding}: unpack it first")
+        copy = folder / f"{number}-{file.name}"
+        try:
+            with file.open(encoding=encoding, newline="") as source:
+                with copy.open("w", encoding="utf-8", newline="") as target:
+                    shutil.copyfileobj(source, target)
+        except UnicodeError as error:
+            raise DataError(f"{file} is not of dataset.encoding={encoding}: {error}") from None
+        copies.append(copy)
+    return tuple(copies)
+
+
+def find_dialect(
+    con: DuckDBPyConnection,
+    source: RowSource,
+    files: Sequence[Path],
+    options: Options,
+    names: Collection[str] = (),
+) -> Dialect:
+    """How the first of the files is written.
+
+    options: what the user says of it. names: columns that it must have, by which a line of
+    numbers may be known as the header.
+
+    Raises DataError for a file that is in another encoding, and duckdb.Error.
+    """
+    import duckdb
+
+    encoding = NATIVE.get(known_encoding(options.encoding) or "utf8")
+    given = [f"sample_size = {SAMPLE}"]
+    given += [f"delim = {literal(options.delimiter)}"] if options.delimiter else []
+    given += [f"header = {str(options.header).lower()}"] if options.header is not None else []
+    given += [f"encoding = {literal(encoding)}"] if encoding else []
+    place = literal(as_one_file(str(files[0])))
+    try:
+        described = con.execute(f"FROM sniff_csv({place}, {', '.join(given)})")
+    except duckdb.Error as error:
+        if re.search("not utf-8|unicode", str(error)):
+            raise DataError(_other_encoding(source, files[0], options)) from None
+        raise
+    row: dict[str, Any] = dict(
+        zip((d[0] for d in described.description), described.fetchone() or (), strict=True)
+    )
+    dialect = Dialect(
+        delimiter=row["Delimiter"],
+        quote=row["Quote"] if row["Quote"] != NONE else '"',
+        escape=row["Escape"] if row["Escape"] != NONE else '"',
+        skip=row["SkipRows"],
+        header=row["HasHeader"],
+        comment=row["Comment"] if row["Comment"] != NONE else "",
+        encoding=encoding,
+    )
+    dialect = _quoted(con, files[0], dialect, row["Quote"])
+    if dialect.header or options.header is not None:
+        return dialect
+    return _with_header(con, source, files[0], dialect, names)
+
+
+def first_line(con: DuckDBPyConnection, file: Path, dialect: Dialect) -> list[str]:
+    """The cells of the first line."""
+    plain = Dialect(**{**vars(dialect), "header": False})
+    read = scan("read_csv", [file], f"{plain.options}, all_varchar = true")
+    return [cell or "" for cell in con.execute(f"FROM {read} LIMIT 1").fetchone() or ()]
+
+
+def _quoted(con: DuckDBPyConnection, file: Path, dialect: Dialect, quote: str) -> Dialect:
+    """The dialect, without quotes where none were seen and the sign is no quote in this file."""
+    import duckdb
+
+    if quote != NONE:
+        return dialect
+    read = scan("read_csv", [file], f"{dialect.options}, all_varchar = true")
+    try:
+        con.execute(f"SELECT count(*) FROM (FROM {read} LIMIT {SAMPLE})").fetchall()
+    except duckdb.Error:
+        return Dialect(**{**vars(dialect), "quote": "", "escape": ""})
+    return dialect
+
+
+def _with_header(
+    con: DuckDBPyConnection,
+    source: RowSource,
+    file: Path,
+    dialect: Dialect,
+    names: Collection[str],
+) -> Dialect:
+    """The dialect of a file whose first line are numbers: as names, where they look like it."""
+    cells = first_line(con, file, dialect)
+    line = ",".join(cells)
+    line = line if len(line) <= 60 else f"{line[:59]}…"
+    lower = {cell.strip().lower() for cell in cells}
+    named = bool(names) and all(name.lower() in lower for name in names)
+    if named or (counts_up(cells) and len(set(cells)) == len(cells)):
+        warnings.warn(
+            f"{source.where}: the first line {line} names the columns; if it is a row, say "
+            "dataset.header=false",
+            stacklevel=2,
+        )
+        return Dialect(**{**vars(dialect), "header": True})
+    return dialect
+
+
+def _other_encoding(source: RowSource, file: Path, options: Options) -> str:
+    """A sentence about a file that is not in UTF-8, with the encoding that reads it."""
+    with file.open("rb") as opened:
+        head = opened.read(GLANCE)
+    if head.startswith((codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE)):
+        likely = "utf-16"
+    else:
+        likely = "cp1252" if any(0x80 <= byte < 0xA0 for byte in head) else "latin-1"
+    given = options.encoding or "utf-8"
+    return (
+        f"{source.where} is not in the encoding {given}: say dataset.encoding={likely}, or what "
+        "else it was written in"
+    )

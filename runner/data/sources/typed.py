@@ -1,0 +1,178 @@
+"""Finds out as what every column of a table is read, and what about it may be otherwise."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from runner.data.sources.column import Column
+from runner.data.sources.columns import (
+    MISSING_WORDS,
+    Numbers,
+    date_formats,
+    has_time,
+    is_date,
+    numbers_written,
+    units_in,
+)
+from runner.data.sources.reading import As, Options
+
+Texts = Callable[[Sequence[str]], Mapping[str, Sequence[str]]]
+"""From names of columns to the different texts in each, as they stand."""
+
+
+@dataclass
+class Found:
+    """Column -> as what it is read, a line about it, or why it cannot be read yet."""
+
+    columns: dict[str, As] = field(default_factory=dict)
+    remarks: dict[str, str] = field(default_factory=dict)
+    doubts: dict[str, str] = field(default_factory=dict)
+
+
+def find_types(
+    columns: Iterable[Column],
+    texts_of: Texts,
+    options: Options,
+    as_written: Collection[str] = (),
+    every: bool = False,
+) -> Found:
+    """As what the columns are read.
+
+    columns: as DuckDB takes them by itself. as_written: labels, whose words are kept: Yes, not
+    true. every: look at the texts of all columns, for the file holds nothing else.
+    """
+    found = Found(columns={column.name: As(column.type) for column in columns})
+    examined = [c for c in columns if _is_examined(c, options, as_written, every)]
+    texts = texts_of([column.name for column in examined])
+    for column in examined:
+        words = {word.strip() for word in options.missing}
+        present = [t for t in texts[column.name] if t.strip() and t.strip() not in words]
+        if present:
+            _examine(column, present, options, found)
+    return found
+
+
+def _is_examined(
+    column: Column, options: Options, as_written: Collection[str], every: bool
+) -> bool:
+    if column.family == "text":
+        return every or options.of_values
+    if not every:
+        return False
+    if column.family == "float":
+        return options.numbers != Numbers()
+    return column.family == "date" or (column.family == "boolean" and column.name in as_written)
+
+
+def _examine(column: Column, present: Sequence[str], options: Options, found: Found) -> None:
+    """Note as what a column of these texts is read."""
+    name = column.name
+    if column.family == "boolean":
+        if not {text.strip().lower() for text in present} <= {"true", "false"}:
+            found.columns[name] = As("VARCHAR")
+        return
+    for form in options.time_format:
+        if all(is_date(text, form) for text in present):
+            found.columns[name] = _date(form)
+            return
+    if column.family == "date" and all(map(_is_iso, present)):
+        return
+    formats = date_formats(present)
+    if len(formats) == 1:
+        found.columns[name] = _date(formats[0])
+    elif formats:
+        found.columns[name] = As("VARCHAR")
+        found.doubts[name] = (
+            f"the column '{name}' holds dates such as {present[0]!r}, in which the day cannot be "
+            f"told from the month: say {option('time_format', formats[0])} or "
+            f"{option('time_format', formats[1])}"
+        )
+    elif column.family != "date":
+        _examine_numbers(column, present, options, found)
+
+
+def _examine_numbers(
+    column: Column, present: Sequence[str], options: Options, found: Found
+) -> None:
+    name, form = column.name, options.numbers
+    if all(map(form.matches, present)):
+        whole = not any(form.decimal in text or "e" in text.lower() for text in present)
+        found.columns[name] = As("BIGINT" if whole else "DOUBLE", numbers=form)
+        if units := units_in(present):
+            found.remarks[name] = (
+                f"the column '{name}' is read as numbers, without {' and '.join(units)}: "
+                f"{present[0].strip()!r} is {_example(present[0], form)}"
+            )
+        return
+    if column.family == "float":
+        if all(map(Numbers().matches, present)) and not all(map(_is_grouped, present)):
+            return
+        found.columns[name] = As("VARCHAR")
+    guess = numbers_written(present)
+    if guess is None:
+        _examine_dates_with_words(name, present, found)
+        return
+    found.columns[name] = As("VARCHAR")
+    other, words = guess
+    given = {k: v for k, v in other.options.items() if getattr(options, k) != v}
+    mend = [option(key, value) for key, value in given.items()]
+    if words:
+        mend.append(option("missing", [*options.missing, *(word.strip() for word in words)]))
+    example = next(text for text in present if text not in words).strip()
+    beside = f" beside {_listed(words)}" if words else ""
+    found.remarks[name] = (
+        f"the column '{name}' is read as text, and looks like numbers such as {example!r}{beside}: "
+        + (f"{' '.join(mend)} reads it so" if mend else "give it as numbers")
+    )
+
+
+def _examine_dates_with_words(name: str, present: Sequence[str], found: Found) -> None:
+    """Remark on dates beside words for a missing one."""
+    words = sorted({text.strip() for text in present if text.strip().lower() in MISSING_WORDS})
+    rest = [text for text in present if text.strip() not in words]
+    if words and rest and date_formats(rest):
+        found.remarks[name] = (
+            f"the column '{name}' is read as text, and looks like dates such as {rest[0]!r} beside "
+            f"{_listed(words)}: {option('missing', words)} reads it so"
+        )
+
+
+def _date(form: str) -> As:
+    return As("TIMESTAMP" if has_time(form) else "DATE", format=form)
+
+
+def _is_iso(text: str) -> bool:
+    """Whether DuckDB reads the date without being told how: year, month, day, or a time alone."""
+    return text.strip()[4:5] == "-" or ":" in text[:3]
+
+
+def _is_grouped(text: str) -> bool:
+    """Whether the number may be 1.234 for 1234."""
+    return Numbers("," if "." in text else ".", ".").matches(text) and "." in text
+
+
+def _example(text: str, form: Numbers) -> str:
+    digits = "".join(c for c in text if c.isdigit() or c in f"+-{form.decimal}")
+    return digits.replace(form.decimal, ".")
+
+
+def option(key: str, value: str | Sequence[str]) -> str:
+    """What to type for a param of the dataset, quoted for the shell and for Hydra."""
+    if isinstance(value, str):
+        quoted = _quoted(value)
+    else:
+        quoted = f"[{','.join(map(_quoted, dict.fromkeys(value)))}]"
+    text = f"dataset.{key}={quoted}"
+    return text if re.fullmatch(r"[\w.=/%:+-]+", text) else "'" + text.replace("'", "'\\''") + "'"
+
+
+def _quoted(value: str) -> str:
+    """The value as Hydra takes it."""
+    return value if re.fullmatch(r"[\w/%+-]+", value) else '"' + value.replace('"', '\\"') + '"'
+
+
+def _listed(words: Sequence[str]) -> str:
+    return ", ".join(repr(word.strip()) for word in words[:6])
+
