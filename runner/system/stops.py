@@ -1,11 +1,8 @@
 """Ctrl-C and SIGTERM from the first import of a command to its last word.
 
 Asked once, a command unwinds by KeyboardInterrupt, says "stopped" and exits with 130; asked twice,
-it ends at once with the same word and code. Python runs its signal handlers only between two
-bytecodes of the main thread, so neither inside a query or a COMMIT of DuckDB nor while a library
-is being loaded; the interpreter's C handler, though, writes each signal's number to a file
-descriptor at once, and a thread reads it there. While a run trains, `runner.sweep.watch` listens
-in this one's place.
+it ends at once with the same word and code, whatever the main thread is doing
+(`runner.system.signals`). While a run trains, `runner.sweep.watch` listens in this one's place.
 
 Ending at once is safe at any point (a journal has each line when it is written, what is archived
 is committed, files are replaced whole), so that a stop need only be heard.
@@ -18,7 +15,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
-import select
 import signal
 import sys
 import threading
@@ -26,9 +22,9 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, NoReturn
 
+from runner.system.signals import SIGNALS, SignalReader
 from runner.system.streams import hold_streams
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 FAILED, INTERRUPTED = 1, 130
 """Exit codes after a fault of ours, as Python has it, and after Ctrl-C, as shells have it."""
 PATIENCE = 3.0
@@ -53,9 +49,12 @@ class Stops:
         """Whether the main thread is on its way out: the handler must not come in between."""
         self._word = threading.Lock()
         self._word_written = False
-        self._read = self._write = self._fd_before = -1
-        self._thread = threading.Thread(target=self._hear, name="stops", daemon=True)
-        self._before: dict[int, Any] = {}
+        self._reader = SignalReader(
+            "stops",
+            on_signal=self._hear,
+            on_silence=self.end_at_once,
+            patience=lambda: self.patience if self.heard else None,
+        )
         self._unraisable_before: Any = None
 
     def listen(self) -> None:
@@ -63,13 +62,9 @@ class Stops:
         # Only the main thread may handle signals; elsewhere they go where they went before.
         if self.listening or threading.current_thread() is not threading.main_thread():
             return
-        self._read, self._write = os.pipe()
-        os.set_blocking(self._write, False)
-        self._thread.start()
-        self._fd_before = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
-        for number in SIGNALS:
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                self._before[number] = signal.signal(number, self._handle)
+        self._reader.open()
+        self._reader.start()
+        self._reader.take_over(self._handle, even_ignored=False)
         self._unraisable_before, sys.unraisablehook = sys.unraisablehook, self._unraisable
         self.listening = True
         # A warm worker blocks them until they are listened to.
@@ -80,14 +75,11 @@ class Stops:
         self._leaving = True
         if not self.listening:
             return
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        signal.set_wakeup_fd(self._fd_before)
+        # In this order: what comes in between is heard here still.
+        self._reader.give_handlers_back()
+        self._reader.give_descriptor_back()
         sys.unraisablehook = self._unraisable_before
-        os.write(self._write, b"\0")
-        self._thread.join()
-        os.close(self._read)
-        os.close(self._write)
+        self._reader.close()
         self.listening = False
 
     def asked(self) -> bool:
@@ -123,20 +115,11 @@ class Stops:
         raise KeyboardInterrupt
 
     def _hear(self) -> None:
-        """The thread: end the process where the main thread is too busy to; end at a zero byte."""
-        while True:
-            patience = self.patience if self.heard else None
-            ready, _, _ = select.select([self._read], [], [], patience)
-            if not ready:
-                self.end_at_once()
-            for number in os.read(self._read, 64):
-                if number == 0:
-                    return
-                if number in SIGNALS:  # not of a child that ended
-                    self.heard += 1
-                    new = self.heard > self.raised
-                    if self.heard > 1 or (self.code is not None and new):
-                        self.end_at_once()
+        """In the reader's thread: end the process where the main thread is too busy to."""
+        self.heard += 1
+        new = self.heard > self.raised
+        if self.heard > 1 or (self.code is not None and new):
+            self.end_at_once()
 
     def _unraisable(self, unraisable: Any) -> None:
         """Mend what Python cannot: an interrupt raised where it would be printed and forgotten."""

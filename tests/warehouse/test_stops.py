@@ -183,7 +183,12 @@ def test_little_is_imported_before_a_command_can_hear(command: str) -> None:
     )
     imported = re.findall(r"\| +((?:runner|warehouse)[\w.]*)$", done.stderr, re.MULTILINE)
     before = set(imported[: imported.index("runner.system.stops")])
-    assert before <= {"warehouse", "runner.system", "runner.system.streams"}
+    assert before <= {
+        "warehouse",
+        "runner.system",
+        "runner.system.signals",
+        "runner.system.streams",
+    }
 
 
 @pytest.mark.parametrize("command", ["runner", "warehouse"])

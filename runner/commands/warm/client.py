@@ -25,7 +25,8 @@ from types import FrameType
 from typing import Any
 
 from runner.errors import ConfigError
-from runner.system.stops import INTERRUPTED, SIGNALS
+from runner.system.signals import SIGNALS
+from runner.system.stops import INTERRUPTED
 from runner.system.temporary import is_private
 from runner.system.terminal import complain
 

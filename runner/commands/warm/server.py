@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.commands.warm import client as warm
-from runner.system.stops import SIGNALS
+from runner.system.signals import SIGNALS
 
 OURS = ("runner", "runner_plugins", "warehouse")
 PRELOADED = ("tensorflow", "keras", "hydra.main", "pydantic", "pluggy", "sklearn")
