@@ -35,7 +35,7 @@ ROOMS = [
 ]
 NO_ROOM = {"runner", "runner.__main__", "runner.errors"}
 MAY_ASK_THE_WAREHOUSE = {"commands", "sweep"}
-MAY_KNOW_TENSORFLOW = {"backend", "engines", "model"}
+MAY_KNOW_TENSORFLOW = {"backend", "engines"}
 
 
 def modules(folder: str) -> dict[str, ast.Module]:
@@ -114,13 +114,8 @@ def test_imports_go_down_only_for_type_checkers_too() -> None:
 
 
 def test_tensorflow_is_named_in_few_rooms() -> None:
-    # The client of the warm worker imports it before anybody asks, and one export writes its form.
-    exempt = {
-        "runner.commands.doctor",
-        "runner.commands.export",
-        "runner.commands.warm.server",
-        "runner.data.preprocess",
-    }
+    # One export writes its form.
+    exempt = {"runner.commands.export"}
     wrong = [
         name
         for name, tree in RUNNER.items()

@@ -9,6 +9,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from typing import Any
 
 from runner.errors import ConfigError
 
@@ -96,6 +97,16 @@ def pick_device(wanted: str) -> tuple[str, str]:
     return f"/GPU:{index}", f"gpu:{index} {details.get('device_name', '')}".strip()
 
 
+def gpu_names() -> list[str]:
+    """The GPUs that TensorFlow sees, by their makers' names."""
+    import tensorflow as tf
+
+    return [
+        tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
+        for gpu in tf.config.list_physical_devices("GPU")
+    ]
+
+
 @contextlib.contextmanager
 def tensorflow_on(wanted: str, deterministic: bool) -> Iterator[str]:
     """Import TensorFlow and place what is made inside on the device; gives our name for it.
@@ -113,3 +124,10 @@ def tensorflow_on(wanted: str, deterministic: bool) -> Iterator[str]:
         tf.config.optimizer.set_experimental_options(dict.fromkeys(REWRITES, False))
     with tf.device(place):
         yield device
+
+
+def tensor_of(array: Any, dtype: str) -> Any:
+    """The array as a tensor of the type; text too, which Keras' own conversion does not take."""
+    import tensorflow as tf
+
+    return tf.constant(array, dtype=dtype)

@@ -113,13 +113,9 @@ def _database(kind: str) -> str:
 
 
 def _gpus() -> str:
-    import tensorflow as tf
+    from runner.backend.devices import gpu_names
 
-    names = [
-        tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
-        for gpu in tf.config.list_physical_devices("GPU")
-    ]
-    if names:
+    if names := gpu_names():
         return f"ok: {', '.join(names)}"
     return (
         "none that TensorFlow sees: runs train on the processor; on Linux with an NVIDIA card and "

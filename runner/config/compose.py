@@ -11,6 +11,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from runner.backend.hydra_private import save_only_if
 from runner.components.kinds import KINDS
 from runner.components.passwords import refuse_passwords
 from runner.components.registry import Registry, load
@@ -106,20 +107,16 @@ def experiment_name(choices_made: Mapping[str, Any]) -> str:
 
 
 def keep_no_passwords() -> None:
-    """Have Hydra save no config that holds a password; it saves before anybody may look."""
-    from hydra.core import utils
+    """Have Hydra save no config that holds a password."""
 
-    save = utils._save_config
-
-    def save_unless(cfg: DictConfig, filename: str, output_dir: Path) -> None:
+    def holds_none(composed: DictConfig) -> bool:
         try:
-            refuse_passwords(OmegaConf.to_container(cfg, resolve=False), "")
+            refuse_passwords(OmegaConf.to_container(composed, resolve=False), "")
         except PasswordError:
-            return  # told when the config is checked, a moment later
-        save(cfg, filename, output_dir)
+            return False  # told when the config is checked, a moment later
+        return True
 
-    if save.__module__ == utils.__name__:
-        utils._save_config = save_unless
+    save_only_if(holds_none)
 
 
 def forget_config(folder: Path) -> None:

@@ -119,12 +119,12 @@ def _array_of(tensor: Any) -> Array:
 
 def _tensors(features: Features, model: keras.Model) -> Any:
     """The rows as tensors of the types that the model takes."""
-    import tensorflow as tf
+    from runner.backend.devices import tensor_of
 
     dtypes = {tensor.name: tensor.dtype for tensor in model.inputs}
     if not isinstance(features, dict):
-        return tf.constant(features, dtype=model.inputs[0].dtype)
-    return {name: tf.constant(array, dtype=dtypes[name]) for name, array in features.items()}
+        return tensor_of(features, model.inputs[0].dtype)
+    return {name: tensor_of(array, dtypes[name]) for name, array in features.items()}
 
 
 def _each_tensor(value: Any, change: Callable[[str, Any], Any]) -> Any:
