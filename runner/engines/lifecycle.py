@@ -80,7 +80,7 @@ def release(job: Job) -> None:
 
 
 def callbacks_of(job: Job, tracker: Tracker, retrace: Callable[[], None]) -> list[Callback]:
-    """The recipe's callbacks between the tracker's two.
+    """The recipe's callbacks between the tracker's two, those that read a monitor last.
 
     retrace: called when an epoch begins with other weights to train than the last one had; what
         is traced of the training step holds for those that were trainable then.
@@ -96,17 +96,26 @@ def callbacks_of(job: Job, tracker: Tracker, retrace: Callable[[], None]) -> lis
             trained[:] = now
             retrace()
 
+    def epoch_ends(*_: Any) -> None:
+        tracker.epoch_end()
+        tracker.checkpoint()
+
+    # One that reads a number of the logs comes after those that may have put it there.
+    callbacks = sorted(job.recipe.callbacks, key=lambda callback: hasattr(callback, "monitor"))
     first = keras.callbacks.LambdaCallback(
         on_epoch_begin=lambda epoch, logs: tracker.epoch_begin(epoch + 1),
-        on_epoch_end=lambda epoch, logs: tracker.epoch_end(epoch + 1, logs),
+        on_epoch_end=lambda epoch, logs: tracker.epoch_over(epoch + 1, logs),
+        on_test_begin=lambda logs: tracker.test_begin(),
     )
     # Callbacks reset themselves when training begins, and act on the epoch's end.
     last = keras.callbacks.LambdaCallback(
         on_train_begin=lambda logs: tracker.train_begin(),
         on_epoch_begin=epoch_begins,
-        on_epoch_end=lambda epoch, logs: tracker.checkpoint(),
+        on_epoch_end=epoch_ends,
+        on_test_begin=lambda logs: tracker.tested_with(callbacks),
+        on_test_end=lambda logs: tracker.test_end(),
     )
-    return [first, *job.recipe.callbacks, last]
+    return [first, *callbacks, last]
 
 
 def begin(job: Job) -> int:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import math
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from runner.backend.seeds import generator_state, known_generators
-from runner.engines.arrays import Logs, Model, Variable
+from runner.engines.arrays import Callback, Logs, Model, Variable
 from runner.engines.contract import Job
 from runner.engines.step_losses import StepLosses
 from runner.journal.records import EpochEnd, RunEnd
-from runner.model.build import monitor_of, steps
+from runner.model.averages import averages_in_place, makes_averages
+from runner.model.build import missing_monitor, monitor_of, steps
 from runner.model.checkpoint import restore, snapshot
 from runner.model.files import graph_of, numpy_of, tensors_of, with_preprocessing
 from runner.model.layers import layers_of, owners_of
 from runner.record.events import Kept, OnEvent
+from runner.system.terminal import say
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,11 +38,13 @@ class Tracker:
         record: OnEvent,
         named_by: Model = None,
         generators: Sequence[Variable] | None = None,
+        weights: Callable[[], list[Array]] | None = None,
     ) -> None:
         """Follow a job whose recipe is built.
 
         named_by: a Keras model whose layers tell the names of the weights, where the job's own
-        model only stands for one; generators: the states of what it draws from.
+        model only stands for one; generators: the states of what it draws from; weights: gives
+        the weights that were evaluated last, where they are not the model's at that moment.
         """
         self._job = job
         self._record = record
@@ -49,6 +55,12 @@ class Tracker:
         self._sign = 1.0 if mode == "min" else -1.0
         self._best = math.inf
         self._best_weights: list[Array] = []
+        """Of the best epoch; of the last one where none has a value of the monitor."""
+        self._weights = weights
+        self._tested: list[Array] | None = None
+        """The weights that the present epoch was evaluated with, where others are trained."""
+        self._trained = contextlib.ExitStack()
+        self._over: _EpochOver | None = None
         self._began = time.perf_counter()
         every = job.config.settings.record_steps
         self.losses = (
@@ -83,35 +95,82 @@ class Tracker:
         if self.losses:
             self.losses.begin()
 
-    def epoch_end(self, epoch: int, logs: Logs) -> None:
-        """Record the epoch and keep its weights if they are the best so far."""
-        values = {name: float(value) for name, value in logs.items()}
+    def test_begin(self) -> None:
+        """Put averages of weights in place, if there are any: call it first of all callbacks."""
+        self._trained.enter_context(averages_in_place(self._model))
+
+    def tested_with(self, callbacks: Sequence[Callback]) -> None:
+        """Note the weights that val is evaluated with: call it last of all callbacks."""
+        if makes_averages(self._model.optimizer) or any(map(_acts_on_tests, callbacks)):
+            self._tested = self._present_weights()
+
+    def test_end(self) -> None:
+        """Put back what is trained: call it last of all callbacks."""
+        self._trained.close()
+
+    def epoch_over(self, epoch: int, logs: Logs) -> None:
+        """Take what the epoch came to, before any callback acts on it: call it first of all."""
+        over = _EpochOver(
+            epoch,
+            measured={name: float(value) for name, value in logs.items()},
+            logs=logs,
+            learning_rate=float(self._model.optimizer.learning_rate),
+            seconds=time.perf_counter() - self._began,
+        )
+        value = over.measured.get(self._monitor)
+        # A callback may still put the monitor into the logs, and weights into the model.
+        if value is None or self.best_epoch is None or self._sign * value < self._best:
+            over.weights = self._evaluated_weights()
+        self._tested, self._over = None, over
+
+    def epoch_end(self) -> None:
+        """Record the epoch and keep its weights if they are the best so far; last of all."""
+        over, self._over = self._over, None
+        if over is None:
+            return
+        epoch, run_id = over.epoch, self._job.start.run_id
+        values = over.values()
         if self.losses:
-            self._record(self.losses.record(self._job.start.run_id, epoch))
+            self._record(self.losses.record(run_id, epoch))
         self._record(
             EpochEnd(
-                run_id=self._job.start.run_id,
+                run_id=run_id,
                 epoch=epoch,
                 loss=values["loss"],
                 val_loss=values.get("val_loss"),
-                learning_rate=float(self._model.optimizer.learning_rate),
-                seconds=time.perf_counter() - self._began,
+                learning_rate=over.learning_rate,
+                seconds=over.seconds,
                 metrics=_by_split(values),
             )
         )
         self.epoch = epoch
-        value = self._sign * values[self._monitor]
+        value = self._sign * values.get(self._monitor, math.nan)
         if value < self._best:
             self._best, self.best_epoch = value, epoch
-            self._best_weights = [numpy_of(weight) for weight in self._model.weights]
+        if self.best_epoch in (None, epoch) and over.weights is not None:
+            self._best_weights = over.weights
         if not math.isfinite(values["loss"]):
             self.trouble = (
                 f"the loss became {values['loss']} in epoch {epoch}; "
                 f"the last epoch with a finite loss is {epoch - 1 or 'none'}"
             )
+        elif self._monitor not in values:
+            self.trouble = missing_monitor(self._monitor, values)
         self.stopped = self._job.stop() and epoch < self._job.config.settings.epochs
         if self.trouble or self.stopped:
             self._model.stop_training = True
+
+    def _present_weights(self) -> list[Array]:
+        return [numpy_of(weight) for weight in self._model.weights]
+
+    def _evaluated_weights(self) -> list[Array]:
+        """The weights whose losses the epoch has."""
+        if self._weights is not None:
+            return self._weights()
+        if self._tested is not None:
+            return self._tested
+        with averages_in_place(self._model):
+            return self._present_weights()
 
     def checkpoint(self) -> None:
         """Keep what a resume needs, every so many epochs; after all other callbacks."""
@@ -133,8 +192,8 @@ class Tracker:
         self._model = model
 
     def take_best(self) -> None:
-        """Give the model the weights of its best epoch back."""
-        if self.best_epoch not in (None, self.epoch):
+        """Give the model the weights of its best epoch back, whatever callbacks left in it."""
+        if self._best_weights:
             for weight, value in zip(self._model.weights, self._best_weights, strict=True):
                 weight.assign(value)
 
@@ -165,12 +224,56 @@ class Tracker:
 
     def stopped_by_user(self, when: str = "") -> RunEnd:
         """The end of a run that the user stopped; when: such as "after epoch 3"."""
+        self.epoch_end()  # of one that callbacks were acting on
         reason = f"stopped by the user {when}".rstrip()
         return RunEnd.stopped(self._job.start.run_id, reason, 0.0, self.epoch, self.best_epoch)
 
     def failed(self, error: BaseException | str) -> RunEnd:
         """The end of a run that cannot go on."""
+        self.epoch_end()  # of one that callbacks were acting on
         return RunEnd.failed(self._job.start.run_id, error, 0.0, self.epoch, self.best_epoch)
+
+
+@dataclass
+class _EpochOver:
+    """An epoch that is over, while callbacks act on it."""
+
+    epoch: int
+    measured: Mapping[str, float]
+    logs: Logs
+    """The same; callbacks put numbers of their own in."""
+    learning_rate: float
+    seconds: float
+    weights: list[Array] | None = None
+    """Those that were evaluated, where they may be the best."""
+
+    def values(self) -> dict[str, float]:
+        """What was measured, and the numbers that callbacks added."""
+        added = {}
+        for name, value in self.logs.items():
+            if name in self.measured or name == "learning_rate":
+                continue
+            try:
+                added[str(name)] = float(value)
+            except (TypeError, ValueError):
+                _say_no_number(str(name), type(value).__name__)
+        return {**self.measured, **added}
+
+
+@functools.cache
+def _say_no_number(name: str, kind: str) -> None:
+    say(f"a callback puts {name} into the logs of an epoch, and {kind} is no number: left out")
+
+
+def _acts_on_tests(callback: Callback) -> bool:
+    """Whether the callback may change the weights for an evaluation."""
+    import keras
+
+    plain = keras.callbacks.Callback
+    return any(
+        hook in vars(callback) or getattr(type(callback), hook) is not getattr(plain, hook)
+        for hook in ("on_test_begin", "on_test_end")
+    )
 
 
 def _by_split(values: Mapping[str, float]) -> dict[str, dict[str, float]]:

@@ -15,7 +15,7 @@ from runner.model.directions import direction, name_of, settle, stated
 from runner.model.inputs import as_authored, is_graph, keras_inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import keras
 
@@ -261,8 +261,21 @@ def _callbacks(config: Config, task: Task, monitor: str, mode: str) -> list[Any]
 
 
 def _check_monitor(monitor: str, recipe: Recipe) -> None:
-    """ConfigError where nothing of the recipe is called as the monitor says."""
+    """ConfigError where nothing of the recipe can be called as the monitor says."""
     have = {"loss"} | {name_of(one) for one in recipe.metrics}
-    if monitor.removeprefix("val_") not in have:
-        names = [*have, *(f"val_{name}" for name in have)]
-        raise ConfigError(f"there is no metric '{monitor}' (monitor): {choices(monitor, names)}")
+    if monitor.removeprefix("val_") in have or any(map(_may_add_metrics, recipe.callbacks)):
+        return
+    raise ConfigError(missing_monitor(monitor, [*have, *(f"val_{name}" for name in have)]))
+
+
+def _may_add_metrics(callback: Any) -> bool:
+    """Whether the callback may put numbers into an epoch's logs: it is not one of Keras' own."""
+    import keras
+
+    own = type(callback).__module__.startswith("keras.")
+    return not own or isinstance(callback, keras.callbacks.LambdaCallback)
+
+
+def missing_monitor(monitor: str, names: Iterable[str]) -> str:
+    """The sentence for a monitor that is none of the names."""
+    return f"there is no metric '{monitor}' (monitor): {choices(monitor, names)}"

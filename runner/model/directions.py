@@ -59,6 +59,8 @@ def settle(recipe: Recipe, monitor: str, mode: Mode, *, is_set: bool) -> None:
                 _say_guess(name, recipe.modes[name], f"@metric(mode={_OTHER})")
             elif not is_set:
                 _say_guess(monitor, recipe.modes[name], f"mode={_OTHER}")
+    if monitored not in recipe.modes and not is_set:  # of a number that a callback will add
+        _say_guess(monitor, mode, f"mode={_OTHER}")
     recipe.modes[monitored] = mode
 
 

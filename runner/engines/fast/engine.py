@@ -46,7 +46,10 @@ FIRST_PIECE = 4
 """Batches of a run's first piece; the later ones go by the clock."""
 Bind = Callable[[], AbstractContextManager[None]]
 SHARED = SharedPrograms()
-BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
+BATCH_HOOKS = (
+    *("on_batch_begin", "on_batch_end"),
+    *(f"on_{pass_}_batch_{edge}" for pass_ in ("train", "test") for edge in ("begin", "end")),
+)
 
 
 class FastEngine:
@@ -131,7 +134,9 @@ def run_program(job: Job, record: OnEvent, program: _Program, tracker: Tracker) 
         callbacks.on_epoch_begin(epoch)
         logs = program.train(epoch_of(epoch + 1), tracker.losses)
         if val:
+            callbacks.on_test_begin()
             val_logs = program.evaluate(val())
+            callbacks.on_test_end(val_logs)
             logs |= {f"val_{name}": value for name, value in val_logs.items()}
         callbacks.on_epoch_end(epoch, logs)
         if model.stop_training:

@@ -84,6 +84,8 @@ class Pack:
         self._waiting: deque[tuple[Member, list[MemberValues]]] = deque()
         self._numbers = np.zeros((rows, len(template.paths)), np.float32)
         base = len(template.pure.trainable)
+        self._averages: list[MemberValues] | None = None
+        """The trainable weights that the last epoch was evaluated with, if not those trained."""
         self._metrics = {base + i: template.fresh[base + i] for i in template.pure.metrics}
 
     def turns(self) -> Generator[Callable[[], None], None, None]:
@@ -143,7 +145,14 @@ class Pack:
         recipe = replace(self._template.recipe, callbacks=list(start.callbacks))
         recipe.model, recipe.optimizer = model, model.optimizer
         own = replace(job, make=lambda: recipe)
-        tracker = Tracker(own, self._record, self._template.recipe.model, model.generators)
+        weights = functools.partial(self._evaluated_weights, seat, model)
+        tracker = Tracker(
+            own,
+            self._record,
+            self._template.recipe.model,
+            model.generators,
+            weights,
+        )
         settings = job.config.settings
         callbacks = keras.callbacks.CallbackList(
             callbacks_of(own, tracker, _never), model=model, epochs=settings.epochs, verbose=0
@@ -203,6 +212,9 @@ class Pack:
         state = program.train(template.pure.state(before), numbers, drawn)
         logs, rates = program.results(state, numbers)
         self._stack.replace(state.all())
+        if template.averages:
+            state = program.averages(state, numbers)
+            self._averages = [values.numpy() for values in state.trainable]
         if "val" in template.parts:
             try:
                 val_logs = self._evaluate(state, "val")
@@ -221,6 +233,15 @@ class Pack:
         fresh = self._template.pure.state(self._stack.tensors())
         state = state._replace(other=fresh.other)
         return self._template.program.evaluate(state, self._numbers, self._template.parts[part])
+
+    def _evaluated_weights(self, seat: Seat, model: MemberModel) -> list[MemberValues]:
+        """One member's weights, the averages among them."""
+        pure = self._template.pure
+        averages = {id(v): a for v, a in zip(pure.trainable, self._averages or [], strict=False)}
+        return [
+            averages[id(like)][seat.row].copy() if id(like) in averages else weight.numpy()
+            for like, weight in zip(pure.model.weights, model.weights, strict=True)
+        ]
 
     def _reset_metrics(self) -> None:
         for variable, value in self._metrics.items():
@@ -259,13 +280,6 @@ class Pack:
         if member.settled:
             return
         member.settled = True
-        row, model = self._row(member), self._template.recipe.model
-        if self._template.averages:
-            with self._template.become(self._stack, row, member.start, whole=True):
-                # The average is put in place now, as in `fit`.
-                model.optimizer.finalize_variable_values(model.trainable_weights)
-                for own, weight in zip(member.model.weights, model.weights, strict=True):
-                    own.assign(weight.numpy())
         member.callbacks.on_train_end()
         if not member.tracker.trouble:
             member.tracker.take_best()

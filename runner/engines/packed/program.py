@@ -64,6 +64,7 @@ class Program:
         self._gather = tf.function(self._gathered_batches, autograph=False)
         self._draw = tf.function(self._drawn_step, autograph=False)
         self._results = tf.function(self._metric_results, autograph=False)
+        self._averaged = tf.function(self._stacked_averages, autograph=False)
 
     @functools.cached_property
     def ops(self) -> set[str]:
@@ -263,6 +264,10 @@ class Program:
         found, rates = self._results(state, numbers)
         return {name: value.numpy() for name, value in sorted(found.items())}, rates.numpy()
 
+    def averages(self, state: State, numbers: MemberNumbers) -> State:
+        """The state with the averages that the optimizers have in the place of the weights."""
+        return state._replace(trainable=list(self._averaged(state, numbers)))
+
     # -- one step --------------------------------------------------------------------------
 
     def _member(self, training: bool) -> Callable[..., Any]:
@@ -352,6 +357,14 @@ class Program:
                 return self.pure.outputs(trainable, other, features)
 
         return vectorize(one, (state.trainable, state.other, numbers))
+
+    def _stacked_averages(self, state: State, numbers: MemberNumbers) -> Tensors:
+        def one(trainable: Tensors, slots: Tensors, numbers: Tensor) -> Tensors:
+            with self._bind(numbers):
+                return self.pure.averages(trainable, slots)
+
+        averages: Tensors = vectorize(one, (state.trainable, state.slots, numbers))
+        return averages
 
     def _metric_results(self, state: State, numbers: MemberNumbers) -> Any:
         def one(other: Tensors, slots: Tensors, numbers: Tensor) -> Any:

@@ -135,6 +135,20 @@ class Pure:
             weights, after = optimizer.stateless_apply(slots, gradients, trainable)
         return weights, after
 
+    def averages(self, trainable: Tensors, slots: Tensors) -> Tensors:
+        """What the optimizer has for use in the place of the trainable values."""
+        import keras
+        import tensorflow as tf
+
+        optimizer, values = self.model.optimizer, [*trainable, *slots]
+        scope = keras.StatelessScope(
+            list(zip([*self.trainable, *self.slots], values, strict=True))
+        )
+        with backend_neutral(optimizer), scope:
+            optimizer.finalize_variable_values(self.trainable)
+            # Assigned is a variable of the optimizer, which has its value in the scope alone.
+            return [tf.convert_to_tensor(scope.get_current_value(v)) for v in self.trainable]
+
     def results(self, other: Tensors) -> dict[str, Tensor]:
         """The metrics' values, as `get_metrics_result` gives them."""
         import keras

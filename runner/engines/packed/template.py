@@ -23,6 +23,7 @@ from runner.engines.packed.stack import Stack
 from runner.engines.packed.start import Start
 from runner.engines.structure.member_number import Decision, MemberNumber
 from runner.engines.structure.symbols import Shape, Structural, bound
+from runner.model.averages import makes_averages
 from runner.model.build import steps
 
 PROOF_STEPS = 3
@@ -44,6 +45,8 @@ class Template:
 
         self._lock = threading.RLock()
         self.recipe, self.shape, self.paths = job.recipe, shape, list(varying)
+        self.averages = makes_averages(self.recipe.model.optimizer)
+        """Whether other weights are evaluated and kept than those that are trained."""
         model, size = self.recipe.model, job.config.settings.batch_size
         features, targets = example_of(job.data.splits.train)
         rows = weighted(features, targets, job.data.weights, job.data.class_weights)
@@ -81,16 +84,6 @@ class Template:
                 self.paths.remove(error.path)
                 self.decisions.clear()
 
-    @property
-    def averages(self) -> bool:
-        """Whether its optimizer puts averages in the weights' place when training is over."""
-        import keras
-
-        optimizer = self.recipe.model.optimizer
-        ends = type(optimizer).finalize_variable_values
-        plain = keras.optimizers.Optimizer.finalize_variable_values
-        return bool(optimizer.use_ema) or ends is not plain
-
     @contextlib.contextmanager
     def _bound(self, values: Mapping[str, Any]) -> Iterator[None]:
         """Values in the places of numbers; packs on other threads may be tracing, too."""
@@ -123,15 +116,10 @@ class Template:
         rest = self.fresh[len(start.trainable) + len(other) : -len(start.slots) or None]
         return [*start.trainable, *other, *rest, *start.slots]
 
-    def become(
-        self, stack: Stack, row: int, start: Start, whole: bool = False
-    ) -> AbstractContextManager[None]:
-        """Make the template's own model the one in a row; a context, for its numbers.
-
-        whole: with its optimizer's and metrics' state, not its weights alone.
-        """
+    def become(self, stack: Stack, row: int, start: Start) -> AbstractContextManager[None]:
+        """Give the template's own model the weights of a row; a context, for its numbers."""
         for i, variable in enumerate(self.pure.variables):
-            if whole or i in self._kept:
+            if i in self._kept:
                 variable.assign(stack.read(i, row))
         numbers = {path: start.numbers[path] for path in self.paths}
         return self._bound(numbers)
@@ -165,6 +153,8 @@ class Template:
         state = self.pure.state(Stack(self.fresh, members).tensors())
         # While XLA compiles the training, where it does, all else is traced.
         try:
+            if self.averages:
+                program.averages(state, numbers)
             for features, targets in self.parts.values():
                 program.evaluate(state, numbers, (features, targets))
                 program.outputs(state, numbers, features)
