@@ -45,7 +45,7 @@ def _in_turn(place: Place, entries: list[Care]) -> list[Care]:
             "WHERE run_id IN (SELECT unnest($1::VARCHAR[])) GROUP BY run_id",
             [[each.run_id for each in entries]],
         ).fetchall()
-    newest = {run_id: moment.replace(tzinfo=UTC) for run_id, moment in rows}
+    newest = {run_id: moment.astimezone(UTC) for run_id, moment in rows}
     stamped = []
     for each in entries:
         moment = datetime.fromisoformat(each.entered_at)

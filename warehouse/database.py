@@ -16,7 +16,6 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -301,17 +300,18 @@ def migrate(
     todo = [step for step in steps if step.number not in done]
     if not todo and seen == digest and not renew_views:
         return
-    moment = datetime.now(UTC).replace(tzinfo=None)
     with transaction(con):
         for step in todo:
             con.execute(step.sql)
-            con.execute(
-                "INSERT INTO migrations VALUES (?, ?, ?, NULL)", [step.number, step.name, moment]
-            )
         for _, text in views:
             con.execute(text)
         con.execute("DELETE FROM migrations WHERE number = 0")
-        con.execute("INSERT INTO migrations VALUES (0, 'views', ?, ?)", [moment, digest])
+        # After all steps: one of them makes instants of the moments here.
+        for number, name, sha256 in [
+            *((s.number, s.name, None) for s in todo),
+            (0, "views", digest),
+        ]:
+            con.execute("INSERT INTO migrations VALUES (?, ?, now(), ?)", [number, name, sha256])
 
 
 def _applied(con: DuckDBPyConnection, known: Iterable[int]) -> tuple[set[int], str | None]:

@@ -24,8 +24,13 @@ keeps ingest waiting (journals wait, nothing is lost), so for anything longer th
 included. Their connection reaches no file but that snapshot, and writes none: a DataFrame joins
 in by `con.register("mine", frame)`, and what a query gives leaves by `.df()`, `.pl()`,
 `.fetchall()` or `--format csv`. Tables of your own in the file are left alone; a changed table
-of ours keeps journals waiting until `python -m warehouse rebuild`. Moments are UTC. NaN and
-infinity are kept as such.
+of ours keeps journals waiting until `python -m warehouse rebuild`. NaN and infinity are kept as
+such.
+
+Moments are instants: `started_at > now() - INTERVAL 1 HOUR` is right wherever you live. The
+commands and `warehouse.connect()` show and read them in UTC; another client does in the time zone
+of its session (`SET TimeZone = 'UTC'`), and `timezone('Asia/Tokyo', started_at)` says what a clock
+there showed.
 """
 
 

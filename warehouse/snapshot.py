@@ -72,8 +72,13 @@ def read(path: Path) -> DuckDBPyConnection:
     import duckdb
 
     # At once, since the connections of one process to one file share what the first was given.
-    config = CLOSED | bounds() | {"enable_external_access": "false", "lock_configuration": "true"}
-    return duckdb.connect(str(path), read_only=True, config=config)
+    config = CLOSED | bounds() | {"enable_external_access": "false"}
+    con = duckdb.connect(str(path), read_only=True, config=config)
+    if con.execute("SELECT current_setting('lock_configuration')").fetchone() == (False,):
+        # None of `config` knows it before the file is open.
+        con.execute("SET GLOBAL TimeZone = 'UTC'")
+        con.execute("SET GLOBAL lock_configuration = true")
+    return con
 
 
 def snapshot(place: Place) -> Path:

@@ -46,7 +46,7 @@ def test_an_ended_run_is_in_every_table(house: House, rows: Ask) -> None:
             ["epochs=3"],
             {"keras": "3.15.0"},
             "3",
-            "2026-11-01 10:00:00",
+            "2026-11-01 10:00:00+00",
             "val_loss",
         )
     ]

@@ -43,7 +43,14 @@ def there(results: Path) -> dict[str, dict[str, Any]]:
     with warehouse.connect(results) as con:
         tables = {}
         for table, before in ROWS.items():
-            columns = ", ".join(f'"{name}"' for name in before["columns"])
+            # Moments were without a zone then.
+            kinds = dict(
+                con.execute(f"SELECT column_name, column_type FROM (DESCRIBE {table})").fetchall()
+            )
+            columns = ", ".join(
+                f"timezone('UTC', {name})" if kinds[name].endswith("TIME ZONE") else f'"{name}"'
+                for name in before["columns"]
+            )
             rows = con.execute(f"SELECT {columns} FROM {table}").fetchall()
             tables[table] = {"columns": before["columns"], "rows": sorted(map(repr, rows))}
         return tables

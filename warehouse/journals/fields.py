@@ -127,8 +127,8 @@ def _id(value: Any) -> str:
 
 def _moment(value: Any) -> str:
     moment = datetime.fromisoformat(_text(value))
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    # One that names no zone was written in UTC.
+    moment = moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     return moment.isoformat(sep=" ", timespec="microseconds")
 
 
@@ -163,7 +163,7 @@ _PLAIN: dict[Any, Form] = {
     Name: Form("VARCHAR", _name),
     Id: Form("VARCHAR", _id),
     Uri: Form("VARCHAR", _uri),
-    Moment: Form("TIMESTAMP", _moment),
+    Moment: Form("TIMESTAMPTZ", _moment),
     int: Form("BIGINT", _integer),
     float: Form("DOUBLE", number),
     bool: Form("BOOLEAN", _flag),

@@ -42,5 +42,5 @@ COMMENT ON COLUMN leaderboard.epochs IS 'How many epochs it trained.';
 COMMENT ON COLUMN leaderboard.seconds IS 'How long it took.';
 COMMENT ON COLUMN leaderboard.seed IS 'Its seed.';
 COMMENT ON COLUMN leaderboard.sweep_id IS 'Its sweep.';
-COMMENT ON COLUMN leaderboard.started_at IS 'When it started, UTC.';
+COMMENT ON COLUMN leaderboard.started_at IS 'When it started.';
 COMMENT ON COLUMN leaderboard.overrides IS 'The overrides of its command line.';

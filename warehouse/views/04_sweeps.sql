@@ -14,5 +14,5 @@ COMMENT ON COLUMN sweeps.sweep_id IS 'The sweep.';
 COMMENT ON COLUMN sweeps.runs IS 'How many runs it has so far.';
 COMMENT ON COLUMN sweeps.finished IS 'How many of them finished.';
 COMMENT ON COLUMN sweeps.failed IS 'How many of them failed or were lost.';
-COMMENT ON COLUMN sweeps.started_at IS 'When its first run started, UTC.';
-COMMENT ON COLUMN sweeps.ended_at IS 'When its last run so far ended, UTC.';
+COMMENT ON COLUMN sweeps.started_at IS 'When its first run started.';
+COMMENT ON COLUMN sweeps.ended_at IS 'When its last run so far ended.';
