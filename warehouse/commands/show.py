@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
         whole: dict[str, Any] = dict(zip(facts, values, strict=True))
         for title, (columns, rows) in parts.items():
             whole[title] = [dict(zip(columns, row, strict=True)) for row in rows]
-        say_json(json.dumps(whole, default=str, ensure_ascii=False, indent=1))
+        say_json(whole)
         return 0
     width = max(map(len, facts))
     for name, value in zip(facts, values, strict=True):

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from runner.errors import WarehouseError
 from runner.system.databases import refuse_effects
+from warehouse.commands.answer import Answer, ask
 from warehouse.commands.output import add_format, emit
 from warehouse.snapshot import connect
 
 if TYPE_CHECKING:
+    import duckdb
+    from duckdb import DuckDBPyConnection
+
     from warehouse.commands import Words
 
 
@@ -37,21 +42,31 @@ def run(arguments: argparse.Namespace) -> int:
         raise WarehouseError("the query is empty")
     with connect(arguments.results) as con:
         try:
-            for statement in con.extract_statements(text):
+            statements = con.extract_statements(text)
+            for statement in statements:
                 if statement.type == duckdb.StatementType.SELECT:
                     refuse_effects(con, statement.query)
-            con.execute(text)
-            columns = [column[0] for column in con.description or ()]
-            rows = con.fetchall() if columns else []
+            if (answer := _answer(con, statements)) is not None:
+                rows = map(answer.iso, answer.rows) if arguments.format == "json" else answer.rows
+                emit(answer.columns, rows, arguments.format, fitting=True)
         except duckdb.Error as error:
             raise WarehouseError(f"the query does not work: {_brief(error)}") from error
-        except (OverflowError, ValueError) as error:  # a moment or a span that Python cannot hold
-            raise WarehouseError(
-                f"what the query gives cannot be shown ({error}); cast it to VARCHAR"
-            ) from error
-    if columns:
-        emit(columns, rows, arguments.format)
     return 0
+
+
+def _answer(con: DuckDBPyConnection, statements: Sequence[duckdb.Statement]) -> Answer | None:
+    """Run all statements: what the last one gives, if anything."""
+    import duckdb
+
+    for statement in statements[:-1]:
+        con.execute(statement)
+    for last in statements[-1:]:
+        if last.type == duckdb.StatementType.SELECT:
+            return ask(con, last.query)
+        con.execute(last)
+        if con.description:  # a plan, or what a setting is: text
+            return Answer([name for name, *_ in con.description], iter(con.fetchall()), tuple)
+    return None
 
 
 def _input() -> str:
