@@ -52,6 +52,7 @@ from runner.data.labels import (
     targets_of,
 )
 from runner.data.missing import MissingLabel, keyed, missing_in
+from runner.data.numbers import block_type, compact
 from runner.data.sources.database import Database
 from runner.data.sources.extensions import load_extension
 from runner.data.sources.files import (
@@ -111,8 +112,10 @@ __all__ = [
     "as_one_file",
     "as_pattern",
     "augmentation",
+    "block_type",
     "callback",
     "choices",
+    "compact",
     "dataset",
     "files_below",
     "files_named",

@@ -157,6 +157,7 @@ def test_importing_the_root_needs_only_the_door() -> None:
         "runner.components.types",
         "runner.data.labels",
         "runner.data.missing",
+        "runner.data.numbers",
         "runner.data.sources.database",
         "runner.data.sources.extensions",
         "runner.data.sources.files",

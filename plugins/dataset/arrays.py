@@ -17,13 +17,15 @@ from runner import (
     MissingLabel,
     Split,
     Splits,
+    block_type,
+    compact,
     dataset,
     labelled,
     one_file,
     targets_of,
 )
 
-from ._files.blocks import NumberedRows, only_by_content, streams
+from ._files.blocks import SAMPLE_ROWS, NumberedRows, only_by_content, streams
 
 Array = np.ndarray[Any, Any]
 PARTS = ("train", "val", "test")
@@ -101,11 +103,13 @@ def _two_files(
     labels.see(y[kept])
     task = labels.settle()
 
+    kind = block_type(np.asarray(x[:: max(1, len(x) // SAMPLE_ROWS)]))
+
     def features(rows: Array) -> Array:
         first, last = int(rows[0]), int(rows[-1])
         # Mapped anew for every read, so that memory is given back.
         near = _mapped(file, "path")[first : last + 1]
-        return np.asarray(near if len(near) == len(rows) else near[rows - first], "float32")
+        return np.asarray(near if len(near) == len(rows) else near[rows - first], kind)
 
     source = NumberedRows(
         what=f"dataset.path={file}",
@@ -150,7 +154,7 @@ def _read(file: Path) -> dict[str, Array]:
 
 
 def _pair(file: Path, held: dict[str, Array], tail: str) -> tuple[Array, Array]:
-    """x and y of one part, as many rows each; features as float32."""
+    """x and y of one part, as many rows each; features as float32, if that tells them apart."""
     for name in (f"x{tail}", f"y{tail}"):
         if name not in held:
             have = ", ".join(sorted(held)) or "nothing"
@@ -160,7 +164,7 @@ def _pair(file: Path, held: dict[str, Array], tail: str) -> tuple[Array, Array]:
             )
     x, y = held[f"x{tail}"], held[f"y{tail}"]
     _check(f"x{tail}", f"y{tail}", str(file), x, y)
-    return x.astype("float32"), y[:, 0] if y.shape[1:] == (1,) else y
+    return compact(x), y[:, 0] if y.shape[1:] == (1,) else y
 
 
 def _check(x_name: str, y_name: str, where: str, x: Array, y: Array) -> None:

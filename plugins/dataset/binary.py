@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,12 +18,13 @@ from runner import (
     MissingLabel,
     Split,
     Splits,
+    block_type,
     dataset,
     missing_in,
     one_file,
 )
 
-from ._files.blocks import NumberedRows, blocks, only_by_content, streams
+from ._files.blocks import SAMPLE_ROWS, NumberedRows, blocks, only_by_content, streams
 from ._files.number_types import ByteOrder, Number, number_type
 
 Array = np.ndarray[Any, Any]
@@ -95,8 +97,15 @@ class Records:
     rows: int
 
     def features(self, rows: Array) -> Array:
-        """Features of the records of these numbers, as float32."""
-        return self._field("features", rows).astype("float32")
+        """Features of the records of these numbers, in a type that tells them apart."""
+        return self._field("features", rows).astype(self.kept_as)
+
+    @functools.cached_property
+    def kept_as(self) -> str:
+        """The type in which features are given, by records from all over the file."""
+        step = max(1, self.rows // SAMPLE_ROWS)
+        sample = self._field("features", np.arange(0, self.rows, step))
+        return block_type(sample.astype(sample.dtype.newbyteorder("=")))
 
     def labels(self, rows: Array) -> Array:
         """Labels of these records: (rows,) where a record has one, else (rows, values)."""

@@ -206,13 +206,15 @@ class Layout:
         return np.fromfile(file, self.tag, 1, offset=at)[0]
 
     def read(self, file: Path, starts: Array, length: int) -> Array:
-        """Windows of the file from these steps on, as float32: (windows, length, *step)."""
+        """Windows of the file from these steps on: (windows, length, *step)."""
         first, end = int(starts[0]), int(starts[-1]) + length
         kind, shape = self.step.base, self.step.shape
         per_step = int(np.prod(shape))
         at = self.begin + first * self.step.itemsize
         numbers = np.fromfile(file, kind, (end - first) * per_step, offset=at)
-        steps = numbers.astype("float32").reshape(end - first, *shape)
+        # Numbers of four bytes and more may be such that float32 would change.
+        wide = kind.itemsize > 2 and kind.name != "float32"
+        steps = numbers.astype("float64" if wide else "float32").reshape(end - first, *shape)
         return steps[(starts - first)[:, None] + np.arange(length)]
 
 

@@ -216,7 +216,10 @@ class Records:
                     f"dataset.spec.{name} has shape {one.shape}, and the records hold "
                     f"{numbers.shape[1]} numbers of type {one.of}"
                 )
-            return np.asarray(numbers.reshape(-1, *one.shape), "float32")
+            # Numbers of four bytes and more may be such that float32 would change.
+            wide = numbers.dtype.itemsize > 2 and numbers.dtype != np.float32
+            kind = "float64" if wide else "float32"
+            return np.asarray(numbers.reshape(-1, *one.shape), kind)
         return np.asarray(values.numpy())
 
     def _images(self, name: str, values: Any, one: Field) -> Array:

@@ -93,13 +93,27 @@ def tensor_columns(batch: Any) -> dict[str, Any]:
     return {str(number): batch[:, number] for number in range(batch.shape[1])}
 
 
+def computed_in(tensor: Any) -> str:
+    """In which type to compute with the numbers: float64 for what float32 would change."""
+    return "float64" if tensor.dtype in ("float64", "int64", "uint64") else "float32"
+
+
+def as_computed(tensor: Any) -> Any:
+    """The tensor in the type in which to compute with it."""
+    from keras import ops
+
+    wanted = computed_in(tensor)
+    return tensor if tensor.dtype == wanted else ops.cast(tensor, wanted)
+
+
 def side_by_side(tensors: Sequence[Any]) -> Any:
     """Tensors of shape (batch,) or (batch, width) as one of shape (batch, all widths)."""
     from keras import ops
 
     wide = [ops.expand_dims(x, -1) if len(x.shape) == 1 else x for x in tensors]
     if any("float" in str(x.dtype) for x in wide):
-        wide = [ops.cast(x, "float32") for x in wide]
+        exact = any(computed_in(x) == "float64" for x in wide)
+        wide = [ops.cast(x, "float64" if exact else "float32") for x in wide]
     return wide[0] if len(wide) == 1 else ops.concatenate(wide, axis=-1)
 
 

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ._columns import as_computed, computed_in
+
 Per = Literal["channel", "position", "all"]
 """channel: the last axis, which is the column of a table; position: every value of an example
 by itself; all: one statistic for everything. Where an example is one number, they are the same."""
@@ -40,8 +42,10 @@ def quantile(share: float) -> Callable[..., Any]:
     return functools.partial(np.nanquantile, q=share)
 
 
-def rescale(features: np.ndarray[Any, Any], per: Per, origin: Any, unit: Any) -> Any:
-    """A Keras layer for (x - origin) / unit, leaving constant or empty columns their scale."""
+def rescale(
+    features: np.ndarray[Any, Any], per: Per, origin: Any, unit: Any
+) -> Callable[[Any], Any]:
+    """A function for (x - origin) / unit, leaving constant or empty columns their scale."""
     import keras
 
     origin = np.where(np.isfinite(origin), origin, 0.0)
@@ -51,9 +55,18 @@ def rescale(features: np.ndarray[Any, Any], per: Per, origin: Any, unit: Any) ->
     kept = {"channel": -1, "position": tuple(range(1, features.ndim)), "all": None}[per]
     if features.ndim == 1:
         kept = None
-    return keras.layers.Normalization(
+    exact_origin, exact_unit = origin.astype("float64"), unit.astype("float64")
+    layer = keras.layers.Normalization(
         axis=kept,
         mean=origin.astype("float32"),
         variance=(unit**2).astype("float32"),
         dtype="float32",
     )
+
+    def scale(batch: Any) -> Any:
+        if computed_in(batch) == "float32":
+            return layer(batch)
+        # Keras' layer reads its numbers again as float32.
+        return (as_computed(batch) - exact_origin) / exact_unit
+
+    return scale

@@ -10,7 +10,7 @@ from annotated_types import Ge, Gt, Le
 
 from runner import DataError, preprocessing
 
-from ._columns import Array, Columns, Features, Function, on_numbers
+from ._columns import Array, Columns, Features, Function, as_computed, on_numbers
 from ._statistics import Per, known, quantile
 
 Share = Annotated[float, Ge(0), Le(1)]
@@ -45,13 +45,15 @@ def clip(
             least, most = mean - width, mean + width
         # An empty column has no bounds; infinity is nothing that JSON could say.
         limit = float(np.finfo("float32").max)
-        least = np.where(np.isnan(least), -limit, least).astype("float32")
-        most = np.where(np.isnan(most), limit, most).astype("float32")
+        least = np.where(np.isnan(least), -limit, least)
+        most = np.where(np.isnan(most), limit, most)
 
         def hold(batch: Any) -> Any:
             from keras import ops
 
-            return ops.minimum(ops.maximum(ops.cast(batch, "float32"), least), most)
+            batch = as_computed(batch)
+            low, high = least.astype(batch.dtype), most.astype(batch.dtype)
+            return ops.minimum(ops.maximum(batch, low), high)
 
         return hold
 

@@ -15,6 +15,7 @@ from ._columns import (
     Array,
     Features,
     Function,
+    as_computed,
     columns_of,
     is_category,
     side_by_side,
@@ -58,8 +59,8 @@ def _column(
     """A function from one column to numbers, shape (batch,) or (batch, width)."""
     if is_category(name, array, vocabulary):
         scale = lookup(name, array, "encode", "one_hot", limit)[0]
-    elif ((array == 0) | (array == 1)).all():
-        scale = _same
+    elif _is_yes_or_no(array):
+        scale = _scale(array, numbers, keep=True)
     else:
         scale = _scale(array, numbers)
 
@@ -73,14 +74,19 @@ def _column(
     return flat
 
 
-def _same(batch: Any) -> Any:
-    from keras import ops
+def _is_yes_or_no(array: Array) -> bool:
+    """Whether all that is known is 0 or 1."""
+    known_values = array[array == array]
+    return bool(known_values.size and np.isin(known_values, (0, 1)).all())
 
-    return ops.cast(batch, "float32")
 
+def _scale(array: Array, numbers: str, keep: bool = False) -> Function:
+    """A function that scales numbers and puts what the training split has for missing ones.
 
-def _scale(array: Array, numbers: str) -> Function:
-    """A function that scales numbers and puts what the training split has for missing ones."""
+    keep: leave them as they are, but for missing ones. These may come in later rows where the
+    training split lacks none.
+    """
+    keep = keep or numbers == "keep"
     if numbers == "minmax":
         origin = known(np.nanmin, array, "channel")
         unit = known(np.nanmax, array, "channel") - origin
@@ -90,15 +96,14 @@ def _scale(array: Array, numbers: str) -> Function:
         unit = quartiles[1] - quartiles[0]
     else:
         origin, unit = known(np.nanmean, array, "channel"), known(np.nanstd, array, "channel")
-    layer = rescale(array, "channel", origin, unit) if numbers != "keep" else _same
+    scaled = as_computed if keep else rescale(array, "channel", origin, unit)
     # What is missing becomes the origin, which scaling turns into 0.
-    kept = np.where(np.isfinite(origin), origin, 0.0) if numbers == "keep" else np.zeros(())
-    missing = kept.astype("float32")
+    missing = np.where(np.isfinite(origin), origin, 0.0) if keep else np.zeros(())
 
     def scale(batch: Any) -> Any:
         from keras import ops
 
-        made = layer(batch)
-        return ops.where(ops.isnan(made), missing, made)
+        made = scaled(batch)
+        return ops.where(ops.isnan(made), missing.astype(made.dtype), made)
 
     return scale

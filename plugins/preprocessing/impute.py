@@ -45,12 +45,12 @@ def impute(
     def fit(array: Array) -> Function:
         if array.dtype.kind != "f":
             return lambda batch: batch
-        constant = _fill(array, strategy, value, per).astype("float32")
+        constant = _fill(array, strategy, value, per)
 
         def replace(batch: Any) -> Any:
             from keras import ops
 
-            return ops.where(ops.isnan(batch), constant, batch)
+            return ops.where(ops.isnan(batch), constant.astype(batch.dtype), batch)
 
         return replace
 

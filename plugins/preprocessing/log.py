@@ -9,7 +9,7 @@ import numpy as np
 
 from runner import DataError, preprocessing
 
-from ._columns import Array, Columns, Features, Function, on_numbers
+from ._columns import Array, Columns, Features, Function, as_computed, on_numbers
 
 
 @preprocessing
@@ -37,7 +37,7 @@ def log(
         def transform(batch: Any) -> Any:
             from keras import ops
 
-            batch = ops.cast(batch, "float32")
+            batch = as_computed(batch)
             return ops.sign(batch) * ops.log1p(ops.abs(batch)) if signed else ops.log1p(batch)
 
         return transform

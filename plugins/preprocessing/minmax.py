@@ -42,7 +42,7 @@ def minmax(
 
             batch = layer(batch)
             if (low, high) != (0.0, 1.0):
-                batch = layers.Rescaling(high - low, low, dtype="float32")(batch)
+                batch = layers.Rescaling(high - low, low, dtype=batch.dtype)(batch)
             return ops.clip(batch, low, high) if clip else batch
 
         return scale

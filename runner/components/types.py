@@ -189,6 +189,8 @@ class Data:
     part: Array | None = None
     """The part of every row, where the source says it: 0 train, 1 val, 2 test. Where it says no
     val, that is drawn from train."""
+    feature_names: Sequence[str] = ()
+    """Of a table that is one array, what its columns are called."""
 
 
 @dataclass(frozen=True)
@@ -202,6 +204,8 @@ class Splits:
     weights: Array | None = None
     """How much each training row counts in the loss, (rows,); not for a Stream."""
     vocabulary: Mapping[str, int] = field(default_factory=dict)
+    """As in Data."""
+    feature_names: Sequence[str] = ()
     """As in Data."""
 
 

@@ -26,6 +26,7 @@ from runner.data.checks import (
     parts,
 )
 from runner.data.class_weights import class_weights
+from runner.data.numbers import warn_of_merged
 from runner.data.parts import chosen, named
 from runner.data.preprocess import as_given, preprocess
 from runner.data.splitting import divide
@@ -127,6 +128,7 @@ def split(data: Data | Splits, wanted: Split) -> Splits:
         task=data.task,
         weights=None if data.weights is None else data.weights[train],
         vocabulary=data.vocabulary,
+        feature_names=data.feature_names,
     )
 
 
@@ -142,6 +144,8 @@ def prepare(data: Data | Splits, config: Config) -> Prepared:
     model = None
     if steps:
         splits, model = preprocess(splits, steps)
+    else:
+        warn_of_merged(example, splits.feature_names, splits.vocabulary)
     splits = _ready(splits, where)
     splits = _debug(splits, config.settings)
     rows = rows_of(splits.train)

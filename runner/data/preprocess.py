@@ -12,6 +12,7 @@ import numpy as np
 from runner.components.types import Splits, Transform
 from runner.config.config import Choice
 from runner.data.checks import parts
+from runner.data.numbers import number_type, warn_of_merged
 from runner.data.parts import ONE, chosen, each, is_text, joined, named
 from runner.data.stream import example_of, mapped
 from runner.errors import DataError
@@ -28,7 +29,8 @@ PIECE = 8192
 def preprocess(splits: Splits, steps: Sequence[Choice]) -> tuple[Splits, keras.Model]:
     """The transformed parts, and one Keras model that transforms a batch in the same way.
 
-    The model gives what a model takes: float32, and int32 where there are codes.
+    The model gives what a model takes: float32, and int32 where there are codes. Until then
+    numbers that float32 would change are float64 or int64.
     """
     import keras
 
@@ -36,7 +38,7 @@ def preprocess(splits: Splits, steps: Sequence[Choice]) -> tuple[Splits, keras.M
     keras.utils.clear_session(free_memory=False)
     features, targets = example_of(splits.train)
     codes = dict(splits.vocabulary)
-    raw = _inputs(features, codes, "raw")
+    raw = _inputs(features, _raw_types(features, codes), "raw")
     value: Any = raw
     for step in steps:
         features, targets = example_of(splits.train)
@@ -46,11 +48,13 @@ def preprocess(splits: Splits, steps: Sequence[Choice]) -> tuple[Splits, keras.M
         if isinstance(function, Transform):
             codes |= function.vocabulary
             function = function.function
-        before = _inputs(features, codes)
+        before = _inputs(features, _types_of(value))
         one = keras.Model(before, function(before))
         splits = over_parts(splits, functools.partial(_apply, one))
         value = function(value)
     codes = {name: n for name, n in codes.items() if _holds_codes(name, value)}
+    warn_of_merged(example_of(splits.train)[0], splits.feature_names, codes)
+    splits = over_parts(splits, functools.partial(_narrow, codes))
     value = _each_tensor(value, lambda name, tensor: _cast(tensor, name in codes))
     model = keras.Model(raw, value, name="preprocessing")
     return replace(splits, vocabulary=codes), model
@@ -78,15 +82,15 @@ def as_given(features: Features, vocabulary: Mapping[str, int], where: str) -> F
     return each(features, convert)
 
 
-def _inputs(features: Features, codes: Mapping[str, int], one: str | None = None) -> Any:
-    """Keras inputs in the structure of the features, by their names."""
+def _inputs(features: Features, dtypes: Mapping[str, str], one: str | None = None) -> Any:
+    """Keras inputs in the structure of the features and of these types, by their names."""
     import keras
 
     several = isinstance(features, dict)
     made = {
         name: keras.Input(
             array.shape[1:],
-            dtype=_dtype(array, several, name in codes),
+            dtype=dtypes[name],
             name=name if several else one,
         )
         for name, array in named(features).items()
@@ -94,11 +98,23 @@ def _inputs(features: Features, codes: Mapping[str, int], one: str | None = None
     return made if several else made[ONE]
 
 
-def _dtype(array: Array, several: bool, codes: bool) -> str:
-    if is_text(array):
-        return "string"
-    whole = array.dtype.kind in "iu" and (several or codes)
-    return "int64" if whole else "float32"
+def _raw_types(features: Features, codes: Mapping[str, int]) -> dict[str, str]:
+    """In which type the model takes each input: one that tells its values apart."""
+    several = isinstance(features, dict)
+    return {
+        name: "string"
+        if is_text(array)
+        else "int64"
+        if array.dtype.kind in "iu" and (several or name in codes)
+        else number_type(array)
+        for name, array in named(features).items()
+    }
+
+
+def _types_of(value: Any) -> dict[str, str]:
+    """The types of what a step is given, as the saved model has them."""
+    tensors = value if isinstance(value, dict) else {ONE: value}
+    return {name: str(tensor.dtype) for name, tensor in tensors.items()}
 
 
 def _apply(model: keras.Model, features: Features) -> Features:
@@ -137,6 +153,15 @@ def _holds_codes(name: str, value: Any) -> bool:
     """Whether it is among what comes out in the end, and still integers."""
     tensor = value.get(name) if isinstance(value, dict) else (value if name == ONE else None)
     return tensor is not None and "int" in str(tensor.dtype)
+
+
+def _narrow(codes: Mapping[str, int], features: Features) -> Features:
+    """The numbers as float32; text, which is refused later, and codes stay."""
+
+    def change(name: str, array: Array) -> Array:
+        return array if is_text(array) or name in codes else np.asarray(array, np.float32)
+
+    return each(features, change)
 
 
 def _cast(tensor: Any, codes: bool) -> Any:
