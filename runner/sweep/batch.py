@@ -7,6 +7,7 @@ from collections.abc import Hashable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
+from runner.data import duplicates
 from runner.data.prepare import prepare
 from runner.data.profile import complaints, first_look
 from runner.engines import find_engine
@@ -115,6 +116,8 @@ class _Batch:
             for line in complaints(look.profile):
                 say(line)
             self._recorder.introduce(look)
+        if copies := duplicates.complaint(run.data, run.config.settings.split):
+            say(copies)
 
     def _train_on_same_data(self, runs: Sequence[Run], engine: Engine, device: str) -> None:
         """Train runs whose data are prepared in the same way, by one call of the engine."""

@@ -128,8 +128,8 @@ def _in_parts(
     known = by_part.pop(TRAIN)
     if not known:
         raise DataError(
-            f"dataset.path={folder} holds train and other parts, and no folder for each class in "
-            "train"
+            f"dataset.path={folder} holds the parts {', '.join(sorted(set(places.values())))}, "
+            "and each must have a folder for each class"
         )
     has_class = np.array([bool(name) for name in classes])
     if not has_class.all():
@@ -151,7 +151,8 @@ def _in_parts(
             )
     kept = [file for file, wanted in zip(files, has_class, strict=True) if wanted]
     labels = np.array([name[0] for name in classes if name])
-    return ClassFiles(kept, labels, part[has_class].astype(np.int8))
+    of_kept = part[has_class].astype(np.int8)
+    return ClassFiles(kept, labels, of_kept if of_kept.any() else None)
 
 
 def _refuse_some_parts(folder: Path, folders: Sequence[Folders]) -> None:
