@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from runner.errors import ConfigError, JournalError, RunnerError
@@ -60,7 +60,7 @@ def main() -> None:
 
 def _code(words: Sequence[str]) -> int:
     """Do what the words say; the exit code."""
-    warnings.showwarning = _say_warning
+    warnings.showwarning = _once()
     try:
         return _main(words)
     except RunnerError as error:
@@ -159,9 +159,20 @@ def _train(words: Sequence[str]) -> int:
     return sweep.close()
 
 
-def _say_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    """A warning as one line without the source that raised it."""
-    complain(f"warning: {message}")
+def _once() -> Callable[..., None]:
+    """The function that says a warning as one line without the source that raised it.
+
+    A sentence is said once a command: Python's own memory of that is lost whenever a library
+    catches warnings of its own.
+    """
+    sentences: set[str] = set()
+
+    def say_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+        if str(message) not in sentences:
+            sentences.add(str(message))
+            complain(f"warning: {message}")
+
+    return say_warning
 
 
 if __name__ == "__main__":
