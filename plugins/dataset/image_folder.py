@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from annotated_types import Ge, Gt, Le, Len
 
-from runner import Data, DataError, Split, Splits, Task, dataset
+from runner import Data, DataError, Split, Splits, dataset, targets_of
 
 from ._files.blocks import NumberedRows, only_by_content, part_of_rows, streams
 from ._files.classes import class_files
@@ -56,11 +56,12 @@ def image_folder(
     """
     folder = one_folder(path, WHAT)
     images = class_files(folder, ENDINGS, "images")
-    names = sorted(set(images.labels.tolist()))
-    if len(names) < 2:
+    where = f"the folders' names in {folder}"
+    _, task = targets_of(where, [images.labels], "auto")
+    if task.outputs == 1 and task.kind == "classification":
         raise DataError(
-            f"dataset.path={folder} holds images of one class only, {names[0]}: it must have a "
-            "folder for each class"
+            f"dataset.path={folder} holds images of one class only, {images.labels[0]}: it must "
+            "have a folder for each class"
         )
     shape = (size[0], size[1]) if size else size_of(images.files)
     decoder = Decoder(
@@ -78,10 +79,7 @@ def image_folder(
             f"are laid on the grey dataset.background={background} (0 black, 255 white)",
             stacklevel=2,
         )
-    labels = np.searchsorted(names, images.labels)
-    task = Task.classification(len(names), tuple(names))
-    if len(names) == 2:
-        task = Task.binary(tuple(names))
+    [labels], task = targets_of(where, [images.labels], "auto")
     if held:
         return Data(decoded.pixels, labels, task, part=images.part)
     only_by_content(split, "a folder of images")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -27,6 +27,7 @@ from runner import (
 
 from ._files.blocks import (
     MIB,
+    PARTS,
     Stamps,
     block_rows,
     divided,
@@ -35,6 +36,7 @@ from ._files.blocks import (
     stamps,
     unchanged,
 )
+from ._files.classes import parts_by_folder
 from ._files.number_types import Number
 from ._files.paths import by_name, matching
 
@@ -85,18 +87,21 @@ def tfrecord(
     name where there are several. missing_label: whether records whose label is NaN or empty text
     are refused or dropped. memory: MiB up to which the data are held in memory; beyond
     that files are read in every epoch anew, in another order, and each record goes into train,
-    val or test by its content.
+    val or test by its content. Files in train/, test/ and maybe val/ are that part.
     """
     files = matching(path, "TFRecord files")
     _check_spec(spec, label)
     records = Records(files, dict(spec), label, compression)
     before = stamps(files)
     labels, parts = Labels(f"the label {label} in {path}", task), []
-    for file in files:
+    given = parts_by_folder(files)
+    for number, file in enumerate(files):
         of_file = [np.zeros(0, np.int8)]
         for block in records.blocks(file):
             values = _flat(records.parsed(file, block, [label])[label])
-            part_of = split.assign(block)
+            part_of = (
+                split.assign(block) if given is None else _within(given, number, split, block)
+            )
             if missing_label == "drop":
                 missing = missing_in(values)
                 values, part_of[missing] = values[~missing], LEFT_OUT
@@ -110,11 +115,22 @@ def tfrecord(
     kind = labels.settle()
     examples = Examples(records, labels)
     size = max(rows * records.row_bytes, sum(size for size, _ in before.values()))
+    counts = [int(of_file.sum()) for of_file in labelled]
     if size <= memory * MIB:
-        return Data(*_joined(list(examples.read(range(len(files)), labelled))), kind)
+        part = None if given is None else np.repeat(given, counts)
+        return Data(*_joined(list(examples.read(range(len(files)), labelled))), kind, part=part)
     only_by_content(split, "a set of TFRecord files")
+    if given is not None:
+        split = split.rest(np.bincount(given, counts, len(PARTS)).astype(int).tolist())
     made = [_stream(examples, parts, part, before, split.seed) for part in range(3)]
     return divided(f"dataset.path={path}", rows, made, split, kind)
+
+
+def _within(given: Array, number: int, split: Split, block: Array) -> Array:
+    """The part of a file's records where folders say that of files; val is drawn if none does."""
+    if given[number] == 0 and 1 not in given:
+        return replace(split, test=0.0).assign(block)
+    return np.full(len(block), given[number], np.int8)
 
 
 def _check_spec(spec: Mapping[str, Field], label: str) -> None:

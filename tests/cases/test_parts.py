@@ -212,6 +212,53 @@ def test_files_of_numbers_by_the_column_of_their_table(make, tmp_path):
         assert numbers_of(parts.test, "binary_files") == [6, 7]
 
 
+def test_a_table_says_one_thing_of_each_file(make, tmp_path):
+    folders(tmp_path, "binary_files", "a", "b")
+    for number in range(8):
+        written(tmp_path, "binary_files", "b", number)
+    table = tmp_path / "labels.csv"
+    params = {"label": "csv", "csv": table}
+
+    def rows(*lines: str) -> None:
+        table.write_text("\n".join(["file,label", *lines, ""]), encoding="utf-8")
+
+    of_a = [f"a/{i}.bin,{'xy'[i % 2]}" for i in range(8)]
+    rows(*of_a, *(f"b/{i}.bin,{'yx'[i % 2]}" for i in range(16)))
+    parts = given(make, "binary_files", tmp_path, Split(0, 0, 0), **params)
+    assert len(parts.train[1]) == 24
+    rows(*(f"{line.replace('a/', 'old/')}" for line in of_a), *(f"b/{i}.bin,z" for i in range(16)))
+    with pytest.raises(DataError, match=r"2 rows for files called 0.bin, and none for .*a/0.bin"):
+        given(make, "binary_files", tmp_path, Split(0, 0, 0), **params)
+    rows(*of_a, "a/0.bin,z")
+    with pytest.raises(DataError, match=r"two rows for a/0.bin, which differ"):
+        given(make, "binary_files", tmp_path, Split(0, 0, 0), **params)
+    table.write_bytes("file,label\n0.bin,ö\n".encode("latin-1"))
+    with pytest.raises(DataError, match="no table of text, UTF-8"):
+        given(make, "binary_files", tmp_path, Split(0, 0, 0), **params)
+
+
+@pytest.mark.parametrize("memory", [0, 1024])
+def test_records_in_train_and_test_are_those_parts(make, tmp_path, memory):
+    import tensorflow as tf
+
+    for part, first in (("train", 0), ("test", 40)):
+        (tmp_path / part).mkdir()
+        with tf.io.TFRecordWriter(str(tmp_path / part / "0.tfrecord")) as writer:
+            for i in range(first, first + (40 if part == "train" else 10)):
+                features = {
+                    "x": tf.train.Feature(float_list=tf.train.FloatList(value=[i])),
+                    "label": tf.train.Feature(int64_list=tf.train.Int64List(value=[i % 2])),
+                }
+                example = tf.train.Example(features=tf.train.Features(feature=features))
+                writer.write(example.SerializeToString())
+    params = {"spec": {"x": {}, "label": {"dtype": "int64"}}, "memory": memory}
+    with pytest.warns(UserWarning, match="train 40, test 10"):
+        parts = given(make, "tfrecord", tmp_path, path=tmp_path / "*/*.tfrecord", **params)
+    assert numbers_of(parts.test, "tfrecord") == list(range(40, 50))
+    drawn = numbers_of(parts.train, "tfrecord") + numbers_of(parts.val, "tfrecord")
+    assert sorted(drawn) == list(range(40))
+
+
 def test_a_part_that_is_no_part_is_one_sentence():
     data = Data(np.zeros((3, 1), "float32"), np.arange(3) % 2, Task.binary())
     for part in (np.array([0, 1]), np.array([0, 1, 3])):
