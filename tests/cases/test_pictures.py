@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from runner import Data, DataError, Split, Splits
+from runner import Data, DataError, Split, Splits, Task
+from runner.data.labels import as_trained
 
 Array = np.ndarray[Any, Any]
 RANDOM = np.random.default_rng(0)
@@ -272,3 +273,48 @@ def test_streamed_pictures_are_the_same(make, tmp_path):
     blocks = [b for part in (parts.train, parts.val, parts.test) for b in part.read(None)]
     streamed = np.concatenate([features for features, _ in blocks])
     assert sorted(map(bytes, streamed)) == sorted(map(bytes, whole.features))
+
+
+# --- Within records ------------------------------------------------------------------------------
+
+
+def in_records(make: Any, folder: Path, content: bytes, channels: int) -> Array:
+    """The first image of a TFRecord file."""
+    import tensorflow as tf
+
+    with tf.io.TFRecordWriter(str(folder / "0.tfrecord")) as writer:
+        for label in (0, 1):
+            features = {
+                "image": tf.train.Feature(bytes_list=tf.train.BytesList(value=[content])),
+                "label": tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
+            }
+            example = tf.train.Example(features=tf.train.Features(feature=features))
+            writer.write(example.SerializeToString())
+    shape = {"dtype": "image", "shape": [4, 6, channels]}
+    spec = {"image": shape, "label": {"dtype": "int64"}}
+    return make("dataset", "tfrecord", path=folder / "0.tfrecord", spec=spec).features[0]
+
+
+def test_images_in_records_keep_their_depth_and_hide_nothing(make, tmp_path):
+    planes = RANDOM.integers(0, 65536, (4, 6, 3)).astype("uint16")
+    assert np.array_equal(in_records(make, tmp_path, of_planes(planes), 3), planes)
+    file = saved(tmp_path, glass("RGBA")) / "cat" / "0.png"
+    assert np.array_equal(
+        in_records(make, tmp_path, file.read_bytes(), 4), np.asarray(glass("RGBA"))
+    )
+    with pytest.raises(DataError, match="an image is transparent in places"):
+        in_records(make, tmp_path, file.read_bytes(), 3)
+    frames = [Image.fromarray(COLOURS), Image.fromarray(255 - COLOURS)]
+    file = saved(tmp_path, frames[0], "0.gif", save_all=True, append_images=frames[1:])
+    with pytest.raises(DataError, match="an image of 2 frames"):
+        in_records(make, tmp_path, (file / "cat" / "0.gif").read_bytes(), 3)
+
+
+def test_new_pictures_may_lack_classes(make, tmp_path):
+    (tmp_path / "dog").mkdir()
+    Image.fromarray(COLOURS).save(tmp_path / "dog" / "0.png")
+    with pytest.raises(DataError, match="images of one class only, dog"):
+        read(make, tmp_path)
+    with as_trained(Task.binary(("cat", "dog"))):
+        data = make("dataset", "image_folder", path=tmp_path)
+    assert data.targets.tolist() == [1]
