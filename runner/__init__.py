@@ -41,6 +41,7 @@ from runner.components.types import (
     Splits,
     Stream,
     Task,
+    Trained,
     Transform,
 )
 from runner.data.labels import (
@@ -53,6 +54,7 @@ from runner.data.labels import (
 )
 from runner.data.missing import MissingLabel, keyed, missing_in
 from runner.data.numbers import block_type, compact
+from runner.data.sources.column import Column
 from runner.data.sources.database import Database
 from runner.data.sources.extensions import load_extension
 from runner.data.sources.files import (
@@ -63,8 +65,9 @@ from runner.data.sources.files import (
     with_plain_names,
 )
 from runner.data.sources.leavings import as_pattern, files_below
-from runner.data.sources.query import Column, Query, read_query
-from runner.data.sources.source import RowSource, Wording, find_source
+from runner.data.sources.query import Query, read_query
+from runner.data.sources.reading import Options, Reading
+from runner.data.sources.source import RowSource, SourceKind, Wording, find_source
 from runner.errors import DataError, ModelError, RunnerError, choices
 from runner.system.databases import (
     CLOSED,
@@ -94,18 +97,22 @@ __all__ = [
     "Labels",
     "MissingLabel",
     "ModelError",
+    "Options",
     "Profile",
     "Query",
+    "Reading",
     "Recipe",
     "RowSource",
     "RunWeights",
     "RunnerError",
     "ShapeFree",
     "Source",
+    "SourceKind",
     "Split",
     "Splits",
     "Stream",
     "Task",
+    "Trained",
     "Transform",
     "Wording",
     "architecture",

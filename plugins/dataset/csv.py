@@ -2,58 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 from annotated_types import Ge
 
-from runner import Data, Profile, Split, Splits, Wording, dataset, find_source
+from runner import Data, Profile, Split, Splits, Trained, Wording, dataset, find_source
 
 from ._files.labels import Asked
-from ._sql.labels import Labels
-from ._sql.profile import profile_of_query
-from ._sql.rows import Reader, Text
-from .sql import layout_of, names_of, opened, read_rows
+from ._sql.counting import MissingLabel
+from ._sql.rows import Text
+from ._sql.table import read_table
+from .sql import Decimal, Words, profile_of, table_of, words_of
 
-KEY = "dataset.path="
-
-
-def _files(*, path: Path, **_: Any) -> Sequence[Path]:
-    return find_source(str(path), wording=Wording(KEY)).files
+WORDING = Wording("dataset.path=")
+OF_CSV: dict[str, Any] = {"wording": WORDING, "otherwise": "csv"}
 
 
-def _profile(
-    *, path: Path, label: str | list[str], delimiter: str | None, summary: bool, **_: Any
-) -> Profile | None:
+def _identity(
+    *, path: Path, query: str | None = None, **_: Any
+) -> Sequence[Path] | Mapping[str, Path]:
+    files = find_source(str(path), **OF_CSV).files
+    return files if query is None else {f"{i} {words_of(query)}": f for i, f in enumerate(files)}
+
+
+def _profile(*, path: Path, **params: Any) -> Profile | None:
     """What every column holds, in one scan."""
-    if not summary:
-        return None
-    with opened(str(path), None, delimiter, key=KEY) as (database, query):
-        return profile_of_query(database, query, names_of(label), None)
+    return profile_of(params, source=str(path), **OF_CSV)
 
 
-@dataset(identity=_files, profile=_profile)
+@dataset(identity=_identity, profile=_profile)
 def csv(
     split: Split,
+    trained: Trained | None,
     *,
     path: Path,
+    query: str | None = None,
     label: str | list[str],
     features: list[str] | None = None,
     delimiter: str | None = None,
+    header: bool | None = None,
+    encoding: str | None = None,
+    missing: Words = (),
+    missing_label: MissingLabel = "refuse",
+    decimal: Decimal = ".",
+    thousands: str | None = None,
+    time_format: str | list[str] | None = None,
+    weight: str | None = None,
     task: Asked = "auto",
     text: Text = "strings",
     memory_rows: Annotated[int, Ge(0)] = 1_000_000,
     summary: bool = True,
 ) -> Data | Splits:
-    """Rows of a CSV file, or of all that a pattern matches; types are found out by DuckDB.
+    """Rows of a CSV file, or of all that a pattern matches; types are found out.
 
+    query: one SELECT over the table `source`; all of it without one.
     label: one column or several.
     features: the columns to learn from; null: all but the label and what split.by names.
     delimiter: what stands between the columns; null: found out.
-    task, text, memory_rows, summary: as of the dataset sql, which takes a query too.
+    header: whether the first line names the columns; null: found out.
+    encoding: such as latin-1 or cp1252; null: UTF-8.
+    missing, missing_label, decimal, thousands, time_format, weight: as of the dataset sql.
+    task, text, memory_rows, summary: as of the dataset sql.
     """
-    with opened(str(path), None, delimiter, keep=True, key=KEY) as (database, query):
-        layout = layout_of(query, names_of(label), features, text, split)
-        reader = Reader(database, query, layout)
-        return read_rows(reader, Labels(layout.labels, task), split, reader.count(), memory_rows)
+    # Every param by its own name.
+    table = table_of(locals(), source=str(path), **OF_CSV)
+    return read_table(table, split, trained)

@@ -13,6 +13,7 @@ import numpy as np
 
 from runner.commands.writing import refuse_own, written
 from runner.components.types import Task
+from runner.data.sources.reading import Reading
 from runner.data.sources.rows import (
     BLOCK,
     Table,
@@ -73,7 +74,9 @@ def predict(
         ):
             blocks = _of_arrays(arrays, model, source)
             return _write(con, Path(folder), kept, model, blocks, to, ())
-    with opened(source, query) as table:
+    reading = Reading.recorded(kept.data.get("reading"))
+    own = kept.config.get("dataset", {}).get("query")
+    with opened(source, query, reading, labels_of(kept), own) as table:
         # What does not fit is told before TensorFlow is loaded, if it can be.
         wanted = list(columns) or feature_names(kept)
         _check_columns(table, [*wanted, *keep], source)
@@ -94,13 +97,18 @@ def feature_names(kept: EarlierRun) -> list[str]:
     chosen = params.get("features")
     if isinstance(chosen, list) and chosen and all(isinstance(one, str) for one in chosen):
         return chosen
-    names = kept.columns()
-    label = params.get("label")
-    labels = [label] if isinstance(label, str) else label or []
+    names, labels = kept.columns(), labels_of(kept)
     if not labels or not set(labels) <= set(names):
         return []  # columns of arrays, called after their places
     by = (kept.config.get("split") or {}).get("by") or ""
-    return [name for name in names if name not in (*labels, by.partition(":")[2])]
+    others = (*labels, by.partition(":")[2], params.get("weight"))
+    return [name for name in names if name not in others]
+
+
+def labels_of(kept: EarlierRun) -> list[str]:
+    """The columns that the run learned to tell; empty where its dataset did not say."""
+    label = kept.config.get("dataset", {}).get("label")
+    return [label] if isinstance(label, str) else list(label or [])
 
 
 def _width(one: Any) -> int:
@@ -141,7 +149,7 @@ def _of_table(table: Table, names: Sequence[str], inputs: Mapping[str, Any]) -> 
                 f"the model takes {_width(one)} numbers a row, and {len(names)} columns are named"
             )
         for block in table.blocks(names, names if one.dtype == "string" else ()):
-            yield np.stack(block, axis=1).reshape(-1, *shape)
+            yield typed(np.stack(block, axis=1).reshape(-1, *shape), one)
         return
     if len(names) != len(inputs):
         raise DataError(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from runner.components.types import Data, Input, Recipe, Split, Splits, Task, Transform
+from runner.components.types import Data, Input, Recipe, Split, Splits, Task, Trained, Transform
 
 if TYPE_CHECKING:
     import keras
@@ -61,11 +61,13 @@ def _kind(
 
 
 @_kind()
-def dataset(split: Split) -> Data | Splits:
+def dataset(split: Split, trained: Trained | None) -> Data | Splits:
     """Give the data and say what the task is.
 
     split: the `split` part of the config, for a source that divides itself: shares, seed, `by`,
         `folds`; `split.assign(keys)` gives each row of a block its part by its content.
+    trained: None in training; else the run whose model is evaluated on these rows: its task, and
+        what its dataset gave as `reading=`, so that a table is read as it was read then.
 
     Returns Data(features, targets, task): features an array of shape (rows, ...), or a dict of
     such arrays for a model with several inputs; targets of shape (rows,) or (rows, values); the

@@ -191,6 +191,9 @@ class Data:
     val, that is drawn from train."""
     feature_names: Sequence[str] = ()
     """Of a table that is one array, what its columns are called."""
+    reading: Mapping[str, Any] = field(default_factory=dict)
+    """How a table was read, as JSON takes it: recorded with the run, and offered as `trained` to
+    whoever reads rows for its model."""
 
 
 @dataclass(frozen=True)
@@ -207,6 +210,17 @@ class Splits:
     """As in Data."""
     feature_names: Sequence[str] = ()
     """As in Data."""
+    reading: Mapping[str, Any] = field(default_factory=dict)
+    """As in Data."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a run that is evaluated knows of its data."""
+
+    task: Task
+    reading: Mapping[str, Any]
+    """What its dataset gave as `Data.reading`; empty in older runs."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 
 from runner.components import types
 from runner.components.signature import plain
-from runner.components.types import Data, Input, Split, Splits, Stream
+from runner.components.types import Data, Input, Split, Splits, Stream, Trained
 from runner.config.config import Config
 from runner.config.settings import Settings
 from runner.data.checks import (
@@ -96,10 +96,13 @@ class Prepared:
         return {name: rows_of(part) for name, part in parts(self.splits)}
 
 
-def load(config: Config) -> Data | Splits:
-    """Call the dataset; DataError where its answer breaks the contract."""
+def load(config: Config, trained: Trained | None = None) -> Data | Splits:
+    """Call the dataset; DataError where its answer breaks the contract.
+
+    trained: the run whose model is evaluated on the data.
+    """
     choice = config.one("dataset")
-    data: Data | Splits = choice(split=config.settings.split)
+    data: Data | Splits = choice(split=config.settings.split, trained=trained)
     where = f"dataset '{choice.component.name}'"
     check_loaded(data, where, text=bool(config.chosen["preprocessing"]))
     wanted = config.settings.split
@@ -129,6 +132,7 @@ def split(data: Data | Splits, wanted: Split) -> Splits:
         weights=None if data.weights is None else data.weights[train],
         vocabulary=data.vocabulary,
         feature_names=data.feature_names,
+        reading=data.reading,
     )
 
 

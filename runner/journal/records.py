@@ -90,7 +90,8 @@ class RunStart(Record):
     components: Sequence[UsedComponent]
     versions: Mapping[str, str]
     data: Mapping[str, Any] = field(default_factory=dict)
-    """identity, task, outputs, names, raw_shape, input_shape; rows of train, val and test."""
+    """identity, task, outputs, names, raw_shape, input_shape; rows of train, val and test; of
+    tables `reading`: how they were read."""
     sweep_id: str | None = None
     resumed_from: str | None = None
     """The run whose epochs this one begins with."""

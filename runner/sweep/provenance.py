@@ -38,6 +38,8 @@ def start_of(run: Run, device: str, data: Prepared | None = None) -> RunStart:
             "names": list(task.names),
             **data.shapes(),
         } | data.rows()
+        if data.splits.reading:
+            shape["reading"] = dict(data.splits.reading)
     return RunStart(
         run_id=run.run_id,
         started_at=now(),

@@ -25,6 +25,7 @@ class Door:
         offers = {k: v for k, v in given.items() if k in KINDS[kind].offers}
         if kind == "dataset":
             offers.setdefault("split", Split(val=0.2, test=0.2, seed=0))
+            offers.setdefault("trained", None)
         if kind == "architecture" and "input_shape" in offers:
             offers.setdefault("inputs", {"features": Input(offers["input_shape"])})
         params = {k: v for k, v in given.items() if k not in KINDS[kind].offers}

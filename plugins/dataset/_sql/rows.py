@@ -34,6 +34,12 @@ class Layout:
     key: Column | None
     """The column that `split.by` names."""
     text: Text
+    weight: Column | None = None
+    """The column that says how much a row counts."""
+    wide: frozenset[str] = frozenset()
+    """Features that float32 would change, and that are float64 for that."""
+    complete: bool = False
+    """Whether rows without a label, a key or a weight are left out."""
 
     @property
     def numeric(self) -> bool:
@@ -43,17 +49,33 @@ class Layout:
     @property
     def row_bytes(self) -> int:
         """About how much a row takes in memory; a text for 64 bytes."""
-        return sum(64 if c.family == "text" else 4 for c in (*self.features, *self.labels))
+        number = 8 if self.wide else 4
+        return sum(64 if c.family == "text" else number for c in (*self.features, *self.labels))
+
+    @property
+    def needed(self) -> dict[str, Column]:
+        """The columns that every row needs a value in, by what a sentence calls them."""
+        needed = {f"the label '{column.name}'": column for column in self.labels}
+        if self.key is not None:
+            needed[f"'{self.key.name}', by which split.by divides,"] = self.key
+        if self.weight is not None:
+            needed[f"the weight '{self.weight.name}'"] = self.weight
+        return needed
 
     def select(self, query: str) -> str:
         """The query with every column in the type that the arrays have."""
-        columns = [
-            f"{c.as_text if c.family == 'text' else c.as_number} AS f{i}"
-            for i, c in enumerate(self.features)
-        ]
+        columns = [f"{self._feature(c)} AS f{i}" for i, c in enumerate(self.features)]
         columns += [f"{_label(c)} AS l{i}" for i, c in enumerate(self.labels)]
         columns += [f"{_key(self.key)} AS k"] if self.key else []
-        return f"SELECT {', '.join(columns)} FROM (\n{query}\n)"
+        columns += [f"{self.weight.as_double} AS w"] if self.weight else []
+        lacking = " OR ".join(column.is_missing for column in self.needed.values())
+        where = f" WHERE NOT ({lacking})" if self.complete else ""
+        return f"SELECT {', '.join(columns)} FROM (\n{query}\n){where}"
+
+    def _feature(self, column: Column) -> str:
+        if column.family == "text":
+            return column.as_text
+        return column.as_double if column.name in self.wide else column.as_number
 
 
 def _label(column: Column) -> str:
@@ -80,6 +102,7 @@ class Rows:
     features: list[Array]
     labels: list[Array]
     key: Array | None
+    weights: Array | None = None
     number: int | None = None
     """Which range of the source these are, whole and in its order."""
 
@@ -89,7 +112,9 @@ class Rows:
     def take(self, chosen: Array) -> Rows:
         """The rows of a mask or of row numbers."""
         key = None if self.key is None else self.key[chosen]
-        return Rows([f[chosen] for f in self.features], [y[chosen] for y in self.labels], key)
+        weights = None if self.weights is None else self.weights[chosen]
+        features = [values[chosen] for values in self.features]
+        return Rows(features, [y[chosen] for y in self.labels], key, weights)
 
     @staticmethod
     def joined(parts: Sequence[Rows]) -> Rows:
@@ -99,6 +124,7 @@ class Rows:
             [np.concatenate([p.features[i] for p in parts]) for i in range(len(first.features))],
             [np.concatenate([p.labels[i] for p in parts]) for i in range(len(first.labels))],
             None if first.key is None else np.concatenate([p.key for p in parts]),
+            None if first.weights is None else np.concatenate([p.weights for p in parts]),
         )
 
 
@@ -126,10 +152,6 @@ class Reader:
 
     def __post_init__(self) -> None:
         self.ranges = self._find_ranges()
-
-    def count(self) -> int:
-        """How many rows the query has."""
-        return int(self.database.ask(f"SELECT count(*) FROM (\n{self.query.text}\n)")[0][0])
 
     def whole(self) -> Rows:
         """All rows at once."""
@@ -190,12 +212,13 @@ class Reader:
             [plain[f"f{i}"] for i in range(len(self.layout.features))],
             [plain[f"l{i}"] for i in range(len(self.layout.labels))],
             plain.get("k"),
+            plain.get("w"),
         )
         if rows.key is not None and _missing(rows.key):
             assert self.layout.key is not None
             raise DataError(
-                f"split.by needs a value in every row, and '{self.layout.key.name}' misses some: "
-                "leave those rows out in dataset.query"
+                f"{self.database.source.text} has changed since the command began: "
+                f"'{self.layout.key.name}' misses values now"
             )
         return rows
 
@@ -247,7 +270,10 @@ def _unmasked(column: Any) -> Array:
     if not np.ma.isMaskedArray(column):
         return np.asarray(column)
     if column.dtype == object:
-        return np.asarray(column.filled(None))
+        # NumPy takes filled(None) for "?", its own word for nothing.
+        values = np.array(column.data, dtype=object)
+        values[np.ma.getmaskarray(column)] = None
+        return values
     return np.where(np.ma.getmaskarray(column), np.nan, column.data)
 
 
@@ -260,8 +286,9 @@ def _missing(column: Array) -> bool:
 class Check:
     """Looks over features as they pass, for columns that cannot be meant so."""
 
-    def __init__(self, layout: Layout) -> None:
-        self._layout = layout
+    def __init__(self, reader: Reader) -> None:
+        self._layout = layout = reader.layout
+        self._query = reader.query
         self._rows = 0
         self._present = [0] * len(layout.features)
         self._numbers = [0] * len(layout.features)
@@ -285,7 +312,9 @@ class Check:
     def settle(self) -> None:
         """Raise DataError for what was seen."""
         if self._rows == 0:
-            raise DataError("dataset.query gives no rows: loosen its WHERE, or look at the source")
+            raise DataError(
+                f"{self._query.place} gives no rows: loosen its WHERE, or look at the source"
+            )
         for i, column in enumerate(self._layout.features):
             if not self._present[i]:
                 raise DataError(
@@ -293,8 +322,10 @@ class Check:
                     "out of dataset.features or of dataset.query"
                 )
             if (odd := self._odd[i]) is not None:
+                mend = self._query.found.typed([c.name for c in self._layout.features])
                 raise DataError(
                     f"the column '{column.name}' mixes types: {self._numbers[i]} of its values "
                     f"are numbers, and others are text such as {odd!r}; in dataset.query, write "
                     f"TRY_CAST({identifier(column.name)} AS DOUBLE) to have those missing"
+                    + (f", or add {mend}" if mend else "")
                 )

@@ -23,7 +23,7 @@ PIECE = 8192
 def in_memory(reader: Reader, labels: Labels) -> Data:
     """All rows as Data, in an order that follows from their content alone."""
     rows = reader.whole()
-    check = Check(reader.layout)
+    check = Check(reader)
     check.see(rows)
     check.settle()
     labels.see(rows.labels)
@@ -37,13 +37,15 @@ def in_memory(reader: Reader, labels: Labels) -> Data:
         labels.targets(rows.labels),
         task,
         columns={key.name: rows.key} if key is not None and rows.key is not None else {},
+        weights=rows.weights,
         vocabulary=encode.sizes(),
     )
 
 
 def _by_content(rows: Rows) -> Array:
     """The rows sorted by what they hold; equal rows are equal in any order."""
-    columns = [*rows.features, *rows.labels] + ([] if rows.key is None else [rows.key])
+    more = [values for values in (rows.key, rows.weights) if values is not None]
+    columns = [*rows.features, *rows.labels, *more]
     plain = [np.unique(c, return_inverse=True)[1] if c.dtype == object else c for c in columns]
     return np.lexsort(plain)
 
@@ -164,7 +166,7 @@ def _survey(reader: Reader, labels: Labels, split: Split, rows: int) -> _Survey:
         assign, split = _as_named(reader, split)
     else:
         assign = _assignment(reader, split, rows)
-    check = Check(layout)
+    check = Check(reader)
     counts, marks = [0, 0, 0], [0, 0, 0]
     kept: list[list[Rows]] = [[], [], []]
     texts: list[set[str]] = [set() for _ in layout.features]

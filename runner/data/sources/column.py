@@ -39,12 +39,32 @@ class Column:
     @property
     def as_number(self) -> str:
         """In SQL: FLOAT with NaN for what is missing; dates as days since 1970."""
+        return f"coalesce({self.value}::FLOAT, 'nan'::FLOAT)"
+
+    @property
+    def as_double(self) -> str:
+        """In SQL: the same as DOUBLE, for values that a FLOAT would change."""
+        return f"coalesce({self.value}::DOUBLE, 'nan'::DOUBLE)"
+
+    @property
+    def value(self) -> str:
+        """In SQL: the number that it is, if it is one; of dates, the days since 1970."""
         value = identifier(self.name)
         if self.type == "TIME":
-            value = f"(extract('epoch' FROM {value}) / 86400)"
-        elif self.family == "date":
-            value = f"(epoch_us({self.as_moment}) / {DAY})"
-        return f"coalesce({value}::FLOAT, 'nan'::FLOAT)"
+            return f"(extract('epoch' FROM {value}) / 86400)"
+        if self.family == "date":
+            return f"(epoch_us({self.as_moment}) / {DAY})"
+        return value
+
+    @property
+    def is_missing(self) -> str:
+        """In SQL: whether there is no value; NaN and empty text are none."""
+        value = identifier(self.name)
+        if self.family == "text":
+            return f"({value} IS NULL OR trim({value}::VARCHAR) = '')"
+        if self.family == "float" and not self.type.startswith("DECIMAL"):
+            return f"({value} IS NULL OR isnan({value}))"
+        return f"{value} IS NULL"
 
     @property
     def as_text(self) -> str:

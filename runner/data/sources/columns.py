@@ -10,14 +10,14 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
 BLANKS = " \u00a0\u202f\u2009"
 """The blanks that part thousands: plain, no-break, narrow and thin."""
 UNIT = r"(?:%|‰|€|\$|£|¥|₹|zł|Kč|kr|CHF|EUR|USD|GBP|JPY|Fr\.)"
 """Signs that stand before or behind a number and are no part of it."""
-MISSING_WORDS = frozenset(
-    "na n/a n.a. #n/a nan null none nil ? - -- --- . .. … – — * missing unknown k.a. (null)".split()
-)
+NO_VALUE = "na n/a n.a. #n/a nan null (null) none nil missing unknown k.a. ? - -- --- . .. … *"
+MISSING_WORDS = frozenset(NO_VALUE.split())
 """What people write where they have no value, in small letters."""
 DECIMALS = (".", ",")
 THOUSANDS: tuple[str | None, ...] = (None, ",", ".", " ", "'")
@@ -104,7 +104,9 @@ def date_formats(texts: Sequence[str]) -> list[str]:
     Year, month and day in numbers, and maybe a time; no year of two digits behind points, which
     may be a version.
     """
-    return [form for form in _date_formats(texts[:1]) if all(is_date(text, form) for text in texts)]
+    return [
+        form for form in _date_formats(texts[:1]) if all(is_date(text, form) for text in texts)
+    ]
 
 
 def _date_formats(texts: Sequence[str]) -> Iterator[str]:
@@ -127,7 +129,7 @@ def _date_formats(texts: Sequence[str]) -> Iterator[str]:
 def is_date(text: str, form: str) -> bool:
     """Whether the text is a date of this format of strptime's."""
     try:
-        datetime.strptime(text.strip(), form)  # noqa: DTZ007 - a date in a file has no zone
+        datetime.strptime(text.strip(), form)
     except ValueError:
         return False
     return True
@@ -139,7 +141,7 @@ def has_time(form: str) -> bool:
 
 
 def counts_up(cells: Sequence[str]) -> bool:
-    """Whether the cells are whole numbers, each one more than the one before; a first may be blank.
+    """Whether the cells are whole numbers, each one more than the last; the first may be blank.
 
     So are names of columns that a program gave, and hardly a row of values.
     """
@@ -147,7 +149,7 @@ def counts_up(cells: Sequence[str]) -> bool:
     if len(rest) < 2 or not all(cell.strip().isdecimal() for cell in rest):
         return False
     numbers = [int(cell) for cell in rest]
-    steps = {after - before for before, after in zip(numbers, numbers[1:], strict=False)}
+    steps = {after - before for before, after in pairwise(numbers)}
     return steps == {1} and (len(rest) < len(cells) or len(rest) > 2)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import codecs
 import re
 import shutil
-import warnings
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,9 +51,11 @@ def as_utf8(files: Sequence[Path], encoding: str, folder: Path) -> tuple[Path, .
             raise DataError(f"{file} is packed and of the encoding {encoding}: unpack it first")
         copy = folder / f"{number}-{file.name}"
         try:
-            with file.open(encoding=encoding, newline="") as source:
-                with copy.open("w", encoding="utf-8", newline="") as target:
-                    shutil.copyfileobj(source, target)
+            with (
+                file.open(encoding=encoding, newline="") as source,
+                copy.open("w", encoding="utf-8", newline="") as target,
+            ):
+                shutil.copyfileobj(source, target)
         except UnicodeError as error:
             raise DataError(f"{file} is not of dataset.encoding={encoding}: {error}") from None
         copies.append(copy)
@@ -66,8 +68,8 @@ def find_dialect(
     files: Sequence[Path],
     options: Options,
     names: Collection[str] = (),
-) -> Dialect:
-    """How the first of the files is written.
+) -> tuple[Dialect, str | None]:
+    """How the first of the files is written, and a line about what may be otherwise.
 
     options: what the user says of it. names: columns that it must have, by which a line of
     numbers may be known as the header.
@@ -102,13 +104,13 @@ def find_dialect(
     )
     dialect = _quoted(con, files[0], dialect, row["Quote"])
     if dialect.header or options.header is not None:
-        return dialect
+        return dialect, None
     return _with_header(con, source, files[0], dialect, names)
 
 
 def first_line(con: DuckDBPyConnection, file: Path, dialect: Dialect) -> list[str]:
     """The cells of the first line."""
-    plain = Dialect(**{**vars(dialect), "header": False})
+    plain = replace(dialect, header=False)
     read = scan("read_csv", [file], f"{plain.options}, all_varchar = true")
     return [cell or "" for cell in con.execute(f"FROM {read} LIMIT 1").fetchone() or ()]
 
@@ -123,7 +125,7 @@ def _quoted(con: DuckDBPyConnection, file: Path, dialect: Dialect, quote: str) -
     try:
         con.execute(f"SELECT count(*) FROM (FROM {read} LIMIT {SAMPLE})").fetchall()
     except duckdb.Error:
-        return Dialect(**{**vars(dialect), "quote": "", "escape": ""})
+        return replace(dialect, quote="", escape="")
     return dialect
 
 
@@ -133,21 +135,25 @@ def _with_header(
     file: Path,
     dialect: Dialect,
     names: Collection[str],
-) -> Dialect:
+) -> tuple[Dialect, str]:
     """The dialect of a file whose first line are numbers: as names, where they look like it."""
     cells = first_line(con, file, dialect)
     line = ",".join(cells)
     line = line if len(line) <= 60 else f"{line[:59]}…"
     lower = {cell.strip().lower() for cell in cells}
-    named = bool(names) and all(name.lower() in lower for name in names)
-    if named or (counts_up(cells) and len(set(cells)) == len(cells)):
-        warnings.warn(
-            f"{source.where}: the first line {line} names the columns; if it is a row, say "
-            "dataset.header=false",
-            stacklevel=2,
+    if names and all(name.lower() in lower for name in names):
+        named = True
+    else:
+        named = counts_up(cells) and len(set(cells)) == len(cells)
+    if not named:
+        return dialect, (
+            f"{source.where}: the first line, {line}, is taken for a row, and the columns are "
+            "called column0, column1, …; if it names them, say dataset.header=true"
         )
-        return Dialect(**{**vars(dialect), "header": True})
-    return dialect
+    return replace(dialect, header=True), (
+        f"{source.where}: the first line, {line}, is taken for the names of the columns; if it is "
+        "a row, say dataset.header=false"
+    )
 
 
 def _other_encoding(source: RowSource, file: Path, options: Options) -> str:

@@ -64,9 +64,7 @@ class FileTable:
 
         Raises DataError and duckdb.Error.
         """
-        dialect = None
-        if self.source.kind == "csv":
-            dialect = self._dialect(con, names)
+        dialect, about = self._dialect(con, names) if self.source.kind == "csv" else (None, None)
         self.reading = replace(self.reading, dialect=dialect, encoding=self._options.encoding)
         self.columns = _described(con, self.scan())
         if self._known is not None:
@@ -89,6 +87,7 @@ class FileTable:
             as_written=labels,
             every=dialect is not None,
         )
+        self.found.about = about
         self.reading = replace(self.reading, columns=self.found.columns)
 
     def scan(self, typed: str = "all_varchar = true") -> str:
@@ -123,8 +122,10 @@ class FileTable:
         self._copies = tempfile.TemporaryDirectory(dir=private_folder(), prefix="text-")
         return as_utf8(self.source.files, encoding, Path(self._copies.name))
 
-    def _dialect(self, con: DuckDBPyConnection, names: Sequence[str]) -> Dialect:
-        """That of training, if the columns of training come out of it; else that of these files."""
+    def _dialect(
+        self, con: DuckDBPyConnection, names: Sequence[str]
+    ) -> tuple[Dialect, str | None]:
+        """That of training, if its columns come out of it; else that of these files."""
         import duckdb
 
         if self._known is None or self._known.dialect is None:
@@ -133,7 +134,7 @@ class FileTable:
         wanted = {name.lower() for name in self.reading.columns}
         try:
             if self._common(con, first, wanted):
-                return first
+                return first, None
         except duckdb.Error:
             pass  # Another quote or delimiter: it is looked at anew.
         options = replace(self._options, header=first.header)
@@ -147,13 +148,11 @@ class FileTable:
     def _widened(self, con: DuckDBPyConnection) -> dict[str, As]:
         """The known columns; those of whole numbers as numbers, where these have others, too."""
         known = dict(self.reading.columns)
-        points = {
-            column.name: known[column.name].numbers.decimal if known[column.name].numbers else "."
-            for column in self.columns
-            if column.family == "text"
-            and column.name in known
-            and known[column.name].family == "integer"
-        }
+        points = {}
+        for column in self.columns:
+            read = known.get(column.name)
+            if column.family == "text" and read is not None and read.family == "integer":
+                points[column.name] = read.numbers.decimal if read.numbers else "."
         if points:
             asked = [
                 f"bool_or(contains({identifier(name)}, {literal(point)}))"
@@ -166,9 +165,7 @@ class FileTable:
         return known
 
 
-def texts_of(
-    con: DuckDBPyConnection, table: str, names: Sequence[str]
-) -> dict[str, list[str]]:
+def texts_of(con: DuckDBPyConnection, table: str, names: Sequence[str]) -> dict[str, list[str]]:
     """The different texts, or the heads of long ones, of some columns among the first rows."""
     if not names:
         return {}

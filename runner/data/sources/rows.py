@@ -19,9 +19,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from runner.components.passwords import refuse_passwords
+from runner.data.sources.column import Column
 from runner.data.sources.database import COPY, Database
 from runner.data.sources.files import files_named, with_plain_names
-from runner.data.sources.query import Column, read_query
+from runner.data.sources.query import read_query
+from runner.data.sources.reading import Reading
 from runner.data.sources.source import Wording, find_source
 from runner.errors import DataError
 
@@ -48,13 +50,13 @@ class Table:
     """Where alone the connection may write files."""
 
     def blocks(self, columns: Sequence[str], text: Sequence[str]) -> Iterator[list[Array]]:
-        """The columns, some rows at a time; those in `text` as text, the others as float32.
+        """The columns, some rows at a time; those in `text` as text, the others as float64.
 
         Numbers and dates are what they were in training.
         """
         typed = [Column(name, self.types[name]) for name in columns]
         values = ", ".join(
-            f"{column.as_text if column.name in text else column.as_number} AS c{index}"
+            f"{column.as_text if column.name in text else column.as_double} AS c{index}"
             for index, column in enumerate(typed)
         )
         for first in range(0, self.rows, BLOCK):
@@ -98,21 +100,33 @@ def arrays_of(source: str) -> dict[str, Array]:
 
 
 @contextmanager
-def opened(source: str, query: str | None) -> Iterator[Table]:
+def opened(
+    source: str,
+    query: str | None,
+    known: Reading | None = None,
+    labels: Sequence[str] = (),
+    query_of_training: str | None = None,
+) -> Iterator[Table]:
     """The rows of a file or a database, or of a query over it (a file is the table `source`).
 
     They are found, opened and queried as a dataset's are, so nothing but the source is read,
     whatever the query or a view in it says.
+
+    known: how the table was read in training. labels: columns of training that these rows may
+    lack. query_of_training: asked where no query is given, if both are files or both databases.
 
     Raises DataError for a source that is none or cannot be read, and for a query that is not
     one SELECT.
     """
     refuse_passwords(source, "--source")
     refuse_passwords(query, "--query")
-    origin = find_source(source, wording=COMMAND)
+    was_csv = known is not None and known.dialect is not None
+    origin = find_source(source, wording=COMMAND, otherwise="csv" if was_csv else None)
+    if query is None and known is not None and origin.is_files == bool(known.columns):
+        query = query_of_training
     with (
         tempfile.TemporaryDirectory(prefix="sweephouse-") as folder,
-        closing(Database(origin, Path(folder))) as database,
+        closing(Database(origin, Path(folder), known=known, labels=labels)) as database,
     ):
         checked = read_query(database, query)
         with database.cursor() as cursor:

@@ -94,10 +94,12 @@ def find_source(
     delimiter: str | None = None,
     secret: str | None = None,
     wording: Wording = DATASET,
+    otherwise: SourceKind | None = None,
 ) -> RowSource:
     """The source that a text names; nothing of a server is opened.
 
     delimiter: of CSV files; None: found out. secret: a DuckDB secret with the password.
+    otherwise: the kind of files that neither ending nor head tells.
 
     Raises DataError where there is none such, or of several kinds.
     """
@@ -114,7 +116,7 @@ def find_source(
     if len(files) < 2:
         files = (one_file(files[0] if files else Path(text), wording.kinds, wording.source),)
     with_plain_names(files)
-    kinds = {_kind_of(file, wording) for file in files}
+    kinds = {_kind_of(file, wording, otherwise) for file in files}
     if len(kinds) > 1 or not kinds <= {*FILES, *(["duckdb", "sqlite"] if len(files) == 1 else [])}:
         raise DataError(
             f"{where} matches {len(files)} files of the kinds {', '.join(sorted(kinds))}: a "
@@ -123,7 +125,7 @@ def find_source(
     return RowSource(text, kinds.pop(), files, delimiter, wording=wording)
 
 
-def _kind_of(file: Path, wording: Wording) -> SourceKind:
+def _kind_of(file: Path, wording: Wording, otherwise: SourceKind | None) -> SourceKind:
     """By suffix; of databases, and of what has another suffix, by the first bytes."""
     name = file.name.lower()
     for tail in COMPRESSED:
@@ -145,4 +147,6 @@ def _kind_of(file: Path, wording: Wording) -> SourceKind:
         return by_suffix
     if head.startswith(b"PAR1"):
         return "parquet"
+    if otherwise is not None:
+        return otherwise
     raise DataError(f"{where} is of no kind known here: give {wording.kinds}")

@@ -27,8 +27,31 @@ class Found:
     """Column -> as what it is read, a line about it, or why it cannot be read yet."""
 
     columns: dict[str, As] = field(default_factory=dict)
+    about: str | None = None
+    """A line about the whole."""
     remarks: dict[str, str] = field(default_factory=dict)
     doubts: dict[str, str] = field(default_factory=dict)
+    options: dict[str, dict[str, str | list[str]]] = field(default_factory=dict)
+    """Column -> what to say of the table so that it is read otherwise than as text."""
+
+    def lines(self, used: Collection[str]) -> list[str]:
+        """A line about the whole, one about each column in use, and one that says what to type."""
+        lines = [self.about] if self.about else []
+        lines += [text for name, text in self.remarks.items() if name in used]
+        if words := self.typed(used):
+            lines.append(f"to read them so, add {words}")
+        return lines
+
+    def typed(self, used: Collection[str]) -> str:
+        """The options of the dataset, as they are typed, that read the columns in use."""
+        merged: dict[str, str | list[str]] = {}
+        for name, options in self.options.items():
+            for key, value in options.items() if name in used else ():
+                before = merged.get(key)
+                if isinstance(value, list):
+                    value = list(dict.fromkeys([*(before or []), *value]))
+                merged[key] = value if before is None or isinstance(value, list) else before
+        return " ".join(option(key, value) for key, value in merged.items())
 
 
 def find_types(
@@ -116,16 +139,14 @@ def _examine_numbers(
         return
     found.columns[name] = As("VARCHAR")
     other, words = guess
-    given = {k: v for k, v in other.options.items() if getattr(options, k) != v}
-    mend = [option(key, value) for key, value in given.items()]
+    mend: dict[str, str | list[str]] = {
+        key: value for key, value in other.options.items() if getattr(options, key) != value
+    }
     if words:
-        mend.append(option("missing", [*options.missing, *(word.strip() for word in words)]))
+        mend["missing"] = [*options.missing, *(word.strip() for word in words)]
+    found.options[name] = mend
     example = next(text for text in present if text not in words).strip()
-    beside = f" beside {_listed(words)}" if words else ""
-    found.remarks[name] = (
-        f"the column '{name}' is read as text, and looks like numbers such as {example!r}{beside}: "
-        + (f"{' '.join(mend)} reads it so" if mend else "give it as numbers")
-    )
+    found.remarks[name] = _looks_like(name, "numbers", example, words)
 
 
 def _examine_dates_with_words(name: str, present: Sequence[str], found: Found) -> None:
@@ -133,10 +154,15 @@ def _examine_dates_with_words(name: str, present: Sequence[str], found: Found) -
     words = sorted({text.strip() for text in present if text.strip().lower() in MISSING_WORDS})
     rest = [text for text in present if text.strip() not in words]
     if words and rest and date_formats(rest):
-        found.remarks[name] = (
-            f"the column '{name}' is read as text, and looks like dates such as {rest[0]!r} beside "
-            f"{_listed(words)}: {option('missing', words)} reads it so"
-        )
+        found.options[name] = {"missing": words}
+        found.remarks[name] = _looks_like(name, "dates", rest[0], words)
+
+
+def _looks_like(name: str, kind: str, example: str, words: Sequence[str]) -> str:
+    beside = f" beside {_listed(words)}" if words else ""
+    return (
+        f"the column '{name}' is read as text, and looks like {kind} such as {example!r}{beside}"
+    )
 
 
 def _date(form: str) -> As:
@@ -175,4 +201,3 @@ def _quoted(value: str) -> str:
 
 def _listed(words: Sequence[str]) -> str:
     return ", ".join(repr(word.strip()) for word in words[:6])
-

@@ -1,0 +1,171 @@
+"""A table as data: opened, checked, counted, and read whole or as streams."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from runner import (
+    Data,
+    Database,
+    DataError,
+    Options,
+    Query,
+    Reading,
+    SourceKind,
+    Split,
+    Splits,
+    Trained,
+    Wording,
+    find_source,
+    read_query,
+)
+
+from .._files.labels import Asked
+from .counting import MissingLabel, counted
+from .labels import Labels
+from .rows import Layout, Reader, Text
+from .stream import in_memory, streamed
+
+MEMORY_BYTES = 1 << 30
+"""However few the rows, more than this is streamed."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """What the params of a dataset say of a table."""
+
+    source: str
+    label: str | list[str]
+    query: str | None = None
+    features: list[str] | None = None
+    task: Asked = "auto"
+    text: Text = "strings"
+    memory_rows: int = 1_000_000
+    missing_label: MissingLabel = "refuse"
+    weight: str | None = None
+    test: str | None = None
+    secret: str | None = None
+    options: Options = dataclasses.field(default_factory=Options)
+    wording: Wording = dataclasses.field(default_factory=Wording)
+    otherwise: SourceKind | None = None
+    """The kind of files that neither ending nor head tells."""
+
+    @property
+    def labels(self) -> list[str]:
+        """The label's columns."""
+        return names_of(self.label)
+
+    @contextmanager
+    def opened(self, known: Reading | None = None, keep: bool = False) -> Iterator[Any]:
+        """The source and the checked query; closed at the end, unless it is to be kept.
+
+        known: how it was read in training.
+        """
+        # Of a query, any column may be computed.
+        names = [] if self.query else [*self.labels, *(self.features or ())]
+        database = Database(
+            find_source(
+                self.source, secret=self.secret, wording=self.wording, otherwise=self.otherwise
+            ),
+            options=self.options,
+            known=known,
+            names=names,
+            labels=self.labels if len(self.labels) == 1 and self.task != "regression" else (),
+        )
+        try:
+            yield database, read_query(database, self.query)
+        except BaseException:
+            database.close()
+            raise
+        if not keep:
+            database.close()
+
+
+def read_table(
+    table: Table,
+    split: Split,
+    trained: Trained | None,
+    expected: Callable[[], int | None] = lambda: None,
+) -> Data | Splits:
+    """The rows as arrays if they are few, else as streams, which keep the source open.
+
+    trained: the run that is evaluated on them. expected: how many rows there must be.
+    """
+    known = Reading.recorded(trained.reading) if trained else None
+    with table.opened(known, keep=True) as (database, query):
+        layout = layout_of(query, table, split)
+        labels = Labels(layout.labels, table.task)
+        used = {c.name for c in (*layout.features, *layout.labels, *layout.needed.values())}
+        if doubts := [text for name, text in query.found.doubts.items() if name in used]:
+            raise DataError("; ".join(doubts))
+        layout, rows = counted(database, query, layout, table.missing_label)
+        reader = Reader(database, query, layout)
+        if (before := expected()) is not None and rows != before:
+            raise DataError(
+                f"{database.source.where} has changed since the command began: the query gave "
+                f"{before} rows, now it gives {rows}"
+            )
+        data = _read(reader, labels, split, rows, table)
+        for line in query.found.lines(used):
+            warnings.warn(line, stacklevel=3)
+    return dataclasses.replace(data, reading=query.reading.plain)
+
+
+def _read(reader: Reader, labels: Labels, split: Split, rows: int, table: Table) -> Data | Splits:
+    if rows == 0:
+        raise DataError(
+            f"{reader.query.place} gives no rows: loosen its WHERE, or look at the source"
+        )
+    layout = reader.layout
+    if rows <= table.memory_rows and rows * layout.row_bytes <= MEMORY_BYTES:
+        data = in_memory(reader, labels)
+        reader.database.close()
+        return data
+    if layout.weight is not None:
+        raise DataError(
+            f"dataset.weight={layout.weight.name} is for rows in memory, and these {rows} are "
+            "streamed: raise dataset.memory_rows, or leave the weights out"
+        )
+    return streamed(reader, labels, split, rows)
+
+
+def layout_of(query: Query, table: Table, split: Split) -> Layout:
+    """Which columns are what; DataError for names that are none and types that cannot be used."""
+    labels = tuple(query.column(one, "dataset.label") for one in table.labels)
+    if not labels:
+        raise DataError("dataset.label=[] names no column: give one or more")
+    key = None
+    if split.column is not None:
+        key = query.column(split.column, f"split.by={split.by}")
+        if (split.by or "").startswith("time:") and key.family not in ("date", "integer", "float"):
+            raise DataError(
+                f"split.by={split.by} needs a time or a number, and the column is {key.type}"
+            )
+    weight = query.column(table.weight, "dataset.weight") if table.weight is not None else None
+    if weight is not None and weight.family not in ("integer", "float"):
+        raise DataError(f"dataset.weight={weight.name} is {weight.type}: weights are numbers")
+    if table.features is None:
+        chosen = [c for c in query.columns if c not in labels and c not in (key, weight)]
+    else:
+        chosen = [query.column(one, "dataset.features") for one in table.features]
+    if not chosen:
+        raise DataError("dataset.features names no column: give one or more beside the label")
+    for column in (*chosen, *labels):
+        if column in labels and column in chosen:
+            raise DataError(f"'{column.name}' is both in dataset.features and in dataset.label")
+        if column.family == "other":
+            raise DataError(
+                f"the column '{column.name}' is of type {column.type}, which is neither number, "
+                "truth value, text nor date: leave it out by dataset.features, or compute "
+                "columns from it in dataset.query"
+            )
+    return Layout(tuple(chosen), labels, key, table.text, weight)
+
+
+def names_of(names: str | Sequence[str]) -> list[str]:
+    """One name or several, as a list."""
+    return [names] if isinstance(names, str) else list(names)
