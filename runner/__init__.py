@@ -54,6 +54,7 @@ from runner.data.labels import (
 )
 from runner.data.missing import MissingLabel, keyed, missing_in
 from runner.data.numbers import block_type, compact
+from runner.data.parts import input_name
 from runner.data.sources.column import Column
 from runner.data.sources.database import Database
 from runner.data.sources.extensions import load_extension
@@ -130,6 +131,7 @@ __all__ = [
     "from_home",
     "hookimpl",
     "identifier",
+    "input_name",
     "is_number",
     "keyed",
     "labelled",

@@ -158,6 +158,7 @@ def test_importing_the_root_needs_only_the_door() -> None:
         "runner.data.labels",
         "runner.data.missing",
         "runner.data.numbers",
+        "runner.data.parts",
         "runner.data.sources.column",
         "runner.data.sources.database",
         "runner.data.sources.extensions",

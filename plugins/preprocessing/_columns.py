@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from runner import DataError, choices
+from runner import DataError, choices, input_name
 
 Array = np.ndarray[Any, Any]
 Features = Array | dict[str, Array]
@@ -54,13 +54,14 @@ def chosen_columns(features: Features, columns: Columns, who: str) -> list[str] 
             f"shape {features.shape[1:]}: leave it out"
         )
     have = columns_of(features)
-    for name in map(str, columns):
+    names = [input_name(str(name)) for name in columns]
+    for name in names:
         if name not in have:
             raise DataError(
                 f"preprocessing.{who}.columns={list(columns)}: there is no column {name}: "
                 f"{choices(name, have)}"
             )
-    return [str(name) for name in columns]
+    return names
 
 
 def by_column(features: Features, functions: Mapping[str, Function]) -> Function:

@@ -13,6 +13,7 @@ import numpy as np
 
 from runner.commands.writing import refuse_own, written
 from runner.components.types import Task
+from runner.data.parts import input_name
 from runner.data.sources.reading import Reading
 from runner.data.sources.rows import (
     BLOCK,
@@ -85,7 +86,7 @@ def predict(
         if takes_one(inputs):
             wanted = wanted or _in_order(table, inputs, keep)
         else:
-            wanted = list(columns) or list(inputs)
+            wanted = list(columns) or _columns_of_inputs(table, inputs)
             _check_columns(table, wanted, source)
         blocks = _of_table(table, wanted, inputs)
         return _write(table.con, table.folder, kept, model, blocks, to, keep)
@@ -109,6 +110,12 @@ def labels_of(kept: EarlierRun) -> list[str]:
     """The columns that the run learned to tell; empty where its dataset did not say."""
     label = kept.config.get("dataset", {}).get("label")
     return [label] if isinstance(label, str) else list(label or [])
+
+
+def _columns_of_inputs(table: Table, inputs: Mapping[str, Any]) -> list[str]:
+    """The column for each input, which may hold a sign that no input can."""
+    by_input = {input_name(column): column for column in table.types}
+    return [by_input.get(name, name) for name in inputs]
 
 
 def _width(one: Any) -> int:

@@ -68,8 +68,6 @@ def check_block(
         _check_features(where, what, array, text)
         if len(array) != len(targets):
             raise DataError(f"{where} has {len(array)} rows but {len(targets)} targets")
-        if "/" in name:
-            raise DataError(f"{where} has the input '{name}': Keras allows no / in a name")
     if len(targets) == 0:
         raise DataError(f"{where} has no rows")
     _check_targets(where, targets, task)

@@ -14,6 +14,11 @@ ONE = "features"
 """What the one array is called where inputs go by name."""
 
 
+def input_name(column: str) -> str:
+    """What the model's input for a column is called: Keras takes every sign but the slash."""
+    return column.replace("/", "\N{DIVISION SLASH}")
+
+
 def named(features: Features) -> dict[str, Array]:
     """The arrays by name."""
     return features if isinstance(features, dict) else {ONE: features}

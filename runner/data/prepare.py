@@ -27,7 +27,7 @@ from runner.data.checks import (
 )
 from runner.data.class_weights import class_weights
 from runner.data.numbers import warn_of_merged
-from runner.data.parts import chosen, named
+from runner.data.parts import chosen, input_name, named
 from runner.data.preprocess import as_given, preprocess
 from runner.data.splitting import divide
 from runner.data.stream import example_of, head, mapped, rows_of
@@ -104,6 +104,7 @@ def load(config: Config, trained: Trained | None = None) -> Data | Splits:
     choice = config.one("dataset")
     data: Data | Splits = choice(split=config.settings.split, trained=trained)
     where = f"dataset '{choice.component.name}'"
+    data = _with_input_names(data)
     check_loaded(data, where, text=bool(config.chosen["preprocessing"]))
     wanted = config.settings.split
     if isinstance(data, Splits) and "split" not in choice.component.needs:
@@ -113,6 +114,23 @@ def load(config: Config, trained: Trained | None = None) -> Data | Splits:
                     f"split.{key}={value} is of no use: {where} comes in parts of its own"
                 )
     return data
+
+
+def _with_input_names(data: Data | Splits) -> Data | Splits:
+    """The data with every input called as Keras can call it."""
+
+    def renamed(features: Features, _: Array | None = None) -> Features:
+        if not isinstance(features, dict):
+            return features
+        return {input_name(name): array for name, array in features.items()}
+
+    if not isinstance(data, Data | Splits):
+        return data  # told by the check
+    vocabulary = {input_name(name): codes for name, codes in data.vocabulary.items()}
+    if isinstance(data, Data):
+        return replace(data, features=renamed(data.features), vocabulary=vocabulary)
+    changed: dict[str, Any] = {name: mapped(part, renamed) for name, part in parts(data)}
+    return replace(data, vocabulary=vocabulary, **changed)
 
 
 def split(data: Data | Splits, wanted: Split) -> Splits:
