@@ -95,33 +95,38 @@ def _is_command(words: Sequence[str]) -> bool:
 
 def _train(words: Sequence[str]) -> int:
     """Compose with Hydra what the command line says, and train it."""
-    from concurrent.futures import BrokenExecutor
-
-    import hydra
-
     from runner.components.registry import load
-    from runner.config.compose import keep_no_passwords, register, spelled_out
-    from runner.config.sentences import (
-        COMPLAINTS,
-        CONFIG_MODULE,
-        CONFIG_NAME,
-        explain,
-        refuse_odd_names,
-    )
+    from runner.config.compose import reading_what_is_typed, register, spelled_out
+    from runner.config.typed import is_multirun, refuse_odd_words, separated
     from runner.sweep.checkout import warn_of_another_copy
     from runner.sweep.launching import install
-    from runner.sweep.sweep import RECOVERING, Sweep
-    from runner.system.standing import hydras_folders
 
     warn_of_another_copy()
     register(load())
     install()
-    if {"-m", "--multirun"} & set(words) and {"-c", "--cfg", "--info", "-i"} & set(words):
+    options, overrides = separated(spelled_out(words))
+    multirun = is_multirun(words)
+    if multirun and {"-c", "--cfg", "--info", "-i"} & {o.partition("=")[0] for o in options}:
         raise ConfigError("--multirun trains and --cfg or --info only prints: give one of them")
-    # Between overrides, Hydra would not understand it.
-    words = sorted(spelled_out(words), key=lambda word: word not in ("-m", "--multirun"))
-    refuse_odd_names(words)
-    sys.argv[1:] = [*words, *hydras_folders(words)]
+    with reading_what_is_typed(multirun):
+        refuse_odd_words(overrides, multirun)
+        return _hand_over(options, overrides)
+
+
+def _hand_over(options: list[str], overrides: list[str]) -> int:
+    """Have Hydra compose the overrides, and train what it hands back."""
+    from concurrent.futures import BrokenExecutor
+
+    import hydra
+
+    from runner.config.compose import keep_no_passwords
+    from runner.config.sentences import COMPLAINTS, CONFIG_MODULE, CONFIG_NAME, explain
+    from runner.sweep.sweep import RECOVERING, Sweep
+    from runner.system.standing import hydras_folders
+
+    # In this order: `--info` would take an override for its value.
+    words = [*overrides, *hydras_folders(overrides), *options]
+    sys.argv[1:] = words
     # Hydra then raises what it would print and exit with 1 for; we say it in our own way.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     keep_no_passwords()

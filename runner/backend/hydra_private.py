@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
+import contextlib
+import functools
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 
 PLUGINS = "hydra_plugins"
@@ -49,3 +55,74 @@ def offer_plugins(module_name: str, classes: tuple[type, ...]) -> None:
         setattr(module, plugin.__name__, plugin)
         Plugins.instance().register(plugin)
     setattr(package, module_name, module)
+
+
+@contextlib.contextmanager
+def reading_by(read: Callable[[str, Callable[[str], Override]], Override]) -> Iterator[None]:
+    """Have Hydra read the overrides of a command line, and of its jobs, by this.
+
+    read: takes a word and Hydra's own parser.
+    """
+    usual = OverridesParser.parse_rule
+
+    def parse_rule(self: OverridesParser, text: str, rule: str) -> Any:
+        if rule != "override":
+            return usual(self, text, rule)
+        return read(text, lambda word: usual(self, word, rule))
+
+    OverridesParser.parse_rule = parse_rule  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        OverridesParser.parse_rule = usual  # type: ignore[method-assign]
+
+
+def separate(words: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
+    """Hydra's options with their values, the overrides, and what looks like an option and is none.
+
+    Hydra itself does not understand options between overrides.
+    """
+    actions = _option_parser()._option_string_actions
+    options, overrides, unknown = [], [], []
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        if not word.startswith("-"):
+            overrides.append(word)
+            continue
+        name, equals, _ = word.partition("=")
+        action = actions.get(name)
+        if action is None:
+            unknown.append(word)
+            continue
+        options.append(word)
+        takes_next = action.nargs is None or bool(rest and rest[0] in (action.choices or ()))
+        if rest and not equals and takes_next:
+            options.append(rest.pop(0))
+    return options, overrides, unknown
+
+
+def complaint_about(options: Sequence[str]) -> str:
+    """What Hydra would say of its options, in argparse's words; empty if nothing."""
+    parser = _option_parser()
+    # Its version action prints and exits, which it does in Hydra's hands.
+    given = [option for option in options if option != "--version"]
+    try:
+        parser.parse_args(given)
+    except argparse.ArgumentError as error:
+        return str(error)
+    return ""
+
+
+def option_names() -> list[str]:
+    """Hydra's options, as they are written in full."""
+    return [name for name in _option_parser()._option_string_actions if name.startswith("--")]
+
+
+@functools.cache
+def _option_parser() -> argparse.ArgumentParser:
+    from hydra._internal.utils import get_args_parser
+
+    parser = get_args_parser()
+    parser.exit_on_error = False
+    return parser

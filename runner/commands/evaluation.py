@@ -13,6 +13,7 @@ import numpy as np
 import warehouse
 from runner.components.registry import load as load_plugins
 from runner.components.types import Data, Splits, Stream, Task, Trained
+from runner.config.compose import reading_what_is_typed
 from runner.config.config import Config, config_of
 from runner.data.identity import data_identity
 from runner.data.labels import as_trained
@@ -99,7 +100,8 @@ def _config(kept: EarlierRun, overrides: Sequence[str]) -> Config:
     parser = OverridesParser.create()
     for text in overrides:
         try:
-            override = parser.parse_override(text)
+            with reading_what_is_typed(multirun=False):
+                override = parser.parse_override(text)
             value: Any = override.value()
         except HydraException as error:
             first = str(error).partition("\n")[0]

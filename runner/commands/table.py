@@ -33,6 +33,10 @@ def run_command(words: Sequence[str]) -> int:
     """Run the command that the first word names; ConfigError where there is none."""
     name = words[0]
     if name not in COMMANDS:
+        from runner.config.typed import meant_as_override
+
+        if sentence := meant_as_override(name, *words[1:2]):
+            raise ConfigError(sentence)
         raise ConfigError(
             f"'{name}' is neither a command nor an override: {choices(name, COMMANDS)}; "
             "an override is key=value, such as epochs=5 (try --help)"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from runner.backend.hydra_private import save_only_if
+from runner.backend.hydra_private import reading_by, save_only_if
 from runner.components.kinds import KINDS
 from runner.components.passwords import refuse_passwords
 from runner.components.registry import Registry, load
@@ -22,9 +23,10 @@ from runner.config.sentences import (
     CONFIG_MODULE,
     CONFIG_NAME,
     explain,
-    refuse_odd_names,
 )
 from runner.config.settings import settings_params
+from runner.config.typed import refuse_odd_words
+from runner.config.words import read_override
 from runner.errors import ConfigError, PasswordError
 
 
@@ -62,12 +64,15 @@ def compose(overrides: Sequence[str]) -> tuple[Config, str]:
 
     register(load())
     overrides = spelled_out(overrides)
-    refuse_odd_names(overrides)
     # The caller may be a Hydra application, whose state is none of ours.
     outer = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
     try:
-        with hydra.initialize_config_module(CONFIG_MODULE, version_base="1.3"):
+        with (
+            reading_what_is_typed(multirun=False),
+            hydra.initialize_config_module(CONFIG_MODULE, version_base="1.3"),
+        ):
+            refuse_odd_words(overrides, multirun=False)
             composed = hydra.compose(CONFIG_NAME, list(overrides), return_hydra_config=True)
             choice = composed.hydra.runtime.choices
             OmegaConf.set_struct(composed, False)
@@ -93,6 +98,11 @@ def settle(composed: DictConfig, base: Path | None = None) -> Config:
         raise explain(error) from error
     assert isinstance(body, dict)
     return config_of({str(key): value for key, value in body.items()}, load(), base)
+
+
+def reading_what_is_typed(multirun: bool) -> AbstractContextManager[None]:
+    """Overrides are read as people type them, meanwhile: see `runner.config.words`."""
+    return reading_by(functools.partial(read_override, multirun=multirun))
 
 
 def spelled_out(words: Sequence[str]) -> list[str]:

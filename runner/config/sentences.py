@@ -3,62 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, Glob, Sweep
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError  # type: ignore[import-untyped]
 
 from runner.components.kinds import KINDS
 from runner.components.registry import load
-from runner.config.settings import settings_params
+from runner.config.settings import NAMES, settings_params
 from runner.errors import ConfigError, choices
 
 CONFIG_MODULE = "runner_conf"
 CONFIG_NAME = "config"
 COMPLAINTS = (HydraException, OmegaConfBaseException, MarkedYAMLError)
 """What composing raises where it cannot."""
-
-
-def refuse_odd_names(words: Sequence[str]) -> None:
-    """Raise ConfigError for a group given what is no name; Hydra would end in a traceback.
-
-    words: overrides, among which may be Hydra's own options.
-    """
-    kinds = {kind.key: kind for kind in KINDS.values()}
-    for word in words:
-        key, equals, _ = word.partition("=")
-        if not key:
-            raise ConfigError(f"{word} is not valid: an override is key=value, such as epochs=5")
-        kind = kinds.get(key)
-        if not equals or (kind is None and key != "experiment"):
-            continue
-        several = kind is not None and kind.many
-        if not all(_names(value, several) for value in _values(word)):
-            have = [c.name for c in load().of_kind(kind.name)] if kind else _presets()
-            raise ConfigError(
-                f"{word} is not valid: {key} takes {'names' if several else 'one name'}, "
-                f"{choices('', have)}"
-            )
-
-
-def _values(word: str) -> list[Any]:
-    """What an override gives its key, or in a sweep all that it gives."""
-    try:
-        value = OverridesParser.create().parse_override(word).value()
-    except HydraException as error:
-        raise explain(error) from error
-    return value.list if isinstance(value, ChoiceSweep) else [value]
-
-
-def _names(value: Any, several: bool) -> bool:
-    """Whether a group may be given this; a dict is for its params, a glob for its names."""
-    if isinstance(value, list):
-        return all(isinstance(one, str) for one in value) and (several or len(value) == 1)
-    return isinstance(value, str | dict | Glob | Sweep)
 
 
 def explain(error: Exception) -> ConfigError:
@@ -72,10 +30,17 @@ def explain(error: Exception) -> ConfigError:
         return _unknown_choice(found[1] or "", found[2], text)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         return _unknown_choice("", error.missing_cfg_file, text)
+    if named := re.search(r"Could not delete from config\. '(.+?)' does not exist", text):
+        return ConfigError(f"~{named[1]} is not valid: there is no key '{named[1]}' to delete")
+    if named := re.search(r"Could not append to config\. An item is already at '(.+?)'", text):
+        return ConfigError(f"+{named[1]} is not valid: {named[1]} is there already and needs no +")
     cause = error.__cause__
     if (found := re.match(r"Could not override '(.+?)'", text)) and cause:
         return _unknown_key(found[1], _first_line(cause))
     if (found := re.match(r"Error merging override (.+?)=(.*)", text, re.S)) and cause:
+        head, _, rest = found[1].partition(".")
+        if rest and head in NAMES and "." not in rest and "'dict'" in str(cause):
+            return ConfigError(f"{head} has no keys of its own: type {head}=<value>")
         return ConfigError(f"{found[1]}={found[2]} is not valid: {_first_line(cause)}")
     if isinstance(error, OverrideParseException):
         return ConfigError(
@@ -106,11 +71,11 @@ def _unknown_choice(group: str, name: str, text: str) -> ConfigError:
             "your own with --config-dir"
         )
     if group == "experiment" and not have:
-        have = _presets()
+        have = presets()
     return ConfigError(f"there is no {group} '{name}' ({group}={name}): {choices(name, have)}")
 
 
-def _presets() -> list[str]:
+def presets() -> list[str]:
     """The experiments that come with the runner."""
     from importlib.resources import files
 

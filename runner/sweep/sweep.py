@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 import warehouse
 from runner.config.compose import compose, experiment_name, forget_config, settle
@@ -84,7 +84,10 @@ class Sweep:
                 forget_config(Path(base, application.sweep.dir))
             config = error
         experiment = experiment_name(application.runtime.choices)
-        job = JobConfig(list(application.overrides.task), experiment, config)
+        # As typed: what an override refers to may not be there, or be a password.
+        overrides = OmegaConf.to_container(application.overrides.task, resolve=False)
+        assert isinstance(overrides, list)
+        job = JobConfig([str(word) for word in overrides], experiment, config)
         try:
             [best] = self.train_batch([job], 1, base)
         except RunnerError as error:  # a warehouse that does not answer, say

@@ -1,0 +1,191 @@
+"""What is wrong with the words of a command line, said before Hydra sees them."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, Sweep
+from hydra.errors import HydraException
+
+from runner.backend.hydra_private import complaint_about, option_names, separate
+from runner.components.kinds import KINDS
+from runner.components.registry import load
+from runner.config.sentences import explain, presets
+from runner.config.settings import NAMES
+from runner.config.words import takes_lists, takes_text
+from runner.errors import ConfigError, choices
+
+MULTIRUN = ("-m", "--multirun")
+PLAIN = re.compile(r"\+{0,2}\w+(\.\w+)*=[\w.+-]+", re.ASCII)
+"""A value in which nothing can be wrong that Hydra would not say itself."""
+KEY = re.compile(r"(\+\+?|~)?[\w$-]+([./@][\w$-]+)*", re.ASCII)
+DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212"
+"""What text processors make of a hyphen."""
+QUOTES = dict.fromkeys(map(ord, "\u2018\u2019\u201a"), "'") | dict.fromkeys(
+    map(ord, "\u201c\u201d\u201e"), '"'
+)
+"""What they make of quotes, and what was typed."""
+
+
+def is_multirun(words: Sequence[str]) -> bool:
+    """Whether the words ask for a run for each value."""
+    return any(word in MULTIRUN or word.upper() == "HYDRA.MODE=MULTIRUN" for word in words)
+
+
+def separated(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Hydra's options with their values, and the overrides; ConfigError for an odd option."""
+    options, overrides, unknown = separate(words)
+    if unknown:
+        raise ConfigError(_unknown_option(unknown[0], words))
+    if complaint := complaint_about(options):
+        raise ConfigError(f"{complaint} (try --hydra-help)")
+    return options, overrides
+
+
+def refuse_odd_words(words: Sequence[str], multirun: bool) -> None:
+    """Raise ConfigError for overrides that Hydra would misunderstand, or riddle about.
+
+    words: overrides, and no options.
+    """
+    for word, following in zip(words, [*words[1:], ""], strict=False):
+        key, equals, _ = word.partition("=")
+        if not equals and not word.startswith("~"):
+            raise ConfigError(
+                meant_as_override(word, following)
+                or f"{word} is not valid: an override is key=value, such as epochs=5 (try --help)"
+            )
+        if not key.lstrip("+~"):
+            raise ConfigError(f"{word} is not valid: an override is key=value, such as epochs=5")
+        is_group = key.lstrip("+") in {"experiment", *(kind.key for kind in KINDS.values())}
+        if is_group and key.startswith("+"):
+            raise ConfigError(
+                f"{word} is not valid: {key.lstrip('+')} needs no +; type "
+                f"{_typed(word.lstrip('+'))}"
+            )
+        if PLAIN.fullmatch(word) and not is_group:
+            continue
+        override = _parsed(word)
+        if is_group and equals:
+            _refuse_odd_names(word, override)
+        if override.is_sweep_override() and not multirun:
+            raise ConfigError(_needs_multirun(word, override))
+
+
+def meant_as_override(word: str, following: str = "") -> str:
+    """The sentence for a word without `=` that nearly is an override; empty for others.
+
+    following: the word behind it.
+    """
+    if word[:1] and word[0] in DASHES:
+        bare = word.lstrip(DASHES)
+        meant = ("-" if len(bare) == 1 else "--") + bare
+        return f"{word} is not valid: it begins with a dash that is no hyphen; type {meant}"
+    key, colon, value = word.partition(":")
+    if not _is_key(key):
+        return ""
+    if not colon:
+        value = following.lstrip("= ")
+    meant = _typed(f"{key}={value}") if value and "=" not in value else f"{key}=<value>"
+    return f"{word} is not valid: an override is key=value without spaces; type {meant}"
+
+
+def _parsed(word: str) -> Override:
+    try:
+        return OverridesParser.create().parse_override(word)
+    except HydraException as error:
+        straight = word.translate(QUOTES)
+        if straight != word and (word[0] != straight[0] or word[-1] != straight[-1]):
+            raise ConfigError(
+                f"{word} is not valid: its quotes are typographic ones; type {straight}"
+            ) from error
+        key, _, value = word.partition("=")
+        if _is_key(key.strip()) and key != key.strip():
+            raise ConfigError(
+                f"{word} is not valid: no space may stand before =; type "
+                f"{_typed(f'{key.strip()}={value.strip()}')}"
+            ) from error
+        if not KEY.fullmatch(key):
+            raise ConfigError(_odd_key(word)) from error
+        raise explain(error) from error
+
+
+def _odd_key(word: str) -> str:
+    """The sentence for a key that can be none."""
+    key, _, value = word.partition("=")
+    head, _, name = key.partition(".")
+    if head in NAMES and name:  # those of a dict
+        meant = _typed(f"{head}={{{name}:{value}}}")
+        return f"{word} is not valid: {name} can be no key by itself; type {meant}"
+    return (
+        f"{word} is not valid: '{key.lstrip('+~')}' can be no key: keys have letters from a to z, "
+        "digits, _ and dots between them"
+    )
+
+
+def _refuse_odd_names(word: str, override: Override) -> None:
+    """Raise ConfigError for a group given what is no name; Hydra would end in a traceback."""
+    key = override.key_or_group
+    kind = next((kind for kind in KINDS.values() if kind.key == key), None)
+    several = kind is not None and kind.many
+    value = override.value()
+    values = value.list if isinstance(value, ChoiceSweep) else [value]
+    if not all(_is_names(one, several) for one in values):
+        have = [c.name for c in load().of_kind(kind.name)] if kind else presets()
+        raise ConfigError(
+            f"{word} is not valid: {key} takes {'names' if several else 'one name'}, "
+            f"{choices('', have)}"
+        )
+
+
+def _is_names(value: Any, several: bool) -> bool:
+    """Whether a group may be given this; a dict is for its params, a glob for its names."""
+    if isinstance(value, list):
+        return all(isinstance(one, str) for one in value) and (several or len(value) == 1)
+    return value != "" and isinstance(value, str | dict | Glob | Sweep)
+
+
+def _needs_multirun(word: str, override: Override) -> str:
+    """The sentence for several values without --multirun, with what may have been meant."""
+    key, _, value = word.partition("=")
+    others = ""
+    if isinstance(swept := override.value(), ChoiceSweep) and swept.simple_form:
+        kinds = {kind.key: kind for kind in KINDS.values()}
+        if takes_lists(key) or (key in kinds and kinds[key].many):
+            others = f"; for one list type {_typed(f'{key}=[{value}]')}"
+        if takes_text(key):
+            quote = '"' if '"' not in value else "'"
+            others += f"; for one text type {_typed(f'{key}={quote}{value}{quote}')}"
+    return (
+        f"{word} gives several values, and only a --multirun has a run for each: type "
+        f"-m {_typed(word)}{others}"
+    )
+
+
+def _typed(word: str) -> str:
+    """The word as a shell takes it."""
+    return shlex.quote(word)
+
+
+def _unknown_option(word: str, words: Sequence[str]) -> str:
+    """The sentence for what looks like an option of Hydra's and is none."""
+    name, equals, value = word.lstrip("-").partition("=")
+    key = name.replace("-", "_")
+    if _is_key(key):
+        place = list(words).index(word) + 1
+        following = words[place] if place < len(words) else ""
+        value = value if equals else following if "=" not in following else ""
+        return (
+            f"there is no option {word}: an override has no dashes; type "
+            f"{_typed(f'{key}={value}') if value else f'{key}=<value>'}"
+        )
+    return f"there is no option {word}: {choices(f'--{name}', option_names())} (try --hydra-help)"
+
+
+def _is_key(text: str) -> bool:
+    """Whether a text names a key of the config, or begins like one of a component's."""
+    head = text.partition(".")[0]
+    return text in NAMES or head in {kind.key for kind in KINDS.values()} or text == "experiment"

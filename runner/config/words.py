@@ -1,0 +1,243 @@
+"""What people type, where Hydra's grammar has no place for it or takes it for something else.
+
+That grammar knows ASCII letters and a few signs, and any number is a number to it. Where it cannot
+read a value, the value is read here as it stands, in lists and dicts too: `dataset.label=Alter
+(J.)`, `dataset.path=data[1].csv`, `class_weight={größe:5}`. And where every component of a kind
+wants text, text it is: `dataset.label=1e5` is the column called 1e5. What Hydra can read else
+means what it means to Hydra.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import functools
+import re
+import types
+import typing
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import create_functions
+from hydra.core.override_parser.types import (
+    ChoiceSweep,
+    Override,
+    Quote,
+    QuotedString,
+    ValueType,
+)
+from hydra.errors import HydraException
+
+from runner.components.registry import Registry, load
+from runner.config.settings import settings_params
+from runner.errors import ConfigError, choices
+
+CLOSING = {"(": ")", "[": "]", "{": "}"}
+WORD = re.compile(r"(?P<key>(?:\+\+?|~)?[^=]*)=(?P<value>.*)", re.DOTALL)
+CALL = re.compile(r"(\w+)\s*\(.*\)", re.DOTALL)
+Parse = Callable[[str], Override]
+
+
+def read_override(word: str, parse: Parse, multirun: bool) -> Override:
+    """The override that a word is.
+
+    parse: Hydra's own parser. multirun: whether a comma may mean one job for each value.
+
+    Raises HydraException where the key is none, ConfigError where the value means nothing.
+    """
+    try:
+        usual = parse(word)
+    except HydraException:
+        usual = None
+    match = WORD.fullmatch(word)
+    if match is None:
+        return parse(word) if usual is None else usual
+    if usual is not None and not _is_misread(usual, multirun):
+        return usual
+    key, text = match["key"], match["value"].strip()
+    bare = parse(f"{key}=x")  # raises where it is the key that cannot be read
+    reader = _Reader(word, parse, bare.key_or_group)
+    value = reader.value(text, multirun)
+    sweep = isinstance(value, ChoiceSweep)
+    kind = ValueType.SIMPLE_CHOICE_SWEEP if sweep else ValueType.ELEMENT
+    return dataclasses.replace(bare, _value=value, value_type=kind, input_line=word)
+
+
+class _Reader:
+    """Reads the value of one word."""
+
+    def __init__(self, word: str, parse: Parse, key: str) -> None:
+        """key: that of the word, without signs; empty for what is inside of a dict."""
+        self._word, self._parse, self._key = word, parse, key
+        self._is_text = takes_text(key)
+
+    def value(self, text: str, multirun: bool) -> Any:
+        """A value, or in a sweep all that are between commas."""
+        parts = split(text)
+        if parts is None or "" in parts:
+            if self._is_text and not (parts and multirun):
+                return _quoted(text)
+            reason = "a bracket is not closed" if parts is None else "nothing stands by a comma"
+            raise ConfigError(
+                f"{self._word} is not valid: {reason}; an override is key=value, such as epochs=5 "
+                "or 'architecture.units=[64,32]'"
+            )
+        # Who writes a space behind each comma has one text in mind: a name, a query.
+        spaced = all(part.startswith(" ") for part in parts[1:])
+        if len(parts) == 1:
+            return self._element(text)
+        if self._is_text and spaced and not multirun:
+            return _quoted(text)
+        return ChoiceSweep(list=[self._element(part) for part in parts], simple_form=True)
+
+    def _element(self, text: str) -> Any:
+        """One value: a list or a dict by its parts, what Hydra reads as Hydra has it, or text."""
+        text = text.strip()
+        inner = split(text[1:-1]) if text[:1] + text[-1:] in ("[]", "{}") else None
+        if inner is not None and text[0] == "[":
+            return [] if inner == [""] else [self._element(part) for part in inner]
+        pairs = [split(part, ":", 1) or [] for part in inner or ()]
+        if pairs and all(len(pair) == 2 for pair in pairs):
+            return dict(self._pair(*pair) for pair in pairs)
+        try:
+            value = self._parse(f"x={text}")._value
+        except HydraException:
+            return self._unreadable(text)
+        return _quoted(text) if _is_mistaken(self._key, value) else value
+
+    def _pair(self, key: str, text: str) -> tuple[Any, Any]:
+        inside = _Reader(self._word, self._parse, "")
+        return inside._element(key), inside._element(text)
+
+    def _unreadable(self, text: str) -> QuotedString:
+        """Text that Hydra cannot read, unless it looks like what it nearly is."""
+        if self._is_text:
+            return _quoted(text)
+        if call := CALL.fullmatch(text):
+            known = sorted(create_functions().definitions)
+            if call[1] not in known and difflib.get_close_matches(call[1], known, n=1):
+                reason = f"there is no function '{call[1]}': {choices(call[1], known)}"
+                raise ConfigError(f"{self._word} is not valid: {reason}")
+        if text.startswith("(") and text.endswith(")"):
+            key = self._word.partition("=")[0]
+            raise ConfigError(
+                f"{self._word} is not valid: a list has square brackets, {key}=[{text[1:-1]}]"
+            )
+        return _quoted(text)
+
+
+def split(text: str, separator: str = ",", most: int = -1) -> list[str] | None:
+    """The parts of a text between separators that stand in no brackets and no quotes.
+
+    most: after so many of them the rest is one part. None where a bracket is not closed.
+    """
+    parts: list[str] = []
+    open_: list[str] = []
+    begin, quote = 0, ""
+    for place, sign in enumerate(text):
+        if quote:
+            quote = "" if sign == quote and text[place - 1] != "\\" else quote
+        elif sign in "'\"" and not text[begin:place].strip():  # not an apostrophe
+            quote = sign if text.find(sign, place + 1) > 0 else ""
+        elif sign in CLOSING:
+            open_.append(CLOSING[sign])
+        elif sign in CLOSING.values():
+            if not open_ or open_.pop() != sign:
+                return None
+        elif sign == separator and not open_ and len(parts) != most:
+            parts.append(text[begin:place])
+            begin = place + 1
+    return None if open_ else [*parts, text[begin:]]
+
+
+def takes_text(key: str) -> bool:
+    """Whether some component takes text by this key."""
+    return key in _text_keys(load())
+
+
+def takes_lists(key: str) -> bool:
+    """Whether some component takes a list by this key."""
+    return any(_is_list(annotation) for annotation in _annotations(load()).get(key, ()))
+
+
+def _is_misread(override: Override, multirun: bool) -> bool:
+    """Whether Hydra takes what it can read for something else than was meant."""
+    if not takes_text(override.key_or_group):
+        return False
+    one_text = override.value_type == ValueType.SIMPLE_CHOICE_SWEEP and not multirun
+    values = _all_of(override._value)
+    return one_text or any(_is_mistaken(override.key_or_group, value) for value in values)
+
+
+def _is_mistaken(key: str, value: Any) -> bool:
+    """Whether Hydra has read a number or a flag where only text can be meant."""
+    meant = _text_keys(load()).get(key)
+    return meant is not None and isinstance(value, int | float) and type(value) not in meant
+
+
+@functools.cache
+def _text_keys(registry: Registry) -> dict[str, frozenset[type]]:
+    """The keys that take text, with the types of number that they take besides.
+
+    Where one component takes text and another a number by the same key, text does for both: a
+    number can be read of it, and no text of a number.
+    """
+    return {
+        key: frozenset.union(*with_text) - {str}
+        for key, annotations in _annotations(registry).items()
+        if (with_text := [one for one in map(_scalars_of, annotations) if str in one])
+    }
+
+
+@functools.cache
+def _annotations(registry: Registry) -> dict[str, list[Any]]:
+    """The types that each key has, by the settings and by every component that has it."""
+    types_of: dict[str, list[Any]] = {}
+    for param in settings_params():
+        types_of[param.name] = [param.annotation]
+        if dataclasses.is_dataclass(param.annotation):
+            hints = typing.get_type_hints(param.annotation, include_extras=True)
+            types_of |= {f"{param.name}.{name}": [hint] for name, hint in hints.items()}
+    for component in registry.components.values():
+        kind = component.kind
+        place = f"{kind.key}.{component.name}" if kind.many else kind.key
+        for param in component.params:
+            types_of.setdefault(f"{place}.{param.name}", []).append(param.annotation)
+    return types_of
+
+
+def _is_list(annotation: Any) -> bool:
+    """Whether a type's values are lists, or may be."""
+    origin, members = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (typing.Union, types.UnionType, typing.Annotated):
+        return any(_is_list(member) for member in members)
+    return isinstance(origin, type) and issubclass(origin, Sequence)
+
+
+def _scalars_of(annotation: Any) -> frozenset[type]:
+    """The types of scalar that a value, or an item of a list, may have; a path is text."""
+    origin, members = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return _scalars_of(members[0])
+    union = origin in (typing.Union, types.UnionType)
+    if union or (isinstance(origin, type) and issubclass(origin, Sequence)):
+        return frozenset().union(*(_scalars_of(member) for member in members))
+    if annotation in (str, Path):
+        return frozenset({str})
+    return frozenset({annotation}) & {int, float, bool}
+
+
+def _all_of(value: Any) -> Iterator[Any]:
+    """The value, or those in a list or in a sweep of several."""
+    if isinstance(value, ChoiceSweep):
+        value = value.list if value.simple_form else []
+    if isinstance(value, list):
+        for item in value:
+            yield from _all_of(item)
+    else:
+        yield value
+
+
+def _quoted(text: str) -> QuotedString:
+    return QuotedString(text, Quote.single if '"' in text and "'" not in text else Quote.double)
