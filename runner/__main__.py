@@ -96,8 +96,13 @@ def _is_command(words: Sequence[str]) -> bool:
 def _train(words: Sequence[str]) -> int:
     """Compose with Hydra what the command line says, and train it."""
     from runner.components.registry import load
-    from runner.config.compose import reading_what_is_typed, register, spelled_out
-    from runner.config.typed import is_multirun, refuse_odd_words, separated
+    from runner.config.compose import (
+        presets_folder,
+        reading_what_is_typed,
+        register,
+        spelled_out,
+    )
+    from runner.config.typed import is_multirun, refuse_odd_words, separated, value_of
     from runner.sweep.checkout import warn_of_another_copy
     from runner.sweep.launching import install
 
@@ -110,6 +115,10 @@ def _train(words: Sequence[str]) -> int:
         raise ConfigError("--multirun trains and --cfg or --info only prints: give one of them")
     with reading_what_is_typed(multirun):
         refuse_odd_words(overrides, multirun)
+        given = value_of(options, "--config-dir", "-cd")
+        folder = presets_folder(given, overrides)
+        if given is None and folder is not None:
+            options = [*options, "--config-dir", str(folder)]
         return _hand_over(options, overrides)
 
 
@@ -120,7 +129,8 @@ def _hand_over(options: list[str], overrides: list[str]) -> int:
     import hydra
 
     from runner.config.compose import keep_no_passwords
-    from runner.config.sentences import COMPLAINTS, CONFIG_MODULE, CONFIG_NAME, explain
+    from runner.config.folders import CONFIG_MODULE, CONFIG_NAME
+    from runner.config.sentences import COMPLAINTS, explain
     from runner.sweep.sweep import RECOVERING, Sweep
     from runner.system.standing import hydras_folders
 

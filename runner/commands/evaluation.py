@@ -13,7 +13,6 @@ import numpy as np
 import warehouse
 from runner.components.registry import load as load_plugins
 from runner.components.types import Data, Splits, Stream, Task, Trained
-from runner.config.compose import reading_what_is_typed
 from runner.config.config import Config, config_of
 from runner.data.identity import data_identity
 from runner.data.labels import as_trained
@@ -93,6 +92,8 @@ def _config(kept: EarlierRun, overrides: Sequence[str]) -> Config:
     """The run's config with the overrides in it."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
+
+    from runner.config.compose import reading_what_is_typed
 
     body = {
         key: dict(node) if isinstance(node, dict) else node for key, node in kept.config.items()

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from runner.commands.table import parsers
 from runner.components.kinds import KINDS
 from runner.components.registry import DISABLE, Component, load
+from runner.config.folders import FOLDER, own_presets, presets
 from runner.config.settings import ABOUT, settings_params
 
 HEAD = """\
@@ -22,6 +23,9 @@ usage: python -m runner [key=value ...] [--multirun] [Hydra's options]
   python -m runner --multirun optimizer=adam,sgd seed=range(5)
   python -m warehouse runs                                    what came of it
 
+A value is typed as it is, between single quotes where the shell needs them:
+'dataset.label=Alter (J.)'. Commas are for --multirun (-m, anywhere in the line), a list has
+brackets, and +note=text is kept as a note.
 --cfg job prints the composed config, --info how it was composed, --hydra-help Hydra's options.
 """
 
@@ -42,7 +46,9 @@ def _settings() -> Iterator[str]:
     yield "KEYS"
     for param in settings_params():
         yield _wrapped(f"  {param.describe()}", ABOUT[param.name])
-    yield "  experiment: a preset, one of conf/experiment/ or of your --config-dir"
+    yield _wrapped("  experiment: a preset", ", ".join(sorted(presets())))
+    own = ", ".join(own_presets()) or "none here"
+    yield _wrapped("", f"or your own, experiment/ in --config-dir, {FOLDER} or ./conf: {own}")
     yield ""
 
 

@@ -145,6 +145,11 @@ def _sentence(error: pydantic.ValidationError, model: Model, place: str) -> str:
         known = [field.alias or "" for field in model.model_fields.values()]
         wrong = str(first["loc"][-1])
         return f"{place} has no param '{wrong}': {choices(wrong, known)}"
+    if first["type"] == "unexpected_keyword_argument" and len(first["loc"]) == 2:
+        whole, wrong = map(str, first["loc"])
+        field = next(f for f in model.model_fields.values() if f.alias == whole)
+        known = [one.name for one in dataclasses.fields(typing.cast(Any, field.annotation))]
+        return f"{whole} has no key '{wrong}': {choices(wrong, known)}"
     if first["type"] in NOT_A_LIST:
         return (
             f"{name}={_show(first['input'])} is not a list: give {name}=[{_show(first['input'])}]"

@@ -18,14 +18,11 @@ from runner.components.passwords import refuse_passwords
 from runner.components.registry import Registry, load
 from runner.components.signature import node_of, open_node_of
 from runner.config.config import Config, config_of
-from runner.config.sentences import (
-    COMPLAINTS,
-    CONFIG_MODULE,
-    CONFIG_NAME,
-    explain,
-)
+from runner.config.folders import CONFIG_MODULE, CONFIG_NAME, own_folder
+from runner.config.presets import check_presets
+from runner.config.sentences import COMPLAINTS, explain
 from runner.config.settings import settings_params
-from runner.config.typed import refuse_odd_words
+from runner.config.typed import asked_presets, refuse_odd_words
 from runner.config.words import read_override
 from runner.errors import ConfigError, PasswordError
 
@@ -73,7 +70,10 @@ def compose(overrides: Sequence[str]) -> tuple[Config, str]:
             hydra.initialize_config_module(CONFIG_MODULE, version_base="1.3"),
         ):
             refuse_odd_words(overrides, multirun=False)
-            composed = hydra.compose(CONFIG_NAME, list(overrides), return_hydra_config=True)
+            folder = presets_folder(None, overrides)
+            search = [f'hydra.searchpath=["file://{folder.resolve()}"]'] if folder else []
+            words = [*overrides, *search]
+            composed = hydra.compose(CONFIG_NAME, words, return_hydra_config=True)
             choice = composed.hydra.runtime.choices
             OmegaConf.set_struct(composed, False)
             del composed["hydra"]
@@ -103,6 +103,18 @@ def settle(composed: DictConfig, base: Path | None = None) -> Config:
 def reading_what_is_typed(multirun: bool) -> AbstractContextManager[None]:
     """Overrides are read as people type them, meanwhile: see `runner.config.words`."""
     return reading_by(functools.partial(read_override, multirun=multirun))
+
+
+def presets_folder(given: str | None, overrides: Sequence[str]) -> Path | None:
+    """The folder of the user's own presets, if there is one; ConfigError if one is wrong.
+
+    given: what --config-dir says.
+    """
+    names = asked_presets(overrides)
+    folder = own_folder(given, names)
+    if folder is not None:
+        check_presets(folder, names, [word.partition("=")[0] for word in overrides])
+    return folder
 
 
 def spelled_out(words: Sequence[str]) -> list[str]:

@@ -10,11 +10,10 @@ from yaml import MarkedYAMLError  # type: ignore[import-untyped]
 
 from runner.components.kinds import KINDS
 from runner.components.registry import load
+from runner.config.folders import CONFIG_NAME, presets
 from runner.config.settings import NAMES, settings_params
 from runner.errors import ConfigError, choices
 
-CONFIG_MODULE = "runner_conf"
-CONFIG_NAME = "config"
 COMPLAINTS = (HydraException, OmegaConfBaseException, MarkedYAMLError)
 """What composing raises where it cannot."""
 
@@ -73,14 +72,6 @@ def _unknown_choice(group: str, name: str, text: str) -> ConfigError:
     if group == "experiment" and not have:
         have = presets()
     return ConfigError(f"there is no {group} '{name}' ({group}={name}): {choices(name, have)}")
-
-
-def presets() -> list[str]:
-    """The experiments that come with the runner."""
-    from importlib.resources import files
-
-    shipped = files(CONFIG_MODULE) / "experiment"
-    return [p.name.removesuffix(".yaml") for p in shipped.iterdir() if p.name.endswith(".yaml")]
 
 
 def _unknown_key(key: str, reason: str) -> ConfigError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import shlex
 from collections.abc import Sequence
@@ -14,7 +15,8 @@ from hydra.errors import HydraException
 from runner.backend.hydra_private import complaint_about, option_names, separate
 from runner.components.kinds import KINDS
 from runner.components.registry import load
-from runner.config.sentences import explain, presets
+from runner.config.folders import presets
+from runner.config.sentences import explain
 from runner.config.settings import NAMES
 from runner.config.words import takes_lists, takes_text
 from runner.errors import ConfigError, choices
@@ -22,6 +24,10 @@ from runner.errors import ConfigError, choices
 MULTIRUN = ("-m", "--multirun")
 PLAIN = re.compile(r"\+{0,2}\w+(\.\w+)*=[\w.+-]+", re.ASCII)
 """A value in which nothing can be wrong that Hydra would not say itself."""
+NEAR = 0.75
+"""How like one of ours a key of the user's own may not be."""
+OF_TRAINING = ("architecture", "optimizer", "schedule", "regularizer")
+"""Kinds whose params no key of the user's own may have for a name: it would have no effect."""
 KEY = re.compile(r"(\+\+?|~)?[\w$-]+([./@][\w$-]+)*", re.ASCII)
 DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212"
 """What text processors make of a hyphen."""
@@ -46,6 +52,16 @@ def separated(words: Sequence[str]) -> tuple[list[str], list[str]]:
     return options, overrides
 
 
+def value_of(options: Sequence[str], *names: str) -> str | None:
+    """The value that an option is given by one of its names, the last one."""
+    value = None
+    for option, following in zip(options, [*options[1:], ""], strict=False):
+        name, equals, behind = option.partition("=")
+        if name in names:
+            value = behind if equals else following
+    return value
+
+
 def refuse_odd_words(words: Sequence[str], multirun: bool) -> None:
     """Raise ConfigError for overrides that Hydra would misunderstand, or riddle about.
 
@@ -66,6 +82,8 @@ def refuse_odd_words(words: Sequence[str], multirun: bool) -> None:
                 f"{word} is not valid: {key.lstrip('+')} needs no +; type "
                 f"{_typed(word.lstrip('+'))}"
             )
+        if key.startswith("+"):
+            _refuse_near_names(word, key.lstrip("+").partition(".")[0])
         if PLAIN.fullmatch(word) and not is_group:
             continue
         override = _parsed(word)
@@ -73,6 +91,17 @@ def refuse_odd_words(words: Sequence[str], multirun: bool) -> None:
             _refuse_odd_names(word, override)
         if override.is_sweep_override() and not multirun:
             raise ConfigError(_needs_multirun(word, override))
+
+
+def asked_presets(overrides: Sequence[str]) -> list[str]:
+    """The presets that overrides name, in a sweep all of them."""
+    names: list[str] = []
+    for word in overrides:
+        if word.startswith("experiment="):
+            value = _parsed(word).value()
+            values = value.list if isinstance(value, ChoiceSweep) else [value]
+            names += [one for one in values if isinstance(one, str)]
+    return names
 
 
 def meant_as_override(word: str, following: str = "") -> str:
@@ -146,6 +175,26 @@ def _is_names(value: Any, several: bool) -> bool:
     if isinstance(value, list):
         return all(isinstance(one, str) for one in value) and (several or len(value) == 1)
     return value != "" and isinstance(value, str | dict | Glob | Sweep)
+
+
+def _refuse_near_names(word: str, name: str) -> None:
+    """Raise ConfigError for a key of the user's own that looks like one of ours, misspelt."""
+    kinds = {kind.key: kind for kind in KINDS.values()}
+    if name in NAMES or name in kinds or name == "hydra":
+        return
+    near = difflib.get_close_matches(name.lower(), [*NAMES, *kinds], n=1, cutoff=NEAR)
+    places = (
+        f"{component.kind.key}.{f'{component.name}.' if component.kind.many else ''}{name}"
+        for component in load().components.values()
+        if component.kind.name in OF_TRAINING
+        and name in {param.name for param in component.params}
+    )
+    place = near[0] if near else next(places, None)
+    if place is not None:
+        raise ConfigError(
+            f"{word} is not valid: did you mean '{place}'? A key of your own needs a name that is "
+            "not so near"
+        )
 
 
 def _needs_multirun(word: str, override: Override) -> str:

@@ -104,7 +104,7 @@ class _Reader:
             value = self._parse(f"x={text}")._value
         except HydraException:
             return self._unreadable(text)
-        return _quoted(text) if _is_mistaken(self._key, value) else value
+        return _quoted(text) if is_mistaken(self._key, value) else value
 
     def _pair(self, key: str, text: str) -> tuple[Any, Any]:
         inside = _Reader(self._word, self._parse, "")
@@ -167,10 +167,10 @@ def _is_misread(override: Override, multirun: bool) -> bool:
         return False
     one_text = override.value_type == ValueType.SIMPLE_CHOICE_SWEEP and not multirun
     values = _all_of(override._value)
-    return one_text or any(_is_mistaken(override.key_or_group, value) for value in values)
+    return one_text or any(is_mistaken(override.key_or_group, value) for value in values)
 
 
-def _is_mistaken(key: str, value: Any) -> bool:
+def is_mistaken(key: str, value: Any) -> bool:
     """Whether Hydra has read a number or a flag where only text can be meant."""
     meant = _text_keys(load()).get(key)
     return meant is not None and isinstance(value, int | float) and type(value) not in meant

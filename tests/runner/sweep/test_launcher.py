@@ -26,7 +26,8 @@ from runner.components.signature import Param
 from runner.config.compose import compose, register
 from runner.config.config import Config
 from runner.config.fingerprint import fingerprint
-from runner.config.sentences import CONFIG_MODULE, CONFIG_NAME, explain
+from runner.config.folders import CONFIG_MODULE, CONFIG_NAME
+from runner.config.sentences import explain
 from runner.config.settings import settings_params
 from runner.errors import JournalError, RunnerError
 from runner.journal.file import Journal
