@@ -36,7 +36,7 @@ def import_tensorflow() -> None:
 
 @contextlib.contextmanager
 def without_collecting() -> Iterator[None]:
-    """What is made meanwhile never goes, as by an import: no collection walks through it."""
+    """Keep collections from walking through what is made meanwhile and never goes: imports."""
     was = gc.isenabled()
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""What the runner uses of Hydra that Hydra does not promise; seen in 1.3."""
+"""Names of Hydra that Hydra does not promise; seen in 1.3."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def separate(words: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
 
 
 def complaint_about(options: Sequence[str]) -> str:
-    """What Hydra would say of its options, in argparse's words; empty if nothing."""
+    """Hydra's complaint about its options, in argparse's words; empty if there is none."""
     parser = _option_parser()
     # Its version action prints and exits, which it does in Hydra's hands.
     given = [option for option in options if option != "--version"]

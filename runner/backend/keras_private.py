@@ -1,4 +1,4 @@
-"""What the runner uses of Keras that Keras does not promise; seen in Keras 3.15.
+"""Names of Keras that Keras does not promise; seen in Keras 3.15.
 
 Each function raises Unsupported where its names are gone, unless it says what it does without.
 `tests/runner/backend/test_private.py` fails with a sentence when an upgrade takes one away.
@@ -47,8 +47,8 @@ NAMES = Names(
 
 def direction_of(metric: Any) -> Literal["min", "max"] | None:
     """Which end of a Keras metric is better, as it says for itself; None where it does not."""
-    said = getattr(metric, NAMES.name("direction"), None)
-    return "max" if said == "up" else "min" if said == "down" else None
+    direction = getattr(metric, NAMES.name("direction"), None)
+    return "max" if direction == "up" else "min" if direction == "down" else None
 
 
 def global_seed_state() -> Any:
@@ -111,8 +111,8 @@ def ever_trainable(model: Any) -> list[Any]:
     them.
     """
     layers = NAMES.of(model, "flatten_layers")()
-    found = {id(v): v for layer in layers for v in NAMES.of(layer, "own_trainable")}
-    return list(found.values())
+    variables = {id(v): v for layer in layers for v in NAMES.of(layer, "own_trainable")}
+    return list(variables.values())
 
 
 @contextlib.contextmanager

@@ -30,15 +30,15 @@ class Names:
         self.places = dict(places)
 
     def __getitem__(self, key: str) -> Any:
-        """What stands at the place; Unsupported where it is gone."""
+        """The object at the place; Unsupported where it is gone."""
         return functools.reduce(self._attribute, self._path(key)[1:], self._module(key))
 
     def owner(self, key: str) -> tuple[Any, str]:
         """The module or class that has the name, and the name."""
         *_, name = self._path(key)
-        found = functools.reduce(self._attribute, self._path(key)[1:-1], self._module(key))
-        self._attribute(found, name)
-        return found, name
+        owner = functools.reduce(self._attribute, self._path(key)[1:-1], self._module(key))
+        self._attribute(owner, name)
+        return owner, name
 
     def of(self, thing: Any, key: str) -> Any:
         """The attribute of an instance; Unsupported where it has none of that name."""
@@ -53,7 +53,7 @@ class Names:
 
         things: an instance for each "thing" of the table, without which those are passed over.
         """
-        found = []
+        sentences = []
         for key, place in self.places.items():
             thing = place.partition(".")[0]
             try:
@@ -62,8 +62,8 @@ class Names:
                 elif things is not None:
                     self.of(things[thing], key)
             except Unsupported as error:
-                found.append(str(error))
-        return found
+                sentences.append(str(error))
+        return sentences
 
     def require(self) -> None:
         """Raise Unsupported unless all that is in modules and classes is there."""

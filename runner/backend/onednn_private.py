@@ -63,7 +63,7 @@ NAMES = Names(
 )
 
 CHOOSING = {"Where", "DynamicPartition"}
-"""What a mask or a router is made of."""
+"""Ops of which a mask or a router is made."""
 
 _home: contextvars.ContextVar[Any] = contextvars.ContextVar("onednn", default=None)
 """The graph in which `quick_kernels` was entered; the outermost where nothing was traced."""
@@ -76,7 +76,7 @@ _inside = 0
 
 @contextlib.contextmanager
 def quick_kernels(wanted: bool = True) -> Iterator[None]:
-    """What is traced meanwhile takes oneDNN's kernels where they are quicker, if they are wanted.
+    """Have what is traced meanwhile take oneDNN's kernels where they are quicker, if wanted.
 
     Convolutions differ by rounding (a millionth of the largest number); under op determinism they
     stay TensorFlow's own. Max pooling is the same to the bit. Functions that are traced on the way
@@ -147,13 +147,13 @@ def _in_place() -> Iterator[None]:
 
 
 def _quicker(usual: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """What the usual function gives, or the same by oneDNN."""
+    """The usual function's result, or the same by oneDNN."""
     import tensorflow as tf
 
-    found = usual(*args, **kwargs)
-    if not tf.is_symbolic_tensor(found) or not _is_ours(found.graph):
-        return found
-    return _by_onednn(found.op) if _can(found.op) and _pays(found.op) else found
+    output = usual(*args, **kwargs)
+    if not tf.is_symbolic_tensor(output) or not _is_ours(output.graph):
+        return output
+    return _by_onednn(output.op) if _can(output.op) and _pays(output.op) else output
 
 
 def _is_ours(graph: Any) -> bool:
@@ -178,14 +178,14 @@ def _is_mapped(graph: Any) -> bool:
 
 def _can(op: Any) -> bool:
     """Whether oneDNN's op does the same as this one."""
-    rows, found = op.inputs[0].shape, op.outputs[0].shape
+    rows, output = op.inputs[0].shape, op.outputs[0].shape
     plain = (
         op.outputs[0].dtype == "float32"
         and op.get_attr("data_format") == b"NHWC"
         and op.get_attr("padding") in (b"SAME", b"VALID")
         and rows.rank == 4
         and rows[0] != 0
-        and None not in [*rows[1:], *found[1:]]
+        and None not in [*rows[1:], *output[1:]]
     )
     if not plain or op.type == "MaxPool":
         return bool(plain and op.get_attr("ksize")[3] == 1)
@@ -205,7 +205,7 @@ def _pays(op: Any) -> bool:
 
 
 def _by_onednn(op: Any, *more: Any) -> Any:
-    """What the op gives, by oneDNN's; more: inputs that only that one has.
+    """The op's result by oneDNN's; more: inputs that only that one has.
 
     The op itself, of which nobody asks anything any more, is pruned before the program runs.
     """
@@ -221,17 +221,17 @@ def _by_onednn(op: Any, *more: Any) -> Any:
     quick = NAMES.of(op.graph, "create_op")(
         kind, [*op.inputs, *more], name="onednn", attrs=attributes
     )
-    found, *others = quick.outputs
-    found.set_shape(shape)
+    output, *others = quick.outputs
+    output.set_shape(shape)
     if op.type == "Conv2D" and shape[0] is None and _chooses_rows(op.graph):
         # Of no rows, oneDNN's convolution gives its input's shape.
         right, some = [0, *shape[1:]], tf.shape(op.inputs[0])[0] > 0
         with NAMES["stop_recording"]():
-            found = tf.cond(some, lambda: quick.outputs[0], lambda: tf.zeros(right))
+            output = tf.cond(some, lambda: quick.outputs[0], lambda: tf.zeros(right))
     # A tape learns of an op from the function that makes it, a loop's gradient by its name.
     backward = functools.partial(_gradient_of(op.type), quick)
-    NAMES["record"](kind, [found, *others], quick.inputs, backward)
-    return found
+    NAMES["record"](kind, [output, *others], quick.inputs, backward)
+    return output
 
 
 def _chooses_rows(graph: Any) -> bool:
@@ -251,10 +251,10 @@ def _usual(op: Any) -> Any:
 
 
 def _attributes(op: Any) -> dict[str, Any]:
-    """What is said of a convolution or a pooling, as TensorFlow's raw ops take it."""
-    said = {name: op.get_attr(name) for name in ATTRIBUTES if name in op.node_def.attr}
-    text = {name: value.decode() for name, value in said.items() if isinstance(value, bytes)}
-    return said | text
+    """The attributes of a convolution or a pooling, as TensorFlow's raw ops take them."""
+    attributes = {name: op.get_attr(name) for name in ATTRIBUTES if name in op.node_def.attr}
+    text = {name: value.decode() for name, value in attributes.items() if isinstance(value, bytes)}
+    return attributes | text
 
 
 def _gradient_of(kind: str) -> Callable[..., list[Any]]:
@@ -266,18 +266,18 @@ def _gradient(op: Any, *upstream: Any) -> list[Any]:
     import tensorflow as tf
 
     usual = _usual(op)
-    found = NAMES["gradients"].lookup(usual.type)(usual, *upstream)
-    found = list(found) if isinstance(found, list | tuple) else [found]
+    gradients = NAMES["gradients"].lookup(usual.type)(usual, *upstream)
+    gradients = list(gradients) if isinstance(gradients, list | tuple) else [gradients]
     if _is_ours(tf.compat.v1.get_default_graph()):
-        found = [_by_onednn(one.op) if _is_worth_it(one) else one for one in found]
-    return found + [None] * (len(op.inputs) - len(found))
+        gradients = [_by_onednn(one.op) if _is_worth_it(one) else one for one in gradients]
+    return gradients + [None] * (len(op.inputs) - len(gradients))
 
 
-def _is_worth_it(found: Any) -> bool:
-    if found is None or not found.op.type.startswith("Conv2D"):
+def _is_worth_it(gradient: Any) -> bool:
+    if gradient is None or not gradient.op.type.startswith("Conv2D"):
         return False
-    return found.op.type != "Conv2DBackpropInput" or bool(
-        found.op.inputs[1].shape[2] > FEW_CHANNELS
+    return gradient.op.type != "Conv2DBackpropInput" or bool(
+        gradient.op.inputs[1].shape[2] > FEW_CHANNELS
     )
 
 

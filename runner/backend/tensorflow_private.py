@@ -1,4 +1,4 @@
-"""What the runner uses of TensorFlow that TensorFlow does not promise; seen in 2.21.
+"""Names of TensorFlow that TensorFlow does not promise; seen in 2.21.
 
 `tf.vectorized_map` turns a function of one member into one of many, op by op. For a few ops it
 has no rule where every member brings its own filters, seeds or bits; here are rules for them.
@@ -126,10 +126,10 @@ def teach(graph: Any) -> None:
 def op_types(graph: Any) -> set[str]:
     """The kinds of op in a graph and in the functions that it calls."""
     body = graph.as_graph_def()
-    found = {node.op for node in body.node}
+    kinds = {node.op for node in body.node}
     for function in body.library.function:
-        found |= {node.op for node in function.node_def}
-    return found
+        kinds |= {node.op for node in function.node_def}
+    return kinds
 
 
 def _bitcast(op: Any) -> Any:

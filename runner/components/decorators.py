@@ -26,7 +26,7 @@ MARKS = "component_marks"
 
 @dataclass(frozen=True)
 class Marks:
-    """What a decorator said about its function."""
+    """A decorator's statements about its function."""
 
     name: str
     aliases: tuple[str, ...] = ()

@@ -18,7 +18,7 @@ class Listener:
     plugin: str
     function: Callable[..., Any]
     takes: tuple[str, ...]
-    """What it wants to know of it, by name."""
+    """The arguments that it takes, by name."""
 
 
 class Listeners:

@@ -105,7 +105,7 @@ def _shown(place: str) -> str:
 
 
 def _unquoted(value: str) -> str:
-    """What stands inside the quotes of a word of Hydra's."""
+    """The text inside the quotes of a word of Hydra's."""
     if len(value) > 1 and value[0] in "'\"" and value[-1] == value[0]:
         return value[1:-1].replace("\\" + value[0], value[0])
     return value

@@ -88,8 +88,8 @@ class Registry:
 
     def of_kind(self, kind: str) -> list[Component]:
         """The components of a kind, sorted by name, each once."""
-        found = {c.name: c for (k, _), c in self.components.items() if k == kind}
-        return [found[name] for name in sorted(found)]
+        by_name = {c.name: c for (k, _), c in self.components.items() if k == kind}
+        return [by_name[name] for name in sorted(by_name)]
 
     def names(self, kind: str) -> list[str]:
         """Every name and alias of a kind."""
@@ -216,7 +216,7 @@ def _unheard(function: Any) -> str | None:
 
 @functools.cache
 def _complaint(function: Any) -> str | None:
-    """What is wrong with a component's signature, if anything: the function and the contract."""
+    """The fault of a component's signature, if any: the function and the contract."""
     kind = _kind_of(function)
     where = f"{kind.name} '{function.__name__}' in {function.__module__}"
     rule = (
@@ -257,7 +257,7 @@ def _complaint(function: Any) -> str | None:
 
 @functools.cache
 def _params_and_model(function: Any) -> tuple[tuple[Param, ...], Model]:
-    """What the config may say of a component, and what checks it."""
+    """The params that the config may give a component, and the model that checks them."""
     params = tuple(params_of(function))
     return params, model_of(getattr(function, MARKS).name, params)
 
@@ -315,14 +315,14 @@ def _follow(name: str, root: str, seen: dict[str, Path]) -> None:
     seen[name] = Path(spec.origin)
     package = name if spec.submodule_search_locations else name.rpartition(".")[0]
     for node in ast.walk(ast.parse(seen[name].read_text(encoding="utf-8"))):
-        found: list[str] = []
+        modules: list[str] = []
         if isinstance(node, ast.Import):
-            found = [alias.name for alias in node.names]
+            modules = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             base = "." * node.level + (node.module or "")
             base = importlib.util.resolve_name(base, package) if node.level else base
-            found = [base, *(f"{base}.{alias.name}" for alias in node.names)]
-        for module in found:
+            modules = [base, *(f"{base}.{alias.name}" for alias in node.names)]
+        for module in modules:
             if module.partition(".")[0] == root and _exists(module):
                 _follow(module, root, seen)
 

@@ -33,7 +33,7 @@ SCALARS: dict[Any, Any] = {
     float: FloatNode,
     str: StringNode,
 }
-NOT_A_LIST = ("list_type", "tuple_type", "is_instance_of")
+NOT_A_LIST = ("list_type", "tuple_type", "sequence_str", "is_instance_of")
 NOT_A_GROUP = ("dataclass_type", "dict_type", "model_type")
 """Pydantic's names for what its own words would not tell a person at a command line."""
 MANY = 8
@@ -76,7 +76,7 @@ def params_of(function: Callable[..., Any]) -> list[Param]:
     except NameError as error:
         # Types of what the runner offers may be imported for type checkers only.
         hints = _hints_of_params(function, error)
-    found = []
+    params = []
     for param in inspect.signature(function).parameters.values():
         if param.kind is not param.KEYWORD_ONLY:
             continue
@@ -85,8 +85,8 @@ def params_of(function: Callable[..., Any]) -> list[Param]:
                 f"the param '{param.name}' has no type: annotate it, as in "
                 f"`{param.name}: float = 0.1`"
             )
-        found.append(Param(param.name, hints[param.name], param.default))
-    return found
+        params.append(Param(param.name, hints[param.name], param.default))
+    return params
 
 
 def _hints_of_params(function: Callable[..., Any], error: NameError) -> dict[str, Any]:
@@ -275,5 +275,5 @@ def _limit(item: Any) -> str:
     signs = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
     if not dataclasses.is_dataclass(item):
         return ""
-    said = ((f.name, getattr(item, f.name)) for f in dataclasses.fields(item))
-    return " ".join(f"{signs[name]} {value}" for name, value in said if name in signs)
+    limits = ((f.name, getattr(item, f.name)) for f in dataclasses.fields(item))
+    return " ".join(f"{signs[name]} {value}" for name, value in limits if name in signs)

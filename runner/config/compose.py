@@ -1,4 +1,4 @@
-"""Hydra's side of a run: what it composes from, and composing it."""
+"""Hydra's side of a run: the nodes that it composes from, and composing."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def spelled_out(words: Sequence[str]) -> list[str]:
 
 
 def experiment_name(choices_made: Mapping[str, Any]) -> str:
-    """What `experiment=` chose; "default" without."""
+    """The preset that `experiment=` chose; "default" without."""
     return choices_made.get("experiment") or "default"
 
 

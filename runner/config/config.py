@@ -1,4 +1,4 @@
-"""What a composed config means: its settings and components, checked against the signatures."""
+"""A composed config: its settings and components, checked against the signatures."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def _choices(kind: Kind, node: Any, registry: Registry, base: Path) -> Iterator[
             have = choices("", registry.names(kind.name))
             raise ConfigError(f"the config has no {kind.key}: give {kind.key}=<name>, {have}")
         named = {node["name"]: {key: item for key, item in node.items() if key != "name"}}
-    found = []
+    components = []
     for name, params in named.items():
         component = registry.find(kind.name, name)
         place = f"{kind.key}.{name}" if kind.many else kind.key
@@ -126,10 +126,10 @@ def _choices(kind: Kind, node: Any, registry: Registry, base: Path) -> Iterator[
             else value
             for key, value in checked.items()
         }
-        found.append(Choice(component, whole))
+        components.append(Choice(component, whole))
     if kind.many and not kind.ordered:
-        found.sort(key=lambda c: (STAGES.index(c.component.marks.stage), c.component.name))
-    return iter(found)
+        components.sort(key=lambda c: (STAGES.index(c.component.marks.stage), c.component.name))
+    return iter(components)
 
 
 def parents_of(config: Config) -> list[Parent]:

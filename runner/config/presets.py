@@ -1,4 +1,4 @@
-"""What is wrong with a preset of one's own, by file and line.
+"""Faults of a preset of one's own, told by file and line.
 
 Hydra merges whatever a file holds, and what does not fit ends in riddles, or is kept as if it had
 been meant. So a file is read here first, with the rules that the command line has.
@@ -240,7 +240,7 @@ def _params_called(name: str, components: Sequence[Component]) -> Iterator[Param
 
 
 def _problem(error: yaml.MarkedYAMLError) -> str:
-    """What YAML finds wrong, in words that say what to do."""
+    """YAML's complaint in words that say what to do."""
     if "'\\t'" in str(error.problem):
         return "a tab, where YAML wants spaces"
     problem = str(error.problem)
@@ -250,7 +250,7 @@ def _problem(error: yaml.MarkedYAMLError) -> str:
 
 
 def _shipped_choices() -> Iterator[tuple[str, list[str]]]:
-    """What the default experiment chooses of each kind."""
+    """The components that the default experiment chooses, by kind."""
     text = (files(CONFIG_MODULE) / "config.yaml").read_text(encoding="utf-8")
     for entry in yaml.load(text, Loader=get_yaml_loader())["defaults"]:
         if isinstance(entry, Mapping):

@@ -1,4 +1,4 @@
-"""What Hydra and OmegaConf complain of, in one sentence of ours: value, place, what is right."""
+"""Complaints of Hydra and OmegaConf in one sentence of ours: value, place, what is right."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from runner.config.settings import NAMES, settings_params
 from runner.errors import ConfigError, choices
 
 COMPLAINTS = (HydraException, OmegaConfBaseException, MarkedYAMLError)
-"""What composing raises where it cannot."""
+"""The errors that composing raises."""
 
 
 def explain(error: Exception) -> ConfigError:

@@ -44,7 +44,7 @@ class SplitSettings(Split):
 
 @dataclass(frozen=True)
 class SweepSettings:
-    """What a --multirun may be."""
+    """Limits of a --multirun."""
 
     max_jobs: Annotated[int, Gt(0)] = 100_000
 
@@ -153,7 +153,7 @@ NAMES = frozenset(field.name for field in dataclasses.fields(Settings))
 ABOUT: dict[str, str] = {
     field.name: field.metadata["sentence"] for field in dataclasses.fields(Settings)
 }
-"""What the help says of each key."""
+"""The help's sentence about each key."""
 OF_OUTCOME = [f.name for f in dataclasses.fields(Settings) if f.metadata["outcome"]]
 """The keys that determine what comes out of a run: part of its fingerprint."""
 OF_DATA = [f.name for f in dataclasses.fields(Settings) if f.metadata["data"]]
@@ -171,5 +171,5 @@ def settings_params() -> list[Param]:
 
 @functools.cache
 def settings_model() -> Model:
-    """What checks the root keys."""
+    """The pydantic model that checks the root keys."""
     return model_of("config", settings_params())

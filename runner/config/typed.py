@@ -1,4 +1,4 @@
-"""What is wrong with the words of a command line, said before Hydra sees them."""
+"""The words of a command line: odd ones are refused before Hydra sees them."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ OF_TRAINING = ("architecture", "optimizer", "schedule", "regularizer")
 """Kinds whose params no key of the user's own may have for a name: it would have no effect."""
 KEY = re.compile(r"(\+\+?|~)?[\w$-]+([./@][\w$-]+)*", re.ASCII)
 DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212"
-"""What text processors make of a hyphen."""
+"""Signs into which text processors turn a hyphen."""
 QUOTES = dict.fromkeys(map(ord, "\u2018\u2019\u201a"), "'") | dict.fromkeys(
     map(ord, "\u201c\u201d\u201e"), '"'
 )
-"""What they make of quotes, and what was typed."""
+"""Signs into which they turn quotes, with those that were typed."""
 
 
 def is_multirun(words: Sequence[str]) -> bool:

@@ -1,4 +1,4 @@
-"""What people type, where Hydra's grammar has no place for it or takes it for something else.
+"""Values as people type them, where Hydra's grammar has no place for them or misreads them.
 
 That grammar knows ASCII letters and a few signs, and any number is a number to it. Where it cannot
 read a value, the value is read here as it stands, in lists and dicts too: `dataset.label=Alter

@@ -32,7 +32,7 @@ PATIENCE = 3.0
 
 
 class Stops:
-    """What one command has heard, and what the next signal is to do."""
+    """The signals that one command has heard, and the effect of the next."""
 
     def __init__(self, patience: float | None = None) -> None:
         """patience: seconds after which a command that was asked to stop is ended; None: never."""
