@@ -17,16 +17,24 @@ from runner.model.build import monitor_of
 from runner.record.events import OnEvent, Refused
 
 
-def live(job: Job, record: OnEvent, engine: str, body: Callable[[Tracker], RunEnd]) -> None:
+def live(
+    job: Job,
+    record: OnEvent,
+    engine: str,
+    body: Callable[[Tracker], RunEnd],
+    reason: str | None = None,
+) -> None:
     """Build the job's model, say that it begins, train it by `body`, and say how it ended.
 
     Left out are a job that was stopped before it began and one that cannot be built.
+
+    reason: why this engine trains it, where another was asked for.
     """
     began = time.perf_counter()
     if job.stop() or not built(job, record, engine):
         return
     tracker = Tracker(job, record)
-    record(started(job, engine))
+    record(started(job, engine, reason))
     try:
         end = body(tracker)
     except JournalError:
@@ -37,14 +45,15 @@ def live(job: Job, record: OnEvent, engine: str, body: Callable[[Tracker], RunEn
         end = tracker.failed(error)
     finally:
         release(job)
-    record(replace(end, seconds=time.perf_counter() - began))
+    seconds = time.perf_counter() - began
+    record(replace(end, seconds=seconds, wall_seconds=seconds))
 
 
-def started(job: Job, engine: str) -> RunStart:
+def started(job: Job, engine: str, reason: str | None = None) -> RunStart:
     """The job's start as this engine records it: with what its built recipe tells."""
     modes = job.recipe.modes
     _, mode = monitor_of(job.config, job.data, modes)
-    return replace(job.start, engine=engine, mode=mode, modes=modes)
+    return replace(job.start, engine=engine, engine_reason=reason, mode=mode, modes=modes)
 
 
 def built(job: Job, record: OnEvent, engine: str) -> bool:

@@ -62,6 +62,10 @@ class Tracker:
         self._trained = contextlib.ExitStack()
         self._over: _EpochOver | None = None
         self._began = time.perf_counter()
+        self.share = 1.0
+        """How much of the present time is the run's own: less than all in a pack."""
+        self.seconds = self.wall_seconds = 0.0
+        """Of its epochs here: the run's share, and by the clock on the wall."""
         every = job.config.settings.record_steps
         self.losses = (
             StepLosses(self._model, every, steps(job.config, job.data)) if every else None
@@ -110,12 +114,16 @@ class Tracker:
 
     def epoch_over(self, epoch: int, logs: Logs) -> None:
         """Take what the epoch came to, before any callback acts on it: call it first of all."""
+        wall = time.perf_counter() - self._began
+        self.seconds += wall * self.share
+        self.wall_seconds += wall
         over = _EpochOver(
             epoch,
             measured={name: float(value) for name, value in logs.items()},
             logs=logs,
             learning_rate=float(self._model.optimizer.learning_rate),
-            seconds=time.perf_counter() - self._began,
+            seconds=wall * self.share,
+            wall_seconds=wall,
         )
         value = over.measured.get(self._monitor)
         # A callback may still put the monitor into the logs, and weights into the model.
@@ -141,6 +149,7 @@ class Tracker:
                 learning_rate=over.learning_rate,
                 seconds=over.seconds,
                 metrics=_by_split(values),
+                wall_seconds=over.wall_seconds,
             )
         )
         self.epoch = epoch
@@ -244,6 +253,7 @@ class _EpochOver:
     """The same; callbacks put numbers of their own in."""
     learning_rate: float
     seconds: float
+    wall_seconds: float
     weights: list[Array] | None = None
     """Those that were evaluated, where they may be the best."""
 

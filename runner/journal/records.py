@@ -79,6 +79,7 @@ class RunStart(Record):
     fingerprint: str
     seed: int
     engine: str
+    """Its name alone: keras, fast or packed."""
     device: str
     host: str
     pid: int
@@ -103,6 +104,8 @@ class RunStart(Record):
     parents: Sequence[Parent] = field(default_factory=list)
     git_commit: str | None = None
     git_dirty: bool | None = None
+    engine_reason: str | None = None
+    """Why that engine and no other; of a packed run, its pack."""
     version: int = FORMAT_VERSION
 
 
@@ -118,7 +121,10 @@ class EpochEnd(Record):
     val_loss: float | None
     learning_rate: float
     seconds: float
+    """In a pack, the run's share of the time."""
     metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    wall_seconds: float | None = None
+    """From its begin to its end, whatever was done for neighbours; None in older journals."""
 
 
 @dataclass(frozen=True)
@@ -342,6 +348,8 @@ class RunEnd(Record):
     best_epoch: int | None
     error: str | None = None
     traceback: str | None = None
+    wall_seconds: float | None = None
+    """As in `EpochEnd`."""
 
     @classmethod
     def finished(
@@ -386,6 +394,24 @@ class Care(Record):
     run_id: Id | None = None
     text: str | None = None
     """The tag, the note, or the uri of the weights file that was collected."""
+    version: int = FORMAT_VERSION
+
+
+@dataclass(frozen=True)
+class SkippedRuns(Record):
+    """Earlier runs that a sweep names and need not train, in a journal of care.
+
+    The lists have one item for each of them.
+    """
+
+    record: ClassVar[str] = "skipped_runs"
+    key: ClassVar[tuple[str, ...]] = ("entry_id",)
+    entry_id: Id
+    sweep_id: Id
+    skipped_at: Moment
+    run_id: Sequence[Id]
+    job: Sequence[str]
+    """The overrides of the job that names it."""
     version: int = FORMAT_VERSION
 
 

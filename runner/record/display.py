@@ -46,6 +46,12 @@ def _extent(start: RunStart) -> tuple[int, int]:
     return int(config["epochs"]), limited
 
 
+def _beginning(start: RunStart) -> str:
+    """`run 0198... on cpu, engine keras (fast declines: the model runs eagerly)`."""
+    reason = f" ({start.engine_reason})" if start.engine_reason else ""
+    return f"run {start.run_id} on {start.device}, engine {start.engine}{reason}"
+
+
 def _every(start: RunStart) -> int:
     """How many epochs a line stands for."""
     return int(start.config.get("print_every", 1))
@@ -71,7 +77,7 @@ class PlainProgress:
         self._epochs, self._rows = _extent(start)
         self._every = _every(start)
         self._began = time.monotonic()
-        say(f"run {start.run_id} on {start.device}, engine {start.engine}")
+        say(_beginning(start))
 
     def epoch(self, event: EpochEnd) -> None:
         """Print the epoch's line."""
@@ -115,8 +121,7 @@ class LiveProgress:
 
     def start(self, start: RunStart) -> None:
         """Show the bar."""
-        line = f"run {start.run_id} on {start.device}, engine {start.engine}"
-        self._bar.console.print(printable(line))
+        self._bar.console.print(printable(_beginning(start)))
         epochs, self._rows = _extent(start)
         self._every = _every(start)
         self._task = self._bar.add_task("", total=epochs)

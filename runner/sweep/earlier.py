@@ -101,7 +101,7 @@ class EarlierRun:
         """Its epochs as they were recorded."""
         with warehouse.connect(self.results) as connection:
             losses = connection.execute(
-                "SELECT epoch, loss, val_loss, learning_rate, seconds FROM epochs "
+                "SELECT epoch, loss, val_loss, learning_rate, seconds, wall_seconds FROM epochs "
                 "WHERE run_id = ? ORDER BY epoch",
                 [self.run_id],
             ).fetchall()
@@ -112,8 +112,10 @@ class EarlierRun:
         for epoch, split, name, value in values:
             metrics.setdefault(epoch, {}).setdefault(split, {})[name] = value
         return [
-            EpochEnd(self.run_id, epoch, loss, val_loss, rate, seconds, metrics.get(epoch, {}))
-            for epoch, loss, val_loss, rate, seconds in losses
+            EpochEnd(
+                self.run_id, epoch, loss, val_loss, rate, seconds, metrics.get(epoch, {}), wall
+            )
+            for epoch, loss, val_loss, rate, seconds, wall in losses
         ]
 
     def columns(self) -> list[str]:

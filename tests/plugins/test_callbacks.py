@@ -70,7 +70,8 @@ def test_terminate_on_nan_ends_a_run_within_its_epoch():
     events = events_of(job_of((*words, "loss=mse", "architecture.activation=linear")))
     start, end = events[0], events[-1]
     assert isinstance(start, RunStart) and isinstance(end, RunEnd)
-    assert "fast declines: the callback TerminateOnNaN acts on batches" in start.engine
+    assert start.engine == "keras"
+    assert start.engine_reason == "fast declines: the callback TerminateOnNaN acts on batches"
     assert (end.status, end.epochs) == ("failed", 1)
 
 

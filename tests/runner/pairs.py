@@ -133,11 +133,13 @@ def apart(words: Words, one: Sequence[Event], other: Sequence[Event]) -> Apart:
     """Compare what two engines told."""
     start = other[0]
     assert isinstance(start, RunStart)
+    reason = f" ({start.engine_reason})" if start.engine_reason else ""
+    engine = f"{start.engine}{reason}"
     first, second = list(told(one)), list(told(other))
     differ = [a for (a, _), (b, _) in zip(first, second, strict=False) if a != b]
     if differ or len(first) != len(second):
         where = differ[0] if differ else "the number of records"
-        return Apart(tuple(words), start.engine, math.inf, math.inf, where)
+        return Apart(tuple(words), engine, math.inf, math.inf, where)
     numbers, weights, where = 0.0, 0.0, ""
     for (name, a), (_, b) in zip(first, second, strict=True):
         by = _relative(a, b)
@@ -147,7 +149,7 @@ def apart(words: Words, one: Sequence[Event], other: Sequence[Event]) -> Apart:
             weights = max(weights, by)
         else:
             numbers = max(numbers, by)
-    return Apart(tuple(words), start.engine, numbers, weights, where)
+    return Apart(tuple(words), engine, numbers, weights, where)
 
 
 def _relative(a: Any, b: Any) -> float:

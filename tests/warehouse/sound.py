@@ -18,6 +18,7 @@ from runner.journal.records import (
     EvaluationAdded,
     Record,
     Replay,
+    SkippedRuns,
     Steps,
 )
 from tests.warehouse.conftest import House, ending, records
@@ -95,6 +96,7 @@ def care(run_id: str, entry_id: str) -> list[Record]:
     return [
         Care(entry_id, "tag", moment, run_id, "good"),
         Care(f"{entry_id[:-1]}x", "note", moment, run_id, "a note"),
+        SkippedRuns(f"{entry_id[:-1]}y", "a-sweep", moment, [run_id], ["seed=1"]),
     ]
 
 

@@ -20,7 +20,7 @@ from warehouse.journals.read import JournalFile, Reading
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_OUTLIVE = frozenset({"care", "datasets", "dataset_columns"})
+_OUTLIVE = frozenset({"care", "datasets", "dataset_columns", "skipped_runs"})
 """Tables whose rows do not go with the run that they name."""
 
 

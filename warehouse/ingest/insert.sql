@@ -17,7 +17,7 @@ FROM staged_steps SEMI JOIN fresh USING (run_id)
 WHERE len(step) = len(loss);
 
 INSERT INTO epochs
-SELECT run_id, epoch, loss, val_loss, learning_rate, seconds
+SELECT run_id, epoch, loss, val_loss, learning_rate, seconds, coalesce(wall_seconds, seconds)
 FROM staged_epoch_end SEMI JOIN fresh USING (run_id);
 
 CREATE OR REPLACE TEMP TABLE staged_metric AS
@@ -255,7 +255,8 @@ SELECT
     coalesce(e.status, j.status),
     s.fingerprint,
     s.seed,
-    s.engine,
+    -- Up to version 2.0 the reason stood in brackets behind the name.
+    CASE WHEN s.engine_in_brackets THEN regexp_extract(s.engine, '^[^ (]+') ELSE s.engine END,
     s.device,
     s.host,
     s.started_at,
@@ -277,18 +278,38 @@ SELECT
     j.bytes,
     j.sha256,
     s.resumed_from,
-    s.replay_of
-FROM staged_run_start AS s
+    s.replay_of,
+    CASE
+        WHEN s.engine_in_brackets THEN nullif(regexp_extract(s.engine, '^[^ (]+ \((.*)\)$', 1), '')
+        ELSE s.engine_reason
+    END,
+    coalesce(e.wall_seconds, e.seconds, p.wall_seconds)
+FROM (
+    SELECT
+        *,
+        engine_reason IS NULL AND regexp_matches(engine, '^[^ (]+ \(.*\)$') AS engine_in_brackets
+    FROM staged_run_start
+) AS s
 JOIN fresh AS j USING (run_id)
 LEFT JOIN staged_run_end AS e USING (run_id)
 LEFT JOIN (
-    SELECT run_id, count(*) AS epochs, fsum(seconds ORDER BY epoch) AS seconds FROM staged_epoch_end
+    SELECT
+        run_id,
+        count(*) AS epochs,
+        fsum(seconds ORDER BY epoch) AS seconds,
+        fsum(coalesce(wall_seconds, seconds) ORDER BY epoch) AS wall_seconds
+    FROM staged_epoch_end
     GROUP BY run_id
 ) AS p USING (run_id)
 LEFT JOIN run_metrics AS m
     ON m.run_id = s.run_id
     AND m.split = CASE WHEN starts_with(s.monitor, 'val_') THEN 'val' ELSE 'train' END
     AND m.name = CASE WHEN starts_with(s.monitor, 'val_') THEN substr(s.monitor, 5) ELSE s.monitor END;
+
+INSERT INTO skipped_runs
+SELECT sweep_id, unnest(run_id), unnest(job), skipped_at, entry_id
+FROM staged_skipped_runs ANTI JOIN skipped_runs USING (entry_id)
+WHERE len(run_id) = len(job);
 
 INSERT INTO care
 SELECT entry_id, action, entered_at, run_id, text

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from runner.journal.file import DONE, RUNNING, is_abandoned, run_id_of
-from runner.journal.records import KINDS, OF_OUTPUTS, Care, EvaluationAdded, RunStart
+from runner.journal.records import KINDS, OF_OUTPUTS, Care, EvaluationAdded, RunStart, SkippedRuns
 from runner.system.paths import open_plain
 from warehouse.journals.fields import SAFE_ID
 from warehouse.journals.lines import BadLineError, Fields, NewerError, parse
@@ -22,6 +22,8 @@ CARE = "care-"
 JUDGEMENT = "judgement-"
 """How those begin that hold kept weights judged later."""
 BESIDE = (CARE, JUDGEMENT)
+OF_CARE = (Care.record, SkippedRuns.record)
+"""What is recorded of runs that are there already."""
 SILENCE = 60.0
 """Seconds without a heartbeat after which another machine's run counts as lost."""
 
@@ -200,12 +202,12 @@ def _lines(content: bytes) -> Iterator[tuple[int, bytes, bool]]:
 def _fits(reading: Reading, kind: str, fields: Fields, seen: set[tuple[object, ...]]) -> None:
     """Raise BadLineError where a sound record does not fit those before it."""
     if reading.is_care:
-        if kind != Care.record:
+        if kind not in OF_CARE:
             raise BadLineError(f"a {kind} among care records")
     elif reading.run_id.startswith(JUDGEMENT):
         _fits_judgement(reading, kind, fields)
     else:
-        if kind in (Care.record, EvaluationAdded.record):
+        if kind in (*OF_CARE, EvaluationAdded.record):
             raise BadLineError(f"a {kind} record in a run's journal")
         if fields["run_id"] != reading.run_id:
             raise BadLineError(f"belongs to run {fields['run_id']}, not to this journal's")

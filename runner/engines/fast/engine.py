@@ -66,15 +66,15 @@ class FastEngine:
         for job in jobs:
             self.train_one(job, record)
 
-    def train_one(self, job: Job, record: OnEvent, remark: str = "") -> None:
-        """Train one job; the remark is added to the engine's name."""
+    def train_one(self, job: Job, record: OnEvent, reason: str | None = None) -> None:
+        """Train one job; reason: why no other engine does."""
         if job.stop() or not built(job, record, self.name):
             return
-        reason = declines(job)
-        if reason is not None:
-            if not insists(job, record, self.name, reason):
-                name = f"keras (fast declines: {reason})"
-                live(job, record, name, functools.partial(fit, job, record))
+        declined = declines(job)
+        if declined is not None:
+            if not insists(job, record, self.name, declined):
+                both = "; ".join(filter(None, (reason, f"fast declines: {declined}")))
+                live(job, record, "keras", functools.partial(fit, job, record), both)
             return
         settings, example = job.config.settings, _example(job.data)
 
@@ -85,8 +85,9 @@ class FastEngine:
             live(
                 own,
                 record,
-                self.name + remark,
+                self.name,
                 functools.partial(run_program, own, record, program),
+                reason,
             )
         release(job)
 

@@ -10,6 +10,7 @@ import functools
 import json
 import os
 import sys
+import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -26,7 +27,7 @@ from runner.engines.contract import Job
 from runner.engines.fast.engine import FastEngine, declines
 from runner.engines.fast.shared import odd
 from runner.engines.lifecycle import built, fail, insists, release
-from runner.engines.packed.pack import Pack, train_together
+from runner.engines.packed.pack import Group, Pack, train_together
 from runner.engines.packed.replay import (
     Draw,
     Replay,
@@ -84,6 +85,7 @@ class PackedEngine:
     def _train_some(self, jobs: Sequence[Job], record: OnEvent) -> list[Job]:
         """Train the first job's like; the others are left."""
         first, *others = jobs
+        began = time.perf_counter()
         if (reason := _declined(first)) is not None:
             self._alone(jobs, reason, record)
             return []
@@ -124,12 +126,18 @@ class PackedEngine:
         if reason is not None:
             self._alone(alike, reason, record, error)
             return left
-        name = f"packed ({len(alike)} runs from {first.start.run_id})"
         starts = functools.partial(self._start, replay, record)
-        queue = deque(alike)
-        train_together(
-            [Pack(template, queue, starts, left, rows, name, record) for _ in range(lanes)]
+        group = Group(
+            template,
+            deque(alike),
+            starts,
+            left,
+            name=self.name,
+            reason=f"{len(alike)} runs from {first.start.run_id}",
+            runs=len(alike),
+            prepared=time.perf_counter() - began,
         )
+        train_together([Pack(group, rows, record) for _ in range(lanes)])
         return left
 
     def _probe(
@@ -177,7 +185,7 @@ class PackedEngine:
         for job in jobs:
             settings = job.config.settings
             if settings.engine != self.name or not settings.strict:
-                self._fast.train_one(job, record, f" (packed declines: {reason})")
+                self._fast.train_one(job, record, f"packed declines: {reason}")
             elif error is not None:
                 fail(job, record, self.name, error)
             else:

@@ -58,26 +58,37 @@ class Member:
     logs: dict[str, float] = field(default_factory=dict)
 
 
+@dataclass(eq=False)
+class Group:
+    """Runs of one shape, and the packs that train them side by side."""
+
+    template: Template
+    queue: deque[Job]
+    starts: Callable[[Job], Start | None]
+    """Gives a job's start, or None where it has none; called when a row is free for it."""
+    left: list[Job]
+    """Where jobs go that the template does not admit."""
+    name: str
+    """The engine's."""
+    reason: str
+    """Which runs these are, for the record."""
+    runs: int
+    prepared: float
+    """Seconds that it took until they could begin."""
+    packs: list[Pack] = field(default_factory=list)
+
+    def share(self) -> float:
+        """How much of the present time is one run's."""
+        return 1 / max(1, sum(len(pack.seated()) for pack in self.packs))
+
+
 class Pack:
-    """Trains runs of one shape until their queue is empty.
+    """Trains runs of a group until its queue is empty."""
 
-    queue: shared with the packs that train beside this one.
-    starts: gives a job's start, or None where it has none; called when a row is free for it.
-    left: where jobs go that the template does not admit.
-    """
-
-    def __init__(
-        self,
-        template: Template,
-        queue: deque[Job],
-        starts: Callable[[Job], Start | None],
-        left: list[Job],
-        rows: int,
-        name: str,
-        record: OnEvent,
-    ) -> None:
-        self._template, self._starts, self._record = template, starts, record
-        self._queue, self._left, self._name = queue, left, name
+    def __init__(self, group: Group, rows: int, record: OnEvent) -> None:
+        group.packs.append(self)
+        self._group, self._template, self._record = group, group.template, record
+        template = group.template
         self._rows: list[Member | None] = [None] * rows
         self._stack = Stack(template.fresh, rows)
         self._all_variables = range(len(template.fresh))
@@ -97,7 +108,7 @@ class Pack:
         import tensorflow as tf
 
         self._fill()
-        while seated := self._seated():
+        while seated := self.seated():
             over = [member for member in seated if self._is_over(member)]
             try:
                 if over:
@@ -105,15 +116,15 @@ class Pack:
                 else:
                     self._each(seated, self._begin_epoch)
                     yield self._train
-                    self._each(self._seated(), self._end_epoch)
+                    self._each(self.seated(), self._end_epoch)
             except tf.errors.ResourceExhaustedError as error:
                 if len(self._rows) == 1:
-                    self._each(self._seated(), functools.partial(_raise, error))
+                    self._each(self.seated(), functools.partial(_raise, error))
                 else:
                     self._halve()
             except Exception as error:
                 # What is wrong with the program is wrong with all that it trains.
-                self._each(self._seated(), functools.partial(_raise, error))
+                self._each(self.seated(), functools.partial(_raise, error))
             self._fill()
 
     # -- rows ----------------------------------------------------------------------------------
@@ -123,19 +134,19 @@ class Pack:
         for row, member in enumerate(self._rows):
             if member is None and self._waiting:
                 member = self._rows[row] = self._return(row)
-            while member is None and self._queue:
-                member = self._rows[row] = self._admit(self._queue.popleft(), row)
+            while member is None and self._group.queue:
+                member = self._rows[row] = self._admit(self._group.queue.popleft(), row)
 
     def _admit(self, job: Job, row: int) -> Member | None:
         import keras
 
         if job.stop():
             return None
-        start = self._starts(job)
+        start = self._group.starts(job)
         if start is None:
             return None
         if not self._template.admits(start):
-            self._left.append(job)
+            self._group.left.append(job)
             return None
         for i, value in enumerate(self._template.values(start)):
             self._stack.write(i, row, value)
@@ -159,7 +170,7 @@ class Pack:
         )
         member = Member(own, start, seat, model, tracker, callbacks)
         try:
-            self._record(started(own, self._name))
+            self._record(started(own, self._group.name, self._group.reason))
             callbacks.on_train_begin()
         except JournalError:
             return None
@@ -168,7 +179,8 @@ class Pack:
             return None
         return member
 
-    def _seated(self) -> list[Member]:
+    def seated(self) -> list[Member]:
+        """The runs in training here."""
         return [member for member in self._rows if member is not None]
 
     def _halve(self) -> None:
@@ -180,7 +192,7 @@ class Pack:
             file=sys.stderr,
         )
         smaller = Stack(self._template.fresh, rows)
-        for member in self._seated():
+        for member in self.seated():
             values = [member.seat.stack.read(i, member.seat.row) for i in self._all_variables]
             self._waiting.append((member, values))
         self._stack, self._rows = smaller, [None] * rows
@@ -253,6 +265,7 @@ class Pack:
             member.callbacks.on_epoch_begin(member.epoch)
 
     def _end_epoch(self, member: Member) -> None:
+        member.tracker.share = self._group.share()
         member.callbacks.on_epoch_end(member.epoch, member.logs)
         member.epoch += 1
 
@@ -313,7 +326,11 @@ class Pack:
         self._finish(member, end)
 
     def _finish(self, member: Member, end: RunEnd) -> None:
-        self._record(replace(end, seconds=time.perf_counter() - member.began))
+        group, tracker = self._group, member.tracker
+        wall = time.perf_counter() - member.began
+        between = (wall - tracker.wall_seconds) * tracker.share
+        seconds = group.prepared / group.runs + tracker.seconds + between
+        self._record(replace(end, seconds=seconds, wall_seconds=group.prepared + wall))
 
     def _fail(self, member: Member, error: BaseException) -> None:
         with contextlib.suppress(JournalError):  # it is over, recorded or not

@@ -73,9 +73,9 @@ def alone(jobs: Sequence[Job]) -> Told:
 
 
 def engine_of(events: Sequence[Event]) -> str:
-    """What the engine said that it is."""
+    """What the engine said that it is, the reason in brackets."""
     [start] = [event for event in events if isinstance(event, RunStart)]
-    return start.engine
+    return f"{start.engine} ({start.engine_reason})" if start.engine_reason else start.engine
 
 
 def losses(events: Sequence[Event]) -> list[float]:

@@ -107,8 +107,9 @@ def test_a_model_that_does_not_add_up_its_loss_is_told_of_the_setting() -> None:
 def test_packs_leave_such_runs_to_engine_fast() -> None:
     start, *others = events_of(job_of([*IRIS, "record_steps=3"]), "packed")
     assert isinstance(start, RunStart)
-    assert (
-        start.engine == "fast (packed declines: record_steps asks for losses inside of an epoch)"
+    assert (start.engine, start.engine_reason) == (
+        "fast",
+        "packed declines: record_steps asks for losses inside of an epoch",
     )
     kinds = [type(event) for event in others if isinstance(event, Steps | EpochEnd)]
     assert kinds == [Steps, EpochEnd, Steps, EpochEnd]

@@ -165,5 +165,5 @@ def test_members_of_a_pack_record_it_as_well(toys: Site) -> None:
     words = (*REGRESSION, "metrics=[kappa]", "monitor=val_kappa", "epochs=1")
     for events in trained(jobs_of(words, *RATES)):
         [start] = [event for event in events if isinstance(event, RunStart)]
-        assert start.engine.startswith("packed (3")
+        assert start.engine == "packed" and str(start.engine_reason).startswith("3 runs")
         assert (start.mode, start.modes) == ("max", {"loss": "min", "kappa": "max"})
