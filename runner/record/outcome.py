@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from runner.components.types import Mode
 from runner.journal.records import EpochEnd, Evaluation, Replay, RunEnd, RunStart, Weights
 from runner.record.events import RunRecord
 
@@ -19,6 +20,8 @@ class Outcome:
     epochs: int = 0
     best_epoch: int | None = None
     monitor: str = "val_loss"
+    mode: Mode = "min"
+    """Which end of the monitor is better."""
     best: float | None = None
     """The monitor's value at the best epoch."""
     losses: list[float] = field(default_factory=list)
@@ -51,7 +54,9 @@ class Outcomes:
             case RunStart():
                 self._began[record.run_id] = time.monotonic()
                 self.epochs[record.run_id] = []
-                self.by_id[record.run_id] = Outcome(record.run_id, monitor=record.monitor)
+                self.by_id[record.run_id] = Outcome(
+                    record.run_id, monitor=record.monitor, mode=record.mode
+                )
             case EpochEnd():
                 self.epochs[record.run_id].append(record)
                 self.by_id[record.run_id].losses.append(record.loss)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import warehouse
-from runner.journal.results import is_results
+from runner.journal.file import Journal
+from runner.journal.ids import new_run_id, now
+from runner.journal.records import SkippedRuns
+from runner.journal.results import JOURNALS, is_results
 from runner.sweep.plan import Run
+from warehouse.journals.read import CARE
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -32,6 +36,8 @@ class Skipped:
     reason: str
     best: float | None = None
     """The monitor's best value there, where it is known already."""
+    earlier: bool = True
+    """Whether it is an earlier command's run, rather than one of this."""
 
 
 def skipped(
@@ -50,6 +56,26 @@ def skipped(
         skips |= _in_warehouse(results, here, multirun, tried)
         skips |= _twice([run for run in here if run.run_id not in skips], before)
     return skips
+
+
+def record_skipped(sweep_id: str, runs: Sequence[Run], skips: Mapping[str, Skipped]) -> None:
+    """Record which earlier runs a sweep names, in their results folders.
+
+    Raises JournalError where that cannot be written.
+    """
+    earlier = [run for run in runs if run.run_id in skips and skips[run.run_id].earlier]
+    for results in dict.fromkeys(run.results for run in earlier):
+        here = [run for run in earlier if run.results == results]
+        record = SkippedRuns(
+            entry_id=new_run_id(),
+            sweep_id=sweep_id,
+            skipped_at=now(),
+            run_id=[skips[run.run_id].run_id for run in here],
+            job=[" ".join(run.overrides) for run in here],
+        )
+        with Journal(results / JOURNALS, f"{CARE}{record.entry_id}") as journal:
+            journal.append(record)
+            journal.finish()
 
 
 def _may_skip(run: Run, multirun: bool) -> bool:
@@ -105,7 +131,8 @@ def _twice(runs: Iterable[Run], first: dict[str, Run]) -> dict[str, Skipped]:
         twin = first.setdefault(run.fingerprint, run)
         if twin is not run:
             asked = " ".join(twin.overrides) or "the default experiment"
-            skips[run.run_id] = Skipped(twin.run_id, f"is the same run as {asked}")
+            reason = f"is the same run as {asked}"
+            skips[run.run_id] = Skipped(twin.run_id, reason, earlier=False)
     return skips
 
 

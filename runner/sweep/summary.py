@@ -1,4 +1,4 @@
-"""The closing words of a run and of a sweep."""
+"""The closing words of a run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import warehouse
 from runner.journal.records import Replay
 from runner.record.outcome import Outcome
 from warehouse.place import Place
@@ -72,39 +71,3 @@ def replay_words(replay: Replay) -> str:
         f"differs from {replay.replay_of} first in epoch {replay.epoch}: {replay.name} was "
         f"{replay.expected!r} and is {replay.actual!r}"
     )
-
-
-def failures_of(results: Path, sweep_id: str) -> Sequence[tuple[str, str, str, str]]:
-    """The runs of a sweep that did not end well: run id, status, overrides, error."""
-    with warehouse.connect(results) as connection:
-        return connection.execute(
-            "SELECT run_id, status, array_to_string(overrides, ' '), "
-            "coalesce(error, 'its process is gone') "
-            "FROM runs WHERE sweep_id = ? AND status IN ('failed', 'lost') ORDER BY run_id",
-            [sweep_id],
-        ).fetchall()
-
-
-def sweep_lines(
-    results: Path,
-    sweep_id: str,
-    failed: Sequence[tuple[str, str, str, str]],
-    refused: Sequence[str],
-) -> Iterator[str]:
-    """How many runs a sweep has, what failed or never began and why, and how to compare them."""
-    with warehouse.connect(results) as connection:
-        counts = connection.execute(
-            "SELECT status, count(*) FROM runs WHERE sweep_id = ? GROUP BY status ORDER BY status",
-            [sweep_id],
-        ).fetchall()
-    counted = ", ".join(f"{count} {status}" for status, count in counts) or "nothing trained"
-    if refused:
-        counted += f", {len(refused)} refused"
-    yield ""
-    yield f"sweep     {sweep_id}: {counted}"
-    for run_id, status, overrides, error in failed:
-        yield f"{status:<9} {run_id[-8:]}  {overrides}  {error}".rstrip()
-    for sentence in refused:
-        yield f"refused   {sentence}"
-    where = f"\"SELECT * FROM leaderboard WHERE sweep_id = '{sweep_id}'\""
-    yield f"compare   {asking(results)} sql {where}"

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeGuard
 
 from omegaconf import DictConfig, OmegaConf
 
 import warehouse
 from runner.config.compose import compose, experiment_name, forget_config, settle
 from runner.config.config import Config
-from runner.errors import PasswordError, RunnerError, WarehouseError
+from runner.errors import JournalError, PasswordError, RunnerError, WarehouseError
 from runner.journal.ids import new_run_id
 from runner.record.display import PlanningProgress
 from runner.record.outcome import Outcome
 from runner.sweep.background import Intake
 from runner.sweep.batch import train, train_all
+from runner.sweep.closing import failures_of, sweep_lines, values_of
 from runner.sweep.earlier import with_parents
 from runner.sweep.failures import RunResult
 from runner.sweep.launching.jobs import JobConfig
 from runner.sweep.plan import Planner, Run, plan
-from runner.sweep.skip import Skipped, skipped
-from runner.sweep.summary import failures_of, run_line, run_lines, sweep_lines
+from runner.sweep.skip import Skipped, record_skipped, skipped
+from runner.sweep.summary import run_line, run_lines
 from runner.system import stops
 from runner.system.stops import INTERRUPTED
 from runner.system.terminal import complain, say
@@ -60,8 +63,8 @@ class Sweep:
     def train(self, composed: DictConfig) -> float | None:
         """Train one composed config, as Hydra hands it over: a batch of one.
 
-        Returns the monitor's best value, which a sweeper may ask for. In a sweep, whatever
-        happens to the run leaves the others be.
+        Returns the monitor's best value, which a sweeper may ask for; in a sweep, a run without
+        one gives the worst so far, and whatever happens to it leaves the others be.
         """
         try:
             return self._train_composed(composed)
@@ -103,7 +106,26 @@ class Sweep:
                 # The sweeper raises it again after the last job, from worker processes too.
                 raise best
             return None
-        return best
+        return best if is_usable(best) or not self.multirun else self.worst()
+
+    def worst(self) -> float:
+        """The value, for a sweeper, of a job that has none: the worst of this sweep.
+
+        Optuna refuses a trial of NaN and ends the study; an infinite one would spoil what CMA-ES,
+        say, computes from the others. Where nothing has a value yet it is infinite all the same.
+        """
+        values = [outcome.best for outcome in self._outcomes if is_usable(outcome.best)]
+        modes: list[str] = [outcome.mode for outcome in self._outcomes]
+        if not values:
+            # In a worker, which has trained this one job only.
+            earlier = values_of(self.results, self.sweep_id)
+            values, modes = (
+                [value for value, _ in earlier],
+                [*modes, *(mode for _, mode in earlier)],
+            )
+        if "max" in modes:
+            return min(filter(is_usable, values), default=-math.inf)
+        return max(filter(is_usable, values), default=math.inf)
 
     def train_batch(
         self, jobs: Iterable[JobConfig], number: int, base: Path
@@ -138,7 +160,10 @@ class Sweep:
         jobs = PlanningProgress(number).counted(jobs)
         while part := list(itertools.islice(jobs, TOGETHER)):
             runs = [self._plan(planner, job, base) for job in part]
-            skips = self._skipped([run for run in runs if isinstance(run, Run)], before)
+            planned = [run for run in runs if isinstance(run, Run)]
+            skips = self._skipped(planned, before)
+            if self.multirun:
+                _record_skipped(self.sweep_id, planned, skips)
             for run in runs:
                 if isinstance(run, RunnerError):
                     values.append(run)
@@ -252,8 +277,20 @@ class Sweep:
         return ["failed"] * len(failed)
 
 
+def _record_skipped(sweep_id: str, runs: Sequence[Run], skips: Mapping[str, Skipped]) -> None:
+    try:
+        record_skipped(sweep_id, runs, skips)
+    except JournalError as error:  # the runs are there all the same
+        complain(f"warning: sweep_runs lacks what the sweep skips: {error}")
+
+
 def _best(result: RunResult | None) -> float | RunnerError | None:
     return result.best if isinstance(result, Outcome) else result
+
+
+def is_usable(value: float | RunnerError | None) -> TypeGuard[float]:
+    """Whether a sweeper can go by the value."""
+    return isinstance(value, float) and math.isfinite(value)
 
 
 def _say_skipped(overrides: Sequence[str], reason: str) -> None:

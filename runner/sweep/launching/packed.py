@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from runner.config.compose import forget_config
 from runner.errors import PasswordError, RunnerError
 from runner.sweep.launching.jobs import Composer, JobConfig
-from runner.sweep.sweep import Sweep
+from runner.sweep.sweep import Sweep, is_usable
 
 
 class PackedLauncher(Launcher):
@@ -37,8 +37,9 @@ class PackedLauncher(Launcher):
     ) -> Sequence[JobReturn]:
         """Train a batch of jobs; the value of each is its monitor's best.
 
-        A job that failed or never began counts as completed, with NaN for its value: a sweeper
-        would take anything else as a reason to give up on the jobs that are still to come.
+        A job that failed or never began counts as completed, with the worst value of the sweep: a
+        sweeper would take anything else, NaN too, as a reason to give up on the jobs that are
+        still to come.
 
         Raises what Hydra raises, before anything is trained, where one cannot be composed.
         """
@@ -48,7 +49,8 @@ class PackedLauncher(Launcher):
         self._sweep.multirun = True  # as hydra.mode=MULTIRUN says, too
         jobs = self._jobs(job_overrides, initial_job_idx)
         values = self._sweep.train_batch(jobs, len(job_overrides), self._composer.folder)
-        return Returns(job_overrides, values)
+        whole = all(map(is_usable, values))
+        return Returns(job_overrides, values, math.nan if whole else self._sweep.worst())
 
     def _jobs(self, job_overrides: Sequence[Sequence[str]], first: int) -> Iterator[JobConfig]:
         for number, words in enumerate(job_overrides, first):
@@ -62,17 +64,21 @@ class Returns(Sequence[JobReturn]):
     """The answer to Hydra for each job, made when it looks: there may be a million."""
 
     def __init__(
-        self, overrides: Sequence[Sequence[str]], values: Sequence[float | RunnerError | None]
+        self,
+        overrides: Sequence[Sequence[str]],
+        values: Sequence[float | RunnerError | None],
+        worst: float,
     ) -> None:
-        self._overrides, self._values = overrides, values
+        """worst: the value of a job that has none."""
+        self._overrides, self._values, self._worst = overrides, values, worst
 
     def __len__(self) -> int:
         return len(self._values)
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
-            return Returns(self._overrides[index], self._values[index])
+            return Returns(self._overrides[index], self._values[index], self._worst)
         value = self._values[index]
         done = JobReturn(overrides=list(self._overrides[index]), status=JobStatus.COMPLETED)
-        done.return_value = value if isinstance(value, float) else math.nan
+        done.return_value = value if is_usable(value) else self._worst
         return done
