@@ -277,6 +277,8 @@ class Recipe:
     """Whether a callback may unfreeze layers: their weights then get optimizer state, too."""
     modes: dict[str, Mode] = field(default_factory=dict)
     """Metric, without its split -> which end of it is better, as far as that is stated."""
+    monitor: str = ""
+    """The metric by which epochs are ranked, as the recipe calls it; the runner sets it."""
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,9 @@ from typing import Any
 from runner.engines.arrays import Callback
 from runner.engines.contract import Job
 from runner.engines.outputs import Evaluate, Predict, asked, evaluations_of
-from runner.engines.tracker import Tracker
+from runner.engines.tracker import Tracker, ranking_of
 from runner.errors import ConfigError, JournalError, RunnerError
 from runner.journal.records import RunEnd, RunStart
-from runner.model.build import monitor_of
 from runner.record.events import OnEvent, Refused
 
 
@@ -51,9 +50,15 @@ def live(
 
 def started(job: Job, engine: str, reason: str | None = None) -> RunStart:
     """The job's start as this engine records it: with what its built recipe tells."""
-    modes = job.recipe.modes
-    _, mode = monitor_of(job.config, job.data, modes)
-    return replace(job.start, engine=engine, engine_reason=reason, mode=mode, modes=modes)
+    monitor, mode = ranking_of(job)
+    return replace(
+        job.start,
+        engine=engine,
+        engine_reason=reason,
+        monitor=monitor,
+        mode=mode,
+        modes=job.recipe.modes,
+    )
 
 
 def built(job: Job, record: OnEvent, engine: str) -> bool:

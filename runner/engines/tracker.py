@@ -11,15 +11,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from runner.backend.seeds import generator_state, known_generators
+from runner.components.types import Mode
 from runner.engines.arrays import Callback, Logs, Model, Variable
 from runner.engines.contract import Job
 from runner.engines.step_losses import StepLosses
 from runner.journal.records import EpochEnd, RunEnd
 from runner.model.averages import averages_in_place, makes_averages
-from runner.model.build import missing_monitor, monitor_of, steps
+from runner.model.build import monitor_of, steps
 from runner.model.checkpoint import restore, snapshot
 from runner.model.files import graph_of, numpy_of, tensors_of, with_preprocessing
 from runner.model.layers import layers_of, owners_of
+from runner.model.names import missing_monitor
 from runner.record.events import Kept, OnEvent
 from runner.system.terminal import say
 
@@ -27,6 +29,14 @@ if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[Any, Any]
+
+
+def ranking_of(job: Job) -> tuple[str, Mode]:
+    """The metric by which the job's epochs are ranked, as its built recipe has it, and how."""
+    recipe = job.recipe
+    if not recipe.monitor:  # it was made by other hands
+        return monitor_of(job.config, job.data, recipe.modes)
+    return recipe.monitor, recipe.modes[recipe.monitor.removeprefix("val_")]
 
 
 class Tracker:
@@ -51,7 +61,7 @@ class Tracker:
         self._model = job.recipe.model
         self._named_by = named_by or self._model
         self._generators = generators or known_generators(self._model)
-        self._monitor, mode = monitor_of(job.config, job.data, job.recipe.modes)
+        self._monitor, mode = ranking_of(job)
         self._sign = 1.0 if mode == "min" else -1.0
         self._best = math.inf
         self._best_weights: list[Array] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 from runner.backend.keras_private import ever_trainable
@@ -9,13 +10,15 @@ from runner.backend.names import Unsupported
 from runner.components.types import Mode, Recipe, Task
 from runner.config.config import Config
 from runner.data.prepare import Prepared
-from runner.errors import ConfigError, ModelError, PluginError, choices
+from runner.errors import ConfigError, ModelError, PluginError
 from runner.model.augment import augment
 from runner.model.directions import direction, name_of, settle, stated
 from runner.model.inputs import as_authored, is_graph, keras_inputs
+from runner.model.names import missing_monitor, named, other_names
+from runner.system.terminal import say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     import keras
 
@@ -28,16 +31,21 @@ HEADS = {
 
 
 def monitor_of(
-    config: Config, data: Prepared, modes: Mapping[str, Mode] | None = None
+    config: Config,
+    data: Prepared,
+    modes: Mapping[str, Mode] | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> tuple[str, Mode]:
     """The metric by which the run's epochs are ranked, and "min" or "max".
 
     modes: those of the run's metrics, once they are made; without them its name is asked.
+    names: what they are called besides -> what they are called.
     """
     settings = config.settings
     monitor = settings.monitor or ("val_loss" if data.splits.val is not None else "loss")
     if monitor.startswith("val_") and data.splits.val is None:
         raise ConfigError(f"monitor={monitor} needs a val split, and split.val leaves none")
+    monitor = named(monitor, names or {})
     if settings.mode != "auto":
         return monitor, settings.mode
     return monitor, direction(monitor, modes or {})
@@ -81,8 +89,9 @@ def assemble(config: Config, data: Prepared) -> Recipe:
     keras.utils.set_random_seed(config.settings.seed)
     keras.config.set_dtype_policy(config.settings.precision)
     task = data.splits.task
-    metrics, modes = _metrics(config, task)
-    monitor, mode = monitor_of(config, data, modes)
+    metrics, modes, names = _metrics(config, task)
+    monitor, mode = monitor_of(config, data, modes, names)
+    _say_renamed(config.settings.monitor, monitor)
     optimizer, callbacks = _optimizer(config, data, monitor, mode)
     model, unfreezing = _architecture(config, data, task)
     recipe = Recipe(
@@ -93,6 +102,7 @@ def assemble(config: Config, data: Prepared) -> Recipe:
         callbacks=[*callbacks, *unfreezing],
         unfreezes=bool(unfreezing),
         modes=modes,
+        monitor=monitor,
     )
     for regularizer in config.chosen["regularizer"]:
         recipe = regularizer(
@@ -232,17 +242,27 @@ def _loss(config: Config, task: Task) -> Any:
     return config.one("loss")(task=task)
 
 
-def _metrics(config: Config, task: Task) -> tuple[list[Any], dict[str, Mode]]:
-    """The metrics, each name once, and the directions that are stated of them."""
+def _metrics(config: Config, task: Task) -> tuple[list[Any], dict[str, Mode], dict[str, str]]:
+    """The metrics, each name once; the directions that are stated of them; their other names."""
     found: dict[str, Any] = {}
     modes: dict[str, Mode] = {}
+    others: dict[str, str] = {}
     for choice in config.chosen["metric"]:
         made = choice(task=task)
+        if not isinstance(made, list):
+            others |= dict.fromkeys(other_names(choice), name_of(made))
         for one in made if isinstance(made, list) else [made]:
             if name_of(one) not in found:
                 found[name_of(one)] = one
                 modes |= stated([one], choice.component.marks.mode)
-    return list(found.values()), modes
+    return list(found.values()), modes, {k: v for k, v in others.items() if k not in found}
+
+
+@functools.cache
+def _say_renamed(asked: str | None, monitor: str) -> None:
+    """Once a process: a sweep builds many models of the same metrics."""
+    if asked not in (None, monitor):
+        say(f"monitor={asked}: epochs have it as {monitor}")
 
 
 def _callbacks(config: Config, task: Task, monitor: str, mode: str) -> list[Any]:
@@ -274,8 +294,3 @@ def _may_add_metrics(callback: Any) -> bool:
 
     own = type(callback).__module__.startswith("keras.")
     return not own or isinstance(callback, keras.callbacks.LambdaCallback)
-
-
-def missing_monitor(monitor: str, names: Iterable[str]) -> str:
-    """The sentence for a monitor that is none of the names."""
-    return f"there is no metric '{monitor}' (monitor): {choices(monitor, names)}"
