@@ -235,9 +235,11 @@ def test_through_the_python_door_the_warehouse_has_each_run_and_whom_it_was_pack
         runs.append(planner.plan(*compose(words), words))
     train_all(runs)
     with warehouse.connect(results) as connection:
-        rows = connection.execute("SELECT seed, engine, status FROM runs ORDER BY seed").fetchall()
-    name = f"packed (2 runs from {runs[0].run_id})"
-    assert rows == [(0, name, "finished"), (1, name, "finished")]
+        rows = connection.execute(
+            "SELECT seed, engine, engine_reason, status FROM runs ORDER BY seed"
+        ).fetchall()
+    pack = f"2 runs from {runs[0].run_id}"
+    assert rows == [(seed, "packed", pack, "finished") for seed in (0, 1)]
 
 
 OPTIMIZERS = (
