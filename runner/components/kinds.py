@@ -215,6 +215,11 @@ def callback(task: Task, epochs: int, monitor: str, mode: str) -> keras.callback
     Returns a Keras callback. One that acts on batches has engine `keras` train the run. What it
     keeps as numbers, text or flags in its attributes goes into checkpoints and comes back when
     the run is resumed, after its `on_train_begin`.
+
+    Numbers that it puts into the logs in `on_epoch_end` are metrics of the run: they are recorded,
+    and `monitor` may name one. What the runner measured itself is recorded as measured. The
+    weights in the model when val is evaluated count for the epoch and may be kept;
+    what a callback puts there afterwards is trained on, or lost when training is over.
     """
     raise NotImplementedError
 

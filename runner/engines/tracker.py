@@ -272,6 +272,8 @@ class _EpochOver:
         added = {}
         for name, value in self.logs.items():
             if name in self.measured or name == "learning_rate":
+                if name in self.measured and value != self.measured[name] == self.measured[name]:
+                    _say_changed(name)
                 continue
             try:
                 added[str(name)] = float(value)
@@ -283,6 +285,11 @@ class _EpochOver:
 @functools.cache
 def _say_no_number(name: str, kind: str) -> None:
     say(f"a callback puts {name} into the logs of an epoch, and {kind} is no number: left out")
+
+
+@functools.cache
+def _say_changed(name: str) -> None:
+    say(f"a callback changes {name} in the logs of an epoch: recorded is what was measured")
 
 
 def _acts_on_tests(callback: Callback) -> bool:

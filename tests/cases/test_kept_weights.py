@@ -164,16 +164,17 @@ def test_what_a_callback_puts_into_the_logs_is_recorded_and_can_be_monitored(
 ) -> None:
     site.install(CALLBACKS)
     tracker._say_no_number.cache_clear()
+    tracker._say_changed.cache_clear()
     words = ("callback=[noting]", "monitor=val_kappa", "mode=max", "regularizer=[early_stopping]")
     _, events = trained((*words, "regularizer.early_stopping.patience=1"), engine)
     epochs, [end] = one(EpochEnd, events), one(RunEnd, events)
     assert [event.metrics["val"]["kappa"] for event in epochs] == [0.1, 0.7, 0.4]
     assert all(event.metrics["train"]["weight_sum"] > 0 for event in epochs)
     assert all("tells" not in event.metrics["train"] for event in epochs)
-    assert "a callback puts tells into the logs of an epoch, and str is no number" in (
-        capsys.readouterr().out
-    )
+    printed = capsys.readouterr().out
+    assert "a callback puts tells into the logs of an epoch, and str is no number" in printed
     assert all(event.val_loss > 0 for event in epochs), "what was measured stays"
+    assert "a callback changes val_loss in the logs of an epoch: recorded is what was" in printed
     assert (end.status, end.best_epoch) == ("finished", 2)
 
 

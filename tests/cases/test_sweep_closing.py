@@ -93,6 +93,10 @@ def test_a_skipped_winner_is_a_run_of_the_sweep(
         assert verify(place) == []
         rebuild(place)
         assert verify(place) == []
+    assert rows(results, "SELECT runs, finished, skipped FROM sweeps ORDER BY sweep_id") == [
+        (1, 1, 0),
+        (8, 8, 1),
+    ]
     assert named == rows(
         results,
         "SELECT job, trained FROM sweep_runs WHERE sweep_id = ? ORDER BY trained, job",

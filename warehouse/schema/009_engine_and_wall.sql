@@ -13,7 +13,7 @@ SET
 UPDATE epochs SET wall_seconds = seconds;
 
 COMMENT ON COLUMN runs.engine_reason IS 'Why that engine and no other (packed declines: ..., fast declines: ...); of a packed run, its pack (300 runs from ...). Empty where the engine is the one that was asked for.';
-COMMENT ON COLUMN runs.seconds IS 'How long it took; in a pack its share of the time, so that sums are true. For a lost or running run, the sum over its epochs. Runs packed by versions before this column''s neighbour `wall_seconds` have the pack''s time here, too.';
+COMMENT ON COLUMN runs.seconds IS 'How long it took; in a pack its share of the time, so that sums are true. For a lost or running run, the sum over its epochs. Of a run that was packed before `wall_seconds` was recorded it is the pack''s time.';
 COMMENT ON COLUMN runs.wall_seconds IS 'How long it took by the clock on the wall, with all that its neighbours in a pack did meanwhile.';
 COMMENT ON COLUMN epochs.seconds IS 'How long the epoch took; in a pack its share of the time, so that sums and rows a second are true.';
 COMMENT ON COLUMN epochs.wall_seconds IS 'How long the epoch took by the clock on the wall, neighbours in a pack included.';
