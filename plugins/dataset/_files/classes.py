@@ -59,9 +59,9 @@ def class_files(folder: Path, endings: Collection[str], kinds: str) -> ClassFile
             f"dataset.path={folder} holds no {kinds}: it must have a folder for each class, with "
             f"files of these kinds in it: {', '.join(sorted(endings))}"
         )
+    files = list(with_plain_names(files))
     if others:
         _tell_of_others(folder, others, kinds)
-    files = list(with_plain_names(files))
     folders = [file.relative_to(folder).parts[:-1] for file in files]
     level = level_of_parts(folders)
     if level is not None:
