@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import json
 import warnings
@@ -20,6 +21,9 @@ from ._files.paths import by_name
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": "\t"}
 JSON_LINES = (".jsonl", ".ndjson")
 ENDINGS, TEXTS = (".txt",), "texts"
+MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+FIRST = 5
+"""Lines that a sentence names."""
 LONGEST = 2**31 - 1
 """Characters of a text that csv takes; 131,072, its own limit, are no book."""
 WHAT = "a .csv, .tsv or .jsonl file, or a folder of texts"
@@ -41,6 +45,7 @@ def text(
     label: str = "label",
     columns: Sequence[str] = (),
     delimiter: str | None = None,
+    encoding: str | None = None,
     above: float | None = None,
     task: Asked = "auto",
     missing_label: MissingLabel = "refuse",
@@ -49,10 +54,11 @@ def text(
 
     text, label: the columns (of .jsonl, the keys) that hold them. columns: the names of the
     columns where the file's first line does not say them. delimiter: null goes by the suffix; in
-    tab-separated files quotes mean nothing. above: makes numbers as labels a binary task, yes
-    where the number is larger. missing_label: whether rows without a label are refused or
-    dropped. Of a folder, each folder in it is a class and each .txt file below that an example; of
-    train/, test/ and maybe val/ with such folders each is that part.
+    tab-separated files quotes mean nothing. encoding: such as latin-1 or cp1252; null: UTF-8.
+    above: makes numbers as labels a binary task, yes where the number is larger. missing_label:
+    whether rows without a label are refused or dropped. Of a folder, each folder in it is a class
+    and each .txt file below that an example; of train/, test/ and maybe val/ with such folders each
+    is that part.
 
     Features are text, (rows,): preprocessing=[vectorize] makes numbers of it. split.by= takes the
     other columns of a table.
@@ -62,18 +68,19 @@ def text(
     if place.is_dir():
         held = class_files(place, ENDINGS, TEXTS)
         labels, part = held.labels, held.part
-        texts = [_content(file) for file in held.files]
+        texts = [_content(file, encoding) for file in held.files]
         where = f"the folders' names in {place}"
     else:
         file = one_file(path, WHAT)
-        rows = list(_rows(file, columns, delimiter, text, label))
+        rows = list(_rows(file, _content(file, encoding), columns, delimiter, text, label))
         if missing_label == "drop":
             rows = [(line, row) for line, row in rows if not _is_blank(row[label])]
         if not rows:
             raise DataError(f"dataset.path={file} has no rows")
         others = _others([row for _, row in rows], (text, label))
         texts = ["" if row[text] is None else str(row[text]) for _, row in rows]
-        labels = numbers_or_text([_label(file, line, label, row[label]) for line, row in rows])
+        _refuse_blank(file, label, rows)
+        labels = numbers_or_text([_label(row[label]) for _, row in rows])
         where = f"the column {label} of {file}"
     if above is not None:
         if labels.dtype.kind not in "if":
@@ -103,18 +110,31 @@ def _tell_of_empty(place: Path, texts: Sequence[str]) -> None:
         warnings.warn(f"{place}: {empty} of {len(texts)} texts are empty", stacklevel=3)
 
 
-def _content(file: Path) -> str:
+def _content(file: Path, encoding: str | None) -> str:
+    """The file as text; DataError where it is not of the encoding."""
+    content = file.read_bytes()
+    # Either may begin with a mark that is no text.
+    of_file = "utf-16" if content[:2] in MARKS else "utf-8-sig"
     try:
-        return file.read_text(encoding="utf-8-sig")
+        text = content.decode(encoding or of_file).removeprefix("\ufeff")
+        return text.replace("\r\n", "\n").replace("\r", "\n")
+    except LookupError:
+        raise DataError(
+            f"dataset.encoding={encoding} is no encoding: give utf-8, latin-1, cp1252 or another"
+        ) from None
     except UnicodeDecodeError as error:
-        raise DataError(f"{file} is not UTF-8 text: byte {error.start} is not") from None
+        kind = encoding or of_file.removesuffix("-sig").upper()
+        raise DataError(
+            f"{file} is not {kind} text: byte {error.start} is not; dataset.encoding= says what "
+            "it is, such as latin-1 or cp1252"
+        ) from None
 
 
 def _rows(
-    file: Path, columns: Sequence[str], delimiter: str | None, text: str, label: str
+    file: Path, content: str, columns: Sequence[str], delimiter: str | None, text: str, label: str
 ) -> Iterator[tuple[int, Row]]:
     """The rows by their line numbers; DataError where one lacks the text or the label."""
-    lines = _content(file).split("\n")
+    lines = content.split("\n")
     if file.suffix.lower() in JSON_LINES:
         rows = _json_rows(file, lines)
     else:
@@ -164,6 +184,9 @@ def _table_rows(
                 continue
             if not names:
                 names = cells
+                if len(set(names)) < len(names):
+                    twice = next(name for name in names if names.count(name) > 1)
+                    raise DataError(f"{file} has two columns called '{twice}': rename one")
                 continue
             if len(cells) != len(names):
                 raise DataError(
@@ -179,11 +202,23 @@ def _is_blank(value: Any) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
-def _label(file: Path, line: int, column: str, value: Any) -> str:
+def _refuse_blank(file: Path, column: str, rows: Sequence[tuple[int, Row]]) -> None:
+    """Raise DataError where rows have no label, with their number and the first lines."""
+    blank = [line for line, row in rows if _is_blank(row[column])]
+    if not blank:
+        return
+    listed = ", ".join(map(str, blank[:FIRST])) + (", …" if len(blank) > FIRST else "")
+    place = (
+        f"line {listed}"
+        if len(blank) == 1
+        else f"{len(blank)} of {len(rows)} rows (lines {listed})"
+    )
+    raise DataError(
+        f"{file} has no {column} in {place}: give such rows one, or leave them out with "
+        "dataset.missing_label=drop"
+    )
+
+
+def _label(value: Any) -> str:
     """A label as text; truth values of JSON are 0 and 1."""
-    if _is_blank(value):
-        raise DataError(
-            f"{file} has no {column} in line {line}: give the row one, or leave such rows out "
-            "with dataset.missing_label=drop"
-        )
     return str(int(value)) if isinstance(value, bool) else str(value)

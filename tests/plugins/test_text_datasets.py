@@ -89,6 +89,15 @@ def test_a_table_without_names_and_with_ratings(make, tmp_path):
         ("a.csv", "text,label\na,\n", {}, "has no label in line 2"),
         ("a.csv", "text,label\na,b\nc,d\n", {"above": 1}, "dataset.above=1.0 needs numbers.*'b'"),
         ("a.dat", "text,label\na,b\n", {}, "suffix '.dat'.*dataset.delimiter"),
+        (
+            "a.csv",
+            "text,label\na,\nb,c\nd, \n",
+            {},
+            r"has no label in 2 of 3 rows \(lines 2, 4\).*missing_label=drop",
+        ),
+        ("a.csv", "text,label,text\na,b,c\n", {}, "two columns called 'text'"),
+        ("a.csv", "text,label\na,b\n", {"encoding": "utf-7x"}, "utf-7x is no encoding"),
+        ("a.csv", "text,label\n ,b\n,c\n", {}, "2 texts, and all of them are empty"),
         ("a.jsonl", '{"text": "a"\n', {}, "no JSON object in line 1"),
         ("a.jsonl", '{"text": "a", "label": null}\n', {}, "has no label in line 1"),
         ("a.csv", b"text,label\n\xff,b\n", {}, "not UTF-8 text: byte 11"),
@@ -100,6 +109,26 @@ def test_a_table_that_is_wrong_is_one_sentence(make, tmp_path, name, content, pa
     with pytest.raises(DataError, match=said) as told:
         make("dataset", "text", path=path, **params)
     assert "\n" not in str(told.value)
+
+
+def test_texts_in_another_encoding_and_of_any_length(make, tmp_path):
+    long = "größer " * 30_000
+    (tmp_path / "a.csv").write_bytes(f"text,label\n{long},ä\nkurz,b\n".encode("cp1252"))
+    with pytest.raises(DataError, match=r"is not UTF-8 text: byte 13 .*dataset.encoding="):
+        make("dataset", "text", path=tmp_path / "a.csv")
+    data = make("dataset", "text", path=tmp_path / "a.csv", encoding="cp1252")
+    assert data.features.tolist() == [long, "kurz"]
+    assert data.task.names == ("b", "ä")
+    (tmp_path / "b.csv").write_bytes("text,label\r\ngroß,a\r\nklein,b\r\n".encode("utf-16"))
+    assert make("dataset", "text", path=tmp_path / "b.csv").features.tolist() == ["groß", "klein"]
+
+
+def test_empty_texts_are_counted(make, tmp_path):
+    for name, content in (("a/0", "x"), ("a/1", " \n"), ("b/0", ""), ("b/1", "y")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.txt").write_text(content, encoding="utf-8")
+    with pytest.warns(UserWarning, match="2 of 4 texts are empty"):
+        assert len(make("dataset", "text", path=tmp_path).features) == 4
 
 
 def test_a_folder_without_texts_is_one_sentence(make, tmp_path):
