@@ -57,8 +57,8 @@ def text(
     tab-separated files quotes mean nothing. encoding: such as latin-1 or cp1252; null: UTF-8.
     above: makes numbers as labels a binary task, yes where the number is larger. missing_label:
     whether rows without a label are refused or dropped. Of a folder, each folder in it is a class
-    and each .txt file below that an example; of train/, test/ and maybe val/ with such folders each
-    is that part.
+    and each .txt file below that an example; of train/, test/ and maybe val/ with such folders
+    each is that part.
 
     Features are text, (rows,): preprocessing=[vectorize] makes numbers of it. split.by= takes the
     other columns of a table.
