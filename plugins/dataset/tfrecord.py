@@ -37,14 +37,13 @@ from ._files.blocks import (
     unchanged,
 )
 from ._files.classes import parts_by_folder
+from ._files.encoded import decoded
 from ._files.number_types import Number
 from ._files.paths import by_name, matching
 
 Array = np.ndarray[Any, Any]
 Features = Array | dict[str, Array]
 Compression = Literal["", "GZIP", "ZLIB"]
-DEPTH, COLOURS = 24, 25
-"""The bytes of a PNG that say bits a channel, and which channels there are."""
 LEFT_OUT = 3
 """The part of records without a label, which are read by none."""
 
@@ -244,7 +243,7 @@ class Records:
         tf = _tensorflow()
         images = np.empty((len(values), *one.shape), "float32")
         for i, value in enumerate(values):
-            image = _image(tf, name, value.numpy(), one.shape[2])
+            image = decoded(tf, name, value.numpy(), one.shape[2])
             if list(image.shape) != one.shape:
                 raise DataError(
                     f"dataset.spec.{name} has shape {one.shape}, and an image has "
@@ -262,25 +261,6 @@ def _text(name: str, value: bytes) -> str:
             f"dataset.spec.{name} is text, and a record holds what is not UTF-8: byte "
             f"{error.start} of {value[:20]!r}"
         ) from None
-
-
-def _image(tf: Any, name: str, content: bytes, channels: int) -> Array:
-    """The pixels, with the depth of the image; DataError where some of it would go unseen."""
-    is_png = content[:4] == b"\x89PNG" and len(content) > COLOURS
-    kind = tf.uint16 if is_png and content[DEPTH] == 16 else tf.uint8
-    has_alpha = is_png and (content[COLOURS] in (4, 6) or b"tRNS" in content[:4096])
-    if has_alpha and channels in (1, 3):
-        alpha = tf.io.decode_png(content, 4, dtype=kind).numpy()[..., 3]
-        if (alpha < np.iinfo(alpha.dtype).max).any():
-            raise DataError(
-                f"dataset.spec.{name} has {channels} channels, and an image is transparent in "
-                "places: give shape [height,width,4], or write images without"
-            )
-    if content[:3] == b"GIF" and (frames := int(tf.io.decode_gif(content).shape[0])) > 1:
-        raise DataError(f"dataset.spec.{name} has an image of {frames} frames: write them singly")
-    return np.asarray(
-        tf.io.decode_image(content, channels, dtype=kind, expand_animations=False).numpy()
-    )
 
 
 @dataclass(frozen=True)

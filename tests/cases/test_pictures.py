@@ -310,6 +310,21 @@ def test_images_in_records_keep_their_depth_and_hide_nothing(make, tmp_path):
         in_records(make, tmp_path, (file / "cat" / "0.gif").read_bytes(), 3)
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_images_in_records_stand_upright(make, tmp_path, orientation):
+    high = orientation > 4
+    image = Image.fromarray(
+        np.kron(COLOURS[: 3 if high else 2, : 2 if high else 3], np.ones((2, 2, 1), np.uint8))
+    )
+    exif = image.getexif()
+    exif[0x0112] = orientation
+    file = saved(tmp_path, image, "0.jpg", exif=exif, quality=100, subsampling=0) / "cat" / "0.jpg"
+    upright = read(make, tmp_path, scale=1.0)
+    assert upright.shape == (4, 6, 3)
+    # The two decoders round differently; colours are farther apart.
+    assert np.abs(in_records(make, tmp_path, file.read_bytes(), 3) - upright).max() <= 16
+
+
 def test_new_pictures_may_lack_classes(make, tmp_path):
     (tmp_path / "dog").mkdir()
     Image.fromarray(COLOURS).save(tmp_path / "dog" / "0.png")
