@@ -200,6 +200,24 @@ def test_other_values_of_the_column_are_named(make, tmp_path, door, params):
         given(make, door, tmp_path, BY_COLUMN, **params)
 
 
+@pytest.mark.parametrize(
+    ("names", "pattern"),
+    [
+        (["train/a.csv", "test/a.csv"], "*/*.csv"),
+        (["train.csv", "test.csv"], "*.csv"),
+        (["train-00000-of-2.csv", "train-00001-of-2.csv", "validation-0-of-1.csv"], "*.csv"),
+    ],
+)
+def test_tables_of_several_parts_in_one_pattern_are_told(make, tmp_path, names, pattern):
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x,y\n1,a\n2,b\n", encoding="utf-8")
+    with pytest.warns(UserWarning, match="matches files of train and of other parts"):
+        make("dataset", "csv", path=tmp_path / pattern, label="y")
+    (tmp_path / "trainer.csv").write_text("x,y\n1,a\n2,b\n", encoding="utf-8")
+    make("dataset", "csv", path=tmp_path / "train*.csv", label="y")
+
+
 def test_files_of_numbers_by_the_column_of_their_table(make, tmp_path):
     folders(tmp_path, "binary_files", "all")
     rows = [f"{i}.bin,{'ab'[i % 2]},{['train', 'test'][i // 6]}" for i in range(8)]

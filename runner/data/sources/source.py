@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import re
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from runner.components.part_names import part_named
+from runner.components.row_hash import TRAIN
 from runner.data.sources.files import files_named, near_names, one_file, with_plain_names
 from runner.errors import DataError
 
@@ -25,6 +31,7 @@ SUFFIXES: dict[str, SourceKind] = {
     ".sqlite": "sqlite",
     ".sqlite3": "sqlite",
 }
+WORD_ENDS = re.compile(r"[-_.\d]")
 COMPRESSED = (".gz", ".zst")
 SCHEMES: dict[str, SourceKind] = {
     "postgres": "postgres",
@@ -122,7 +129,27 @@ def find_source(
             f"{where} matches {len(files)} files of the kinds {', '.join(sorted(kinds))}: a "
             "pattern is for Parquet, CSV or JSON files of one kind"
         )
+    if wording.source.startswith("dataset."):
+        _tell_of_parts(where, files)
     return RowSource(text, kinds.pop(), files, delimiter, wording=wording)
+
+
+def _tell_of_parts(where: str, files: Sequence[Path]) -> None:
+    """Say where a pattern matches files of train and of another part, which become one table."""
+    root = os.path.commonpath([file.parent for file in files])
+    parts = set()
+    for file in files:
+        folders = file.parent.relative_to(root).parts
+        # Such as train-00000-of-00002.parquet.
+        words = [*folders, WORD_ENDS.split(file.name)[0]]
+        parts.add(next((part for part in map(part_named, words) if part is not None), None))
+    if None not in parts and TRAIN in parts and len(parts) > 1:
+        warnings.warn(
+            f"{where} matches files of train and of other parts: they are read as one table and "
+            "divided anew; name those of train alone, and dataset.test=",
+            # Of one place, so that Python says it once.
+            stacklevel=1,
+        )
 
 
 def _kind_of(file: Path, wording: Wording, otherwise: SourceKind | None) -> SourceKind:
