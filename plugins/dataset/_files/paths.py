@@ -10,11 +10,11 @@ from runner import DataError, as_pattern, files_named, from_home, near_names, wi
 
 
 def one_folder(path: Path, what: str) -> Path:
-    """The folder; DataError that says what it should hold."""
+    """The folder; DataError that says what it should be."""
     folder = from_home(path)
     if not folder.is_dir():
         fault = "is a file" if folder.is_file() else f"does not exist{near_names(folder)}"
-        raise DataError(f"dataset.path={folder} {fault}: give a folder of {what}")
+        raise DataError(f"dataset.path={folder} {fault}: give {what}")
     return folder
 
 

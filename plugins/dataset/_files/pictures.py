@@ -135,6 +135,8 @@ class Decoder:
         from PIL import Image
 
         mode, transparent = MODES[self.channels], False
+        # Pillow turns it into nothing else.
+        image = image.convert("RGB") if image.mode == "LAB" else image
         if image.has_transparency_data:
             image = image.convert("RGBA")
             transparent = mode != "RGBA" and image.getchannel("A").getextrema() != (255, 255)
