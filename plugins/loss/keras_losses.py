@@ -50,6 +50,7 @@ def msle(task: Task) -> object:
 def huber(task: Task, *, delta: Positive = 1.0) -> object:
     """Squared up to `delta`, absolute beyond (Huber 1964).
 
+    delta: in the targets' deviations where they are standardised (targets=standardize).
     doi:10.1214/aoms/1177703732.
     """
     return make("Huber", "huber", ALL, locals())

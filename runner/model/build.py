@@ -112,6 +112,7 @@ def assemble(config: Config, data: Prepared) -> Recipe:
             name = regularizer.component.name
             raise PluginError(f"regularizer '{name}' returned {type(recipe).__name__}, not Recipe")
     recipe.model = _with_head(recipe.model, data)
+    recipe = _in_units(recipe, config, data)
     recipe = augment(recipe, config, data)
     recipe.callbacks += _callbacks(config, task, monitor, mode)
     _check_monitor(monitor, recipe)
@@ -201,7 +202,7 @@ def _ends_in_activation(model: keras.Model) -> bool:
     last = model.layers[-1] if model.layers else None
     if isinstance(last, keras.Model):
         return _ends_in_activation(last)
-    if isinstance(last, keras.layers.Softmax):
+    if isinstance(last, keras.layers.Softmax | keras.layers.Rescaling):
         return True
     linear = (None, keras.activations.linear)
     return getattr(last, "activation", None) not in linear

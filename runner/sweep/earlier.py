@@ -138,7 +138,8 @@ class EarlierRun:
 
     def _config_now(self) -> Config:
         """The config with the plugins of today, and with the weights that it names."""
-        body = {**self.config, "results": str(self.results)}
+        # Before there was a choice, targets were what the dataset gave.
+        body = {"targets": "raw", **self.config, "results": str(self.results)}
         return with_parents(config_of(body, load_plugins()), Path())
 
     def _rebuilt(self) -> keras.Model:

@@ -106,7 +106,7 @@ def built(task: str, *overrides: str) -> Recipe:
 def test_head_loss_and_metric_follow_from_the_task(
     task: str, head: str, loss: str, metric: str
 ) -> None:
-    recipe = built(task)
+    recipe = built(task, "targets=raw")
     assert recipe.model.layers[-1].activation.__name__ == head
     assert recipe.loss.name == loss
     assert [one.name for one in recipe.metrics] == [metric]
@@ -129,8 +129,9 @@ def test_a_model_that_ends_in_a_linear_layer_gets_a_head(site: Site) -> None:
     site.install(MODELS)
     recipe = built("classification", "architecture=ends_in", "architecture.layer=none")
     assert recipe.model.layers[-1].name == "probabilities"
-    recipe = built("regression", "architecture=ends_in", "architecture.layer=none")
-    assert recipe.model.layers[-1].name == "last"
+    words = ["architecture=ends_in", "architecture.layer=none"]
+    assert built("regression", *words, "targets=raw").model.layers[-1].name == "last"
+    assert built("regression", *words).model.layers[-1].name == "units"
 
 
 @pytest.mark.parametrize("architecture", ["own_code", "unbuilt"])
