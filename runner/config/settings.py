@@ -61,6 +61,12 @@ class Settings:
     class_weight: ClassWeight | None = _setting(
         None, "balanced: all classes count the same in the loss; or {class: factor}"
     )
+    targets: Literal["standardize", "raw"] = _setting(
+        "standardize",
+        "of a regression; standardize: learned in deviations, told in the data's units; raw: as "
+        "they are",
+        data=False,
+    )
     split: SplitSettings = _setting(
         SplitSettings(),
         "shares held out; by: null, hash or hash:, group:, time:, column:COLUMN; folds, fold",

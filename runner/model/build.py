@@ -15,10 +15,11 @@ from runner.model.augment import augment
 from runner.model.directions import direction, name_of, settle, stated
 from runner.model.inputs import as_authored, is_graph, keras_inputs
 from runner.model.names import missing_monitor, named, other_names
+from runner.model.targets import loss_in_units, scaled_back, units_of
 from runner.system.terminal import say
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     import keras
 
@@ -189,11 +190,27 @@ def _with_head(model: keras.Model, data: Prepared) -> keras.Model:
         return model
     # float32 even under mixed precision: probabilities need the digits.
     activation = keras.layers.Activation(head, dtype="float32", name="probabilities")
+    return _on_top(model, data, activation)
+
+
+def _in_units(recipe: Recipe, config: Config, data: Prepared) -> Recipe:
+    """The recipe with a regression's targets standardised, unless they stay what they are."""
+    units = units_of(config, data, recipe)
+    if units is not None and not _ends_in_activation(recipe.model):
+        recipe.model = _on_top(recipe.model, data, lambda outputs: scaled_back(outputs, units))
+        recipe.loss = loss_in_units(recipe.loss, units)
+    return recipe
+
+
+def _on_top(model: keras.Model, data: Prepared, change: Callable[[Any], Any]) -> keras.Model:
+    """The model with its outputs changed by a layer."""
+    import keras
+
     if not is_graph(model):
         inputs = keras_inputs(data, one="features")
-        return keras.Model(inputs, activation(model(inputs)))
+        return keras.Model(inputs, change(model(inputs)))
     # No list of one: a model over a list warns when it is called with an array.
-    return keras.Model(as_authored(model), activation(model.outputs[0]))
+    return keras.Model(as_authored(model), change(model.outputs[0]))
 
 
 def _ends_in_activation(model: keras.Model) -> bool:

@@ -13,7 +13,7 @@ from runner import Data, Task
 from runner.config.compose import compose
 from runner.data.prepare import prepare
 from runner.engines import find_engine
-from runner.evaluate.metrics import judge
+from runner.evaluate.metrics import evaluate_outputs
 from runner.journal.records import Evaluation
 from runner.model.build import build
 from runner.model.files import assign_tensors
@@ -78,7 +78,7 @@ def test_the_kept_model_says_values_without_classes_of_ours():
     model = keras.models.model_from_json(best.graph)
     assign_tensors(model, best.tensors)
     outputs = np.asarray(model(X))  # raw rows
-    assert judge(job.data.splits.task, PRICE, outputs).metrics["r2"] > 0.9
+    assert evaluate_outputs(job.data.splits.task, PRICE, outputs).metrics["r2"] > 0.9
 
 
 LOSSES = {"mse": {}, "mae": {}, "huber": {"delta": 0.5}, "log_cosh": {}}
