@@ -201,3 +201,10 @@ def test_labels_for_a_trained_model_are_not_guessed_anew():
         labels = Labels("y")
         labels.see(np.array(["pink"]))
         labels.settle()
+
+
+def test_labels_that_a_double_would_merge_are_refused(make, tmp_path):
+    y = 2**60 + I % 3
+    with pytest.raises(DataError, match=r"the label 'y' holds whole numbers above 2\^53"):
+        csv(make, tmp_path, y, task="classification")
+    assert npz(make, tmp_path, y, task="classification").task.outputs == 3

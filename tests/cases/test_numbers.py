@@ -178,3 +178,12 @@ def test_bucketize_puts_a_missing_number_into_no_range():
     made = np.asarray(ready.preprocessing(tf.constant([[np.nan], [0.0]], tf.float32)))
     assert np.isnan(made[0]).all()
     assert made[1].tolist() == [1] + [0] * 9
+
+
+def test_the_column_of_a_table_is_called_by_its_name(make, tmp_path):
+    lines = ["n,pid,y", *(f"{i},{one},{i % 2}" for i, one in enumerate(IDS))]
+    (tmp_path / "ids.csv").write_text("\n".join(lines) + "\n")
+    data = make("dataset", "csv", path=tmp_path / "ids.csv", label="y", features=["pid"])
+    assert prepared(data)[1][0].startswith("the column pid has 400 different values")
+    ready, said = prepared(data, "standardize")
+    assert (len(np.unique(ready.splits.train[0])), said) == (N, [])

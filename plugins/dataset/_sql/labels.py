@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from runner import AskedTask, Column, DataError, Task, identifier
+from runner import AskedTask, Column, DataError, Task
 from runner import Labels as AnyLabels
 
 Array = np.ndarray[Any, Any]
+EXACT = 2**53
+"""Up to here the DOUBLE in which a number comes holds every whole one."""
 
 
 class Labels(AnyLabels):
@@ -58,13 +60,12 @@ class Labels(AnyLabels):
             kind = kinds.get(column.family)
             if kind and values.dtype.kind == "f":
                 missing = np.isnan(values)
+                if kind == "int64" and (np.abs(values) > EXACT).any():
+                    raise DataError(
+                        f"the label '{column.name}' holds whole numbers above 2^53, some of which "
+                        "would be taken for one: make text of them, with "
+                        f"CAST({column.name} AS VARCHAR) in dataset.query"
+                    )
                 values = np.ma.array(np.where(missing, 0, values).astype(kind), mask=missing)
             typed.append(values)
         return typed
-
-    def _without(self, count: int, where: str) -> str:
-        absent = " AND ".join(f"{identifier(name)} IS NOT NULL" for name in self.names)
-        return (
-            f"{self.where} is missing in {count} rows ({where}): leave them out with "
-            f"dataset.missing_label=drop or, in dataset.query, with WHERE {absent}"
-        )

@@ -62,6 +62,11 @@ class Layout:
             needed[f"the weight '{self.weight.name}'"] = self.weight
         return needed
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the features are called, in their order."""
+        return tuple(column.name for column in self.features)
+
     def select(self, query: str) -> str:
         """The query with every column in the type that the arrays have."""
         columns = [f"{self._feature(c)} AS f{i}" for i, c in enumerate(self.features)]

@@ -39,6 +39,7 @@ def in_memory(reader: Reader, labels: Labels) -> Data:
         columns={key.name: rows.key} if key is not None and rows.key is not None else {},
         weights=rows.weights,
         vocabulary=encode.sizes(),
+        feature_names=reader.layout.names,
     )
 
 
@@ -143,7 +144,8 @@ def streamed(reader: Reader, labels: Labels, split: Split, rows: int) -> Splits:
 
     train, val, test = (part(number) for number in range(3))
     assert train is not None
-    return Splits(train, val, test, task, vocabulary=encode.sizes())
+    names = reader.layout.names
+    return Splits(train, val, test, task, vocabulary=encode.sizes(), feature_names=names)
 
 
 @dataclass
