@@ -187,3 +187,12 @@ def test_the_column_of_a_table_is_called_by_its_name(make, tmp_path):
     assert prepared(data)[1][0].startswith("the column pid has 400 different values")
     ready, said = prepared(data, "standardize")
     assert (len(np.unique(ready.splits.train[0])), said) == (N, [])
+
+
+@pytest.mark.parametrize("kind", ["int64", "float64"])
+def test_many_ids_and_times_are_looked_at_closely(kind):
+    many = np.random.default_rng(0).permutation(2**24 + np.arange(300_000)).astype(kind)
+    assert number_type(many[:, None]) == "float64"
+    days = 19_700 + np.arange(300_000) / 1440  # a row a minute
+    assert number_type(days[:, None]) == "float64"
+    assert number_type(np.random.default_rng(0).normal(size=(300_000, 3))) == "float32"
