@@ -22,6 +22,7 @@ import numpy as np
 
 from runner.components.types import Task
 from runner.data.missing import LISTED, MissingLabel, in_rows, missing_in
+from runner.data.numbers import merges
 from runner.errors import DataError, choices
 
 if TYPE_CHECKING:
@@ -206,6 +207,7 @@ class Labels:
         if not self._finite:
             raise DataError(f"{self.where} holds infinite values: drop those rows")
         if kind == "regression":
+            self._tell_of_merged()
             return Task.regression(self.width, self.names)
         if kind == "multilabel":
             return self._multilabel()
@@ -247,6 +249,15 @@ class Labels:
 
     def _say(self, guess: str, otherwise: str) -> None:
         warnings.warn(f"{self.where} {guess}; {otherwise}", stacklevel=5)
+
+    def _tell_of_merged(self) -> None:
+        if merged := merges(np.array(list(self.values))):
+            before, after = merged
+            warnings.warn(
+                f"{self.where} has {before} different values, of which float32, in which models "
+                f"compute, leaves {after}: subtract an origin from them, such as the least one",
+                stacklevel=5,
+            )
 
     def _multilabel(self) -> Task:
         if self.width == 1 and not self.names:

@@ -196,3 +196,9 @@ def test_many_ids_and_times_are_looked_at_closely(kind):
     days = 19_700 + np.arange(300_000) / 1440  # a row a minute
     assert number_type(days[:, None]) == "float64"
     assert number_type(np.random.default_rng(0).normal(size=(300_000, 3))) == "float32"
+
+
+def test_targets_that_float32_merges_are_told(make, tmp_path):
+    np.savez(tmp_path / "late.npz", x=np.arange(N)[:, None], y=1_700_000_000.0 + np.arange(N))
+    with pytest.warns(UserWarning, match="y in .* has 400 different values.* leaves 4: subtract"):
+        make("dataset", "arrays", path=tmp_path / "late.npz")
