@@ -8,10 +8,19 @@ from typing import Annotated, Any
 
 from annotated_types import Ge
 
-from runner import Data, Profile, Split, Splits, Trained, Wording, dataset, find_source
+from runner import (
+    AskedTask,
+    Data,
+    MissingLabel,
+    Profile,
+    Split,
+    Splits,
+    Trained,
+    Wording,
+    dataset,
+    find_source,
+)
 
-from ._files.labels import Asked
-from ._sql.counting import MissingLabel
 from ._sql.rows import Text
 from ._sql.table import read_table
 from .sql import Decimal, Words, profile_of, table_of, words_of
@@ -50,7 +59,7 @@ def csv(
     thousands: str | None = None,
     time_format: str | list[str] | None = None,
     weight: str | None = None,
-    task: Asked = "auto",
+    task: AskedTask = "auto",
     text: Text = "strings",
     memory_rows: Annotated[int, Ge(0)] = 1_000_000,
     summary: bool = True,

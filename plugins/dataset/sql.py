@@ -11,7 +11,9 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge
 
 from runner import (
+    AskedTask,
     Data,
+    MissingLabel,
     Options,
     Profile,
     Source,
@@ -23,8 +25,6 @@ from runner import (
     identifier,
 )
 
-from ._files.labels import Asked
-from ._sql.counting import MissingLabel
 from ._sql.profile import profile_of_query
 from ._sql.rows import Text
 from ._sql.table import Table, read_table
@@ -100,7 +100,7 @@ def sql(
     query: str | None = None,
     label: str | list[str],
     features: list[str] | None = None,
-    task: Asked = "auto",
+    task: AskedTask = "auto",
     text: Text = "strings",
     missing: Words = (),
     missing_label: MissingLabel = "refuse",

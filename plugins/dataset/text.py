@@ -12,10 +12,20 @@ from typing import Any
 
 import numpy as np
 
-from runner import Data, DataError, MissingLabel, dataset, from_home, one_file
+from runner import (
+    AskedTask,
+    Data,
+    DataError,
+    MissingLabel,
+    dataset,
+    from_home,
+    is_number,
+    numbers_or_text,
+    one_file,
+    targets_of,
+)
 
 from ._files.classes import class_files
-from ._files.labels import Asked, is_number, numbers_or_text, targets_of
 from ._files.paths import by_name
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": "\t"}
@@ -47,7 +57,7 @@ def text(
     delimiter: str | None = None,
     encoding: str | None = None,
     above: float | None = None,
-    task: Asked = "auto",
+    task: AskedTask = "auto",
     missing_label: MissingLabel = "refuse",
 ) -> Data:
     """Texts with a label each: a .csv, .tsv or .jsonl file, or a folder of .txt files a class.

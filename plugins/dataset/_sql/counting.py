@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
-from runner import Column, Database, DataError, Query
+from runner import Column, Database, DataError, MissingLabel, Query
 
 from .rows import Layout
 
-MissingLabel = Literal["refuse", "drop"]
 FIRST = 5
 """Rows that a sentence names."""
 EXACT = 2**53

@@ -10,9 +10,17 @@ from typing import Any, Literal
 
 import numpy as np
 
-from runner import Column, Database, DataError, Query, as_one_file, identifier, literal, scan
-
-from .._files.labels import is_number
+from runner import (
+    Column,
+    Database,
+    DataError,
+    Query,
+    as_one_file,
+    identifier,
+    is_number,
+    literal,
+    scan,
+)
 
 Array = np.ndarray[Any, Any]
 Text = Literal["strings", "codes"]

@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from runner import (
+    AskedTask,
     Data,
     Database,
     DataError,
+    MissingLabel,
     Options,
     Query,
     Reading,
@@ -24,8 +26,7 @@ from runner import (
     read_query,
 )
 
-from .._files.labels import Asked
-from .counting import MissingLabel, counted
+from .counting import counted
 from .labels import Labels
 from .rows import Layout, Reader, Text
 from .stream import in_memory, streamed
@@ -42,7 +43,7 @@ class Table:
     label: str | list[str]
     query: str | None = None
     features: list[str] | None = None
-    task: Asked = "auto"
+    task: AskedTask = "auto"
     text: Text = "strings"
     memory_rows: int = 1_000_000
     missing_label: MissingLabel = "refuse"
