@@ -23,7 +23,7 @@ from runner import (
 
 from ._sql.rows import Text
 from ._sql.table import read_table
-from .sql import Decimal, Words, profile_of, table_of, words_of
+from .sql import Decimal, Name, Words, profile_of, table_of, words_of
 
 WORDING = Wording("dataset.path=")
 OF_CSV: dict[str, Any] = {"wording": WORDING, "otherwise": "csv"}
@@ -48,8 +48,8 @@ def csv(
     *,
     path: Path,
     query: str | None = None,
-    label: str | list[str],
-    features: list[str] | None = None,
+    label: Name | list[Name],
+    features: list[Name] | None = None,
     delimiter: str | None = None,
     header: bool | None = None,
     encoding: str | None = None,
@@ -58,7 +58,7 @@ def csv(
     decimal: Decimal = ".",
     thousands: str | None = None,
     time_format: str | list[str] | None = None,
-    weight: str | None = None,
+    weight: Name | None = None,
     task: AskedTask = "auto",
     text: Text = "strings",
     memory_rows: Annotated[int, Ge(0)] = 1_000_000,

@@ -29,6 +29,8 @@ from ._sql.profile import profile_of_query
 from ._sql.rows import Text
 from ._sql.table import Table, read_table
 
+Name = str | int
+"""Of a column, which may look like a number."""
 Words = Sequence[str | int | float]
 Decimal = Literal[".", ","]
 
@@ -75,6 +77,9 @@ def table_of(params: Mapping[str, Any], **more: Any) -> Table:
     """The table that the params of a dataset describe."""
     fields = Table.__dataclass_fields__
     chosen = {name: value for name, value in params.items() if name in fields}
+    for key in ("label", "features", "weight"):
+        if (value := chosen.get(key)) is not None:
+            chosen[key] = list(map(str, value)) if isinstance(value, list) else str(value)
     return Table(**chosen | {"options": Options.of(params)} | more)
 
 
@@ -98,8 +103,8 @@ def sql(
     *,
     source: Source,
     query: str | None = None,
-    label: str | list[str],
-    features: list[str] | None = None,
+    label: Name | list[Name],
+    features: list[Name] | None = None,
     task: AskedTask = "auto",
     text: Text = "strings",
     missing: Words = (),
@@ -110,7 +115,7 @@ def sql(
     delimiter: str | None = None,
     header: bool | None = None,
     encoding: str | None = None,
-    weight: str | None = None,
+    weight: Name | None = None,
     memory_rows: Annotated[int, Ge(0)] = 1_000_000,
     identity: str | None = None,
     secret: str | None = None,

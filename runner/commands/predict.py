@@ -30,7 +30,7 @@ def add(words: Words) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the predictions, and say how many."""
+    """Write the predictions, and say how many; 1 where rows have none."""
     from runner.commands.prediction import predict
 
     rows = predict(
@@ -42,8 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
         keep=arguments.keep,
         results=arguments.results,
     )
-    say(f"wrote {rows} predictions to {arguments.to}")
-    return 0
+    say(f"wrote {rows - rows.lost} predictions to {arguments.to}")
+    return 1 if rows.lost else 0
 
 
 def _names(text: str) -> list[str]:

@@ -40,6 +40,18 @@ if TYPE_CHECKING:
 WRITERS = {".parquet": "parquet", ".csv": "csv", ".json": "json", ".jsonl": "json"}
 
 
+class Predicted(int):
+    """How many rows there were, and how many of them have no prediction."""
+
+    lost: int
+
+    def __new__(cls, rows: int, lost: int) -> Predicted:
+        """Rows, and those among them that gave outputs that are no numbers."""
+        made = super().__new__(cls, rows)
+        made.lost = lost
+        return made
+
+
 def predict(
     run: str,
     source: str,
@@ -48,7 +60,7 @@ def predict(
     columns: Sequence[str] = (),
     keep: Sequence[str] = (),
     results: Path | None = None,
-) -> int:
+) -> Predicted:
     """Write what a run's best weights say of every row of a source; how many rows there were.
 
     columns: the features, in the order of training, where the run's own names do not fit.
@@ -96,20 +108,20 @@ def feature_names(kept: EarlierRun) -> list[str]:
     """What the run's features were called, in order; empty where its dataset did not say."""
     params = kept.config.get("dataset", {})
     chosen = params.get("features")
-    if isinstance(chosen, list) and chosen and all(isinstance(one, str) for one in chosen):
-        return chosen
+    if isinstance(chosen, list) and chosen:
+        return [str(one) for one in chosen]
     names, labels = kept.columns(), labels_of(kept)
     if not labels or not set(labels) <= set(names):
         return []  # columns of arrays, called after their places
     by = (kept.config.get("split") or {}).get("by") or ""
-    others = (*labels, by.partition(":")[2], params.get("weight"))
+    others = (*labels, by.partition(":")[2], str(params.get("weight")))
     return [name for name in names if name not in others]
 
 
 def labels_of(kept: EarlierRun) -> list[str]:
     """The columns that the run learned to tell; empty where its dataset did not say."""
     label = kept.config.get("dataset", {}).get("label")
-    return [label] if isinstance(label, str) else list(label or [])
+    return [str(one) for one in (label if isinstance(label, list) else [label]) if one is not None]
 
 
 def _columns_of_inputs(table: Table, inputs: Mapping[str, Any]) -> list[str]:
@@ -210,7 +222,7 @@ def _write(
     blocks: Iterator[Any],
     to: Path,
     keep: Sequence[str],
-) -> int:
+) -> Predicted:
     """Run the blocks through the model, gather what comes out, and write it as one file.
 
     folder: where the connection may write.
@@ -218,41 +230,68 @@ def _write(
     import duckdb
 
     task = Task(kept.data["task"], kept.data["outputs"], tuple(kept.data["names"]))
-    rows, lost = 0, 0
+    rows, lost, names = 0, 0, {}
     try:
         for features in blocks:
             outputs = outputs_of(model, features, BLOCK)
-            lost += int((~np.isfinite(outputs)).any(axis=1).sum())
-            columns = {"row": np.arange(rows, rows + len(outputs))} | _columns(task, outputs)
-            con.register("block", columns)
+            is_lost = (~np.isfinite(outputs)).any(axis=1)
+            lost += int(is_lost.sum())
+            columns = _columns(task, outputs)
+            names = _told_apart(list(columns), ["row", *keep])
+            block = {f"c{i}": values for i, values in enumerate(columns.values())}
+            number = np.arange(rows, rows + len(outputs))
+            con.register("block", {"row": number, "is_lost": is_lost} | block)
             made = "CREATE TABLE predicted AS" if rows == 0 else "INSERT INTO predicted"
             con.execute(f"{made} FROM block")
             con.unregister("block")
             rows += len(outputs)
-        file = _copied(con, folder, to, keep)
+        file = _copied(con, folder, to, keep, list(names.values()))
     # Of the disk or the memory: what the rows hold has been read by then.
     except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
         reason = " ".join(str(error).partition("\n\n")[0].split())
         raise ConfigError(f"--to {to} cannot be written: {reason}; nothing was changed") from None
     with written(to) as draft:
         shutil.copyfile(file, draft)
+    for column, name in names.items():
+        if name != column:
+            warnings.warn(f"the column {column} is called {name} in {to}", stacklevel=2)
     if lost:
         warnings.warn(
-            f"{lost} of {rows} rows gave outputs that are no numbers: something is missing in "
-            "them that the run's preprocessing does not fill",
+            f"{lost} of {rows} rows gave outputs that are no numbers, and have no prediction: "
+            "something is missing in them that the run's preprocessing does not fill",
             stacklevel=2,
         )
-    return rows
+    return Predicted(rows, lost)
 
 
-def _copied(con: DuckDBPyConnection, folder: Path, to: Path, keep: Sequence[str]) -> Path:
-    """The predictions, and the columns to keep, as a file in the folder."""
-    beside = "".join(f"s.{identifier(name)}, " for name in keep)
+def _told_apart(columns: Sequence[str], taken: Sequence[str]) -> dict[str, str]:
+    """Column -> what it is called in the file: to DuckDB `p_a` and `p_A` are one."""
+    used = {name.lower() for name in taken}
+    names = {}
+    for column in columns:
+        name, number = column, 0
+        while name.lower() in used:
+            number += 1
+            name = f"{column}_{number}"
+        used.add(name.lower())
+        names[column] = name
+    return names
+
+
+def _copied(
+    con: DuckDBPyConnection, folder: Path, to: Path, keep: Sequence[str], names: Sequence[str]
+) -> Path:
+    """The predictions by their names, and the columns to keep, as a file in the folder."""
+    chosen = ["p.row", *(f"s.{identifier(name)}" for name in keep)]
+    chosen += [
+        f"CASE WHEN NOT p.is_lost THEN p.c{i} END AS {identifier(name)}"
+        for i, name in enumerate(names)
+    ]
     join = "JOIN source AS s ON s.rowid = p.row" if keep else ""
     form = WRITERS[to.suffix.lower()]
     file = folder / f"predictions.{form}"
     con.execute(
-        f"COPY (SELECT p.row, {beside}p.* EXCLUDE (row) FROM predicted AS p {join} "
+        f"COPY (SELECT {', '.join(chosen)} FROM predicted AS p {join} "
         f"ORDER BY p.row) TO {literal(str(file))} (FORMAT {form})"
     )
     return file

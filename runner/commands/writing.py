@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from runner.data.identity import CACHE as HASHES
@@ -23,12 +23,13 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 def refuse_own(to: Path, place: Place, sources: Iterable[Path] = ()) -> None:
     """Raise ConfigError where `to`, by whatever name, is a source or a file of the warehouse.
 
-    And where it cannot be a file at all.
+    And where it cannot be a file at all. One folder may be missing: `written` makes it.
     """
     try:
         to.exists()
-        if not to.absolute().parent.is_dir():
-            raise ConfigError(f"--to {to} is not valid: there is no folder {to.absolute().parent}")
+        parent = to.absolute().parent
+        if not parent.is_dir() and (parent.exists() or not parent.parent.is_dir()):
+            raise ConfigError(f"--to {to} is not valid: there is no folder {parent}")
     except OSError as error:
         raise ConfigError(f"--to {to} is not valid: {error.strerror}") from None
     file = _followed(to)
@@ -71,11 +72,15 @@ def _same(file: Path, other: Path) -> bool:
 def written(to: Path) -> Iterator[Path]:
     """Where to write what shall be at `to`, a file or a folder, which is there at the end.
 
-    It lies beside `to`, so that a disk that fills up or an error leaves what was there before.
+    It lies beside `to`, so that a disk that fills up or an error leaves what was there before. A
+    folder that is missing is made, and goes again where nothing comes into it.
     Raises ConfigError where it cannot be written.
     """
+    place = _followed(to)
+    made = None if place.parent.exists() else place.parent
     try:
-        place = _followed(to)
+        if made is not None:
+            made.mkdir()
         # A device or a pipe is written to, not replaced; of a folder only the content is ours.
         special = place.exists() and not place.is_file() and not place.is_dir()
         beside = None if special else place if place.is_dir() else place.parent
@@ -98,6 +103,10 @@ def written(to: Path) -> Iterator[Path]:
         if (reason := _of_the_disk(error)) is None:
             raise
         raise ConfigError(f"--to {to} cannot be written: {reason}; nothing was changed") from error
+    finally:
+        if made is not None:
+            with suppress(OSError):
+                made.rmdir()  # as long as it is empty
 
 
 def _of_the_disk(error: BaseException) -> str | None:

@@ -21,6 +21,7 @@ from runner.components.signature import plain
 from runner.components.types import ColumnProfile, Data, Profile, Splits, Stream, Task
 from runner.config.config import Choice
 from runner.data.cache import recall, remember
+from runner.data.sources.columns import is_row_number
 from runner.journal.records import Dataset
 
 if TYPE_CHECKING:
@@ -131,12 +132,26 @@ def complaints(profile: Profile) -> Iterator[str]:
     constant = [c.name for c in profile.columns if c.distinct == 1 and not c.missing]
     if constant and rows > 1:
         yield f"data: the same value in every row of {_listed(constant)}"
+    counting = [c.name for c in profile.columns if _only_counts(c, profile)]
+    if counting:
+        yield (
+            f"data: {_listed(counting)} only counts the rows, as a row's number does: if it means "
+            "nothing, leave it out by dataset.features=[…]"
+        )
     counts = profile.classes
     even = sum(counts.values()) / max(1, len(counts))
     rare = {name: count for name, count in counts.items() if count < RARE * even}
     if rare:
         said = [f"{name} ({count} of {rows})" for name, count in rare.items()]
         yield f"data: rare classes of {', '.join(profile.label) or 'the label'}: {_listed(said)}"
+
+
+def _only_counts(column: ColumnProfile, profile: Profile) -> bool:
+    """Whether the column is a feature of whole numbers that are the rows' numbers."""
+    if column.name in profile.label or "INT" not in column.type:
+        return False
+    ends = column.min or "", column.max or ""
+    return is_row_number(profile.rows, column.missing, column.distinct, *ends)
 
 
 def _listed(names: Sequence[str]) -> str:

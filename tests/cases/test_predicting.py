@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import datetime as dt
 import json
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 import runner
+from runner.commands import predict as command
 from runner.commands.evaluation import evaluate
 from runner.commands.prediction import predict
 from runner.data.sources.reading import Reading
@@ -164,3 +166,27 @@ def test_a_run_records_how_its_table_was_read_and_predict_goes_by_it(
     evaluated = evaluate(run_id, [f"dataset.path={file}"], ["all"], results)
     right = [p["predicted"] == row[-1] for p, row in zip(whole, rows, strict=True)]
     assert evaluated.metrics["all"]["accuracy"] == pytest.approx(np.mean(right))
+
+
+def test_classes_that_differ_in_case_and_rows_without_a_prediction(
+    results: Path, tmp_path: Path
+) -> None:
+    file = lines(tmp_path / "case.csv", ["x,y", *(f"{i},{'aAb'[i % 3]}" for i in range(90))])
+    run_id = trained(results, file)
+    new = lines(tmp_path / "new.csv", ["x", "1", "NaN", "3"])
+    to = tmp_path / "out" / "said.csv"
+    with pytest.raises(DataError, match="lacks a column"):
+        predict(run_id, str(file), to, results=results, keep=["z"])
+    assert not to.parent.exists()
+    with (
+        pytest.warns(UserWarning, match="the column p_a is called p_a_1"),
+        pytest.warns(UserWarning, match="1 of 3 rows gave outputs that are no numbers"),
+    ):
+        rows = predicted(results, run_id, new, to)
+    assert list(rows[0]) == ["row", "predicted", "probability", "p_A", "p_a_1", "p_b"]
+    assert rows[1]["predicted"] is None and rows[1]["probability"] is None
+    asked = argparse.Namespace(
+        run_id=run_id, source=str(new), to=to, query=None, columns=[], keep=[], results=results
+    )
+    with pytest.warns(UserWarning):
+        assert command.run(asked) == 1

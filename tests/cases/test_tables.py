@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from runner import DataError, Split
+from runner.data.profile import complaints
 from runner.data.sources.columns import counts_up, date_formats, numbers_written
 from tests.plugins.conftest import Door
 from tests.servers import writing_sqlite
@@ -253,6 +254,17 @@ def test_names_that_are_asked_for_are_names(read: Csv) -> None:
 def test_a_file_without_names_says_so(read: Csv) -> None:
     read([f"{i * 0.5},{i % 2}" for i in range(3, 50)], label="column1")
     assert "dataset.header=true" in read.lines[0]
+
+
+def test_a_column_that_only_counts_is_told(make: Door, tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    rows = [f"{i + 1},{i % 9},{i * 3},{i % 2}" for i in range(100)]
+    file.write_text("\n".join([",x,z,y", *rows]), encoding="utf-8")
+    profile = make.registry.find("dataset", "csv").marks.profile(
+        path=file, label="y", summary=True
+    )
+    [line] = [line for line in complaints(profile) if "only counts" in line]
+    assert "data: column0 only counts the rows" in line
 
 
 @pytest.mark.parametrize("name", ["km/h", "a b", "größe", "1a", 'a "b" c', "order", "it's"])

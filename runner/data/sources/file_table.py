@@ -148,21 +148,29 @@ class FileTable:
     def _widened(self, con: DuckDBPyConnection) -> dict[str, As]:
         """The known columns; those of whole numbers as numbers, where these have others, too."""
         known = dict(self.reading.columns)
-        points = {}
-        for column in self.columns:
-            read = known.get(column.name)
-            if column.family == "text" and read is not None and read.family == "integer":
-                points[column.name] = read.numbers.decimal if read.numbers else "."
-        if points:
-            asked = [
-                f"bool_or(contains({identifier(name)}, {literal(point)}))"
-                for name, point in points.items()
-            ]
+        whole = {
+            column.name: known[column.name]
+            for column in self.columns
+            if column.family == "text"
+            and column.name in known
+            and known[column.name].family == "integer"
+        }
+        if whole:
+            asked = [f"bool_or({_is_fraction(name, read)})" for name, read in whole.items()]
             row = con.execute(f"SELECT {', '.join(asked)} FROM {self.scan()}").fetchone() or ()
-            for name, has_point in zip(points, row, strict=True):
-                if has_point:
+            for name, has_fraction in zip(whole, row, strict=True):
+                if has_fraction:
                     known[name] = replace(known[name], type="DOUBLE")
         return known
+
+
+def _is_fraction(name: str, read: As) -> str:
+    """In SQL: whether a text is a number, and no whole one."""
+    value = identifier(name)
+    if read.numbers is not None:
+        return f"contains({value}, {literal(read.numbers.decimal)})"
+    is_whole = f"NOT contains({value}, '.') AND TRY_CAST({value} AS BIGINT) IS NOT NULL"
+    return f"TRY_CAST({value} AS DOUBLE) IS NOT NULL AND NOT ({is_whole})"
 
 
 def texts_of(con: DuckDBPyConnection, table: str, names: Sequence[str]) -> dict[str, list[str]]:
