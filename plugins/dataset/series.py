@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import dataclasses
+import warnings
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,38 +12,81 @@ from typing import Annotated, Any
 import numpy as np
 from annotated_types import Ge
 
-from runner import DataError, Split, Splits, Task, choices, dataset, one_file
+from runner import (
+    DataError,
+    Reading,
+    Source,
+    Split,
+    Splits,
+    Task,
+    Trained,
+    Wording,
+    dataset,
+    one_file,
+)
 
 from ._files.blocks import PARTS, NumberedRows, streams, whole
+from ._sql.steps import Steps, steps_of_array, steps_of_table
+from .sql import Decimal, Words, identity_of, table_of
 
 Array = np.ndarray[Any, Any]
 WHAT = "a .csv or .npy file with a row for each step"
+OF_PATH: dict[str, Any] = {"wording": Wording("dataset.path="), "otherwise": "csv"}
 Count = Annotated[int, Ge(1)]
 UNUSED = -1
 
 
-def _files(*, path: Path, **_: Any) -> list[Path]:
-    return [one_file(path, WHAT)]
+def _is_array(path: Path | None) -> bool:
+    return path is not None and path.suffix.lower() == ".npy"
 
 
-@dataset(identity=_files)
+def _identity(
+    *, path: Path | None, source: str | None = None, **params: Any
+) -> str | Mapping[str, Path] | list[Path]:
+    _check_one(path, source)
+    query, secret = params.get("query"), params.get("secret")
+    if path is not None and (query is None or _is_array(path)):
+        return [one_file(path, WHAT)]
+    return identity_of(source=str(path or source), identity=None, query=query, secret=secret)
+
+
+def _check_one(path: Path | None, source: str | None) -> None:
+    if (path is None) == (source is None):
+        raise DataError("a series is read from dataset.path= or dataset.source=: give one of them")
+
+
+@dataset(identity=_identity)
 def series(
     split: Split,
+    trained: Trained | None,
     *,
-    path: Path,
+    path: Path | None = None,
+    source: Source | None = None,
+    query: str | None = None,
     target: str | int = 0,
     columns: Sequence[str | int] = (),
     time: str | None = None,
     window: Count = 24,
     horizon: Count = 1,
     stride: Count = 1,
+    time_format: str | list[str] | None = None,
+    missing: Words = (),
+    decimal: Decimal = ".",
+    thousands: str | None = None,
+    delimiter: str | None = None,
+    header: bool | None = None,
+    encoding: str | None = None,
+    secret: str | None = None,
     memory: Annotated[int, Ge(0)] = 1024,
 ) -> Splits:
-    """A .csv or .npy file of a time series, a row a step: from a window of steps to the next ones.
+    """A table or a .npy file of a time series, a row a step: from a window of steps to the next.
 
     Features are `window` steps of `columns` (none named: of all that are numbers), targets the
     `horizon` values of the column `target` after them; an example begins every `stride` steps.
-    Columns go by name or number. time: a column of a .csv file to sort the rows by.
+    Columns go by name or, where none is called so, by number. time: a column to sort the rows by.
+
+    path: a .csv, Parquet, JSON or .npy file. source, query, secret: instead, what the dataset sql
+    takes. time_format, missing, decimal, thousands, delimiter, header, encoding: as of sql, too.
 
     The split is by time: the latest steps are test, those before them val. A window that would
     reach over a border, target and all, is left out, so that no part sees a step of another.
@@ -55,19 +98,44 @@ def series(
             f"split.by={split.by} would put overlapping windows into different parts: "
             "dataset=series divides by time, so leave split.by out"
         )
-    file = one_file(path, WHAT)
-    table = _array(file) if file.suffix.lower() == ".npy" else _table(file, time)
-    goal = table.number(target, "target")
-    chosen = [table.number(column, "columns") for column in columns] or table.numeric
-    values = table.values(sorted({*chosen, goal}))
+    _check_one(path, source)
+    if path is not None and _is_array(path):
+        steps = steps_of_array(one_file(path, WHAT))
+    else:
+        known = Reading.recorded(trained.reading) if trained else None
+        place = {"source": str(one_file(path, WHAT)), **OF_PATH} if path is not None else {}
+        # Every param by its own name.
+        named = [one for one in (target, *columns, time) if isinstance(one, str)]
+        times = () if time is None else (time,)
+        table = table_of(locals(), label=[], features=named, **place)
+        steps = steps_of_table(table, time, known)
+    splits = _windows(steps, split, target, columns, (window, horizon, stride), memory)
+    for line in steps.lines:
+        warnings.warn(line, stacklevel=2)
+    return dataclasses.replace(splits, reading=steps.reading)
+
+
+def _windows(
+    steps: Steps,
+    split: Split,
+    target: str | int,
+    columns: Sequence[str | int],
+    cut: tuple[int, int, int],
+    memory: int,
+) -> Splits:
+    """The windows in their parts; cut: window, horizon and stride."""
+    window, horizon, stride = cut
+    goal = steps.number(target, "target")
+    chosen = [steps.number(column, "columns") for column in columns] or steps.numeric
+    values = steps.values(sorted({*chosen, goal}))
     order = {column: i for i, column in enumerate(sorted({*chosen, goal}))}
     inputs = values[:, [order[column] for column in chosen]]
     goals = values[:, order[goal]]
     reach = window + horizon
     if len(values) < reach:
         raise DataError(
-            f"dataset.window={window} and horizon={horizon} need {reach} steps, and {file} has "
-            f"{len(values)}"
+            f"dataset.window={window} and horizon={horizon} need {reach} steps, and "
+            f"{steps.where} has {len(values)}"
         )
     starts = np.arange(0, len(values) - reach + 1, stride)
     part_of = _parts(split, len(values), starts, reach)
@@ -78,16 +146,16 @@ def series(
         at = starts[rows][:, None]
         return inputs[at + np.arange(window)], goals[at + window + np.arange(horizon)]
 
-    source = NumberedRows(
-        what=f"dataset.path={file}",
+    rows = NumberedRows(
+        what=steps.where,
         rows=len(starts),
-        row_bytes=4 * (window * len(chosen) + horizon),
+        row_bytes=values.itemsize * (window * len(chosen) + horizon),
         read=read,
         part=lambda rows: part_of[rows],
-        files=[file],
+        files=steps.files,
     )
     task = Task.regression(horizon)
-    return whole(source, task) if source.fits <= memory else streams(source, split, task)
+    return whole(rows, task) if rows.fits <= memory else streams(rows, split, task)
 
 
 def _parts(split: Split, steps: int, starts: Array, reach: int) -> Array:
@@ -117,110 +185,3 @@ def _check(split: Split, part_of: Array, reach: int, steps: int) -> None:
                 f"{name}, which is a part of {steps} steps: take a shorter one, or a larger "
                 f"split.{name}"
             )
-
-
-@dataclass(frozen=True)
-class Table:
-    """The columns of a file, by name where there are names."""
-
-    file: Path
-    names: Sequence[str]
-    cells: Array
-    """Numbers (steps, columns), or text that is not read yet."""
-    numeric: Sequence[int]
-    """The columns that hold numbers in the first row."""
-
-    def number(self, column: str | int, key: str) -> int:
-        """Which column that is; DataError where there is none such."""
-        if isinstance(column, str) and column in self.names:
-            return list(self.names).index(column)
-        if str(column).isdecimal() and int(column) < self.cells.shape[1]:
-            return int(column)
-        have = ", ".join(self.names) or f"the numbers 0 to {self.cells.shape[1] - 1}"
-        raise DataError(f"dataset.{key}={column} is no column of {self.file}: there are {have}")
-
-    def values(self, columns: Sequence[int]) -> Array:
-        """These columns as float32, (steps, columns); DataError for what is no number."""
-        if self.cells.dtype.kind in "fiub":
-            numbers = np.asarray(self.cells[:, columns], "float32")
-        else:
-            numbers = np.stack([self._numbers(column) for column in columns], axis=1)
-        if np.isinf(numbers).any() or np.isnan(numbers).any():
-            step, column = np.argwhere(~np.isfinite(numbers))[0]
-            name = self.names[columns[column]] if self.names else columns[column]
-            raise DataError(
-                f"{self.file} has no finite number in the column {name} at step {step}: fill the "
-                "gaps first, or leave the column out by dataset.columns="
-            )
-        return numbers
-
-    def _numbers(self, column: int) -> Array:
-        texts = self.cells[:, column]
-        try:
-            return np.where(texts == "", "nan", texts).astype("float32")
-        except ValueError:
-            step = next(i for i, text in enumerate(texts) if not _is_number(text))
-            raise DataError(
-                f"{self.file} has {str(texts[step])!r} in the column {self.names[column]} at step "
-                f"{step}, which is no number"
-            ) from None
-
-
-def _array(file: Path) -> Table:
-    """A .npy file of shape (steps,) or (steps, columns)."""
-    try:
-        values = np.load(file, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        raise DataError(f"dataset.path={file} is not a .npy file, or is cut off") from None
-    if values.ndim not in (1, 2) or values.dtype.kind not in "fiub":
-        raise DataError(
-            f"dataset.path={file} has shape {values.shape} and type {values.dtype}: a series is "
-            "of numbers, (steps,) or (steps, columns)"
-        )
-    values = values.reshape(len(values), -1)
-    return Table(file, (), values, range(values.shape[1]))
-
-
-def _table(file: Path, time: str | None) -> Table:
-    """A .csv file whose first line names the columns, its rows in the order of time."""
-    rows = list(_lines(file))
-    if len(rows) < 2:
-        raise DataError(f"dataset.path={file} has no rows below its first line")
-    names, cells = rows[0], np.array(rows[1:])
-    if time is not None:
-        if time not in names:
-            raise DataError(f"dataset.time={time} is no column of {file}: {choices(time, names)}")
-        key = cells[:, names.index(time)]
-        if all(_is_number(text) for text in key):
-            key = key.astype("float64")
-        cells = cells[np.argsort(key, kind="stable")]
-    numeric = [i for i, text in enumerate(cells[0]) if _is_number(text) and names[i] != time]
-    if not numeric:
-        raise DataError(f"dataset.path={file} has no column of numbers in its first row")
-    return Table(file, names, cells, numeric)
-
-
-def _lines(file: Path) -> Iterator[list[str]]:
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as opened:
-            reader = csv.reader(opened)
-            width = 0
-            for cells in reader:
-                if cells and (width or len(cells)) != len(cells):
-                    raise DataError(
-                        f"{file} has {len(cells)} cells in line {reader.line_num}, and {width} "
-                        "columns"
-                    )
-                if cells:
-                    width = len(cells)
-                    yield cells
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"dataset.path={file} is no .csv table: {error}") from None
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return text == ""
-    return True

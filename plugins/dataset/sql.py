@@ -35,7 +35,7 @@ Words = Sequence[str | int | float]
 Decimal = Literal[".", ","]
 
 
-def _identity(
+def identity_of(
     *, source: Source, identity: str | None, secret: str | None = None, **params: Any
 ) -> str | Mapping[str, Path]:
     """What the user vouches for; the files; or a checksum over the rows of a database."""
@@ -96,7 +96,7 @@ def _profile(**params: Any) -> Profile | None:
     return profile_of(params)
 
 
-@dataset(identity=_identity, profile=_profile)
+@dataset(identity=identity_of, profile=_profile)
 def sql(
     split: Split,
     trained: Trained | None,

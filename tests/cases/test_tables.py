@@ -229,6 +229,21 @@ def test_a_day_that_may_be_a_month_is_refused_until_it_is_said(read: Csv) -> Non
     read(["d,x,y", *(f"01/02/2024,{i},{i % 2}" for i in range(20))], features=["x"])
 
 
+def test_a_database_that_has_no_type_for_dates_is_divided_by_time(
+    make: Door, tmp_path: Path
+) -> None:
+    file = tmp_path / "rows.sqlite"
+    with writing_sqlite(file) as con:
+        con.execute(
+            "CREATE TABLE made.rows AS SELECT strftime(DATE '2024-01-01' + i::INT, '%d.%m.%Y') "
+            "AS day, i AS x, i % 2 AS y FROM range(100) AS r(i) ORDER BY hash(i)"
+        )
+    split = Split(0.2, 0.2, 0, by="time:day")
+    data = make("dataset", "sql", source=str(file), label="y", split=split)
+    days = data.columns["day"]
+    assert np.array_equal(data.features[np.argsort(days), 0], np.arange(100))
+
+
 # --- Names ---------------------------------------------------------------------------------------
 
 

@@ -6,6 +6,8 @@ import warnings
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from runner import Column, Database, DataError, MissingLabel, Query
 
 from .rows import Layout
@@ -69,9 +71,19 @@ def _is_wide(column: Column, low: Any, high: Any, changes: bool | None, whole: b
             "one: leave it out by dataset.features, or read it as text in dataset.query",
             stacklevel=3,
         )
-    if not changes or largest >= LARGEST:
+    exact = whole or column.family in ("integer", "date")
+    return bool(changes) and largest < LARGEST and (exact or largest > FINE * (high - low))
+
+
+def needs_float64(values: np.ndarray[Any, Any]) -> bool:
+    """Whether float32 would change what the numbers of a column, float64, mean."""
+    finite = values[np.isfinite(values)]
+    if not len(finite):
         return False
-    return whole or column.family in ("integer", "date") or largest > FINE * (high - low)
+    low, high, largest = finite.min(), finite.max(), np.abs(finite).max()
+    if largest >= LARGEST or (finite.astype(np.float32) == finite).all():
+        return False
+    return bool((finite == np.trunc(finite)).all() or largest > FINE * (high - low))
 
 
 def _refused(

@@ -52,6 +52,8 @@ class Table:
     secret: str | None = None
     options: Options = dataclasses.field(default_factory=Options)
     wording: Wording = dataclasses.field(default_factory=Wording)
+    times: tuple[str, ...] = ()
+    """Columns that must be times."""
     otherwise: SourceKind | None = None
     """The kind of files that neither ending nor head tells."""
 
@@ -75,6 +77,7 @@ class Table:
             options=self.options,
             known=known,
             names=names,
+            times=self.times,
             labels=self.labels if len(self.labels) == 1 and self.task != "regression" else (),
         )
         try:
@@ -97,6 +100,8 @@ def read_table(
     trained: the run that is evaluated on them. expected: how many rows there must be.
     """
     known = Reading.recorded(trained.reading) if trained else None
+    if (split.by or "").startswith("time:"):
+        table = dataclasses.replace(table, times=(split.column or "",))
     with table.opened(known, keep=True) as (database, query):
         layout = layout_of(query, table, split)
         labels = Labels(layout.labels, table.task)

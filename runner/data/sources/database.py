@@ -33,6 +33,8 @@ MEMORY = "512MB"
 """What DuckDB may hold for a query; beyond that it spills to disk."""
 MEMORY_OF_SCANS = "32MB"
 """What it may hold where rows are only read, so that it does not keep what it has read."""
+RAGGED = r"CSV Error on Line: (\d+).*Number of Columns: (\d+) Found: (\d+)"
+"""Line, columns and cells, in DuckDB's words about a line that is not as the others."""
 COPY = "copied"
 """The database of a folder that rows may be copied into."""
 
@@ -48,6 +50,7 @@ class Database:
         known: Reading | None = None,
         names: Sequence[str] = (),
         labels: Sequence[str] = (),
+        times: Sequence[str] = (),
     ) -> None:
         """Open it read-only, and find out how files are read; DataError where that cannot be.
 
@@ -55,11 +58,12 @@ class Database:
         options: what the user says of how it is written.
         known: how it was read in training, which holds for it, too.
         names: columns that it must have. labels: those among them that new rows may lack, and
-            whose words are kept as they are.
+            whose words are kept as they are. times: columns that must be times.
         """
         self.source = source
         self.options = options or Options()
         self.known = known
+        self.times = times
         self._folder = folder
         self.files = FileTable(source, self.options, known) if source.is_files else None
         try:
@@ -220,6 +224,11 @@ def _explained(message: str, source: RowSource) -> str:
         )
     if first.startswith("Invalid Input Error: " + where):
         return reason
+    ragged = re.search(
+        r"CSV Error on Line: (\d+).*Number of Columns: (\d+) Found: (\d+)", message, re.S
+    )
+    if ragged:
+        return f"{where} has {ragged[3]} cells in line {ragged[1]}, and {ragged[2]} columns"
     if re.search(r"Conversion Error|Mismatch Type|Error when converting column", message):
         return f"{where} mixes types in a column: {reason}"
     if "Permission Error" in message:

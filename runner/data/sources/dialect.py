@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import csv
 import re
 import shutil
 from collections.abc import Collection, Sequence
@@ -26,6 +27,7 @@ NATIVE = {"utf8": None, "utf16": "utf-16", "iso88591": "latin-1"}
 """What DuckDB reads by itself, by Python's name without its signs -> DuckDB's."""
 GLANCE = 1 << 20
 """Bytes at the head of a file that tell its encoding."""
+DELIMITERS = (",", ";", "\t", "|")
 NONE = "(empty)"
 """What DuckDB's sniffer says where it saw no such sign."""
 
@@ -93,6 +95,8 @@ def find_dialect(
     row: dict[str, Any] = dict(
         zip((d[0] for d in described.description), described.fetchone() or (), strict=True)
     )
+    if len(row["Columns"]) == 1 and options.delimiter is None:
+        _refuse_ragged(source, files[0], options)
     dialect = Dialect(
         delimiter=row["Delimiter"],
         quote=row["Quote"] if row["Quote"] != NONE else '"',
@@ -154,6 +158,30 @@ def _with_header(
         f"{source.where}: the first line, {line}, is taken for the names of the columns; if it is "
         "a row, say dataset.header=false"
     )
+
+
+def _refuse_ragged(source: RowSource, file: Path, options: Options) -> None:
+    """Raise DataError where a file seems to have one column, for a line is not as the others."""
+    if file.name.endswith(COMPRESSED):
+        return
+    with file.open(encoding=options.encoding or "utf-8-sig", errors="replace", newline="") as text:
+        first = text.readline(GLANCE)
+        delimiter = max(DELIMITERS, key=first.count)
+        if not first.count(delimiter):
+            return
+        text.seek(0)
+        width = 0
+        reader = csv.reader(text, delimiter=delimiter)
+        try:
+            for cells in reader:
+                width = width or len(cells)
+                if cells and len(cells) != width:
+                    raise DataError(
+                        f"{source.where} has {len(cells)} cells in line {reader.line_num}, and "
+                        f"{width} columns"
+                    )
+        except csv.Error:
+            return  # DuckDB will say it
 
 
 def _other_encoding(source: RowSource, file: Path, options: Options) -> str:

@@ -113,7 +113,9 @@ def _reading(
         return replace(reading, results=results), found
     options = database.options
     table = f"(\n{select}\n)"
-    found = find_types(columns, lambda names: texts_of(cursor, table, names), options)
+    found = find_types(
+        columns, lambda names: texts_of(cursor, table, names), options, times=database.times
+    )
     return Reading(missing=options.missing, results=found.columns), found
 
 

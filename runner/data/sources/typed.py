@@ -60,14 +60,18 @@ def find_types(
     options: Options,
     as_written: Collection[str] = (),
     every: bool = False,
+    times: Collection[str] = (),
 ) -> Found:
     """As what the columns are read.
 
     columns: as DuckDB takes them by itself. as_written: labels, whose words are kept: Yes, not
-    true. every: look at the texts of all columns, for the file holds nothing else.
+    true. every: look at the texts of all columns, for the file holds nothing else. times: those
+    that must be times, though they be text in a database that has no type for them.
     """
     found = Found(columns={column.name: As(column.type) for column in columns})
-    examined = [c for c in columns if _is_examined(c, options, as_written, every)]
+    examined = [
+        c for c in columns if c.name in times or _is_examined(c, options, as_written, every)
+    ]
     texts = texts_of([column.name for column in examined])
     for column in examined:
         words = {word.strip() for word in options.missing}
@@ -100,6 +104,8 @@ def _examine(column: Column, present: Sequence[str], options: Options, found: Fo
         if all(is_date(text, form) for text in present):
             found.columns[name] = _date(form)
             return
+    if column.family not in ("text", "date", "float"):
+        return
     if column.family == "date" and all(map(_is_iso, present)):
         return
     formats = date_formats(present)
