@@ -23,17 +23,19 @@ from runner import (
 
 from ._sql.rows import Text
 from ._sql.table import read_table
-from .sql import Decimal, Name, Words, profile_of, table_of, words_of
+from .sql import Decimal, Name, Words, numbered_files, profile_of, table_of, words_of
 
 WORDING = Wording("dataset.path=")
 OF_CSV: dict[str, Any] = {"wording": WORDING, "otherwise": "csv"}
 
 
 def _identity(
-    *, path: Path, query: str | None = None, **_: Any
+    *, path: Path, query: str | None = None, test: Path | None = None, **_: Any
 ) -> Sequence[Path] | Mapping[str, Path]:
-    files = find_source(str(path), **OF_CSV).files
-    return files if query is None else {f"{i} {words_of(query)}": f for i, f in enumerate(files)}
+    if query is None and test is None:
+        return find_source(str(path), **OF_CSV).files
+    first = numbered_files(str(path), words_of(query), **OF_CSV)
+    return first | numbered_files(str(test) if test else None, "test", **OF_CSV)
 
 
 def _profile(*, path: Path, **params: Any) -> Profile | None:
@@ -59,6 +61,7 @@ def csv(
     thousands: str | None = None,
     time_format: str | list[str] | None = None,
     weight: Name | None = None,
+    test: Path | None = None,
     task: AskedTask = "auto",
     text: Text = "strings",
     memory_rows: Annotated[int, Ge(0)] = 1_000_000,
@@ -72,6 +75,7 @@ def csv(
     delimiter: what stands between the columns; null: found out.
     header: whether the first line names the columns; null: found out.
     encoding: such as latin-1 or cp1252; null: UTF-8.
+    test: another file, whose rows are the test part.
     missing, missing_label, decimal, thousands, time_format, weight: as of the dataset sql.
     task, text, memory_rows, summary: as of the dataset sql.
     """

@@ -13,6 +13,7 @@ from annotated_types import Ge
 from runner import (
     AskedTask,
     Data,
+    DataError,
     MissingLabel,
     Options,
     Profile,
@@ -41,11 +42,22 @@ def identity_of(
     """What the user vouches for; the files; or a checksum over the rows of a database."""
     if identity is not None:
         return f"vouched:{identity}"
-    query = params.get("query")
-    if (origin := find_source(source, secret=secret)).is_files:
-        # Files go by their order, not by their names; another query gives other data.
-        return {f"{i} {words_of(query)}": file for i, file in enumerate(origin.files)}
-    return _checksum(source, query, secret)[0]
+    query, test = params.get("query"), params.get("test")
+    if find_source(source, secret=secret).is_files:
+        # Another query gives other data.
+        return numbered_files(source, words_of(query)) | numbered_files(test, "test")
+    rows = _checksum(source, query, secret)[0]
+    return rows if test is None else f"{rows} test {_checksum(test, query, secret)[0]}"
+
+
+def numbered_files(source: str | None, words: str, **how: Any) -> dict[str, Path]:
+    """The files by their order, not by their names; DataError where it is a database."""
+    if source is None:
+        return {}
+    origin = find_source(str(source), **how)
+    if not origin.is_files:
+        raise DataError(f"{origin.where} is a database, and dataset.source= are files: give files")
+    return {f"{i} {words}": file for i, file in enumerate(origin.files)}
 
 
 def words_of(query: str | None) -> str:
@@ -77,6 +89,8 @@ def table_of(params: Mapping[str, Any], **more: Any) -> Table:
     """The table that the params of a dataset describe."""
     fields = Table.__dataclass_fields__
     chosen = {name: value for name, value in params.items() if name in fields}
+    if (test := chosen.get("test")) is not None:
+        chosen["test"] = str(test)
     for key in ("label", "features", "weight"):
         if (value := chosen.get(key)) is not None:
             chosen[key] = list(map(str, value)) if isinstance(value, list) else str(value)
@@ -116,6 +130,7 @@ def sql(
     header: bool | None = None,
     encoding: str | None = None,
     weight: Name | None = None,
+    test: Source | None = None,
     memory_rows: Annotated[int, Ge(0)] = 1_000_000,
     identity: str | None = None,
     secret: str | None = None,
@@ -136,6 +151,7 @@ def sql(
     time_format: strptime's format of dates, such as %d/%m/%Y, or several.
     delimiter, header, encoding: of CSV files; null: found out, and UTF-8.
     weight: a column that says how much each row counts in training.
+    test: another source, whose rows are the test part.
     memory_rows: more rows than these are not loaded but read anew in every epoch.
     identity: says what the rows are, where a checksum over all of them would take too long.
     secret: the name of the DuckDB secret that holds the password.

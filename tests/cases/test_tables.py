@@ -12,9 +12,10 @@ import duckdb
 import numpy as np
 import pytest
 
-from runner import DataError, Split
+from runner import Data, DataError, Split
 from runner.data.profile import complaints
 from runner.data.sources.columns import counts_up, date_formats, numbers_written
+from runner.data.splitting import divide
 from tests.plugins.conftest import Door
 from tests.servers import writing_sqlite
 
@@ -337,6 +338,25 @@ def test_a_column_of_weights_is_no_feature(read: Csv) -> None:
     assert np.array_equal(data.weights, data.features[:, 0] % 3 + 1)
     with pytest.raises(DataError, match=r"raise dataset\.memory_rows"):
         read(["x,w,y", *(f"{i},1,{i % 2}" for i in range(20))], weight="w", memory_rows=0)
+
+
+def test_another_file_is_the_test_part(read: Csv, make: Door, tmp_path: Path) -> None:
+    rows = ["d,x,y", *(f"{1 + i % 12}/{1 + i % 28}/2024,{i},{i % 2}" for i in range(60))]
+    test = tmp_path / "test.csv"
+    test.write_text("x,d,y\n" + "\n".join(f"{100 + i}.5,3/4/2024,{i % 2}" for i in range(9)))
+    data = read(rows, test=test)
+    assert isinstance(data, Data) and data.part is not None
+    with pytest.warns(UserWarning, match="come in parts of their own"):
+        train, val, held_out = divide(data, Split(0.2, 0.2, 0))
+    assert len(train) == 48 and len(val) == 12
+    assert sorted(data.features[held_out, 1]) == [100.5 + i for i in range(9)]
+    day = (dt.date(2024, 3, 4) - dt.date(1970, 1, 1)).days
+    assert set(data.features[held_out, 0]) == {day}
+    say = make.registry.find("dataset", "csv").marks.identity
+    first = tmp_path / "rows.csv"
+    assert say(path=first, test=test) != say(path=test, test=first) != say(path=first)
+    with pytest.raises(DataError, match="both say which rows are test"):
+        read(rows, test=test, split=Split(0.2, 0.2, 0, by="column:x"))
 
 
 # --- What texts look like ------------------------------------------------------------------------

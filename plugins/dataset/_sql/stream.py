@@ -20,16 +20,25 @@ PIECE = 8192
 """Rows that are hashed at once."""
 
 
-def in_memory(reader: Reader, labels: Labels) -> Data:
-    """All rows as Data, in an order that follows from their content alone."""
+def in_memory(reader: Reader, labels: Labels, test: Reader | None = None) -> Data:
+    """All rows as Data, in an order that follows from their content alone.
+
+    test: reads the rows of the test part, where they are kept apart.
+    """
     rows = reader.whole()
+    part: Array | None = None
+    if test is not None:
+        held_out = test.whole()
+        part = np.repeat(np.array([0, 2], np.int8), [len(rows), len(held_out)])
+        rows = Rows.joined([rows, held_out])
     check = Check(reader)
     check.see(rows)
     check.settle()
     labels.see(rows.labels)
     task = labels.settle()
     # A database gives its rows in any order, and the runner draws the split by position.
-    rows = rows.take(_by_content(rows))
+    order = _by_content(rows)
+    rows = rows.take(order)
     encode = Encoder(reader.layout, _vocabularies(reader.layout, rows.features))
     key = reader.layout.key
     return Data(
@@ -40,6 +49,7 @@ def in_memory(reader: Reader, labels: Labels) -> Data:
         weights=rows.weights,
         vocabulary=encode.sizes(),
         feature_names=reader.layout.names,
+        part=None if part is None else part[order],
     )
 
 

@@ -109,13 +109,15 @@ def read_table(
         if doubts := [text for name, text in query.found.doubts.items() if name in used]:
             raise DataError("; ".join(doubts))
         layout, rows = counted(database, query, layout, table.missing_label)
-        reader = Reader(database, query, layout)
         if (before := expected()) is not None and rows != before:
             raise DataError(
                 f"{database.source.where} has changed since the command began: the query gave "
                 f"{before} rows, now it gives {rows}"
             )
-        data = _read(reader, labels, split, rows, table)
+        if table.test is None:
+            data = _read(Reader(database, query, layout), labels, split, rows, table)
+        else:
+            data = _with_test(database, query, layout, labels, split, rows, table)
         for line in query.found.lines(used):
             warnings.warn(line, stacklevel=3)
     return dataclasses.replace(data, reading=query.reading.plain)
@@ -137,6 +139,39 @@ def _read(reader: Reader, labels: Labels, split: Split, rows: int, table: Table)
             "streamed: raise dataset.memory_rows, or leave the weights out"
         )
     return streamed(reader, labels, split, rows)
+
+
+def _with_test(
+    database: Database,
+    query: Query,
+    layout: Layout,
+    labels: Labels,
+    split: Split,
+    rows: int,
+    table: Table,
+) -> Data:
+    """The rows, and as test part those of `dataset.test`, which are read in the same way."""
+    if (split.by or "").startswith("column:"):
+        raise DataError(f"split.by={split.by} and dataset.test= both say which rows are test")
+    wording = dataclasses.replace(table.wording, source="dataset.test=")
+    other = dataclasses.replace(table, source=table.test or "", wording=wording)
+    with other.opened(query.reading) as (test_database, test_query):
+        test = layout_of(test_query, other, split)
+        test, more = counted(test_database, test_query, test, table.missing_label)
+        total = rows + more
+        if total > table.memory_rows or total * layout.row_bytes > MEMORY_BYTES:
+            raise DataError(
+                f"dataset.test={table.test} is for rows in memory, and these {total} are too "
+                "many: raise dataset.memory_rows, or divide by split.by=column:"
+            )
+        wide = layout.wide | test.wide
+        readers = [
+            Reader(database, query, dataclasses.replace(layout, wide=wide)),
+            Reader(test_database, test_query, dataclasses.replace(test, wide=wide)),
+        ]
+        data = in_memory(readers[0], labels, readers[1])
+    database.close()
+    return data
 
 
 def layout_of(query: Query, table: Table, split: Split) -> Layout:
