@@ -110,6 +110,9 @@ def feature_names(kept: EarlierRun) -> list[str]:
     chosen = params.get("features")
     if isinstance(chosen, list) and chosen:
         return [str(one) for one in chosen]
+    reading = Reading.recorded(kept.data.get("reading"))
+    if reading is not None and reading.features:
+        return list(reading.features)
     names, labels = kept.columns(), labels_of(kept)
     if not labels or not set(labels) <= set(names):
         return []  # columns of arrays, called after their places

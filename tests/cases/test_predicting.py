@@ -163,7 +163,11 @@ def test_a_run_records_how_its_table_was_read_and_predict_goes_by_it(
     some = predicted(results, run_id, new, tmp_path / "some.parquet")
     kept = [p["probability"] for p, row in zip(whole, rows, strict=True) if row in two]
     assert [p["probability"] for p in some] == pytest.approx(kept, abs=1e-6)
-    evaluated = evaluate(run_id, [f"dataset.path={file}"], ["all"], results)
+    turned = lines(
+        tmp_path / "turned.csv",
+        ["more,y,km/h,a", *(",".join(["7", *row.split(",")[::-1]]) for row in rows)],
+    )
+    evaluated = evaluate(run_id, [f"dataset.path={turned}"], ["all"], results)
     right = [p["predicted"] == row[-1] for p, row in zip(whole, rows, strict=True)]
     assert evaluated.metrics["all"]["accuracy"] == pytest.approx(np.mean(right))
 

@@ -102,6 +102,8 @@ def read_table(
     known = Reading.recorded(trained.reading) if trained else None
     if (split.by or "").startswith("time:"):
         table = dataclasses.replace(table, times=(split.column or "",))
+    if known is not None and known.features and table.features is None:
+        table = dataclasses.replace(table, features=list(known.features))
     with table.opened(known, keep=True) as (database, query):
         layout = layout_of(query, table, split)
         labels = Labels(layout.labels, table.task)
@@ -120,7 +122,10 @@ def read_table(
             data = _with_test(database, query, layout, labels, split, rows, table)
         for line in query.found.lines(used):
             warnings.warn(line, stacklevel=3)
-    return dataclasses.replace(data, reading=query.reading.plain)
+    names = tuple(column.name for column in layout.features)
+    return dataclasses.replace(
+        data, reading=dataclasses.replace(query.reading, features=names).plain
+    )
 
 
 def _read(reader: Reader, labels: Labels, split: Split, rows: int, table: Table) -> Data | Splits:
@@ -154,7 +159,8 @@ def _with_test(
     if (split.by or "").startswith("column:"):
         raise DataError(f"split.by={split.by} and dataset.test= both say which rows are test")
     wording = dataclasses.replace(table.wording, source="dataset.test=")
-    other = dataclasses.replace(table, source=table.test or "", wording=wording)
+    features = [column.name for column in layout.features]
+    other = dataclasses.replace(table, source=table.test or "", features=features, wording=wording)
     with other.opened(query.reading) as (test_database, test_query):
         test = layout_of(test_query, other, split)
         test, more = counted(test_database, test_query, test, table.missing_label)

@@ -191,6 +191,8 @@ class Reading:
     """Column of a query -> as what it is read."""
     encoding: str | None = None
     """Of text files, where it is none that DuckDB takes for granted."""
+    features: tuple[str, ...] = ()
+    """The columns that the model is given, in their order."""
 
     @property
     def plain(self) -> dict[str, Any]:
@@ -201,6 +203,7 @@ class Reading:
             "missing": list(self.missing),
             "dialect": dataclasses.asdict(self.dialect) if self.dialect else None,
             "encoding": self.encoding,
+            "features": list(self.features),
         }
         return {key: value for key, value in body.items() if value}
 
@@ -215,6 +218,7 @@ class Reading:
                 columns={k: As.recorded(v) for k, v in body.get("columns", {}).items()},
                 results={k: As.recorded(v) for k, v in body.get("results", {}).items()},
                 encoding=body.get("encoding"),
+                features=tuple(map(str, body.get("features", ()))),
             )
         except (AssertionError, AttributeError, KeyError, TypeError, ValueError):
             return None
