@@ -141,10 +141,10 @@ class As:
         wrong = literal(f"{where} mixes types in a column: '{column}' holds ")
         reason = literal(f", which is no {KIND[self.family]}{self._how}")
         otherwise = f"error({wrong} || '''' || left({value}, 60) || '''' || {reason})"
-        return (
-            f"CASE WHEN {value} IS NULL OR trim({value}) = '' OR {nothing} THEN NULL "
-            f"ELSE coalesce({self._cast(value)}, {otherwise}) END"
-        )
+        # Most values are what they should be: the rest is looked at only where they are not.
+        blank = f"{value} IS NULL OR trim({value}) = ''"
+        known = f"coalesce({self._cast(value)}, CASE WHEN NOT ({blank}) THEN {otherwise} END)"
+        return f"CASE WHEN NOT coalesce({nothing}, false) THEN {known} END" if words else known
 
     @property
     def _how(self) -> str:
