@@ -173,6 +173,9 @@ def test_numbers_written_by_people_are_numbers(
         (["0,5", "1,25"], """'0,5': to read them so, add 'dataset.decimal=","'"""),
         (["NA", "1.5"], "beside 'NA': to read them so, add 'dataset.missing=[NA]'"),
         (["1 234,50 €", "1,00 €"], """add 'dataset.decimal=","' 'dataset.thousands=" "'"""),
+        (["1,234", "999"], """'1,234': to read them so, add 'dataset.thousands=","'"""),
+        (["1,234", "0,5"], """add 'dataset.decimal=","'"""),
+        (["1.234", "999"], """if 1.234 is more than a thousand, say 'dataset.decimal=","'"""),
         (["-", "01.05.2024"], "dates such as '01.05.2024' beside '-': to read them so"),
     ],
 )
@@ -205,6 +208,19 @@ def test_one_decimal_point_among_decimal_commas_is_no_thousand(read: Csv) -> Non
         read(rows, decimal=",", missing=[])
         raise DataError(": ".join(read.lines))
     assert "thousands" in str(told.value) or "1.234" in str(told.value)
+
+
+def test_text_of_a_parquet_file_that_looks_like_numbers_is_told(
+    make: Door, tmp_path: Path
+) -> None:
+    file = tmp_path / "rows.parquet"
+    select = "SELECT (['1,5', 'NA'])[1 + i % 2] AS x, i % 3 = 0 AS y FROM range(30) AS r(i)"
+    duckdb.sql(f"COPY ({select}) TO '{file}'")
+    with pytest.warns(UserWarning) as told:
+        make("dataset", "sql", source=str(file), label="y")
+    assert "'dataset.decimal=\",\"' 'dataset.missing=[NA]'" in str(told[-1].message)
+    data = make("dataset", "sql", source=str(file), label="y", decimal=",", missing=["NA"])
+    assert np.nanmax(data.features) == 1.5 and np.isnan(data.features).sum() == 15
 
 
 # --- Dates ---------------------------------------------------------------------------------------

@@ -84,8 +84,21 @@ def numbers_written(texts: Sequence[str]) -> tuple[Numbers, list[str]] | None:
         for decimal in DECIMALS:
             form = Numbers(decimal, thousands)
             if decimal != thousands and all(map(form.matches, present)):
-                return form, words
+                return _grouped(form, present), words
     return None
+
+
+def _grouped(form: Numbers, texts: Sequence[str]) -> Numbers:
+    """The form; with thousands where every comma has three digits behind it: 1,234 and 999."""
+    other = Numbers(".", ",")
+    if form != Numbers(","):
+        return form
+    return other if all(map(other.matches, texts)) and may_be_thousands(texts, ",") else form
+
+
+def may_be_thousands(texts: Iterable[str], sign: str) -> bool:
+    """Whether the sign parts thousands in all numbers that have it, and some are without."""
+    return all(re.search(rf"(^|[^\d.,])[1-9]\d{{0,2}}(\{sign}\d{{3}})*(\D|$)", t) for t in texts)
 
 
 def is_plain(texts: Iterable[str]) -> bool:

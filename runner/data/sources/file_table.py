@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.data.sources.column import Column
+from runner.data.sources.columns import Numbers
 from runner.data.sources.dialect import (
     NATIVE,
     SAMPLE,
@@ -19,7 +20,7 @@ from runner.data.sources.dialect import (
 from runner.data.sources.files import scan
 from runner.data.sources.reading import As, Dialect, Options, Reading
 from runner.data.sources.source import RowSource
-from runner.data.sources.typed import Found, find_types
+from runner.data.sources.typed import Found, find_types, option, remarks_on
 from runner.system.databases import identifier, literal
 from runner.system.temporary import private_folder
 
@@ -88,7 +89,33 @@ class FileTable:
             every=dialect is not None,
         )
         self.found.about = about
+        if dialect is None and not self._options.of_values:
+            remarks = remarks_on(by_itself, lambda names: texts_of(con, self.scan(), names))
+            self.found.remarks |= remarks.remarks
+            self.found.options |= remarks.options
+        if dialect is not None and self._options.numbers == Numbers():
+            self._remark_on_thousands(con, by_itself)
         self.reading = replace(self.reading, columns=self.found.columns)
+
+    def _remark_on_thousands(self, con: DuckDBPyConnection, columns: Sequence[Column]) -> None:
+        """Say where 1.234 may be more than a thousand, for 999 has no point."""
+        names = [column.name for column in columns if column.family == "float"]
+        if not names:
+            return
+        grouped = literal(r"\s*[+-]?[1-9]\d{0,2}(\.\d{3})*\s*")
+        asked = [
+            f"bool_and(regexp_full_match({identifier(n)}, {grouped})) "
+            f"AND bool_or(NOT contains({identifier(n)}, '.'))"
+            for n in names
+        ]
+        select = f"SELECT {', '.join(asked)} FROM (FROM {self.scan()} LIMIT {SAMPLE})"
+        for name, is_so in zip(names, con.execute(select).fetchone() or (), strict=True):
+            if is_so:
+                self.found.remarks[name] = (
+                    f"the column '{name}' is read with a decimal point, and every point has three "
+                    "digits behind it: if 1.234 is more than a thousand, say "
+                    f"{option('decimal', ',')} {option('thousands', '.')}"
+                )
 
     def scan(self, typed: str = "all_varchar = true") -> str:
         """The expression that reads the files, as they stand.

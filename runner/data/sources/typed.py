@@ -81,6 +81,22 @@ def find_types(
     return found
 
 
+def remarks_on(columns: Iterable[Column], texts_of: Texts) -> Found:
+    """What to say of columns of text that stay text, for their table says that they are."""
+    text = [column for column in columns if column.family == "text"]
+    texts = texts_of([column.name for column in text])
+    found = Found()
+    for column in text:
+        seen = Found()
+        present = [t for t in texts[column.name] if t.strip()]
+        if present:
+            _examine_numbers(column, present, Options(), seen)
+        if seen.options.get(column.name):
+            found.remarks |= seen.remarks
+            found.options |= seen.options
+    return found
+
+
 def _is_examined(
     column: Column, options: Options, as_written: Collection[str], every: bool
 ) -> bool:
