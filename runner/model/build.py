@@ -19,7 +19,7 @@ from runner.model.targets import loss_in_units, scaled_back, units_of
 from runner.system.terminal import say
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     import keras
 
