@@ -102,6 +102,7 @@ def _train(words: Sequence[str]) -> int:
         register,
         spelled_out,
     )
+    from runner.config.presets import check_root
     from runner.config.typed import is_multirun, refuse_odd_words, separated, value_of
     from runner.sweep.checkout import warn_of_another_copy
     from runner.sweep.launching import install
@@ -117,6 +118,9 @@ def _train(words: Sequence[str]) -> int:
         refuse_odd_words(overrides, multirun)
         given = value_of(options, "--config-dir", "-cd")
         folder = presets_folder(given, overrides)
+        root = value_of(options, "--config-name", "-cn")
+        if root is not None and folder is not None:
+            check_root(folder, root)
         if given is None and folder is not None:
             options = [*options, "--config-dir", str(folder)]
         return _hand_over(options, overrides)

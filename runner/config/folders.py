@@ -24,7 +24,9 @@ def presets() -> list[str]:
 def own_presets() -> list[str]:
     """The user's own that a command here would find, without --config-dir."""
     folder = Path(os.environ.get(FOLDER) or "conf").expanduser()
-    return sorted({file.stem for file in (folder / "experiment").glob("*.yaml")} - {*presets()})
+    inner = folder / "experiment"
+    names = {file.relative_to(inner).with_suffix("").as_posix() for file in inner.rglob("*.yaml")}
+    return sorted(names - {*presets()})
 
 
 def own_folder(given: str | None, names: Sequence[str]) -> Path | None:
@@ -44,4 +46,4 @@ def own_folder(given: str | None, names: Sequence[str]) -> Path | None:
         return folder
     asked_for_own = set(names) - set(presets())
     here = Path("conf")
-    return here if asked_for_own and any((here / "experiment").glob("*.y*ml")) else None
+    return here if asked_for_own and any((here / "experiment").rglob("*.y*ml")) else None

@@ -25,8 +25,10 @@ def explain(error: Exception) -> ConfigError:
         where = f"{mark.name}, line {mark.line + 1}" if mark else "a file of the config"
         return ConfigError(f"{where}: {error.problem}")
     text = str(error)
-    if found := re.search(r"Could not (?:find|load) '(?:(.+)/)?([^/']+)'", text):
-        return _unknown_choice(found[1] or "", found[2], text)
+    if not text and error.__cause__ is not None:
+        return ConfigError(_first_line(error.__cause__))
+    if named := re.search(r"Could not (?:find|load) '(?:(.+)/)?([^/']+)'", text):
+        return _unknown_choice(named[1] or "", named[2], text)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         return _unknown_choice("", error.missing_cfg_file, text)
     if named := re.search(r"Could not delete from config\. '(.+?)' does not exist", text):
@@ -34,13 +36,19 @@ def explain(error: Exception) -> ConfigError:
     if named := re.search(r"Could not append to config\. An item is already at '(.+?)'", text):
         return ConfigError(f"+{named[1]} is not valid: {named[1]} is there already and needs no +")
     cause = error.__cause__
-    if (found := re.match(r"Could not override '(.+?)'", text)) and cause:
-        return _unknown_key(found[1], _first_line(cause))
-    if (found := re.match(r"Error merging override (.+?)=(.*)", text, re.S)) and cause:
-        head, _, rest = found[1].partition(".")
+    if (named := re.match(r"Could not override '(.+?)'", text)) and cause:
+        return _unknown_key(named[1], _first_line(cause))
+    if (given := re.match(r"Error merging override (.+?)=(.*)", text, re.S)) and cause:
+        head, _, rest = given[1].partition(".")
         if rest and head in NAMES and "." not in rest and "'dict'" in str(cause):
             return ConfigError(f"{head} has no keys of its own: type {head}=<value>")
-        return ConfigError(f"{found[1]}={found[2]} is not valid: {_first_line(cause)}")
+        return ConfigError(f"{given[1]}={given[2]} is not valid: {_first_line(cause)}")
+    if "raised while composing config:" in text:
+        where, _, rest = text.partition(": ")
+        lines = rest.splitlines()
+        keys = re.findall(r"full_key: (\S+)", rest)
+        reason = f"{keys[0]} is not valid: {lines[1]}" if keys else lines[-1]
+        return ConfigError(f"{reason} ({where[0].lower()}{where[1:]})")
     if isinstance(error, OverrideParseException):
         return ConfigError(
             f"{error.override} is not valid ({_first_line(error)}): "
@@ -52,11 +60,13 @@ def explain(error: Exception) -> ConfigError:
 
 
 def _first_line(error: BaseException) -> str:
-    return str(error).partition("\n")[0]
+    return str(error).strip().partition("\n")[0]
 
 
 def _unknown_choice(group: str, name: str, text: str) -> ConfigError:
     """The sentence for a component, a preset or another group's option that is not there."""
+    if group.startswith("experiment/"):
+        group, name = "experiment", f"{group.removeprefix('experiment/')}/{name}"
     kind = next((kind for kind in KINDS.values() if kind.key == group), None)
     if kind is not None:
         try:

@@ -174,7 +174,9 @@ def _is_names(value: Any, several: bool) -> bool:
     """Whether a group may be given this; a dict is for its params, a glob for its names."""
     if isinstance(value, list):
         return all(isinstance(one, str) for one in value) and (several or len(value) == 1)
-    return value != "" and isinstance(value, str | dict | Glob | Sweep)
+    if isinstance(value, str):
+        return value != "" and not value.startswith("/")
+    return isinstance(value, dict | Glob | Sweep)
 
 
 def _refuse_near_names(word: str, name: str) -> None:

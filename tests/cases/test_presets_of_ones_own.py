@@ -97,6 +97,24 @@ FAULTS: dict[str, tuple[str, str]] = {
     ),
     "no package": ("epochs: 3\n", r"line 1: a preset begins with the line `# @package _global_`"),
     "another package": (f"{HEAD.replace('_global_', '_globl_')}epochs: 3\n", r"line 1: a preset"),
+    "a package too late": (f"# mine\n{HEAD}epochs: 3\n", r"line 1: a preset begins"),
+    "a byte order mark": (f"\ufeff{HEAD}epochs: 3\n", r"line 1: it begins with a byte order mark"),
+    "a second document": (f"{HEAD}epochs: 3\n---\nseed: 1\n", r"line 3: it is no YAML"),
+    "no value": (f"{HEAD}epochs:\n", r"line 2: epochs=null is not valid"),
+    "numbers without brackets": (
+        f"{HEAD}architecture:\n  units: 64, 32\n",
+        r"line 3: .* is not a list: give architecture.units=\[64, 32\]",
+    ),
+    "a class that is a flag": (
+        f"{HEAD}class_weight: {{yes: 5, no: 1}}\n",
+        r"line 2: class_weight: yes is a flag to YAML; write `'yes':`",
+    ),
+    "an open reference": (f"{HEAD}epochs: ${{nosuch\n", r"line 2: .* a reference is \$\{key\}"),
+    "a preset behind overrides": (
+        f"{HEAD}defaults:\n  - override /dataset: iris\n  - digits_mlp\n",
+        r"line 4: `- digits_mlp` must stand before the overrides",
+    ),
+    "one that stands on itself": (f"{HEAD}defaults:\n  - mine\n", r"line 3: .* stands on itself"),
     "nothing": ("", r"line 1: a preset begins"),
     "a key with dots": (
         f"{HEAD}optimizer.learning_rate: 0.1\n",
@@ -154,6 +172,19 @@ def test_bytes_that_are_no_utf8_and_another_ending_are_told(here: Path) -> None:
     file.rename(file.with_suffix(".yml"))
     with pytest.raises(ConfigError, match=r"mine.yml is no preset: its name must end in .yaml"):
         compose(["experiment=mine"])
+
+
+@pytest.mark.parametrize("name", ["größe", "a b", "deep/er", "mine.yaml"])
+def test_names_are_free(here: Path, name: str) -> None:
+    (here / "conf" / "experiment" / "deep").mkdir()
+    put(here / "conf", OWN, name.removesuffix(".yaml"))
+    assert compose([f"experiment={name}"])[0].settings.epochs == 3
+
+
+def test_a_part_of_a_preset_may_be_merged(here: Path) -> None:
+    put(here / "conf", f"{HEAD}optimizer:\n  <<: {{learning_rate: 0.5}}\n  beta_1: 0.8\n")
+    optimizer = compose(["experiment=mine"])[0].plain()["optimizer"]
+    assert (optimizer["learning_rate"], optimizer["beta_1"]) == (0.5, 0.8)
 
 
 def test_what_the_command_line_chooses_counts(here: Path) -> None:
@@ -235,12 +266,14 @@ def test_the_command_line_says_the_same(here: Path) -> None:
     put(here / "conf", OWN)
     put(here / "conf", f"{HEAD}epchs: 3\n", "typo")
     put(here / "other", f"{HEAD}optimizer: {{lerning_rate: 1}}\n", "far")
-    shown, typo, unknown, far = session(
+    (here / "other" / "root.yaml").write_text("defaults:\n  - config\n\nepchs: 3\n")
+    shown, typo, unknown, far, root = session(
         [
             ["experiment=mine", "--cfg", "job"],
             ["-m", "experiment=mine,typo"],
             ["experiment=mien"],
             ["experiment=far", "--config-dir", "other"],
+            ["-cn", "root", "-cd", "other"],
         ],
         here,
     )
@@ -248,6 +281,7 @@ def test_the_command_line_says_the_same(here: Path) -> None:
     for done, pattern in [
         (typo, "conf/experiment/typo.yaml, line 2: there is no key 'epchs'"),
         (unknown, "there is no experiment 'mien' .*did you mean 'mine'"),
+        (root, "other/root.yaml, line 4: there is no key 'epchs': did you mean 'epochs'"),
         (far, "other/experiment/far.yaml, line 2: .* no param 'lerning_rate'"),
     ]:
         assert (done.code, len(done.err.splitlines())) == (2, 1), done.err
