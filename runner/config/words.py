@@ -55,7 +55,7 @@ def read_override(word: str, parse: Parse, multirun: bool) -> Override:
         return parse(word) if usual is None else usual
     if usual is not None and not _is_misread(usual, multirun):
         return usual
-    key, text = match["key"], match["value"].strip()
+    key, text = match["key"], match["value"]
     bare = parse(f"{key}=x")  # raises where it is the key that cannot be read
     reader = _Reader(word, parse, bare.key_or_group)
     value = reader.value(text, multirun)
@@ -74,6 +74,10 @@ class _Reader:
 
     def value(self, text: str, multirun: bool) -> Any:
         """A value, or in a sweep all that are between commas."""
+        # Such as a delimiter: a blank, a tab, a comma.
+        if self._is_text and not text.strip(", \t"):
+            return _quoted(text)
+        text = text.strip()
         parts = split(text)
         if parts is None or "" in parts:
             if self._is_text and not (parts and multirun):
@@ -165,6 +169,8 @@ def _is_misread(override: Override, multirun: bool) -> bool:
     """Whether Hydra takes what it can read for something else than was meant."""
     if not takes_text(override.key_or_group):
         return False
+    if override.value() == "" and override.input_line and not override.input_line.endswith("="):
+        return True  # a blank, or the quotes of an empty text
     one_text = override.value_type == ValueType.SIMPLE_CHOICE_SWEEP and not multirun
     values = _all_of(override._value)
     return one_text or any(is_mistaken(override.key_or_group, value) for value in values)

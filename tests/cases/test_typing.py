@@ -26,12 +26,16 @@ TEXTS = [
     *("100%", "$HOME", "12:30", "2024-01-01", "C:\\data\\x.csv", "C:\\d[1]\\x.csv", "1a", "a.b"),
     *("1e5", "1.50", "3.10", "007", "+1", "1_000", "true", "NaN", "inf", "yes", "no", "f(x)"),
     *("3.5 €", "Preis, Euro", "Preis (a, b)", "~/x", "~", "a@b", "a/b", "int", "range", "a\tb"),
+    *(",", ";", "\t", " ", "|", "'", "%d.%m.%Y %H:%M", "%Y-%m-%dT%H:%M:%S", "latin-1", "-", "N/A"),
 ]
 
 
+@pytest.mark.parametrize("multirun", [False, True])
 @pytest.mark.parametrize("text", TEXTS)
-def test_a_text_is_what_was_typed(text: str) -> None:
-    with reading_what_is_typed(multirun=False):
+def test_a_text_is_what_was_typed(text: str, multirun: bool) -> None:
+    if multirun and text == "Preis, Euro":
+        return  # there a comma is between values
+    with reading_what_is_typed(multirun):
         override = OverridesParser.create().parse_override(f"dataset.label={text}")
         again = OverridesParser.create().parse_override(
             f"dataset.label={override.get_value_element_as_str()}"
@@ -63,6 +67,8 @@ def test_a_query_needs_no_quotes_and_may_have_them(typed: str, meant: str) -> No
     [
         ("dataset.label", "[größe,b]", ["größe", "b"]),
         ("dataset.label", "[Alter (J.),'b,c', 1e5]", ["Alter (J.)", "b,c", "1e5"]),
+        ("dataset.label", "[NA,?,-,-999,n/a,'']", ["NA", "?", "-", "-999", "n/a", ""]),
+        ("dataset.label", "''", ""),
         ("class_weight", "{größe:5,a (b):1}", {"größe": 5, "a (b)": 1}),
         ("class_weight", "{Yes:5,No:1}", {"Yes": 5, "No": 1}),
         ("architecture.units", "[64, 32]", [64, 32]),
