@@ -306,12 +306,11 @@ def migrate(
         for _, text in views:
             con.execute(text)
         con.execute("DELETE FROM migrations WHERE number = 0")
-        # After all steps: one of them makes instants of the moments here.
-        for number, name, sha256 in [
-            *((s.number, s.name, None) for s in todo),
-            (0, "views", digest),
-        ]:
-            con.execute("INSERT INTO migrations VALUES (?, ?, now(), ?)", [number, name, sha256])
+        # After all steps: one of them makes instants of the moments here. As text: for values
+        # that are given apart, DuckDB's client imports pandas.
+        rows = [f"({step.number}, {literal(step.name)}, now(), NULL)" for step in todo]
+        rows.append(f"(0, 'views', now(), {literal(digest)})")
+        con.execute(f"INSERT INTO migrations VALUES {', '.join(rows)}")
 
 
 def _applied(con: DuckDBPyConnection, known: Iterable[int]) -> tuple[set[int], str | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import zlib
+from collections.abc import Container
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,10 +40,14 @@ def archived(place: Place) -> list[Path]:
     return sorted(path for path in paths if SAFE_ID.fullmatch(path.name.removesuffix(ENDING)))
 
 
-def load_archive(writer: Writer, place: Place) -> list[str]:
-    """All archived journals into an empty database; what cannot be read is named."""
+def load_archive(writer: Writer, place: Place, but: Container[str] = ()) -> list[str]:
+    """All archived journals into an empty database; what cannot be read is named.
+
+    but: run ids whose journals are left out.
+    """
     problems: list[str] = []
-    for batch in batches(JournalFile(path, "ended") for path in archived(place)):
+    paths = (path for path in archived(place) if path.name.removesuffix(ENDING) not in but)
+    for batch in batches(JournalFile(path, "ended") for path in paths):
         readings: list[ReadJournal] = []
         for journal in batch:
             try:

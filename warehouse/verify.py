@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import os
 import stat
 import tempfile
+import zlib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import WarehouseError
 from runner.journal.weights import path_of
 from runner.system.databases import literal
-from warehouse.database import changes, create, in_words, refuse_without_index, writing
+from warehouse.database import (
+    changes,
+    create,
+    in_words,
+    refuse_without_index,
+    table_names,
+    writing,
+)
 from warehouse.ingest.ingest import overlay
+from warehouse.ingest.sums import OF_OTHERS, unchanged
 from warehouse.journals.read import JournalFile, read, waiting
 from warehouse.place import Place
-from warehouse.rebuild import load_archive
+from warehouse.rebuild import ENDING, archived, load_archive
 from warehouse.snapshot import copy_database
 
 if TYPE_CHECKING:
@@ -52,19 +64,20 @@ def verify(place: Place, journals: Sequence[JournalFile] | None = None) -> list[
             create(copy)
         with writing(copy, place) as writer:
             changed = changes(writer.con)
+            sure = _sure(writer.con, place) if not changed else set()
             if not changed:
                 overlay(writer, place, ended)
                 writer.con.execute("CHECKPOINT")
         create(again)
         with writing(again, place, folders=[Path(folder)]) as writer:
-            problems += load_archive(writer, place)
+            problems += load_archive(writer, place, but=sure)
             overlay(writer, place, ended)
             con = writer.con
             con.execute(f"ATTACH {literal(str(copy))} AS live (READ_ONLY)")
             if changed:
                 how = "`python -m warehouse rebuild` sets it aside and makes it again"
                 return [*problems, *(f"{sentence}; {how}" for sentence in changed)]
-            problems += _rows(con, going_on(journals))
+            problems += _rows(con, [*going_on(journals), *sure])
             problems += _files(con, place)
     return problems
 
@@ -89,23 +102,60 @@ def _unread(journals: Sequence[JournalFile]) -> Iterator[str]:
                 yield f"{journal.name} line {line.number}: {line.reason}"
 
 
+def _sure(con: DuckDBPyConnection, place: Place) -> set[str]:
+    """The runs that need no comparing: archived as they went in, and their rows are the same.
+
+    A dataset's row is of the first of its runs, so that one is compared beside all others.
+    """
+    first = {run_id for (run_id,) in con.execute("SELECT run_id FROM datasets").fetchall()}
+    digests = unchanged(con)
+    paths = [path for path in archived(place) if _run_id(path) in digests.keys() - first]
+    # Decompressing and hashing let other threads go on.
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        found = pool.map(_digest, paths)
+        return {
+            _run_id(path)
+            for path, digest in zip(paths, found, strict=True)
+            if digest == digests[_run_id(path)]
+        }
+
+
+def _run_id(path: Path) -> str:
+    return path.name.removesuffix(ENDING)
+
+
+def _digest(path: Path) -> str | None:
+    """The hash of an archived journal, uncompressed; None where it cannot be read."""
+    try:
+        return hashlib.sha256(gzip.decompress(path.read_bytes())).hexdigest()
+    except (OSError, EOFError, zlib.error):
+        return None
+
+
 def _rows(con: DuckDBPyConnection, left_out: Sequence[str]) -> Iterator[str]:
-    """Rows of the database that are not what the journals say; of runs that have ended."""
+    """Rows of the database that are not what the journals say.
+
+    left_out: the runs whose own journals were not read again; a later judgement's are.
+    """
+    con.execute("CREATE TEMP TABLE left_out AS SELECT unnest($1::VARCHAR[]) AS run_id", [left_out])
     tables = con.execute(
-        "SELECT table_name FROM duckdb_tables() WHERE database_name = 'again' "
-        "AND NOT temporary AND table_name <> 'migrations' ORDER BY table_name"
+        "SELECT table_name, bool_or(column_name = 'judgement_id') FROM duckdb_columns() "
+        "WHERE database_name = 'again' AND table_name IN (SELECT unnest($1)) "
+        "AND table_name NOT IN ('migrations', 'row_sums') GROUP BY ALL ORDER BY ALL",
+        [table_names()],
     ).fetchall()
-    for (table,) in tables:
+    for table, is_judged in tables:
         ours, theirs = f"again.main.{table}", f"live.main.{table}"
+        own = " AND judgement_id IS NULL" if is_judged else ""
+        left = f"coalesce(run_id IN (FROM left_out), false){own}"
+        compared = "" if table in OF_OTHERS else f"WHERE NOT ({left})"
         for first, second, what in (
             (theirs, ours, "rows that no journal has"),
             (ours, theirs, "rows missing that their journals have"),
         ):
             rows = con.execute(
-                f"SELECT DISTINCT run_id FROM (FROM {first} EXCEPT ALL FROM {second}) "
-                "WHERE run_id IS NULL OR NOT list_contains($1::VARCHAR[], run_id) "
-                "ORDER BY run_id",
-                [list(left_out)],
+                f"SELECT DISTINCT run_id FROM (FROM {first} {compared} EXCEPT ALL "
+                f"FROM {second} {compared}) ORDER BY run_id"
             ).fetchall()
             if rows:
                 yield f"{table}: {what}, of {_some([run_id for (run_id,) in rows])}"

@@ -16,6 +16,9 @@ import warehouse
 from runner.journal.file import Journal
 from runner.journal.ids import new_run_id
 from tests.warehouse.conftest import House, ending, records
+from warehouse.journals.read import read
+from warehouse.place import Place
+from warehouse.verify import verify
 
 Ask = Callable[..., list[tuple[Any, ...]]]
 
@@ -148,6 +151,37 @@ def test_verify_finds_nothing_wrong_with_a_sound_house(house: House) -> None:
     house.write(records(waiting, 2), finish=False)
     done = house.command("verify")
     assert (done.returncode, done.stdout) == (0, "all is well\n"), done.stdout
+
+
+CHANGES = [
+    "UPDATE epochs SET loss = loss + 1 WHERE run_id = '{run}' AND epoch = 1",
+    "DELETE FROM metrics WHERE run_id = '{run}' AND epoch = 2",
+    "INSERT INTO evaluations FROM evaluations WHERE run_id = '{run}' LIMIT 1",
+    "UPDATE runs SET seed = 8 WHERE run_id = '{run}'",
+    "UPDATE runs SET journal_sha256 = 'x' WHERE run_id = '{run}'",
+    "DELETE FROM row_sums; DELETE FROM params WHERE run_id = '{run}'",
+    "DELETE FROM runs WHERE run_id = '{run}'",
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_verify_reads_again_only_where_rows_or_journals_are_others(
+    house: House, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [house.run() for _ in range(3)]
+    warehouse.sync(house.results)
+    place = Place.of(house.results)
+    loaded: list[str] = []
+    monkeypatch.setattr(
+        "warehouse.rebuild.read", lambda path: (loaded.append(path.name), read(path))[1]
+    )
+    with place.locked():
+        assert verify(place) == [] and loaded == []
+        with duckdb.connect(str(place.database)) as con:
+            con.execute(change.format(run=ids[1]))
+        (first, *_) = problems = verify(place)
+    assert ids[1] in first and not any(ids[0] in line or ids[2] in line for line in problems)
+    assert f"{ids[1]}.jsonl.gz" in loaded
 
 
 def test_verify_names_what_is_wrong(house: House) -> None:

@@ -13,6 +13,7 @@ from runner.system.databases import as_one_file, identifier
 from runner.system.paths import open_plain
 from warehouse.database import Writer, sql_of, table_names, transaction
 from warehouse.ingest.staging import JournalRow, Staging
+from warehouse.ingest.sums import keep_sums
 from warehouse.journals.archive import Verdict
 from warehouse.journals.lines import Fields
 from warehouse.journals.read import JournalFile, Reading
@@ -113,6 +114,7 @@ class Batch:
             if self._replaces:
                 _remove_replaced(con)
             con.execute(texts["insert.sql"])
+            keep_sums(con)
 
     def _stage_run(self, reading: Reading, row: JournalRow) -> None:
         self._replaces |= row.replaces
