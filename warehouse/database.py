@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -300,17 +301,28 @@ def migrate(
     todo = [step for step in steps if step.number not in done]
     if not todo and seen == digest and not renew_views:
         return
-    with transaction(con):
-        for step in todo:
+    # Each in a transaction of its own: DuckDB refuses to alter a table whose rows the same one has
+    # changed.
+    for step in todo:
+        with transaction(con):
             con.execute(step.sql)
+            _record(con, step.number, step.name)
+    with transaction(con):
         for _, text in views:
             con.execute(text)
         con.execute("DELETE FROM migrations WHERE number = 0")
-        # After all steps: one of them makes instants of the moments here. As text: for values
-        # that are given apart, DuckDB's client imports pandas.
-        rows = [f"({step.number}, {literal(step.name)}, now(), NULL)" for step in todo]
-        rows.append(f"(0, 'views', now(), {literal(digest)})")
-        con.execute(f"INSERT INTO migrations VALUES {', '.join(rows)}")
+        _record(con, 0, "views", digest)
+
+
+def _record(con: DuckDBPyConnection, number: int, name: str, sha256: str | None = None) -> None:
+    """Put down that a step has run.
+
+    As text: for values that are given apart, DuckDB's client imports pandas. With its zone: a step
+    makes instants of the moments here.
+    """
+    moment = literal(datetime.now(UTC).isoformat(sep=" "))
+    digest = "NULL" if sha256 is None else literal(sha256)
+    con.execute(f"INSERT INTO migrations VALUES ({number}, {literal(name)}, {moment}, {digest})")
 
 
 def _applied(con: DuckDBPyConnection, known: Iterable[int]) -> tuple[set[int], str | None]:
