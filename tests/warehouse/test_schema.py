@@ -115,6 +115,58 @@ def test_a_newer_warehouse_is_refused_and_journals_wait(house: House) -> None:
         warehouse.connect(house.results)
 
 
+def migrate_before(con: Any, number: int) -> None:
+    """The schema as it was before this step, without views."""
+    for step in known_migrations():
+        if step.number < number:
+            con.execute(step.sql)
+            values = [step.number, step.name]
+            con.execute("INSERT INTO migrations VALUES (?, ?, '2026-01-01', NULL)", values)
+
+
+CARS = {"dataset.name": "csv", "dataset.path": "data/cars.csv", "dataset.label": "mpg"}
+
+
+def dataset_of(name: str) -> list[dict[str, str]]:
+    return [{"kind": "dataset", "name": name, "distribution": "x", "version": "1"}]
+
+
+def test_ranks_are_within_a_dataset(house: House, rows: Ask) -> None:
+    iris = [house.run(components=dataset_of("iris")) for _ in range(2)]
+    cars = [house.run(components=dataset_of("csv"), params=CARS) for _ in range(2)]
+    house.run(components=dataset_of("csv"), params=CARS | {"dataset.label": "hp"})
+    ranked = rows(house, "SELECT dataset, rank, run_id FROM leaderboard ORDER BY dataset, rank")
+    assert [(dataset, rank) for dataset, rank, _ in ranked] == [
+        ("csv(data/cars.csv, label=hp)", 1),
+        ("csv(data/cars.csv, label=mpg)", 1),
+        ("csv(data/cars.csv, label=mpg)", 2),
+        ("iris", 1),
+        ("iris", 2),
+    ]
+    assert {run_id for *_, run_id in ranked[1:3]} == {*cars}
+    assert {run_id for *_, run_id in ranked[3:]} == {*iris}
+
+
+def test_runs_from_before_have_their_dataset_too() -> None:
+    with duckdb.connect() as con:
+        migrate_before(con, 12)
+        con.execute(
+            "INSERT INTO runs (run_id, status) VALUES ('a', 'lost'), ('b', 'lost'), ('c', 'lost')"
+        )
+        con.execute(
+            "INSERT INTO components (run_id, kind, name) VALUES ('a', 'dataset', 'csv'), "
+            "('b', 'dataset', 'iris'), ('b', 'optimizer', 'adam')"
+        )
+        for name, value in CARS.items():
+            con.execute("INSERT INTO params VALUES ('a', ?, ?, NULL)", [name, value])
+        migrate(con)
+        assert con.execute("SELECT run_id, dataset FROM runs ORDER BY run_id").fetchall() == [
+            ("a", "csv(data/cars.csv, label=mpg)"),
+            ("b", "iris"),
+            ("c", None),
+        ]
+
+
 def test_compare_names_what_differs(house: House, rows: Ask) -> None:
     a = house.run(params={"lr": 0.1, "same": 1.0})
     b = house.run(epochs=4, params={"lr": 0.2, "same": 1.0, "extra": "x"})

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from warehouse.commands import Words
 
 ORDERS = {
-    "best": "monitor, rank, run_id",
+    "best": "dataset, monitor, rank, run_id",
     "started": "started_at DESC, run_id DESC",
     "seconds": "seconds DESC NULLS LAST",
     "epochs": "epochs DESC",
@@ -28,6 +28,7 @@ MOST = 2**63 - 2
 COLUMNS = (
     "run",
     "experiment",
+    "dataset",
     "status",
     "monitor",
     "best",
@@ -78,7 +79,8 @@ def run(arguments: argparse.Namespace) -> int:
             "SEMI JOIN deleted USING (run_id))"
         )
     query = f"""
-        SELECT run_id, experiment, status, monitor, best, best_epoch, epochs, seconds, started_at,
+        SELECT run_id, experiment, dataset, status, monitor, best, best_epoch, epochs, seconds,
+            started_at,
             (SELECT list(tag ORDER BY tag) FROM tags WHERE tags.run_id = b.run_id), overrides
         FROM {source} AS b
         WHERE {" AND ".join(where) or "true"}

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from warehouse.commands import Words
 
 FACTS = (
-    "run_id, status, error, experiment, sweep_id, started_at, ended_at, seconds, wall_seconds, "
-    "epochs, best_epoch, monitor, seed, engine, engine_reason, device, host, git_commit, "
-    "git_dirty, fingerprint, overrides, data, versions"
+    "run_id, status, error, experiment, dataset, sweep_id, started_at, ended_at, seconds, "
+    "wall_seconds, epochs, best_epoch, monitor, seed, engine, engine_reason, device, host, "
+    "git_commit, git_dirty, fingerprint, overrides, data, versions"
 )
 CLASS_SCORES = ("precision", "recall", "f1", "roc_auc", "pr_auc")
 PARTS = {

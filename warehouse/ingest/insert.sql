@@ -283,7 +283,8 @@ SELECT
         WHEN s.engine_in_brackets THEN nullif(regexp_extract(s.engine, '^[^ (]+ \((.*)\)$', 1), '')
         ELSE s.engine_reason
     END,
-    coalesce(e.wall_seconds, e.seconds, p.wall_seconds)
+    coalesce(e.wall_seconds, e.seconds, p.wall_seconds),
+    d.dataset
 FROM (
     SELECT
         *,
@@ -301,6 +302,25 @@ LEFT JOIN (
     FROM staged_epoch_end
     GROUP BY run_id
 ) AS p USING (run_id)
+LEFT JOIN (
+    SELECT
+        c.run_id,
+        any_value(c.name) || coalesce(
+            '(' || string_agg(
+                CASE WHEN p.name IN ('dataset.path', 'dataset.source') THEN p.value ELSE substr(p.name, 9) || '=' || p.value END,
+                ', ' ORDER BY p.name NOT IN ('dataset.path', 'dataset.source'), p.name
+            ) || ')',
+            ''
+        ) AS dataset
+    FROM components AS c
+    SEMI JOIN fresh ON fresh.run_id = c.run_id
+    LEFT JOIN params AS p
+        ON p.run_id = c.run_id
+        AND p.value IS NOT NULL
+        AND regexp_matches(p.name, '^dataset\.(path|source|query|which|labels?|targets?)(\.|$)')
+    WHERE c.kind = 'dataset'
+    GROUP BY c.run_id
+) AS d USING (run_id)
 LEFT JOIN run_metrics AS m
     ON m.run_id = s.run_id
     AND m.split = CASE WHEN starts_with(s.monitor, 'val_') THEN 'val' ELSE 'train' END

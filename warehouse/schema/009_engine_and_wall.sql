@@ -22,12 +22,12 @@ CREATE TABLE skipped_runs (
     sweep_id VARCHAR NOT NULL,
     run_id VARCHAR NOT NULL,
     job VARCHAR NOT NULL,
-    skipped_at TIMESTAMP NOT NULL,
+    skipped_at TIMESTAMPTZ NOT NULL,
     entry_id VARCHAR NOT NULL
 );
 COMMENT ON TABLE skipped_runs IS 'The runs that a sweep names and did not train, since an earlier command had; `sweep_runs` has all runs of a sweep.';
 COMMENT ON COLUMN skipped_runs.sweep_id IS 'The sweep.';
 COMMENT ON COLUMN skipped_runs.run_id IS 'The earlier run.';
 COMMENT ON COLUMN skipped_runs.job IS 'The overrides of the job that names it.';
-COMMENT ON COLUMN skipped_runs.skipped_at IS 'When, UTC.';
+COMMENT ON COLUMN skipped_runs.skipped_at IS 'When.';
 COMMENT ON COLUMN skipped_runs.entry_id IS 'The entry of the journal that says so.';

@@ -12,11 +12,12 @@ WITH judged AS (
 )
 SELECT
     rank() OVER (
-        PARTITION BY monitor
+        PARTITION BY dataset, monitor
         ORDER BY CASE mode WHEN 'max' THEN -best ELSE best END NULLS LAST
     ) AS rank,
     run_id,
     experiment,
+    dataset,
     status,
     monitor,
     mode,
@@ -29,10 +30,11 @@ SELECT
     started_at,
     overrides
 FROM judged;
-COMMENT ON VIEW leaderboard IS 'Runs ranked by the best value of what they monitor; deleted runs are left out.';
-COMMENT ON COLUMN leaderboard.rank IS 'The place among the runs that monitor the same, 1 is best.';
+COMMENT ON VIEW leaderboard IS 'Runs ranked, within a dataset, by the best value of what they monitor; deleted runs are left out.';
+COMMENT ON COLUMN leaderboard.rank IS 'The place among the runs that monitor the same on the same dataset, 1 is best.';
 COMMENT ON COLUMN leaderboard.run_id IS 'The run.';
 COMMENT ON COLUMN leaderboard.experiment IS 'Its preset.';
+COMMENT ON COLUMN leaderboard.dataset IS 'What it learnt from.';
 COMMENT ON COLUMN leaderboard.status IS 'running, finished, stopped, failed or lost.';
 COMMENT ON COLUMN leaderboard.monitor IS 'The metric that decides.';
 COMMENT ON COLUMN leaderboard.mode IS 'min or max: which end is better.';
