@@ -148,14 +148,20 @@ def test_train_and_test_are_never_classes(make, tmp_path, kind):
         given(make, kind, tmp_path / "flat")
 
 
-def test_parts_beside_what_is_none_are_refused(make, tmp_path):
-    folders(tmp_path, "text", "train/cat", "train/dog", "test/cat", "test/dog", "extra/cat")
-    with pytest.raises(DataError, match="holds the parts test, train and beside them extra"):
+@pytest.mark.parametrize("others", [["test", "extra"], ["eval"], ["test", "unlabelled/all"]])
+def test_parts_beside_what_is_none_are_refused(make, tmp_path, others):
+    places = [f"train/{name}" for name in ("cat", "dog")]
+    for other in others:
+        places += [other] if "/" in other else [f"{other}/{name}" for name in ("cat", "dog")]
+    folders(tmp_path, "text", *places)
+    odd = others[-1].partition("/")[0]
+    told = f"holds parts and beside them {odd}: .* must be called train, val or test"
+    with pytest.raises(DataError, match=told):
         given(make, "text", tmp_path)
 
 
 def test_a_class_may_be_called_train(make, tmp_path):
-    folders(tmp_path, "text", "train", "car", "plane")
+    folders(tmp_path, "text", "train/steam", "car/sport", "plane")
     assert given(make, "text", tmp_path).task.names == ("car", "plane", "train")
 
 

@@ -156,13 +156,24 @@ def _in_parts(
 
 
 def _refuse_some_parts(folder: Path, folders: Sequence[Folders]) -> None:
-    """Raise DataError where some folders are parts with classes in them, and others are not."""
-    parts = {names[0] for names in folders if part_named(names[0]) is not None and len(names) > 1}
-    if len(parts) > 1 and any(part_named(name) == TRAIN for name in parts):
-        others = {names[0] for names in folders} - parts
+    """Raise DataError where parts lie beside what is none of them.
+
+    Train and test with folders in them are parts, and so are train and another with the same ones.
+    """
+    below: dict[str, set[str]] = {}
+    for names in folders:
+        below.setdefault(names[0], set()).update(names[1:2])
+    parts = {top: part_named(top) for top, inner in below.items() if inner}
+    classes = {name for top, part in parts.items() if part == TRAIN for name in below[top]}
+    if len({part for part in parts.values() if part is not None}) > 1 and classes:
+        others = below.keys() - {top for top, part in parts.items() if part is not None}
+    else:
+        others = {top for top, part in parts.items() if part is None and below[top] & classes}
+    if others:
         raise DataError(
-            f"dataset.path={folder} holds the parts {', '.join(sorted(parts))} and beside them "
-            f"{', '.join(sorted(others))}: move those away, or give one part as dataset.path="
+            f"dataset.path={folder} holds parts and beside them {', '.join(sorted(others))}: what "
+            "is a part must be called train, val or test; move away what is none, or give one "
+            "part as dataset.path="
         )
 
 
