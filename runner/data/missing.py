@@ -64,8 +64,8 @@ def keyed(by: str, name: str, keys: Array) -> None:
     """
     rows = np.flatnonzero(missing_in(keys))
     if len(rows):
+        noun = "time" if by.startswith("time:") else "value"
         raise DataError(
-            f"split.by={by} needs a value in every row, and '{name}' is missing (NaN, None or "
-            f"empty) in {in_rows(len(rows), len(keys), rows[:LISTED].tolist())}: fill it, or "
-            "leave those rows out"
+            f"split.by={by}: {len(rows)} rows have no {noun} in '{name}': "
+            f"{in_rows(len(rows), len(keys), rows[:LISTED].tolist())}; fill it, or leave them out"
         )

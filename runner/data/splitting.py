@@ -12,7 +12,7 @@ import numpy as np
 
 from runner.components.part_names import PARTS
 from runner.components.row_hash import TEST, TRAIN, UNUSED, VAL, by_hash, row_hashes
-from runner.data.missing import missing_in
+from runner.data.missing import keyed
 from runner.data.parts import chosen
 from runner.errors import DataError, choices
 
@@ -75,12 +75,7 @@ def _column(data: Data, split: Split) -> Array:
             f"split.by={split.by} needs one value a row; '{name}' has shape {column.shape} "
             f"for {len(data.targets)} rows"
         )
-    if missing := int(missing_in(columns[name]).sum()):
-        noun = "time" if (split.by or "").startswith("time:") else "value"
-        raise DataError(
-            f"split.by={split.by}: {missing} rows have no {noun} in '{name}', of {len(column)}: "
-            "leave them out"
-        )
+    keyed(split.by or "", name, columns[name])
     return column
 
 

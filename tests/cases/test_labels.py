@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runner import Data, DataError, Labels, Splits, Task
+from runner import Data, DataError, Labels, Split, Splits, Task
 from runner.data.class_weights import class_weights
 from runner.data.labels import as_trained
+from runner.data.splitting import divide
 from runner.errors import ConfigError
 from tests.plugins.conftest import Door
 
@@ -208,3 +209,11 @@ def test_labels_that_a_double_would_merge_are_refused(make, tmp_path):
     with pytest.raises(DataError, match=r"the label 'y' holds whole numbers above 2\^53"):
         csv(make, tmp_path, y, task="classification")
     assert npz(make, tmp_path, y, task="classification").task.outputs == 3
+
+
+@pytest.mark.parametrize("way", ["group", "hash", "time"])
+def test_a_missing_key_names_its_rows(way):
+    who = np.array([None if i in (3, 13) else f"p{i % 7}" for i in I], dtype=object)
+    data = Data(X, I % 2, Task.binary(), columns={"who": who})
+    with pytest.raises(DataError, match=r"in 'who': 2 of 60 rows \(rows 4, 14\)"):
+        divide(data, Split(0.2, 0.2, 0, f"{way}:who"))
