@@ -8,6 +8,7 @@ user's units, and the gradient that it has on standardised targets.
 from __future__ import annotations
 
 import functools
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 FITTING = ("MeanSquaredError", "MeanAbsoluteError", "Huber", "LogCosh")
 """Keras' losses that go by how far outputs are from targets, wherever these lie."""
+FAR = 1000
+"""Targets that are larger as a rule are out of reach of outputs that begin near 0."""
 OWN_STEPS = ("train_step", "test_step", "compute_loss", "compute_metrics")
 
 
@@ -46,13 +49,21 @@ def units_of(config: Config, data: Prepared, recipe: Recipe) -> Units | None:
     task = data.splits.task
     if config.settings.targets == "raw" or task.kind != "regression":
         return None
-    if type(recipe.loss) not in [getattr(keras.losses, name) for name in FITTING]:
-        return None
-    own = (getattr(type(recipe.model), step) is getattr(keras.Model, step) for step in OWN_STEPS)
-    if not all(own):
-        return None
     targets = np.asarray(example_of(data.splits.train)[1], np.float64)
     table = targets.reshape(len(targets), -1)
+    if type(recipe.loss) not in [getattr(keras.losses, name) for name in FITTING]:
+        if (size := float(np.abs(table).mean())) > FAR:
+            loss = config.one("loss").component.name
+            warnings.warn(
+                f"the targets are about {size:.4g} in size, and loss={loss} learns them as they "
+                "are: outputs, which begin near 0, may never reach them; loss=mse, mae, huber and "
+                "log_cosh learn them standardised, targets=raw is content",
+                stacklevel=2,
+            )
+        return None
+    kept = (getattr(type(recipe.model), step) is getattr(keras.Model, step) for step in OWN_STEPS)
+    if not all(kept):
+        return None
     offset, scale = table.mean(axis=0), table.std(axis=0)
     # What is the same in every row may differ from itself by rounding.
     scale = np.where(scale > 1e-7 * np.maximum(1e-30, np.abs(offset)), scale, 1.0)

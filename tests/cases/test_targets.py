@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,11 @@ STAYS_RAW = ["loss=poisson", "loss=msle", "loss=mape", "targets=raw"]
 
 @pytest.mark.parametrize("word", STAYS_RAW)
 def test_what_has_a_scale_of_its_own_stays_raw(word):
-    recipe = build_of(PRICE, word)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        recipe = build_of(PRICE, word)
+    far = [one for one in caught if "may never reach them; loss=mse" in str(one.message)]
+    assert len(far) == (word != "targets=raw")
     assert "units" not in [layer.name for layer in recipe.model.layers]
     assert type(recipe.loss).__module__.startswith("keras")
 
