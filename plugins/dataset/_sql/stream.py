@@ -53,11 +53,6 @@ def in_memory(reader: Reader, labels: Labels, test: Reader | None = None) -> Dat
     )
 
 
-def _names(layout: Layout) -> tuple[str, ...]:
-    """What the columns of the one array are called."""
-    return tuple(column.name for column in layout.features) if layout.numeric else ()
-
-
 def _by_content(rows: Rows) -> Array:
     """The rows sorted by what they hold; equal rows are equal in any order."""
     more = [values for values in (rows.key, rows.weights) if values is not None]
