@@ -6,8 +6,6 @@ import warnings
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from runner import Column, Database, DataError, MissingLabel, Query
 
 from .rows import Layout
@@ -73,17 +71,6 @@ def _is_wide(column: Column, low: Any, high: Any, changes: bool | None, whole: b
         )
     exact = whole or column.family in ("integer", "date")
     return bool(changes) and largest < LARGEST and (exact or largest > FINE * (high - low))
-
-
-def needs_float64(values: np.ndarray[Any, Any]) -> bool:
-    """Whether float32 would change what the numbers of a column, float64, mean."""
-    finite = values[np.isfinite(values)]
-    if not len(finite):
-        return False
-    low, high, largest = finite.min(), finite.max(), np.abs(finite).max()
-    if largest >= LARGEST or (finite.astype(np.float32) == finite).all():
-        return False
-    return bool((finite == np.trunc(finite)).all() or largest > FINE * (high - low))
 
 
 def _refused(

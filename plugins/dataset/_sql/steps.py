@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from runner import Column, Database, DataError, Query, Reading, choices, identifier
+from runner import Column, Database, DataError, Query, Reading, choices, compact, identifier
 
-from .counting import needs_float64
 from .table import Table
 
 Array = np.ndarray[Any, Any]
@@ -56,8 +55,7 @@ class Steps:
                 f"{self.where} has no finite number in the column {name} at step {step}: fill the "
                 "gaps first, or leave the column out by dataset.columns="
             )
-        wide = any(needs_float64(numbers[:, i]) for i in range(numbers.shape[1]))
-        return numbers if wide else numbers.astype(np.float32)
+        return compact(numbers)
 
     def _numbers(self, column: int) -> Array:
         values = self.columns[column]
