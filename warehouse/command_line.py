@@ -9,13 +9,25 @@ from typing import NoReturn
 
 from runner.errors import WarehouseError
 from runner.journal.results import ENVIRONMENT
-from warehouse.commands import care, compare, curves, gc, rebuild, runs, show, sql, sync, verify
+from warehouse.commands import (
+    care,
+    compare,
+    curves,
+    gc,
+    rebuild,
+    runs,
+    show,
+    sql,
+    sync,
+    ui,
+    verify,
+)
 from warehouse.commands.output import in_line
 from warehouse.database import in_words
 from warehouse.place import Place
 
 SAME = f"the results folder (default: ${ENVIRONMENT}, else ./results)"
-COMMANDS = (sql, runs, show, curves, compare, sync, rebuild, verify, care, gc)
+COMMANDS = (sql, runs, show, curves, compare, sync, rebuild, verify, care, gc, ui)
 
 
 class _Parser(argparse.ArgumentParser):

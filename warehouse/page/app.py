@@ -1,0 +1,123 @@
+"""The server: guarded pages over one feed, and the data that browsers fetch from it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
+from importlib import resources
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from fastapi.staticfiles import StaticFiles
+from nicegui import ui
+
+from warehouse.page import compare_page, grid, run_page, runs_page, sql_page, sweep_page
+from warehouse.page.artifacts import artifact
+from warehouse.page.feed import Feed
+from warehouse.page.guard import Guard
+from warehouse.page.site import Site
+
+TICK = 1.0
+"""Seconds between two looks at the folder: a running run is seen within two."""
+SHARE = 3.0
+"""How many times longer than a look takes the page then waits, so that runs keep the machine."""
+FAVICON = "🧹"
+
+
+def build(feed: Feed) -> FastAPI:
+    """The app over a feed that has been read once."""
+    site = Site(feed)
+    app = FastAPI(openapi_url=None, lifespan=_watching(site))
+    with resources.as_file(resources.files("warehouse.page").joinpath("assets")) as assets:
+        app.mount("/assets", StaticFiles(directory=Path(assets)))
+    _add_data(app, feed)
+    for page in (runs_page, run_page, compare_page, sweep_page, sql_page):
+        page.add(site)
+    ui.run_with(
+        app,
+        title="Sweephouse",
+        favicon=FAVICON,
+        dark=None,
+        tailwind=False,
+        binding_refresh_interval=None,
+        show_welcome_message=False,
+        reconnect_timeout=10.0,
+    )
+    return app
+
+
+def serve(app: FastAPI, listener: socket.socket, token: str, host: str) -> None:
+    """Answer on an open socket until somebody stops the process."""
+    port = listener.getsockname()[1]
+    config = uvicorn.Config(
+        Guard(app, token, host, port),
+        log_level="warning",
+        access_log=False,
+        lifespan="on",
+        loop="asyncio",  # uvloop would take the descriptor by which a Ctrl-C is heard
+        ws_ping_interval=30.0,
+        timeout_graceful_shutdown=1,
+        server_header=False,
+    )
+    server = _Server(config)
+    server.run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """One that leaves the signals to the command that it runs in."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave them alone."""
+        yield
+
+
+def _watching(site: Site) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """A lifespan during which the folder is watched, once for all visitors."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        task = asyncio.create_task(_watch(site))
+        yield
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    return lifespan
+
+
+async def _watch(site: Site) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        begin = loop.time()
+        before = site.feed.generation
+        if await asyncio.to_thread(site.feed.refresh):
+            await site.tell(site.feed.changes(before))
+        await asyncio.sleep(max(TICK, SHARE * (loop.time() - begin)))
+
+
+def _add_data(app: FastAPI, feed: Feed) -> None:
+    @app.get("/data/runs")
+    def runs(request: Request) -> Response:
+        """The rows of the grid, or what of them has changed since a generation."""
+        columns = [c for c in request.query_params.getlist("column") if grid.known(c)]
+        since = int(request.query_params.get("since") or 0)
+        generation = feed.generation
+        changed, removed = feed.changes(since)
+        rows = grid.rows(feed, columns, changed if since else None)
+        content = {"generation": generation, "rows": rows, "removed": sorted(removed)}
+        return Response(json.dumps(content, allow_nan=False), media_type="application/json")
+
+    @app.get("/artifact/{run_id}/{number}")
+    def file(run_id: str, number: int) -> Response:
+        """A file that came of a run."""
+        return artifact(feed, run_id, number)

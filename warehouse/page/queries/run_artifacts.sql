@@ -1,0 +1,2 @@
+-- Files that came of a run, in an order by which they can be numbered.
+SELECT kind, uri, bytes FROM artifacts WHERE run_id = $run ORDER BY kind, uri;
