@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+import threading
+from collections.abc import AsyncIterator, Callable
 from contextlib import (
     AbstractAsyncContextManager,
     asynccontextmanager,
-    contextmanager,
     suppress,
 )
 from importlib import resources
@@ -63,22 +63,21 @@ def serve(app: FastAPI, listener: socket.socket, token: str, host: str) -> None:
         log_level="warning",
         access_log=False,
         lifespan="on",
-        loop="asyncio",  # uvloop would take the descriptor by which a Ctrl-C is heard
+        loop="asyncio",
         ws_ping_interval=30.0,
         timeout_graceful_shutdown=1,
         server_header=False,
     )
-    server = _Server(config)
-    server.run(sockets=[listener])
-
-
-class _Server(uvicorn.Server):
-    """One that leaves the signals to the command that it runs in."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave them alone."""
-        yield
+    server = uvicorn.Server(config)
+    # Only a main thread that does nothing else hears a Ctrl-C at once, and can end it in order.
+    thread = threading.Thread(target=server.run, args=([listener],), name="page", daemon=True)
+    thread.start()
+    try:
+        while thread.is_alive():
+            thread.join(0.2)
+    finally:
+        server.should_exit = True
+        thread.join(2.0)
 
 
 def _watching(site: Site) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:

@@ -148,17 +148,7 @@ class SqlPage:
             self._draw_chart()
             ui.aggrid(
                 {
-                    "columnDefs": [
-                        {"field": f"c{place}", "headerName": name, "headerTooltip": kind}
-                        | (
-                            {"type": "rightAligned", ":valueFormatter": "sweephouse.number"}
-                            if is_number(kind)
-                            else {}
-                        )
-                        for place, (name, kind) in enumerate(
-                            zip(answer.columns, answer.types, strict=True)
-                        )
-                    ],
+                    "columnDefs": _definitions(answer),
                     "rowData": [
                         {f"c{place}": plain(value) for place, value in enumerate(row)}
                         for row in answer.rows
@@ -187,7 +177,7 @@ class SqlPage:
         if wish["x"] not in answer.columns:
             wish["x"] = answer.columns[0] if answer.columns else ""
         if wish["y"] not in numbers:
-            wish["y"] = next((n for n in reversed(numbers) if n != wish["x"]), "")
+            wish["y"] = next((n for n in numbers if n != wish["x"]), "")
         if wish["by"] not in answer.columns:
             wish["by"] = ""
         with ui.element("div").classes("sh-bar"):
@@ -240,6 +230,19 @@ class SqlPage:
         except WarehouseError as error:
             ui.notify(str(error), type="negative")
             return None
+
+
+def _definitions(answer: Answer) -> list[dict[str, Any]]:
+    """The grid's columns; their fields are called by their places."""
+    defined = []
+    for place, (name, kind) in enumerate(zip(answer.columns, answer.types, strict=True)):
+        each: dict[str, Any] = {"field": f"c{place}", "headerName": name, "headerTooltip": kind}
+        if is_number(kind):
+            each |= {"type": "rightAligned", ":valueFormatter": "sweephouse.number"}
+        elif name == "run_id":
+            each[":cellRenderer"] = "sweephouse.link"
+        defined.append(each)
+    return defined
 
 
 def is_number(kind: str) -> bool:

@@ -227,6 +227,10 @@ window.sweephouse = (() => {
       editor.dispatch({ effects: CM.StateEffect.appendConfig.of([
         CM.EditorState.languageData.of(() => [{ autocomplete: source }]),
       ]) });
+      const theme = () => getElement(elementId)?.setTheme(
+        document.body.classList.contains("body--dark") ? "vscodeDark" : "vscodeLight");
+      new MutationObserver(theme).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+      theme();
       document.body.dataset.ready = "sql";
     };
     attach();
