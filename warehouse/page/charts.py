@@ -245,7 +245,7 @@ def matrix(
     return base(
         xAxis=axis(x, "category", data=columns, splitLine={"show": False}),
         yAxis=axis(y, "category", data=lines_, splitLine={"show": False}, nameGap=70),
-        grid={"left": 96, "right": 24, "top": 16, "bottom": 84},
+        grid={"left": 96, "right": 24, "top": 16, "bottom": 100},
         visualMap={
             "min": min(numbers, default=0),
             "max": max(numbers, default=1),
@@ -280,6 +280,13 @@ def ordered(names: Sequence[str]) -> list[str]:
     return sorted(dict.fromkeys(names), key=key)
 
 
+def word(value: Any) -> str:
+    """A value as an axis or a legend calls it."""
+    if value is None:
+        return "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def bars(names: Sequence[str], values: Sequence[float], *, value: str) -> dict[str, Any]:
     """Bars that lie, the first above."""
     return base(
@@ -306,9 +313,10 @@ def points(
         legend={
             "show": 1 < len(groups) <= MOST_IN_LEGEND,
             "type": "scroll",
+            "top": 0,
             "textStyle": {"color": GREY},
         },
-        grid={"left": 64, "right": 24, "top": 36, "bottom": 84 if ramp else 48},
+        grid={"left": 64, "right": 24, "top": 36, "bottom": 100 if ramp else 48},
         series=[
             {"type": "scatter", "name": name, "symbolSize": 7, "data": [list(p) for p in data]}
             for name, data in groups.items()

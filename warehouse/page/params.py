@@ -85,7 +85,7 @@ def parallel(data: Wide) -> Parallel:
         if data.is_number(column):
             each |= {"type": "log" if charts.is_log(values) else "value", "scale": True}
         else:
-            categories = charts.ordered([str(value) for value in values])
+            categories = charts.ordered([charts.word(value) for value in values])
             each |= {"type": "category", "data": categories}
         axes.append(each)
         scales.append(categories)
@@ -102,7 +102,7 @@ def _on(categories: list[str] | None, value: Any) -> float | int | None:
     """The place of a value on its axis."""
     if value is None or categories is None:
         return value  # type: ignore[no-any-return]
-    return categories.index(str(value))
+    return categories.index(charts.word(value))
 
 
 def _drawn(value: Any) -> Any:
@@ -120,12 +120,13 @@ def scatter(data: Wide, x: str, y: str, color: str) -> dict[str, Any]:
         ramp = (name_of(color), min(values), max(values))
     for row in rows:
         third = row[places[color]] if color else None
-        group = "runs" if ramp or not color else f"{name_of(color)}={third}"
+        group = "runs" if ramp or not color else charts.word(third)
         point = [row[places[x]], row[places[y]], row[0][-SHORT:], third if ramp else None]
         groups.setdefault(group, []).append(point)
     names = charts.ordered(list(groups))[:MOST_GROUPS]
+    prefix = f"{name_of(color)}=" if color and not ramp else ""
     return charts.points(
-        {name: groups[name] for name in names},
+        {prefix + name: groups[name] for name in names},
         x=name_of(x),
         y=name_of(y),
         log_x=charts.is_log(data.values(x)),
@@ -141,6 +142,6 @@ def heat(data: Wide, x: str, y: str, value: str) -> dict[str, Any]:
     for row in data.rows:
         a, b, number = (row[places[column]] for column in (x, y, value))
         if a is not None and b is not None and number is not None:
-            cells.setdefault((str(a), str(b)), []).append(number)
+            cells.setdefault((charts.word(a), charts.word(b)), []).append(number)
     rows = [(a, b, fmean(numbers)) for (a, b), numbers in cells.items()]
     return charts.matrix(rows, x=name_of(x), y=name_of(y), value=f"mean {name_of(value)}")

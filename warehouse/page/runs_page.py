@@ -92,7 +92,7 @@ class RunsPage:
             self.actions.draw()
             self._draw_columns()
             Views(self.site).draw()
-            button = ui.button("CSV", icon="download").props(TOOL)
+            button = ui.button("CSV").props(TOOL)
             button.on("click", js_handler="() => sweephouse.csv()")
             button.tooltip("the rows that are shown, as CSV")
 
@@ -111,9 +111,7 @@ class RunsPage:
                 ui.button("Show", on_click=lambda: self._show(select.value)).props("dense")
                 ui.button("As at first", on_click=lambda: self._show([])).props("flat dense")
                 ui.button("Cancel", on_click=dialog.close).props("flat dense")
-        ui.button("Columns", icon="view_column", on_click=dialog.open).props(
-            "flat dense no-caps size=13px"
-        )
+        ui.button("Columns", on_click=dialog.open).props("flat dense no-caps size=13px")
 
     def _all_columns(self) -> list[str]:
         facts = [column for column in grid.FACTS if column != "run_id"]

@@ -272,7 +272,12 @@ def chart_of(answer: Answer, kind: str, x: str, y: str, by: str) -> dict[str, An
     options = charts.base(
         xAxis=charts.axis(x) if numeric else charts.axis(x, "category", nameGap=32),
         yAxis=charts.axis(y, nameGap=48),
-        legend={"show": len(names) > 1, "type": "scroll", "textStyle": {"color": charts.GREY}},
+        legend={
+            "show": len(names) > 1,
+            "type": "scroll",
+            "top": 0,
+            "textStyle": {"color": charts.GREY},
+        },
         series=[
             {
                 "type": kind,

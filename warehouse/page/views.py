@@ -66,7 +66,7 @@ class Views:
     def draw(self) -> None:
         """A button with a menu."""
         with (
-            ui.button("Views", icon="bookmark_border").props(TOOL),
+            ui.button("Views").props(TOOL),
             ui.menu(),
         ):
             self._list()

@@ -12,4 +12,4 @@ UNION ALL
 SELECT column_name, 'column', comment, table_name
 FROM duckdb_columns()
 WHERE NOT internal AND table_name <> 'migrations'
-ORDER BY kind, word, owner;
+ORDER BY kind = 'column', kind, word, owner;

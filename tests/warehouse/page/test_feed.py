@@ -1,0 +1,159 @@
+"""The feed: newest snapshot, what has changed since, and queries that are kept within bounds."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from runner.errors import WarehouseError
+from runner.journal.file import Journal
+from runner.journal.ids import new_run_id
+from tests.warehouse.conftest import House, records
+from warehouse.page import curves, grid, params
+from warehouse.page.curves import Wish
+from warehouse.page.feed import Feed, StoppedError
+from warehouse.page.sql_page import completions, worked
+from warehouse.place import Place
+
+
+@pytest.fixture
+def feed(house: House) -> Feed:
+    """A feed that has seen two runs."""
+    house.run(epochs=3)
+    house.run(epochs=4)
+    feed = Feed(Place.of(house.results))
+    feed.refresh()
+    return feed
+
+
+def test_changes_are_counted_from_any_generation(feed: Feed, house: House) -> None:
+    first = feed.run_ids
+    assert len(first) == 2 and feed.generation == 1
+    assert not feed.refresh()
+    run_id = new_run_id()
+    written = records(run_id, 2)
+    with Journal(house.journals, run_id) as journal:
+        for record in written:
+            journal.append(record)
+            assert feed.refresh()
+        assert feed.changes(1).changed == {run_id}
+        assert feed.changes(0).changed == {*first, run_id}
+        journal.finish()
+    gone = min(first)
+    house.command("delete", gone)
+    assert feed.refresh()
+    assert feed.changes(1).removed == {gone}
+    assert gone not in feed.run_ids
+
+
+def test_a_question_keeps_its_snapshot_while_a_newer_one_comes(feed: Feed, house: House) -> None:
+    with feed.cursor() as cursor:
+        cursor.execute("SELECT run_id FROM runs")
+        house.run()
+        feed.refresh()
+        assert len(cursor.fetchall()) == 2
+    assert len(feed.run_ids) == 3
+
+
+def test_rows_have_the_columns_that_were_chosen(feed: Feed) -> None:
+    names = feed.ask("column_names").rows
+    columns = grid.default_columns(names)
+    rows = grid.rows(feed, columns)
+    assert len(rows) == 2 and all(len(row) == len(columns) + 1 for row in rows)
+    more = ["param:optimizer.learning_rate", "last:val accuracy", "evaluation:test accuracy"]
+    [row] = grid.rows(feed, more, [rows[0][0]])
+    assert row[1] == 0.001 and row[3] == 0.9
+    assert not grid.known("param:") and not grid.known("nothing:x") and grid.known("param::x")
+
+
+@pytest.mark.parametrize("x", ["epoch", "step", "time"])
+@pytest.mark.parametrize("group", ["", "optimizer.learning_rate"])
+def test_curves_are_lines_or_bands(feed: Feed, x: str, group: str) -> None:
+    runs = sorted(feed.run_ids)
+    wish = Wish(splits="both", x=x, log=True, smooth=0.5, group=group)
+    options, hint = curves.options(feed, runs, wish)
+    if x == "step":
+        assert options["series"] == [] and "record_steps" in hint
+    else:
+        assert len(options["series"]) == (6 if group else 4)
+        assert options["yAxis"]["type"] == "log"
+
+
+def test_a_curve_marks_its_best_epoch(feed: Feed) -> None:
+    [run_id, _] = sorted(feed.run_ids)
+    options, _ = curves.options(feed, [run_id], Wish())
+    [series] = options["series"]
+    [best] = series["markPoint"]["data"]
+    assert best["coord"][1] == min(y for _, y in series["data"])
+
+
+def test_params_stand_beside_an_outcome(feed: Feed) -> None:
+    columns = ["param:optimizer.learning_rate", "param:architecture.name", "metric:val loss"]
+    data = params.wide(feed, columns, None)
+    assert len(data.rows) == 2
+    chart = params.parallel(data)
+    assert [axis["type"] for axis in chart.options["parallelAxis"]][1:] == ["category", "value"]
+    assert all(row[2] == 0 for row in chart.numbers)
+    assert params.scatter(data, columns[0], columns[2], columns[1])["series"]
+    assert params.heat(data, columns[0], columns[1], columns[2])["series"][0]["data"]
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("", "empty"),
+        ("SELEC 1", "syntax"),
+        ("COPY runs TO 'x.csv'", "only reads"),
+        ("SET memory_limit='1GB'", "locked"),
+        ("FROM read_text('/etc/passwd')", "only reads"),
+        ("ATTACH 'x.duckdb'", "only reads"),
+        ("DELETE FROM runs", "only reads"),
+        ("CALL enable_logging()", "only reads"),
+        ("FROM enable_logging()", "only reads"),
+        ("PIVOT (FROM enable_profiling()) ON a USING any_value(b)", "only reads"),
+    ],
+)
+def test_what_is_no_reading_is_refused(
+    feed: Feed, query: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(WarehouseError, match=words):
+        feed.ask_freely(query, 10)
+    assert [file for file in tmp_path.iterdir() if file.name != "results"] == []
+
+
+def test_a_runaway_query_is_stopped(feed: Feed) -> None:
+    begin = time.monotonic()
+    with pytest.raises(StoppedError, match="stopped after"):
+        feed.ask_freely("SELECT count(*) FROM range(10000000) a, range(10000000) b", 10, 0.5)
+    assert time.monotonic() - begin < 5
+    assert feed.ask_freely("SELECT 1 AS one", 10).rows == [(1,)]
+
+
+def test_an_answer_is_cut_at_its_limit(feed: Feed) -> None:
+    answer = feed.ask_freely("FROM range(50)", 10)
+    assert len(answer.rows) == 10 and answer.is_cut
+    assert answer.types == ["BIGINT"]
+
+
+def test_every_worked_query_can_be_asked(feed: Feed) -> None:
+    for query in worked().values():
+        feed.ask_freely(query, 10)
+
+
+def test_completions_know_tables_and_their_comments(feed: Feed) -> None:
+    words = {each["label"]: each for each in completions(feed)}
+    assert "One training" in words["runs"]["info"]
+    assert words["best_epoch"]["type"] == "property"
+    assert words["compare"]["type"] == "function"
+
+
+def test_what_cannot_be_read_any_more_is_said_and_the_rest_stays(feed: Feed, house: House) -> None:
+    house.command("sync")
+    (house.results / "warehouse.duckdb").write_bytes(b"no database at all")
+    house.run()
+    assert feed.refresh()
+    assert "no sound DuckDB file" in feed.problem
+    assert len(feed.run_ids) == 2
