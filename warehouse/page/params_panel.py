@@ -12,8 +12,8 @@ from nicegui import ui
 from warehouse.page import importance, params
 from warehouse.page.address import join, keep, split
 from warehouse.page.curves_panel import draw
-from warehouse.page.feed import Table
-from warehouse.page.site import Site
+from warehouse.page.feed import Table, pick
+from warehouse.page.site import Site, short
 
 KINDS = {
     "parallel": "parallel",
@@ -42,6 +42,7 @@ class ParamsPanel:
             "x": query.get("px", ""),
             "y": query.get("py", ""),
             "color": query.get("color", ""),
+            "sweep": query.get("sweep", ""),
         }
         self.axes = [c for c in split(query.get("axes", "")) if c in self.all_params]
         if self.wish["kind"] not in KINDS:
@@ -63,15 +64,20 @@ class ParamsPanel:
             ui.toggle(KINDS, value=self.wish["kind"]).props(
                 "dense no-caps unelevated size=12px"
             ).on_value_change(lambda e: self._set("kind", e.value))
-            self._select("outcome", outcomes, "outcome")
+            outcome = self._select("outcome", outcomes, "outcome")
             self.parts: dict[str, list[ui.element]] = {
-                "parallel": [self._axes(names)],
+                "parallel": [outcome, self._axes(names)],
                 "scatter": [
+                    outcome,
                     self._select("x", names, "x"),
                     self._select("color", {"": "none", **names, **outcomes}, "colour"),
                 ],
-                "heat": [self._select("x", names, "x"), self._select("y", names, "y")],
-                "importance": [],
+                "heat": [
+                    outcome,
+                    self._select("x", names, "x"),
+                    self._select("y", names, "y"),
+                ],
+                "importance": [self._select("sweep", self._sweeps(), "of")],
             }
         self.hint = ui.label().classes("sh-hint")
         self.chart = ui.echart({"series": []}).classes("sh-chart sh-params")
@@ -85,6 +91,12 @@ class ParamsPanel:
             .style("min-width: 170px")
             .on_value_change(lambda e: self._set(name, e.value or ""))
         )
+
+    def _sweeps(self) -> dict[str, str]:
+        ids = pick(self.site.feed.ask("sweeps").rows)
+        if self.wish["sweep"] not in ids:
+            self.wish["sweep"] = ids[0] if ids else ""
+        return {"": "all runs", **{sweep_id: f"sweep {short(sweep_id)}" for sweep_id in ids}}
 
     def _axes(self, names: dict[str, str]) -> ui.element:
         return (
@@ -101,9 +113,9 @@ class ParamsPanel:
         )
 
     def _arrange(self) -> None:
-        for kind, elements in self.parts.items():
-            for element in elements:
-                element.set_visibility(kind == self.wish["kind"])
+        wanted = self.parts[self.wish["kind"]]
+        for element in {each for elements in self.parts.values() for each in elements}:
+            element.set_visibility(element in wanted)
 
     async def _set(self, name: str, value: str) -> None:
         self.wish[name] = value
@@ -113,6 +125,7 @@ class ParamsPanel:
             px=self.wish["x"],
             py=self.wish["y"],
             color=self.wish["color"],
+            sweep=self.wish["sweep"] if self.wish["kind"] == "importance" else "",
         )
         self._arrange()
         await self.show(self.chosen)
@@ -131,7 +144,8 @@ class ParamsPanel:
             self._say("Nothing to compare yet: this needs runs that differ in a param.")
             return
         if kind == "importance":
-            options, hint = await asyncio.to_thread(importance.options, self.site.feed, outcome)
+            sweep = self.wish["sweep"] or None
+            options, hint = await asyncio.to_thread(importance.options, self.site.feed, sweep)
             self._say(hint)
             draw(self.chart, options)
             return

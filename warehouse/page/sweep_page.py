@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from nicegui import ui
 from starlette.requests import Request
 
-from warehouse.page import charts, grid
+from warehouse.page import charts, grid, importance
 from warehouse.page.charts import Curve
 from warehouse.page.curves_panel import draw
 from warehouse.page.feed import Change
@@ -91,6 +92,8 @@ class SweepPage:
             self.chart = ui.echart({"series": []}).classes("sh-chart sh-small")
         self._draw_best()
 
+        await self._draw_importance()
+
         @ui.refreshable
         async def tried() -> None:
             await self._tried()
@@ -159,6 +162,15 @@ class SweepPage:
         )
         options["legend"]["data"] = ["best so far", "each run"]
         draw(self.chart, options)
+
+    async def _draw_importance(self) -> None:
+        feed = self.site.feed
+        options, hint = await asyncio.to_thread(importance.options, feed, self.sweep_id)
+        if options["series"]:
+            with ui.element("div").classes("sh-panel"):
+                heading("What mattered")
+                ui.label(hint).classes("sh-hint")
+                ui.echart(options).classes("sh-chart sh-small")
 
     async def _tried(self) -> None:
         ids = [row["run_id"] for row in self.runs]

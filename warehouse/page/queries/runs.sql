@@ -4,7 +4,7 @@ SELECT
     r.experiment,
     r.status,
     r.monitor,
-    CASE r.mode WHEN 'max' THEN m.max ELSE m.min END AS best,
+    b.best,
     r.best_epoch,
     r.epochs,
     r.seconds,
@@ -17,16 +17,10 @@ SELECT
     r.overrides,
     r.error
 FROM runs AS r
-LEFT JOIN run_metrics AS m
-    ON
-        m.run_id = r.run_id
-        AND m.split = CASE WHEN starts_with(r.monitor, 'val_') THEN 'val' ELSE 'train' END
-        AND m.name = CASE WHEN starts_with(r.monitor, 'val_') THEN substr(r.monitor, 5) ELSE r.monitor END
+JOIN leaderboard AS b ON b.run_id = r.run_id
 LEFT JOIN (SELECT run_id, string_agg(tag, ', ' ORDER BY tag) AS tags FROM tags GROUP BY run_id) AS t
     ON t.run_id = r.run_id
 LEFT JOIN (SELECT run_id, arg_max(note, noted_at) AS note FROM notes GROUP BY run_id) AS n
     ON n.run_id = r.run_id
-WHERE
-    NOT EXISTS (FROM deleted AS d WHERE d.run_id = r.run_id)
-    AND ($runs::VARCHAR[] IS NULL OR r.run_id IN (SELECT unnest($runs::VARCHAR[])))
+WHERE $runs::VARCHAR[] IS NULL OR r.run_id IN (SELECT unnest($runs::VARCHAR[]))
 ORDER BY r.started_at DESC, r.run_id DESC;
