@@ -16,11 +16,13 @@ SELECT
     r.sweep_id,
     r.overrides,
     r.error
-FROM runs AS r
+FROM (
+    FROM runs
+    WHERE $runs::VARCHAR[] IS NULL OR list_contains($runs::VARCHAR[], run_id)
+) AS r
 JOIN leaderboard AS b ON b.run_id = r.run_id
 LEFT JOIN (SELECT run_id, string_agg(tag, ', ' ORDER BY tag) AS tags FROM tags GROUP BY run_id) AS t
     ON t.run_id = r.run_id
 LEFT JOIN (SELECT run_id, arg_max(note, noted_at) AS note FROM notes GROUP BY run_id) AS n
     ON n.run_id = r.run_id
-WHERE $runs::VARCHAR[] IS NULL OR r.run_id IN (SELECT unnest($runs::VARCHAR[]))
 ORDER BY r.started_at DESC, r.run_id DESC;
