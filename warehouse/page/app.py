@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -98,9 +99,12 @@ async def _watch(site: Site) -> None:
     loop = asyncio.get_running_loop()
     while True:
         begin = loop.time()
-        before = site.feed.generation
-        if await asyncio.to_thread(site.feed.refresh):
-            await site.tell(site.feed.changes(before))
+        try:
+            before = site.feed.generation
+            if await asyncio.to_thread(site.feed.refresh):
+                await site.tell(site.feed.changes(before))
+        except Exception:  # whatever it was, the next look may go well
+            logging.getLogger(__name__).exception("the newest state could not be shown")
         await asyncio.sleep(max(TICK, SHARE * (loop.time() - begin)))
 
 

@@ -43,9 +43,14 @@ def options(feed: Feed, runs: Sequence[str], wish: Wish) -> tuple[dict[str, Any]
     hints = [f"the first {MOST} of {len(runs)} runs"] if len(runs) > MOST else []
     missing = len(shown) - len({run_id for run_id, _ in lines})
     if missing:
-        hints.append(f"{missing} of {len(shown)} runs have no such values")
+        hints.append(f"{missing} of {len(shown)} runs have none of it")
         if wish.x == "step":
             hints[-1] += " (record_steps=N records the loss inside of epochs)"
+    nowhere = [
+        run_id for (run_id, _), points in lines.items() if all(y is None for _, y in points)
+    ]
+    if nowhere:
+        hints.append(f"{len(set(nowhere))} of {len(shown)} runs have no finite value of it")
     curves: list[Curve] = []
     bands: list[Band] = []
     if wish.group:

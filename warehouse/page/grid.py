@@ -44,6 +44,25 @@ KINDS = {
     "evaluation": "evaluation_values",
 }
 """Kind of a further column -> the question that fills it."""
+ASIDE = {
+    "seed",
+    "epochs",
+    "checkpoint",
+    "print_every",
+    "record_steps",
+    "evaluate",
+    "keep_predictions",
+    "engine",
+    "strict",
+    "xla",
+    "kernels",
+    "device",
+    "results",
+    "skip",
+    "retry",
+    "sweep",
+}
+"""Settings that say how and where a run trains and what it keeps: offered, but not at first."""
 MOST_PARAMS = 5
 """Params shown at first: those that vary, the less varied first."""
 EXACT = 2**53
@@ -55,7 +74,7 @@ def default_columns(names: Sequence[tuple[Any, ...]]) -> list[str]:
     varied = sorted(
         (variety, name)
         for kind, name, variety, _ in names
-        if kind == "param" and variety > 1 and name != "seed" and not name.endswith(".seed")
+        if kind == "param" and variety > 1 and not is_aside(name)
     )
     params = [f"param:{name}" for _, name in varied[:MOST_PARAMS]]
     scores = [
@@ -64,6 +83,11 @@ def default_columns(names: Sequence[tuple[Any, ...]]) -> list[str]:
         if kind == "evaluation" and name.startswith("test ")
     ]
     return [*FIRST, *params, *scores[:2], *LAST]
+
+
+def is_aside(param: str) -> bool:
+    """Whether a param is none that people sweep over to compare."""
+    return param.partition(".")[0] in ASIDE or param.endswith(".seed")
 
 
 def known(column: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from nicegui import ui
 
-from warehouse.page import importance, params
+from warehouse.page import grid, importance, params
 from warehouse.page.address import join, keep, split
 from warehouse.page.curves_panel import draw
 from warehouse.page.feed import Table, pick
@@ -33,6 +33,7 @@ class ParamsPanel:
         """The runs that the grid shows, if it is filtered."""
         self.chosen: list[str] = []
         rows = site.feed.ask("varying_params", runs=None).rows
+        rows.sort(key=lambda row: grid.is_aside(row[0]))
         self.all_params = [f"param:{name}" for name, *_ in rows]
         self.outcomes = _outcomes(names)
         numeric = [f"param:{name}" for name, _, is_number in rows if is_number]
@@ -102,7 +103,7 @@ class ParamsPanel:
         return (
             ui.select(
                 names,
-                value=self.axes or self.all_params[:AT_FIRST],
+                value=self.axes or self._first_axes(),
                 label="axes",
                 multiple=True,
                 with_input=True,
@@ -111,6 +112,10 @@ class ParamsPanel:
             .style("min-width: 260px; max-width: 100%")
             .on_value_change(self._set_axes)
         )
+
+    def _first_axes(self) -> list[str]:
+        tried = [c for c in self.all_params if not grid.is_aside(c.partition(":")[2])]
+        return (tried or self.all_params)[:AT_FIRST]
 
     def _arrange(self) -> None:
         wanted = self.parts[self.wish["kind"]]
@@ -173,7 +178,7 @@ class ParamsPanel:
 
     def _columns(self, kind: str, outcome: str) -> list[str]:
         if kind == "parallel":
-            axes = self.axes or self.all_params[:AT_FIRST]
+            axes = self.axes or self._first_axes()
             return [*axes[: params.MOST_AXES], outcome]
         names = ("x", "color") if kind == "scatter" else ("x", "y")
         return [self.wish[name] for name in names if self.wish[name]] + [outcome]

@@ -16,38 +16,36 @@ NAMES = {
 }
 
 
-def confusions(rows: Sequence[tuple[Any, ...]]) -> list[Titled]:
-    """A matrix for each split."""
-    splits: dict[str, list[tuple[str, str, float]]] = {}
-    for split, predicted, actual, count in rows:
-        splits.setdefault(split, []).append((str(predicted), str(actual), count))
-    return [
-        (
-            f"Confusion on {split}",
-            charts.matrix(cells, x="predicted", y="actual", value="rows"),
-        )
-        for split, cells in splits.items()
-    ]
-
-
-def quality(rows: Sequence[tuple[Any, ...]]) -> list[Titled]:
-    """A chart for each split and kind of curve, a line for each class."""
-    found: dict[tuple[str, str], dict[str, list[tuple[float, float | None]]]] = {}
-    for split, curve, name, x, y in rows:
-        points = found.setdefault((split, curve), {}).setdefault(str(name or "all"), [])
+def by_split(
+    confusion: Sequence[tuple[Any, ...]], points: Sequence[tuple[Any, ...]]
+) -> dict[str, list[Titled]]:
+    """Split -> its confusion matrix and curves."""
+    drawn: dict[str, list[Titled]] = {}
+    cells: dict[str, list[tuple[str, str, float | None]]] = {}
+    for split, predicted, actual, count in confusion:
+        cells.setdefault(split, []).append((str(predicted), str(actual), count))
+    for split, rows in cells.items():
+        chart = charts.matrix(rows, x="predicted", y="actual", value="rows")
+        drawn.setdefault(split, []).append((f"Confusion on {split}", chart))
+    lines: dict[tuple[str, str], dict[str, list[tuple[float, float | None]]]] = {}
+    for split, curve, name, x, y in points:
+        line = lines.setdefault((split, curve), {}).setdefault(str(name or "all"), [])
         if (at := charts.finite(x)) is not None:
-            points.append((at, charts.finite(y)))
-    drawn = []
-    for (split, curve), classes in found.items():
-        title, x, y = NAMES.get(curve, (curve, "x", "y"))
-        lines = [
-            Curve(name, points, color=place)
-            for place, (name, points) in enumerate(classes.items())
-        ]
-        if curve != "pr":  # where chance, or perfect calibration, would lie
-            lines.append(Curve("diagonal", [(0, 0), (1, 1)], None, True, 7))
-        drawn.append((f"{title} on {split}", charts.lines(lines, [], x=x, y=y, log=False)))
+            line.append((at, charts.finite(y)))
+    for (split, curve), classes in lines.items():
+        drawn.setdefault(split, []).append(_quality(split, curve, classes))
     return drawn
+
+
+def _quality(
+    split: str, curve: str, classes: dict[str, list[tuple[float, float | None]]]
+) -> Titled:
+    """A line for each class."""
+    title, x, y = NAMES.get(curve, (curve, "x", "y"))
+    lines = [Curve(name, line, color=place) for place, (name, line) in enumerate(classes.items())]
+    if curve != "pr":  # where chance, or perfect calibration, would lie
+        lines.append(Curve("diagonal", [(0, 0), (1, 1)], None, True, 7))
+    return f"{title} on {split}", charts.lines(lines, [], x=x, y=y, log=False)
 
 
 def learning_rate(rows: Sequence[tuple[Any, ...]]) -> list[Titled]:

@@ -45,6 +45,7 @@ PARTS = (
     "learning_rate",
 )
 LONGEST_TEXT = 100_000
+MOST_ROWS = 500
 COMMANDS = (
     "python -m runner replay {run}",
     "python -m runner restore {run} --to model.keras",
@@ -96,8 +97,8 @@ class RunPage:
         with ui.element("div").classes("sh-two"):
             self._panel("Facts", self._facts)
             await self._params()
-        self._tables()
         self._charts()
+        self._tables()
         self._files()
         self._commands()
         self.site.listen(self._change)
@@ -125,7 +126,7 @@ class RunPage:
                 ui.label(fact["status"]).classes(f"sh-{fact['status']}").style("font-weight: 600")
                 ui.label(fact["experiment"] or "")
                 if fact["epochs"]:
-                    ui.label(f"{fact['epochs']} epochs, {fact['seconds'] or 0:.3g} s")
+                    ui.label(f"epochs: {fact['epochs']}, seconds: {fact['seconds'] or 0:.4g}")
                 if fact["sweep_id"]:
                     ui.link("its sweep", sweep_path(fact["sweep_id"]))
             for kind, words in ((row[1], row[2]) for row in self.parts["notes"].rows):
@@ -212,25 +213,23 @@ class RunPage:
         }
         with ui.element("div").classes("sh-panel"):
             heading(title)
+            if len(answer.rows) > MOST_ROWS:
+                ui.label(f"the first {MOST_ROWS} of {len(answer.rows)}").classes("sh-hint")
             table(
                 [answer.columns[place].replace("_", " ") for place in keep],
-                [[row[place] for place in keep] for row in answer.rows[:500]],
+                [[row[place] for place in keep] for row in answer.rows[:MOST_ROWS]],
                 links=links,
             )
 
     def _charts(self) -> None:
-        drawn = [
-            *run_charts.confusions(self.parts["confusion"].rows),
-            *run_charts.quality(self.parts["points"].rows),
-            *run_charts.learning_rate(self.parts["learning_rate"].rows),
-        ]
-        if not drawn:
-            return
-        with ui.element("div").classes("sh-two"):
-            for title, options in drawn:
-                with ui.element("div").classes("sh-panel"):
-                    heading(title)
-                    ui.echart(options).classes("sh-chart sh-small")
+        """Those of one split, the test if there is one; the others a click away."""
+        by_split = run_charts.by_split(self.parts["confusion"].rows, self.parts["points"].rows)
+        rates = run_charts.learning_rate(self.parts["learning_rate"].rows)
+        splits = sorted(by_split, key=lambda split: (split != "test", split != "val", split))
+        _draw_all([*by_split[splits[0]], *rates] if splits else rates)
+        for split in splits[1:]:
+            with ui.expansion(f"The same on {split}").props("dense").classes("full-width"):
+                _draw_all(by_split[split])
 
     def _files(self) -> None:
         for number, (kind, uri, size) in enumerate(self.parts["artifacts"].rows):
@@ -238,7 +237,7 @@ class RunPage:
             path = path_of(self.site.feed, uri or "")
             suffix = path.suffix.lower() if path else ""
             with ui.element("div").classes("sh-panel"):
-                heading(f"{kind}: {uri} ({size or 0:,} bytes)")
+                heading(f"{kind} ({size or 0:,} bytes)")
                 if suffix in IMAGES:
                     ui.html(f"<img class='sh-image' src='{text(address)}' alt=''>", sanitize=False)
                 elif path and suffix in TEXTS and (content := content_of(path, LONGEST_TEXT)):
@@ -251,6 +250,14 @@ class RunPage:
             heading("Use it again")
             for command in COMMANDS:
                 copyable(command.format(run=self.run_id))
+
+
+def _draw_all(charts: list[run_charts.Titled]) -> None:
+    with ui.element("div").classes("sh-two"):
+        for title, options in charts:
+            with ui.element("div").classes("sh-panel"):
+                heading(title)
+                ui.echart(options).classes("sh-chart sh-small")
 
 
 def _pre(words: str) -> None:

@@ -187,6 +187,8 @@ class RunsPage:
     async def _tab(self, event: Any) -> None:
         self.tab = event.value
         keep(tab="" if event.value == "curves" else event.value)
+        if event.value == "params":
+            self.params.only = await ui.run_javascript("return sweephouse.shownIds()", timeout=5)
         await self._update()
 
     async def _choose(self, event: Any) -> None:

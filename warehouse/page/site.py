@@ -6,6 +6,7 @@ import asyncio
 import html
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -31,25 +32,36 @@ KEYS = (
 )
 
 
+@dataclass
+class Visit:
+    """A page that is open now."""
+
+    client: Client
+    problem: ui.label
+    """Why the newest state cannot be shown, if it cannot."""
+    listener: Listener | None = None
+
+
 class Site:
     """The feed, and the pages that are open now."""
 
     def __init__(self, feed: Feed) -> None:
         self.feed = feed
-        self._listeners: dict[str, tuple[Client, Listener]] = {}
+        self._visits: dict[str, Visit] = {}
 
     def listen(self, listener: Listener) -> None:
         """Tell this page of every change until it is closed."""
-        client = ui.context.client
-        self._listeners[client.id] = (client, listener)
-        client.on_delete(lambda: self._listeners.pop(client.id, None))
+        self._visits[ui.context.client.id].listener = listener
 
     async def tell(self, change: Change) -> None:
         """Tell every open page what has changed."""
-        for client, listener in list(self._listeners.values()):
-            if client.has_socket_connection:
-                with client:
-                    await listener(change)
+        for visit in list(self._visits.values()):
+            if not visit.client.has_socket_connection:
+                continue
+            with visit.client:
+                _show_problem(visit.problem, self.feed.problem)
+                if visit.listener is not None and (change.changed or change.removed):
+                    await visit.listener(change)
 
     async def ask(self, name: str, /, **values: Any) -> Table:
         """The answer to one of our questions, while the server goes on with others."""
@@ -77,10 +89,13 @@ class Site:
             button.on("click", js_handler="() => sweephouse.toggleDark()")
             button.tooltip("dark or light")
         ui.on("sh-dark", lambda event: dark.set_value(event.args))
+        ui.run_javascript("sweephouse.startTheme()")
         problem = ui.label().classes("sh-problem")
         problem.set_visibility(False)
         _show_problem(problem, self.feed.problem)
-        self._problem = problem
+        client = ui.context.client
+        self._visits[client.id] = Visit(client, problem)
+        client.on_delete(lambda: self._visits.pop(client.id, None))
         with ui.element("main").classes("sh-main"):
             yield
 
@@ -131,7 +146,11 @@ def table(
 
     links: place of a column -> address of what its values name.
     """
-    head = "".join(f"<th>{text(column)}</th>" for column in columns)
+    first = rows[0] if rows else [None] * len(columns)
+    head = "".join(
+        f"<th class='{'sh-number' if _is_number(value) else ''}'>{text(column)}</th>"
+        for column, value in zip(columns, first, strict=True)
+    )
     body = "".join(
         "<tr>"
         + "".join(_cell(value, (links or {}).get(place)) for place, value in enumerate(row))
@@ -145,12 +164,15 @@ def table(
     ).classes("sh-scroll")
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _cell(value: Any, link: Callable[[str], str] | None) -> str:
-    numeric = isinstance(value, int | float) and not isinstance(value, bool)
     shown = text(value)
     if link is not None and value is not None:
         shown = f"<a href='{html.escape(link(str(value)), quote=True)}'>{shown}</a>"
-    return f"<td class='sh-number'>{shown}</td>" if numeric else f"<td>{shown}</td>"
+    return f"<td class='sh-number'>{shown}</td>" if _is_number(value) else f"<td>{shown}</td>"
 
 
 def heading(words: str) -> None:

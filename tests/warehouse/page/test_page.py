@@ -14,6 +14,7 @@ from runner.journal.ids import new_run_id
 from runner.journal.records import RunEnd
 from tests.warehouse.conftest import House, ending, records
 from tests.warehouse.page.conftest import NARROW, Visitor
+from warehouse.page import views
 
 EVIL = "<svg onload=alert(1)><img src=x onerror=alert(2)>\"'`${alert(3)}"
 SHOWN = "sweephouse.state.api.getDisplayedRowCount()"
@@ -131,6 +132,41 @@ class TestRuns:
         page.get_by_role("button", name="As at first").click()
         visitor.until("sweephouse.state.columns.length > 5")
         assert visitor.complaints == []
+
+    def test_what_is_shown_comes_as_csv(self, visitor: Visitor, tmp_path: Path) -> None:
+        page = visitor.open("/?cols=status,best&status=failed")
+        with page.expect_download() as caught:
+            page.get_by_role("button", name="CSV").click()
+        caught.value.save_as(tmp_path / "runs.csv")
+        [_, row] = (tmp_path / "runs.csv").read_text().splitlines()
+        assert "failed" in row
+
+    def test_a_view_is_saved_for_everybody_and_forgotten(
+        self, visitor: Visitor, house: House
+    ) -> None:
+        page = visitor.open("/?cols=status&metric=accuracy&split=train")
+        page.get_by_role("button", name="Views").click()
+        page.get_by_label("save this view as").fill("<i>mine</i>")
+        page.get_by_role("button", name="Save").click()
+        page.wait_for_selector("text=<i>mine</i>")
+        assert views.saved(house.results)["<i>mine</i>"].startswith("/?cols=status")
+        page.get_by_text("<i>mine</i>").click()
+        visitor.until("document.body.dataset.ready === 'grid'")
+        assert "metric=accuracy" in page.url
+        page.get_by_role("button", name="Views").click()
+        page.locator(".q-menu .q-btn").first.click()
+        page.wait_for_function("!document.body.innerText.includes('<i>mine</i>')")
+        assert views.saved(house.results) == {}
+
+    def test_dark_is_remembered(self, visitor: Visitor) -> None:
+        page = visitor.open()
+        page.get_by_role("button", name="dark or light").click()
+        dark = "document.body.classList.contains('body--dark')"
+        visitor.until(dark)
+        visitor.open("/sql", ready="sql")
+        visitor.until(dark)
+        visitor.open("/?theme=light")
+        visitor.until(f"!{dark}")
 
     def test_grouped_curves_have_a_band_for_each_value(self, visitor: Visitor) -> None:
         page = visitor.open("/?group=architecture.width&split=both")
@@ -299,4 +335,42 @@ def test_it_fits_a_telephone(
     page.wait_for_timeout(1500)
     assert page.evaluate("document.documentElement.scrollWidth") <= NARROW[0]
     assert page.evaluate("document.body.classList.contains('body--dark')") is dark
+    assert visitor.complaints == []
+
+
+@pytest.mark.slow
+def test_an_empty_warehouse_gives_the_first_command_and_then_the_run(
+    serve: Callable[[House], str], visit: Callable[..., Visitor], tmp_path: Path
+) -> None:
+    house = House(tmp_path / "results")
+    visitor = visit(serve(house))
+    page = visitor.open(ready="")
+    page.wait_for_selector("text=python -m runner")
+    for path in ("/sweeps", "/sql", "/compare", "/run/x", "/sweep/x"):
+        visitor.open(path, ready="")
+        page.wait_for_timeout(300)
+    visitor.open(ready="")
+    page.wait_for_timeout(500)
+    house.run()
+    visitor.until("document.body?.dataset.ready === 'grid'", 15)
+    assert visitor.complaints == []
+
+
+@pytest.mark.slow
+def test_a_thousand_metrics_and_names_of_any_kind(
+    serve: Callable[[House], str], visit: Callable[..., Visitor], tmp_path: Path
+) -> None:
+    house = House(tmp_path / "results")
+    metrics = {f"m{number} 'x' \"y\" /z": float(number) for number in range(1000)}
+    run_id = new_run_id()
+    start, *epochs = records(run_id, 3)
+    for record in epochs:
+        record.metrics["val"] = metrics  # type: ignore[attr-defined]
+    house.write([start, *epochs, *ending(run_id)])
+    visitor = visit(serve(house))
+    page = visitor.open("/?metric=m7+'x'+\"y\"+/z&cols=metric:val%20m7%20'x'%20\"y\"%20/z")
+    visitor.until(f"{SERIES}.length === 1")
+    assert page.evaluate("sweephouse.state.api.getDisplayedRowAtIndex(0).data.c1") == 7
+    visitor.open(f"/run/{run_id}", ready="")
+    page.wait_for_selector("text=the first 500 of")
     assert visitor.complaints == []

@@ -121,7 +121,8 @@ window.sweephouse = (() => {
     const model = state.api.getFilterModel();
     address({ f: Object.keys(model).length ? JSON.stringify(model) : "", status: [...state.statuses].join(",") });
     clearTimeout(filtering);
-    filtering = setTimeout(() => emitEvent("sh-filtered", shownIds()), 250);
+    if (new URLSearchParams(location.search).get("tab") === "params")
+      filtering = setTimeout(() => emitEvent("sh-filtered", shownIds()), 250);
   }
   function shownIds() {
     if (!state.api || state.api.getDisplayedRowCount() > 5000) return null;
@@ -284,5 +285,5 @@ window.sweephouse = (() => {
 
   return { address, ready, refresh, isFiltered, passes, selectionChanged, filterChanged, sortChanged, search,
     toggleStatus, clear, link, sweepLink, statusClass, number, brushing, brush, complete, compare, toggleDark,
-    startTheme, csv, state };
+    startTheme, csv, shownIds, state };
 })();
