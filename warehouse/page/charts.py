@@ -28,7 +28,10 @@ LINE = "rgba(139,147,161,.25)"
 MOST_IN_LEGEND = 30
 MOST_POINTS = 400
 """Points of a curve that are drawn, each the mean of those around it."""
-RAMP = ["#440154", "#3b528b", "#21918c", "#5ec962", "#fde725"]
+RAMP = ["#4575d4", "#2aa5b8", "#5ab963", "#e0b52c", "#dd5a3c"]
+"""From low to high; each can be seen on white and on black."""
+WIDE = 20
+"""How many times the least value the greatest must be for a logarithmic axis."""
 
 
 class Curve(NamedTuple):
@@ -99,8 +102,8 @@ def spread(members: Sequence[Sequence[tuple[float, float | None]]]) -> list[tupl
 
 
 def is_log(values: Sequence[float]) -> bool:
-    """Whether a logarithmic axis suits: all above zero, over two decades or more."""
-    return bool(values) and min(values) > 0 and max(values) / min(values) >= 100
+    """Whether a logarithmic axis suits: all above zero, and far apart."""
+    return bool(values) and min(values) > 0 and max(values) / min(values) >= WIDE
 
 
 def axis(name: str, kind: str = "value", **more: Any) -> dict[str, Any]:
@@ -357,7 +360,7 @@ def parallel(
             {
                 "type": "parallel",
                 "data": [list(row) for row in rows],
-                "lineStyle": {"width": 1, "opacity": 0.45},
+                "lineStyle": {"width": 1, "opacity": 0.75 if len(rows) < 200 else 0.45},
                 "inactiveOpacity": 0.03,
                 "activeOpacity": 0.8,
             }

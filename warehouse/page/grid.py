@@ -44,6 +44,8 @@ KINDS = {
     "evaluation": "evaluation_values",
 }
 """Kind of a further column -> the question that fills it."""
+SCORES = ("test accuracy", "test mae", "test rmse", "test f1_macro", "test loss")
+"""Evaluations shown at first: the first two of these that there are."""
 ASIDE = {
     "seed",
     "epochs",
@@ -77,11 +79,8 @@ def default_columns(names: Sequence[tuple[Any, ...]]) -> list[str]:
         if kind == "param" and variety > 1 and not is_aside(name)
     )
     params = [f"param:{name}" for _, name in varied[:MOST_PARAMS]]
-    scores = [
-        f"evaluation:{name}"
-        for kind, name, *_ in names
-        if kind == "evaluation" and name.startswith("test ")
-    ]
+    there = {name for kind, name, *_ in names if kind == "evaluation"}
+    scores = [f"evaluation:{name}" for name in SCORES if name in there]
     return [*FIRST, *params, *scores[:2], *LAST]
 
 
