@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import csv
+import json
 import os
 import tempfile
 import warnings
@@ -33,6 +34,8 @@ ENDINGS = {
 }
 FORMATS = ("keras", "h5", "savedmodel", "tflite", "safetensors", "csv")
 FOLDERS = ("savedmodel", "csv")
+INPUTS = "inputs.json"
+"""The file of a savedmodel that says which column is which input, where their names differ."""
 
 
 def add(words: Words) -> None:
@@ -67,7 +70,9 @@ def export(run: str, to: Path, form: str | None = None, results: Path | None = N
     """Write a run's best weights as `form`, or as the ending of `to` says; the path written.
 
     keras, h5, savedmodel and tflite are the whole model, which takes raw rows; safetensors and
-    csv (a folder, a file a tensor) are the weights, and need no TensorFlow.
+    csv (a folder, a file a tensor) are the weights, and need no TensorFlow. An input of a
+    savedmodel or tflite whose column has a name that programs do not take gets one that they do;
+    that is said, and kept in the folder's `inputs.json`.
 
     Raises ConfigError for a format or a place that will not do, WarehouseError for a run or
     weights that are not there, and ModelError where the format cannot hold the model.
@@ -106,8 +111,24 @@ def export(run: str, to: Path, form: str | None = None, results: Path | None = N
     else:
         model = kept.model()
         with written(to) as draft:
-            _model(kept.run_id, model, draft, form)
+            changed = write_model(kept.run_id, model, draft, form)
+        for column, name in changed.items():
+            say(f"column {column!r} is the input {name}")
     return to
+
+
+def write_model(run_id: str, model: Any, to: Path, form: str) -> dict[str, str]:
+    """Write the whole model; the columns whose inputs have other names there: column -> input."""
+    from runner.model.files import with_plain_inputs
+
+    changed: dict[str, str] = {}
+    if form in ("savedmodel", "tflite"):
+        model, changed = with_plain_inputs(model)
+    _model(run_id, model, to, form)
+    if changed and form == "savedmodel":
+        text = json.dumps(changed, ensure_ascii=False, indent=1)
+        (to / INPUTS).write_text(text + "\n", encoding="utf-8")
+    return changed
 
 
 def _model(run_id: str, model: Any, to: Path, form: str) -> None:

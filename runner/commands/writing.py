@@ -23,13 +23,13 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 def refuse_own(to: Path, place: Place, sources: Iterable[Path] = ()) -> None:
     """Raise ConfigError where `to`, by whatever name, is a source or a file of the warehouse.
 
-    And where it cannot be a file at all. One folder may be missing: `written` makes it.
+    And where it cannot be a file at all.
     """
     try:
         to.exists()
-        parent = to.absolute().parent
-        if not parent.is_dir() and (parent.exists() or not parent.parent.is_dir()):
-            raise ConfigError(f"--to {to} is not valid: there is no folder {parent}")
+        there = next(folder for folder in to.absolute().parents if os.path.lexists(folder))
+        if not there.is_dir():
+            raise ConfigError(f"--to {to} is not valid: there is no folder {there}")
     except OSError as error:
         raise ConfigError(f"--to {to} is not valid: {error.strerror}") from None
     file = _followed(to)
@@ -72,15 +72,15 @@ def _same(file: Path, other: Path) -> bool:
 def written(to: Path) -> Iterator[Path]:
     """Where to write what shall be at `to`, a file or a folder, which is there at the end.
 
-    It lies beside `to`, so that a disk that fills up or an error leaves what was there before. A
-    folder that is missing is made, and goes again where nothing comes into it.
+    It lies beside `to`, so that a disk that fills up or an error leaves what was there before:
+    folders that were missing on the way are made, and taken away again where nothing came of it.
     Raises ConfigError where it cannot be written.
     """
-    place = _followed(to)
-    made = None if place.parent.exists() else place.parent
+    made: list[Path] = []
     try:
-        if made is not None:
-            made.mkdir()
+        place = _followed(to)
+        made = [folder for folder in place.parents if not folder.exists()]
+        place.parent.mkdir(parents=True, exist_ok=True)
         # A device or a pipe is written to, not replaced; of a folder only the content is ours.
         special = place.exists() and not place.is_file() and not place.is_dir()
         beside = None if special else place if place.is_dir() else place.parent
@@ -99,14 +99,14 @@ def written(to: Path) -> Iterator[Path]:
                 if place.is_file():
                     shutil.copymode(place, draft)
                 draft.replace(place)
-    except Exception as error:
-        if (reason := _of_the_disk(error)) is None:
+    except BaseException as error:
+        for new in made:
+            with suppress(OSError):  # somebody has put something there meanwhile
+                new.rmdir()
+        reason = _of_the_disk(error) if isinstance(error, Exception) else None
+        if reason is None:
             raise
         raise ConfigError(f"--to {to} cannot be written: {reason}; nothing was changed") from error
-    finally:
-        if made is not None:
-            with suppress(OSError):
-                made.rmdir()  # as long as it is empty
 
 
 def _of_the_disk(error: BaseException) -> str | None:

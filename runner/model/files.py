@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import keyword
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 
 Tensors = Mapping[str, "np.ndarray[Any, Any]"]
 """By name, as they are saved."""
+_TAKEN = frozenset({"self", "cls", "args", "kwargs", "inputs", "training", "mask", "name"})
+"""Names of arguments that Keras or TensorFlow gives a model's call itself."""
 
 
 def with_preprocessing(model: keras.Model, preprocessing: keras.Model | None) -> keras.Model:
@@ -28,6 +33,56 @@ def with_preprocessing(model: keras.Model, preprocessing: keras.Model | None) ->
     if preprocessing is None:
         return model
     return keras.Model(preprocessing.input, model(preprocessing.output))
+
+
+def plain_names(names: Iterable[str]) -> dict[str, str]:
+    """Name -> one that any program takes as that of an argument; equal for none, whatever case.
+
+    A name that is such a one already keeps it.
+    """
+    names = list(names)
+    plain = {name: name for name in names if _is_plain(name)}
+    taken = {name.lower() for name in plain}
+    for name in names:
+        if name in plain:
+            continue
+        ascii_name = unicodedata.normalize("NFKD", name.replace("ß", "ss"))
+        word = re.sub(r"\W+", "_", ascii_name.encode("ascii", "ignore").decode()).strip("_")
+        if not word or not _is_plain(word):
+            word = f"column_{word}".rstrip("_")
+        new, count = word, 1
+        while new.lower() in taken:
+            count += 1
+            new = f"{word}_{count}"
+        taken.add(new.lower())
+        plain[name] = new
+    return {name: plain[name] for name in names}
+
+
+def _is_plain(name: str) -> bool:
+    """Whether Python, TensorFlow and Keras' own call leave the name to an argument."""
+    return (
+        re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) is not None
+        and not keyword.iskeyword(name)
+        and name.lower() not in _TAKEN
+    )
+
+
+def with_plain_inputs(model: keras.Model) -> tuple[keras.Model, dict[str, str]]:
+    """The model with inputs of plain names, and those that are new: column -> input."""
+    import keras
+
+    given = model.input
+    names = plain_names(given) if isinstance(given, dict) else {}
+    changed = {name: plain for name, plain in names.items() if name != plain}
+    if not changed:
+        return model, {}
+    inputs = {
+        plain: keras.Input(batch_shape=given[name].shape, dtype=given[name].dtype, name=plain)
+        for name, plain in names.items()
+    }
+    outputs = model({name: inputs[plain] for name, plain in names.items()})
+    return keras.Model(inputs, outputs), changed
 
 
 def numpy_of(variable: Any) -> Array:

@@ -97,11 +97,12 @@ def test_altered_files_are_refused(twins: Twins, tmp_path: Path, role: str) -> N
 
 @pytest.mark.parametrize(
     ("to", "sentence"),
-    [("model.h5", r"h5 is not valid.*\.keras"), ("no/folder/m.keras", "there is no folder")],
+    [("model.h5", r"h5 is not valid.*\.keras"), ("file/m.keras", "there is no folder")],
 )
 def test_a_target_that_cannot_be_written_is_refused(
     twins: Twins, tmp_path: Path, to: str, sentence: str
 ) -> None:
+    (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match=sentence):
         restore(twins[0].run_id, tmp_path / to, twins[2])
 

@@ -152,7 +152,7 @@ def test_safetensors_and_csv_are_the_stored_tensors(shop: Shop, tmp_path: Path) 
     [
         ("model.pt", None, r"the ending \.pt names no format"),
         ("model.keras", "h5", r"end it in \.h5"),
-        ("no/where/m.h5", None, "there is no folder"),
+        ("full/old.csv/m.h5", None, "there is no folder"),
         (".", None, "it is there already"),
         ("full", "csv", "it is there already"),
     ],

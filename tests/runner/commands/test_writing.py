@@ -21,6 +21,7 @@ from runner.commands.export import export
 from runner.commands.prediction import predict
 from runner.commands.restore import restore
 from runner.commands.table import run_command
+from runner.commands.writing import written
 from runner.errors import ConfigError, RunnerError
 
 ROWS = "SELECT i / 10 AS x0, 0.5 AS x1, 1.5 AS x2, 0.2 AS x3 FROM range(150) AS r(i)"
@@ -132,7 +133,7 @@ def test_nothing_is_written_into_what_the_warehouse_keeps(
     assert kept == {file: file.stat().st_mtime_ns for file in results.rglob("*") if file.is_file()}
 
 
-@pytest.mark.parametrize("name", ["n" * 300, "n" * 300 + "/n", "file/n", "gone/far/n"])
+@pytest.mark.parametrize("name", ["n" * 300, "n" * 300 + "/n", "file/n", "file/gone/n"])
 def test_a_place_that_no_file_can_have_is_one_sentence(
     trained: tuple[str, Path], rows: Path, name: str
 ) -> None:
@@ -146,6 +147,22 @@ def test_a_place_that_no_file_can_have_is_one_sentence(
     ):
         with pytest.raises(ConfigError, match=r"is not valid: (there is no folder|File name too)"):
             call()
+
+
+def test_missing_folders_are_made_for_what_is_written_and_for_nothing_else(
+    trained: tuple[str, Path], rows: Path
+) -> None:
+    run, results = trained
+    place = rows.parent / "out" / "deep"
+    with pytest.raises(ConfigError), written(place / "x") as draft:
+        draft.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+    with pytest.raises(KeyboardInterrupt), written(place / "x"):
+        raise KeyboardInterrupt
+    assert not (rows.parent / "out").exists()
+    assert predict(run, str(rows), place / "p.csv", results=results) == 150
+    export(run, place / "weights.safetensors", results=results)
+    assert {file.name for file in place.iterdir()} == {"p.csv", "weights.safetensors"}
 
 
 def test_a_link_to_itself_is_replaced(trained: tuple[str, Path], rows: Path) -> None:
