@@ -16,8 +16,11 @@ from warehouse.database import (
     ChangedError,
     ForeignError,
     Writer,
+    changes,
     create,
     in_words,
+    migrate,
+    table_names,
     writing,
 )
 from warehouse.ingest.ingest import batches, ingest
@@ -90,6 +93,34 @@ def rebuild(place: Place) -> tuple[SyncResult, Path | None]:
     with in_words(place):
         ingest(place, result)
     return result, kept
+
+
+def of_the_user(kept: Path) -> list[str]:
+    """What somebody has added to a database that was set aside; nothing where it is broken."""
+    import duckdb
+
+    from warehouse.snapshot import read as reading
+
+    ours = {*table_names(), "care_of_a_run"}
+    try:
+        with reading(kept) as con, duckdb.connect() as fresh:
+            migrate(fresh)
+            views = {name for (name,) in fresh.execute(_VIEWS).fetchall()}
+            rows = con.execute(
+                "SELECT schema_name, table_name FROM duckdb_tables() WHERE NOT internal UNION ALL "
+                "SELECT schema_name, view_name FROM duckdb_views() WHERE NOT internal ORDER BY ALL"
+            ).fetchall()
+            added = [
+                name if schema == "main" else f"{schema}.{name}"
+                for schema, name in rows
+                if schema != "main" or name not in ours | views
+            ]
+            return [*added, *changes(con)]
+    except duckdb.Error:
+        return []
+
+
+_VIEWS = "SELECT view_name FROM duckdb_views() WHERE NOT internal"
 
 
 def _is_sound(place: Place) -> bool:

@@ -153,6 +153,28 @@ def test_verify_finds_nothing_wrong_with_a_sound_house(house: House) -> None:
     assert (done.returncode, done.stdout) == (0, "all is well\n"), done.stdout
 
 
+@pytest.mark.parametrize(
+    ("added", "name"),
+    [
+        ("CREATE TABLE mine AS SELECT 1 AS a", "mine"),
+        ("CREATE VIEW best_of AS FROM leaderboard", "best_of"),
+        ("CREATE SCHEMA s; CREATE TABLE s.own AS SELECT run_id FROM runs", "s.own"),
+        ("ALTER TABLE runs ADD COLUMN mine VARCHAR", "the table runs was changed: mine was added"),
+    ],
+)
+def test_what_a_user_has_added_is_kept_aside_and_said(house: House, added: str, name: str) -> None:
+    house.run()
+    warehouse.sync(house.results)
+    with duckdb.connect(str(house.results / "warehouse.duckdb")) as con:
+        con.execute(added)
+    done = house.command("verify")
+    assert done.returncode == ("ALTER" in added) and "Traceback" not in done.stderr
+    done = house.command("rebuild")
+    assert f"what was added to it is there alone: {name}\n" in done.stdout
+    assert house.command("verify").returncode == 0
+    assert "alone" not in house.command("rebuild").stdout
+
+
 CHANGES = [
     "UPDATE epochs SET loss = loss + 1 WHERE run_id = '{run}' AND epoch = 1",
     "DELETE FROM metrics WHERE run_id = '{run}' AND epoch = 2",

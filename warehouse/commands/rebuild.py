@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from runner.system.terminal import complain, say
 from warehouse.place import Place
-from warehouse.rebuild import rebuild
+from warehouse.rebuild import of_the_user, rebuild
 
 if TYPE_CHECKING:
     from warehouse.commands import Words
@@ -36,6 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
     say(f"{place.database} made again: {result.sentence()}")
     if kept:
         say(f"the old one is kept as {kept}")
+        if added := of_the_user(kept):
+            say(f"what was added to it is there alone: {'; '.join(added)}")
     for problem in result.problems:
         complain(problem)
     return 1 if result.problems else 0
