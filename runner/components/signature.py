@@ -151,9 +151,10 @@ def _sentence(error: pydantic.ValidationError, model: Model, place: str) -> str:
         known = [one.name for one in dataclasses.fields(typing.cast(Any, field.annotation))]
         return f"{whole} has no key '{wrong}': {choices(wrong, known)}"
     if first["type"] in NOT_A_LIST:
-        return (
-            f"{name}={_show(first['input'])} is not a list: give {name}=[{_show(first['input'])}]"
-        )
+        # Text is a Sequence to Python, and none to who wants a list.
+        kind = "a list, a Sequence" if first["type"] == "sequence_str" else "a list"
+        shown = _show(first["input"])
+        return f"{name}={shown} is not {kind}: give {name}=[{shown}]"
     if first["type"] in NOT_A_GROUP:
         return (
             f"{name}={_show(first['input'])} is not valid: give its keys one by one, {name}.<key>="

@@ -32,7 +32,7 @@ def explain(error: Exception) -> ConfigError:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         return _unknown_choice("", error.missing_cfg_file, text)
     if named := re.search(r"Could not delete from config\. '(.+?)' does not exist", text):
-        return ConfigError(f"~{named[1]} is not valid: there is no key '{named[1]}' to delete")
+        return ConfigError(f"~{named[1]} is not valid: a key '{named[1]}' does not exist")
     if named := re.search(r"Could not append to config\. An item is already at '(.+?)'", text):
         return ConfigError(f"+{named[1]} is not valid: {named[1]} is there already and needs no +")
     cause = error.__cause__

@@ -18,7 +18,7 @@ from runner.components.registry import load
 from runner.config.folders import presets
 from runner.config.sentences import explain
 from runner.config.settings import NAMES
-from runner.config.words import takes_lists, takes_text
+from runner.config.words import takes_fractions, takes_lists, takes_text
 from runner.errors import ConfigError, choices
 
 MULTIRUN = ("-m", "--multirun")
@@ -47,6 +47,8 @@ def separated(words: Sequence[str]) -> tuple[list[str], list[str]]:
     options, overrides, unknown = separate(words)
     if unknown:
         raise ConfigError(_unknown_option(unknown[0], words))
+    if {"-r", "--run"} & set(options) and set(MULTIRUN) & set(options):
+        raise ConfigError("--run trains one run and --multirun many: give one of them")
     if complaint := complaint_about(options):
         raise ConfigError(f"{complaint} (try --hydra-help)")
     return options, overrides
@@ -126,6 +128,11 @@ def _parsed(word: str) -> Override:
     try:
         return OverridesParser.create().parse_override(word)
     except HydraException as error:
+        if word[0] == word[-1] in "'\"" and len(word) > 2:
+            raise ConfigError(
+                f"{word} is not valid: its quotes have come with it, which this shell does not "
+                f"take for its own; type {word[1:-1]}"
+            ) from error
         straight = word.translate(QUOTES)
         if straight != word and (word[0] != straight[0] or word[-1] != straight[-1]):
             raise ConfigError(
@@ -205,8 +212,10 @@ def _needs_multirun(word: str, override: Override) -> str:
     others = ""
     if isinstance(swept := override.value(), ChoiceSweep) and swept.simple_form:
         kinds = {kind.key: kind for kind in KINDS.values()}
+        if re.fullmatch(r"[+-]?\d*,\d+", value) and takes_fractions(key):
+            others = f"; for one number type {key}={value.replace(',', '.')}"
         if takes_lists(key) or (key in kinds and kinds[key].many):
-            others = f"; for one list type {_typed(f'{key}=[{value}]')}"
+            others += f"; for one list type {_typed(f'{key}=[{value}]')}"
         if takes_text(key):
             quote = '"' if '"' not in value else "'"
             others += f"; for one text type {_typed(f'{key}={quote}{value}{quote}')}"

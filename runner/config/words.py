@@ -23,6 +23,7 @@ from hydra.core.override_parser.overrides_parser import create_functions
 from hydra.core.override_parser.types import (
     ChoiceSweep,
     Override,
+    OverrideType,
     Quote,
     QuotedString,
     ValueType,
@@ -36,6 +37,7 @@ from runner.errors import ConfigError, choices
 CLOSING = {"(": ")", "[": "]", "{": "}"}
 WORD = re.compile(r"(?P<key>(?:\+\+?|~)?[^=]*)=(?P<value>.*)", re.DOTALL)
 CALL = re.compile(r"(\w+)\s*\(.*\)", re.DOTALL)
+TWO = re.compile(r"(\S+?)[\s;&]+(\w+(?:\.\w+)*=.*)", re.DOTALL)
 Parse = Callable[[str], Override]
 
 
@@ -57,6 +59,13 @@ def read_override(word: str, parse: Parse, multirun: bool) -> Override:
         return usual
     key, text = match["key"], match["value"]
     bare = parse(f"{key}=x")  # raises where it is the key that cannot be read
+    head = re.split(r"[./]", bare.key_or_group)[0]
+    known = {"hydra", *(key.partition(".")[0] for key in _annotations(load()))}
+    if bare.type == OverrideType.CHANGE and "=" in text and head not in known:
+        raise ConfigError(
+            f"{word} is not valid: there is no key '{bare.key_or_group}', and an override is "
+            "key=value"
+        )
     reader = _Reader(word, parse, bare.key_or_group)
     value = reader.value(text, multirun)
     sweep = isinstance(value, ChoiceSweep)
@@ -83,9 +92,9 @@ class _Reader:
             if self._is_text and not (parts and multirun):
                 return _quoted(text)
             reason = "a bracket is not closed" if parts is None else "nothing stands by a comma"
-            raise ConfigError(
-                f"{self._word} is not valid: {reason}; an override is key=value, such as epochs=5 "
-                "or 'architecture.units=[64,32]'"
+            raise self._error(
+                f"{reason}; an override is key=value, such as epochs=5 or "
+                "'architecture.units=[64,32]'"
             )
         # Who writes a space behind each comma has one text in mind: a name, a query.
         spaced = all(part.startswith(" ") for part in parts[1:])
@@ -99,6 +108,8 @@ class _Reader:
         """One value: a list or a dict by its parts, what Hydra reads as Hydra has it, or text."""
         text = text.strip()
         inner = split(text[1:-1]) if text[:1] + text[-1:] in ("[]", "{}") else None
+        if inner and len(inner) > 1 and not all(part.strip() for part in inner):
+            raise self._error("nothing stands by a comma")
         if inner is not None and text[0] == "[":
             return [] if inner == [""] else [self._element(part) for part in inner]
         pairs = [split(part, ":", 1) or [] for part in inner or ()]
@@ -118,17 +129,21 @@ class _Reader:
         """Text that Hydra cannot read, unless it looks like what it nearly is."""
         if self._is_text:
             return _quoted(text)
+        key = self._word.partition("=")[0]
         if call := CALL.fullmatch(text):
             known = sorted(create_functions().definitions)
             if call[1] not in known and difflib.get_close_matches(call[1], known, n=1):
-                reason = f"there is no function '{call[1]}': {choices(call[1], known)}"
-                raise ConfigError(f"{self._word} is not valid: {reason}")
+                raise self._error(f"there is no function '{call[1]}': {choices(call[1], known)}")
         if text.startswith("(") and text.endswith(")"):
-            key = self._word.partition("=")[0]
-            raise ConfigError(
-                f"{self._word} is not valid: a list has square brackets, {key}=[{text[1:-1]}]"
-            )
+            raise self._error(f"a list has square brackets, {key}=[{text[1:-1]}]")
+        if text.startswith("{") and "=" in text:
+            raise self._error(f"a group of values has colons, {key}={text.replace('=', ':')}")
+        if two := TWO.fullmatch(text):
+            raise self._error(f"it holds two overrides; type them apart, {key}={two[1]} {two[2]}")
         return _quoted(text)
+
+    def _error(self, reason: str) -> ConfigError:
+        return ConfigError(f"{self._word} is not valid: {reason}")
 
 
 def split(text: str, separator: str = ",", most: int = -1) -> list[str] | None:
@@ -158,6 +173,13 @@ def split(text: str, separator: str = ",", most: int = -1) -> list[str] | None:
 def takes_text(key: str) -> bool:
     """Whether some component takes text by this key."""
     return key in _text_keys(load())
+
+
+def takes_fractions(key: str) -> bool:
+    """Whether some component takes a number with decimals by this key."""
+    return any(
+        float in _scalars_of(annotation) for annotation in _annotations(load()).get(key, ())
+    )
 
 
 def takes_lists(key: str) -> bool:
