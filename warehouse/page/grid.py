@@ -148,7 +148,7 @@ def rows(feed: Feed, columns: Sequence[str], runs: Iterable[str] | None = None) 
 
 def plain(value: Any) -> Any:
     """The value as JSON can carry it, and as people want to read it."""
-    if isinstance(value, bool) or value is None or isinstance(value, str):
+    if value is None or isinstance(value, str | bool):
         return value
     if isinstance(value, int):
         return value if abs(value) < EXACT else str(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -62,6 +63,8 @@ class RunsPage:
         self.names = await self.site.ask("column_names")
         asked = [c for c in split(self.query.get("cols", "")) if grid.known(c)]
         self.columns = asked or grid.default_columns(self.names.rows)
+        words = json.dumps(self.columns).replace("<", "\\u003c")
+        ui.add_head_html(f"<script>sweephouse.prefetch({words})</script>")
         self.actions = Actions(self.site, lambda: self.chosen)
         self._draw_bar()
         self.grid = ui.aggrid(self._options(), auto_size_columns=False).classes("sh-grid")

@@ -20,6 +20,13 @@ window.sweephouse = (() => {
     try { return JSON.parse(text) ?? otherwise; } catch { return otherwise; }
   };
 
+  // The first rows are asked for while the page itself is still being loaded.
+  let first = null;
+  function prefetch(columns) {
+    state.columns = columns;
+    first = fetched(0);
+    first.catch(() => {});
+  }
   async function fetched(since) {
     const query = new URLSearchParams(state.columns.map((column) => ["column", column]));
     query.set("since", since);
@@ -32,7 +39,9 @@ window.sweephouse = (() => {
     state.api = api;
     state.columns = api.getGridOption("context").columns;
     state.ready = false;
-    const data = await fetched(0);
+    const asked = first ?? fetched(0);
+    first = null;
+    const data = await asked;
     if (api.isDestroyed()) return;
     state.generation = data.generation;
     api.setGridOption("rowData", data.rows.map(asRow));
@@ -283,7 +292,7 @@ window.sweephouse = (() => {
 
   function csv() { state.api?.exportDataAsCsv({ fileName: "runs.csv" }); }
 
-  return { address, ready, refresh, isFiltered, passes, selectionChanged, filterChanged, sortChanged, search,
+  return { address, prefetch, ready, refresh, isFiltered, passes, selectionChanged, filterChanged, sortChanged, search,
     toggleStatus, clear, link, sweepLink, statusClass, number, brushing, brush, complete, compare, toggleDark,
     startTheme, csv, shownIds, state };
 })();
