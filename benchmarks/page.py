@@ -9,6 +9,7 @@ the system's Chromium (extra `test`). Each figure is the median of --rounds.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import re
 import shutil
 import statistics
@@ -21,8 +22,12 @@ from typing import Any
 
 import duckdb
 import psutil
+from journal_cost import start
 from playwright.sync_api import sync_playwright
 
+from runner.journal.file import Journal
+from runner.journal.ids import new_run_id
+from runner.journal.records import EpochEnd
 from runner.journal.results import mark_results
 from warehouse.database import create
 from warehouse.place import Place
@@ -133,6 +138,12 @@ class Server:
         self.start = time.perf_counter() - begin
 
     @property
+    def cpu(self) -> float:
+        """Seconds of CPU that it and its children have taken."""
+        times = psutil.Process(self.process.pid).cpu_times()
+        return float(times.user + times.system + times.children_user + times.children_system)
+
+    @property
     def megabytes(self) -> float:
         """Its resident memory."""
         return float(psutil.Process(self.process.pid).memory_info().rss) / 1e6
@@ -176,6 +187,36 @@ def look(browser: Any, link: str) -> dict[str, float]:
     return seen | {"_context": context}  # type: ignore[dict-item]
 
 
+def live(page: Any, server: Server, place: Place, epochs: int = 8) -> dict[str, float]:
+    """Seconds from an epoch to the page, one a second; and what the server takes of a core."""
+    first = dataclasses.replace(start(), run_id=new_run_id())
+    node = f"sweephouse.state.api.getRowNode('{first.run_id}')"
+    place_of_epochs = page.evaluate("sweephouse.state.columns.indexOf('epochs') + 1")
+    waits = []
+    with Journal(place.journals, first.run_id) as journal:
+        journal.append(first)
+        page.wait_for_function(f"{node} !== undefined", timeout=60_000)
+        spent, begin = server.cpu, time.perf_counter()
+        for epoch in range(1, epochs + 1):
+            journal.append(
+                EpochEnd(
+                    run_id=first.run_id,
+                    epoch=epoch,
+                    loss=1 / epoch,
+                    val_loss=1 / epoch,
+                    learning_rate=0.001,
+                    seconds=1.0,
+                    metrics={},
+                )
+            )
+            moment = time.perf_counter()
+            page.wait_for_function(f"{node}.data.c{place_of_epochs} === {epoch}", timeout=60_000)
+            waits.append(time.perf_counter() - moment)
+            time.sleep(max(0.0, 1 - waits[-1]))
+        share = (server.cpu - spent) / (time.perf_counter() - begin)
+    return {"epoch to page": statistics.median(waits), "server's share of a core": share}
+
+
 def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -195,10 +236,13 @@ def main() -> None:
             open_contexts.append(seen.pop("_context"))
             if number < arguments.rounds:
                 rounds.append(seen)
+        moving = live(open_contexts[-1].pages[0], server, place)
         print(f"| over {arguments.runs} runs x {arguments.epochs} epochs | |\n|---|---|")
         print(f"| start of `warehouse ui` (s) | {server.start:.1f} |")
         for name in rounds[0]:
             print(f"| {name} (s) | {statistics.median(r[name] for r in rounds):.2f} |")
+        for name, value in moving.items():
+            print(f"| {name}{' (s)' if 'page' in name else ''} | {value:.2f} |")
         print(f"| server, {len(open_contexts)} visitors (MB) | {server.megabytes:.0f} |")
         browser.close()
         server.process.terminate()

@@ -13,7 +13,7 @@ from warehouse.page.address import split
 from warehouse.page.curves_panel import CurvesPanel
 from warehouse.page.feed import Change
 from warehouse.page.run_page import find
-from warehouse.page.site import Site, empty, heading, run_path, short, table, text
+from warehouse.page.site import PATIENCE, Site, empty, heading, run_path, short, table, text
 
 MOST = 50
 TITLES = {
@@ -29,8 +29,9 @@ TITLES = {
 def add(site: Site) -> None:
     """The page /compare?runs=a,b,c."""
 
-    @ui.page("/compare")
+    @ui.page("/compare", response_timeout=PATIENCE)
     async def compare(request: Request) -> None:
+        await site.arrive()
         names = split(request.query_params.get("runs", ""))[:MOST]
         with site.frame("Compare"):
             runs, problems = await asyncio.to_thread(_find_all, site, names)

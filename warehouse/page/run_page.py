@@ -15,6 +15,7 @@ from warehouse.page.artifacts import IMAGES, TEXTS, content_of, path_of
 from warehouse.page.curves_panel import CurvesPanel
 from warehouse.page.feed import Change, Feed, Table
 from warehouse.page.site import (
+    PATIENCE,
     Site,
     copyable,
     empty,
@@ -57,8 +58,9 @@ COMMANDS = (
 def add(site: Site) -> None:
     """The page /run/ID."""
 
-    @ui.page("/run/{name}")
+    @ui.page("/run/{name}", response_timeout=PATIENCE)
     async def run(name: str, request: Request) -> None:
+        await site.arrive()
         try:
             run_id = await asyncio.to_thread(find, site.feed, name)
         except WarehouseError as error:

@@ -15,7 +15,7 @@ from warehouse.page.address import join, keep, reload_with, split
 from warehouse.page.curves_panel import CurvesPanel
 from warehouse.page.feed import Change, Table
 from warehouse.page.params_panel import ParamsPanel
-from warehouse.page.site import TOOL, Site, copyable, empty
+from warehouse.page.site import PATIENCE, TOOL, Site, copyable, empty
 from warehouse.page.views import Views
 
 FIRST = "python -m runner"
@@ -25,8 +25,9 @@ STATUSES = ("running", "finished", "stopped", "failed", "lost")
 def add(site: Site) -> None:
     """The page /."""
 
-    @ui.page("/")
+    @ui.page("/", response_timeout=PATIENCE)
     async def runs(request: Request) -> None:
+        await site.arrive()
         with site.frame("Runs", here="/"):
             if site.feed.run_ids:
                 await RunsPage(site, request.query_params).draw()

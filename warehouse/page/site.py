@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import html
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from nicegui import Client, ui
 
+from runner.errors import WarehouseError
 from warehouse.lookup import SHORT
 from warehouse.page.feed import Change, Feed, Table
 from warehouse.page.grid import plain
 
 Listener = Callable[[Change], Awaitable[None]]
+PATIENCE = 30.0
+"""Seconds that a page may take to be drawn."""
 PAGES = {"/": "Runs", "/sweeps": "Sweeps", "/sql": "SQL"}
 HEAD = '<link rel="stylesheet" href="/assets/page.css"><script src="/assets/page.js"></script>'
 TOOL = "flat dense no-caps size=13px"
@@ -48,6 +51,17 @@ class Site:
     def __init__(self, feed: Feed) -> None:
         self.feed = feed
         self._visits: dict[str, Visit] = {}
+
+    @property
+    def has_visitors(self) -> bool:
+        """Whether a page is open anywhere."""
+        return bool(self._visits)
+
+    async def arrive(self) -> None:
+        """See to it that a page begins with the newest state: nobody looks while none is open."""
+        if not self._visits:
+            with suppress(WarehouseError):  # it can be read once more than it can be now
+                await asyncio.to_thread(self.feed.refresh)
 
     def listen(self, listener: Listener) -> None:
         """Tell this page of every change until it is closed."""

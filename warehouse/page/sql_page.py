@@ -18,7 +18,7 @@ from warehouse.page.address import keep
 from warehouse.page.curves_panel import draw
 from warehouse.page.feed import Answer, Feed
 from warehouse.page.grid import plain
-from warehouse.page.site import TOOL, Site, text
+from warehouse.page.site import PATIENCE, TOOL, Site, text
 
 LIMIT = 1000
 MOST_ROWS = 1_000_000
@@ -29,8 +29,9 @@ CHARTS = {"none": "no chart", "line": "line", "scatter": "scatter", "bar": "bar"
 def add(site: Site) -> None:
     """The page /sql."""
 
-    @ui.page("/sql")
+    @ui.page("/sql", response_timeout=PATIENCE)
     async def sql(request: Request) -> None:
+        await site.arrive()
         with site.frame("SQL", here="/sql"):
             await SqlPage(site, request.query_params.get("query", "")).draw()
 

@@ -13,6 +13,7 @@ from warehouse.page.charts import Curve
 from warehouse.page.curves_panel import draw
 from warehouse.page.feed import Change
 from warehouse.page.site import (
+    PATIENCE,
     Site,
     copyable,
     empty,
@@ -31,8 +32,9 @@ MOST_ROWS = 1000
 def add(site: Site) -> None:
     """The pages /sweeps and /sweep/ID."""
 
-    @ui.page("/sweeps")
+    @ui.page("/sweeps", response_timeout=PATIENCE)
     async def sweeps() -> None:
+        await site.arrive()
         with site.frame("Sweeps", here="/sweeps"):
 
             @ui.refreshable
@@ -55,8 +57,9 @@ def add(site: Site) -> None:
 
             site.listen(change)
 
-    @ui.page("/sweep/{name}")
+    @ui.page("/sweep/{name}", response_timeout=PATIENCE)
     async def sweep(name: str, request: Request) -> None:
+        await site.arrive()
         found = (await site.ask("find_sweep", sweep=name)).rows
         exact = [sweep_id for (sweep_id,) in found if sweep_id == name] or [
             row[0] for row in found
