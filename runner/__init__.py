@@ -56,6 +56,7 @@ from runner.data.missing import MissingLabel, keyed, missing_in
 from runner.data.numbers import block_type, compact
 from runner.data.parts import input_name
 from runner.data.sources.column import Column
+from runner.data.sources.columns import MISSING_WORDS
 from runner.data.sources.database import Database
 from runner.data.sources.extensions import load_extension
 from runner.data.sources.files import (
@@ -69,6 +70,7 @@ from runner.data.sources.leavings import as_pattern, files_below
 from runner.data.sources.query import Query, read_query
 from runner.data.sources.reading import Options, Reading
 from runner.data.sources.source import RowSource, SourceKind, Wording, find_source
+from runner.data.sources.typed import option
 from runner.errors import DataError, ModelError, RunnerError, choices
 from runner.system.databases import (
     CLOSED,
@@ -88,6 +90,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CLOSED",
+    "MISSING_WORDS",
     "AskedTask",
     "Column",
     "ColumnProfile",
@@ -144,6 +147,7 @@ __all__ = [
     "numbers_or_text",
     "one_file",
     "optimizer",
+    "option",
     "package_files",
     "part_named",
     "preprocessing",

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import runner
+from runner import Trained
 from runner.commands import predict as command
 from runner.commands.evaluation import evaluate
 from runner.commands.prediction import predict
@@ -117,6 +118,21 @@ def test_the_encoding_and_the_query_are_those_of_training(again: Any) -> None:
     squares = ["x,y", *(f"{i},{i % 2}" for i in range(30))]
     query = "SELECT x * x AS xx, y FROM source"
     assert again(squares, ["x", "3"], "xx", query=query) == [9]
+
+
+def test_what_is_said_when_evaluating_holds_for_the_new_rows(make: Any, tmp_path: Path) -> None:
+    rows = ["d,x,y", *(f"2024-01-{1 + i % 28:02},{i}.5,{i % 2}" for i in range(40))]
+    data = make("dataset", "csv", path=lines(tmp_path / "train.csv", rows), label="y")
+    numbers = ["NA" if i % 9 == 0 else f"{i},5" for i in range(40)]
+    new = [f"{1 + i % 28:02}.01.2024;{x};{i % 2}" for i, x in enumerate(numbers)]
+    file = lines(tmp_path / "new.csv", ["d;x;y", *new])
+    earlier = Trained(data.task, data.reading)
+    how = {"decimal": ",", "missing": ["NA"], "time_format": "%d.%m.%Y"}
+    again = make("dataset", "csv", trained=earlier, path=file, label="y", **how)
+    assert set(again.features[:, 0]) == set(data.features[:, 0])
+    assert np.nanmax(again.features[:, 1]) == 39.5 and np.isnan(again.features).sum() == 5
+    with pytest.raises(DataError, match=r"mixes types in a column: '.' holds "):
+        make("dataset", "csv", trained=earlier, path=file, label="y")
 
 
 # --- With one ------------------------------------------------------------------------------------

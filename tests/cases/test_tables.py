@@ -261,6 +261,14 @@ def test_a_database_that_has_no_type_for_dates_is_divided_by_time(
     assert np.array_equal(data.features[np.argsort(days), 0], np.arange(100))
 
 
+def test_a_class_that_may_be_a_missing_label_is_told(read: Csv) -> None:
+    rows = ["x,y", *(f"{i},{'NA' if i % 9 == 0 else 'ab'[i % 2]}" for i in range(40))]
+    assert read(rows).task.names == ("NA", "a", "b")
+    assert "a class called 'NA'" in read.lines[-1] and "'dataset.missing=[NA]'" in read.lines[-1]
+    with pytest.raises(DataError, match="'y' is missing in 5 rows"):
+        read(rows, missing=["NA"])
+
+
 # --- Names ---------------------------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from runner import (
+    MISSING_WORDS,
     AskedTask,
     Data,
     Database,
@@ -23,6 +24,7 @@ from runner import (
     Trained,
     Wording,
     find_source,
+    option,
     read_query,
 )
 
@@ -120,7 +122,7 @@ def read_table(
             data = _read(Reader(database, query, layout), labels, split, rows, table)
         else:
             data = _with_test(database, query, layout, labels, split, rows, table)
-        for line in query.found.lines(used):
+        for line in [*query.found.lines(used), *_odd_classes(layout, data)]:
             warnings.warn(line, stacklevel=3)
     names = tuple(column.name for column in layout.features)
     return dataclasses.replace(
@@ -144,6 +146,18 @@ def _read(reader: Reader, labels: Labels, split: Split, rows: int, table: Table)
             "streamed: raise dataset.memory_rows, or leave the weights out"
         )
     return streamed(reader, labels, split, rows)
+
+
+def _odd_classes(layout: Layout, data: Data | Splits) -> list[str]:
+    """A line about classes that may be no classes, but words for a missing label."""
+    words = [name for name in data.task.names if name.strip().lower() in MISSING_WORDS]
+    if not words or data.task.kind not in ("classification", "binary"):
+        return []
+    label, listed = layout.labels[0].name, ", ".join(map(repr, words))
+    return [
+        f"the label '{label}' has a class called {listed}: if that is a missing label, add "
+        f"{option('missing', words)}"
+    ]
 
 
 def _with_test(

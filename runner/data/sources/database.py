@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from runner.data.sources.dialect import other_encoding
 from runner.data.sources.extensions import load_extension
 from runner.data.sources.file_table import FileTable
 from runner.data.sources.reading import Options, Reading
@@ -33,6 +34,8 @@ MEMORY = "512MB"
 """What DuckDB may hold for a query; beyond that it spills to disk."""
 MEMORY_OF_SCANS = "32MB"
 """What it may hold where rows are only read, so that it does not keep what it has read."""
+RAGGED = r"CSV Error on Line: (\d+).*Number of Columns: (\d+) Found: (\d+)"
+"""Line, columns and cells, in DuckDB's words about a line that is not as the others."""
 RAGGED = r"CSV Error on Line: (\d+).*Number of Columns: (\d+) Found: (\d+)"
 """Line, columns and cells, in DuckDB's words about a line that is not as the others."""
 COPY = "copied"
@@ -224,10 +227,9 @@ def _explained(message: str, source: RowSource) -> str:
         )
     if first.startswith("Invalid Input Error: " + where):
         return reason
-    ragged = re.search(
-        r"CSV Error on Line: (\d+).*Number of Columns: (\d+) Found: (\d+)", message, re.S
-    )
-    if ragged:
+    if source.kind == "csv" and re.search("not utf-8 encoded|Invalid unicode", message):
+        return other_encoding(source, source.files[0], None)
+    if ragged := re.search(RAGGED, message, re.DOTALL):
         return f"{where} has {ragged[3]} cells in line {ragged[1]}, and {ragged[2]} columns"
     if re.search(r"Conversion Error|Mismatch Type|Error when converting column", message):
         return f"{where} mixes types in a column: {reason}"

@@ -45,6 +45,11 @@ def known_encoding(name: str | None) -> str | None:
         ) from None
 
 
+def duckdb_encoding(name: str | None) -> str | None:
+    """What DuckDB calls the encoding, or None: UTF-8, or a copy in it."""
+    return NATIVE.get(known_encoding(name) or "utf8")
+
+
 def as_utf8(files: Sequence[Path], encoding: str, folder: Path) -> tuple[Path, ...]:
     """Copies of files of an encoding that DuckDB does not read; DataError where they are not."""
     copies = []
@@ -80,7 +85,7 @@ def find_dialect(
     """
     import duckdb
 
-    encoding = NATIVE.get(known_encoding(options.encoding) or "utf8")
+    encoding = duckdb_encoding(options.encoding)
     given = [f"sample_size = {SAMPLE}"]
     given += [f"delim = {literal(options.delimiter)}"] if options.delimiter else []
     given += [f"header = {str(options.header).lower()}"] if options.header is not None else []
@@ -90,7 +95,7 @@ def find_dialect(
         described = con.execute(f"FROM sniff_csv({place}, {', '.join(given)})")
     except duckdb.Error as error:
         if re.search("not utf-8|unicode", str(error)):
-            raise DataError(_other_encoding(source, files[0], options)) from None
+            raise DataError(other_encoding(source, files[0], options.encoding)) from None
         raise
     row: dict[str, Any] = dict(
         zip((d[0] for d in described.description), described.fetchone() or (), strict=True)
@@ -184,7 +189,7 @@ def _refuse_ragged(source: RowSource, file: Path, options: Options) -> None:
             return  # DuckDB will say it
 
 
-def _other_encoding(source: RowSource, file: Path, options: Options) -> str:
+def other_encoding(source: RowSource, file: Path, encoding: str | None) -> str:
     """A sentence about a file that is not in UTF-8, with the encoding that reads it."""
     with file.open("rb") as opened:
         head = opened.read(GLANCE)
@@ -192,7 +197,9 @@ def _other_encoding(source: RowSource, file: Path, options: Options) -> str:
         likely = "utf-16"
     else:
         likely = "cp1252" if any(0x80 <= byte < 0xA0 for byte in head) else "latin-1"
-    given = options.encoding or "utf-8"
+    given = encoding or "utf-8"
+    if not source.wording.source.startswith("dataset."):
+        return f"{source.where} is not in the encoding {given}, as in training: write it anew"
     return (
         f"{source.where} is not in the encoding {given}: say dataset.encoding={likely}, or what "
         "else it was written in"

@@ -14,6 +14,7 @@ from runner.data.sources.dialect import (
     NATIVE,
     SAMPLE,
     as_utf8,
+    duckdb_encoding,
     find_dialect,
     known_encoding,
 )
@@ -40,7 +41,8 @@ class FileTable:
         if source.delimiter is not None:
             options = replace(options, delimiter=source.delimiter)
         if known is not None:
-            options = replace(options, encoding=known.encoding or options.encoding)
+            known = known.said(options)
+            options = replace(options, encoding=known.encoding)
         self.source = source
         self.reading = known.of_files if known else Reading(missing=options.missing)
         self.found = Found()
@@ -155,9 +157,10 @@ class FileTable:
         """That of training, if its columns come out of it; else that of these files."""
         import duckdb
 
-        if self._known is None or self._known.dialect is None:
+        first = self._known.dialect if self._known is not None else None
+        if first is None or self._options.delimiter not in (None, first.delimiter):
             return find_dialect(con, self.source, self.files, self._options, names)
-        first = self._known.dialect
+        first = replace(first, encoding=duckdb_encoding(self._options.encoding))
         wanted = {name.lower() for name in self.reading.columns}
         try:
             if self._common(con, first, wanted):

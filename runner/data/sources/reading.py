@@ -233,6 +233,16 @@ class Reading:
         """The same for the columns of files, though it was a database's query in training."""
         return dataclasses.replace(self, columns={**self.results, **self.columns})
 
+    def said(self, options: Options) -> Reading:
+        """The same, where it is said now how other rows than those of training are written."""
+        columns = {name: _said(column, self, options) for name, column in self.columns.items()}
+        return dataclasses.replace(
+            self,
+            columns=columns,
+            missing=tuple(dict.fromkeys([*self.missing, *options.missing])),
+            encoding=options.encoding or self.encoding,
+        )
+
     def select(self, columns: Iterable[Column], table: str, where: str) -> str:
         """In SQL: the columns of a table as they are read; DataError where that cannot be."""
         values = {column.name: self._one(column, where) for column in columns}
@@ -264,6 +274,18 @@ class Reading:
 
 
 NUMERIC = ("integer", "float", "boolean")
+
+
+def _said(column: As, known: Reading, options: Options) -> As:
+    """The column as it is said now; what training has read so already, stays."""
+    every, numbers = known.columns.values(), options.numbers
+    is_number = column.family in ("integer", "float")
+    if is_number and numbers != Numbers() and not any(one.numbers for one in every):
+        return dataclasses.replace(column, numbers=numbers)
+    formats = options.time_format
+    if column.family == "date" and formats and not any(one.format in formats for one in every):
+        return dataclasses.replace(column, format=formats[0])
+    return column
 
 
 def _without(column: Column, missing: Sequence[str]) -> str:
