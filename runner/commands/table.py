@@ -10,7 +10,17 @@ from typing import NoReturn
 from runner.errors import ConfigError, choices
 from runner.system.terminal import complain
 
-COMMANDS = ("resume", "replay", "restore", "export", "predict", "evaluate", "warm", "doctor")
+COMMANDS = (
+    "look",
+    "resume",
+    "replay",
+    "restore",
+    "export",
+    "predict",
+    "evaluate",
+    "warm",
+    "doctor",
+)
 """Each is the module of that name beside this one."""
 
 

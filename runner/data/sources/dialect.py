@@ -191,16 +191,25 @@ def _refuse_ragged(source: RowSource, file: Path, options: Options) -> None:
 
 def other_encoding(source: RowSource, file: Path, encoding: str | None) -> str:
     """A sentence about a file that is not in UTF-8, with the encoding that reads it."""
-    with file.open("rb") as opened:
-        head = opened.read(GLANCE)
-    if head.startswith((codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE)):
-        likely = "utf-16"
-    else:
-        likely = "cp1252" if any(0x80 <= byte < 0xA0 for byte in head) else "latin-1"
     given = encoding or "utf-8"
     if not source.wording.source.startswith("dataset."):
         return f"{source.where} is not in the encoding {given}, as in training: write it anew"
     return (
-        f"{source.where} is not in the encoding {given}: say dataset.encoding={likely}, or what "
-        "else it was written in"
+        f"{source.where} is not in the encoding {given}: say "
+        f"dataset.encoding={likely_encoding(file) or 'latin-1'}, or what else it was written in"
     )
+
+
+def likely_encoding(file: Path) -> str | None:
+    """What a file of text seems to be written in; None for UTF-8, and where it is packed."""
+    if file.name.endswith(COMPRESSED):
+        return None
+    with file.open("rb") as opened:
+        head = opened.read(GLANCE)
+    if head.startswith((codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE)):
+        return "utf-16"
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return "cp1252" if any(0x80 <= byte < 0xA0 for byte in head) else "latin-1"
+    return None

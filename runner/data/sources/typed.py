@@ -20,6 +20,8 @@ from runner.data.sources.reading import As, Options
 
 Texts = Callable[[Sequence[str]], Mapping[str, Sequence[str]]]
 """From names of columns to the different texts in each, as they stand."""
+OF_HYDRA = ("null", "true", "false", "nan", "inf")
+"""Words that are no text to Hydra."""
 
 
 @dataclass
@@ -33,6 +35,10 @@ class Found:
     doubts: dict[str, str] = field(default_factory=dict)
     options: dict[str, dict[str, str | list[str]]] = field(default_factory=dict)
     """Column -> what to say of the table so that it is read otherwise than as text."""
+    alike: dict[str, str] = field(default_factory=dict)
+    """Column -> what its texts look like, such as numbers with a comma."""
+    formats: dict[str, list[str]] = field(default_factory=dict)
+    """Column in doubt -> the formats of strptime by which all its texts are dates."""
 
     def lines(self, used: Collection[str]) -> list[str]:
         """A line about the whole, one about each column in use, and one that says what to type."""
@@ -44,14 +50,33 @@ class Found:
 
     def typed(self, used: Collection[str]) -> str:
         """The options of the dataset, as they are typed, that read the columns in use."""
-        merged: dict[str, str | list[str]] = {}
+        return " ".join(option(key, value) for key, value in self.merged(used)[0].items())
+
+    def merged(
+        self, used: Collection[str], before: Mapping[str, str | list[str]] | None = None
+    ) -> tuple[dict[str, str | list[str]], list[str]]:
+        """The options that read the columns in use, and those columns that they do not read.
+
+        One file has one way of writing numbers; the columns that come first decide.
+        before: what is said of it already.
+        """
+        merged, others = dict(before or {}), []
         for name, options in self.options.items():
-            for key, value in options.items() if name in used else ():
-                before = merged.get(key)
-                if isinstance(value, list):
-                    value = list(dict.fromkeys([*(before or []), *value]))
-                merged[key] = value if before is None or isinstance(value, list) else before
-        return " ".join(option(key, value) for key, value in merged.items())
+            if name not in used:
+                continue
+            more = {key: value for key, value in options.items() if key not in merged}
+            words = [*merged.get("missing", ()), *options.get("missing", ())]
+            together = {**merged, **more}
+            differ = any(
+                merged.get(key, value) != value
+                for key, value in options.items()
+                if key != "missing"
+            )
+            if differ or together.get("thousands") == together.get("decimal", "."):
+                others.append(name)
+                continue
+            merged = together | ({"missing": list(dict.fromkeys(words))} if words else {})
+        return merged, others
 
 
 def find_types(
@@ -93,6 +118,7 @@ def remarks_on(columns: Iterable[Column], texts_of: Texts) -> Found:
             _examine_numbers(column, present, Options(), seen)
         if seen.options.get(column.name):
             found.remarks |= seen.remarks
+            found.alike |= seen.alike
             found.options |= seen.options
     return found
 
@@ -129,6 +155,7 @@ def _examine(column: Column, present: Sequence[str], options: Options, found: Fo
         found.columns[name] = _date(formats[0])
     elif formats:
         found.columns[name] = As("VARCHAR")
+        found.formats[name] = formats
         found.doubts[name] = (
             f"the column '{name}' holds dates such as {present[0]!r}, in which the day cannot be "
             f"told from the month: say {option('time_format', formats[0])} or "
@@ -168,7 +195,7 @@ def _examine_numbers(
         mend["missing"] = [*options.missing, *(word.strip() for word in words)]
     found.options[name] = mend
     example = next(text for text in present if text not in words).strip()
-    found.remarks[name] = _looks_like(name, "numbers", example, words)
+    _looks_like(found, name, "numbers", example, words)
 
 
 def _examine_dates_with_words(name: str, present: Sequence[str], found: Found) -> None:
@@ -177,13 +204,15 @@ def _examine_dates_with_words(name: str, present: Sequence[str], found: Found) -
     rest = [text for text in present if text.strip() not in words]
     if words and rest and date_formats(rest):
         found.options[name] = {"missing": words}
-        found.remarks[name] = _looks_like(name, "dates", rest[0], words)
+        _looks_like(found, name, "dates", rest[0], words)
 
 
-def _looks_like(name: str, kind: str, example: str, words: Sequence[str]) -> str:
+def _looks_like(found: Found, name: str, kind: str, example: str, words: Sequence[str]) -> None:
+    """Note what texts look like that are read as text."""
     beside = f" beside {_listed(words)}" if words else ""
-    return (
-        f"the column '{name}' is read as text, and looks like {kind} such as {example!r}{beside}"
+    found.alike[name] = f"{kind} such as {example!r}{beside}"
+    found.remarks[name] = (
+        f"the column '{name}' is read as text, and looks like {found.alike[name]}"
     )
 
 
@@ -208,17 +237,25 @@ def _example(text: str, form: Numbers) -> str:
 
 def option(key: str, value: str | Sequence[str]) -> str:
     """What to type for a param of the dataset, quoted for the shell and for Hydra."""
+    return typed(f"dataset.{key}", value)
+
+
+def typed(key: str, value: str | Sequence[str]) -> str:
+    """What to type for a key of the config."""
     if isinstance(value, str):
         quoted = _quoted(value)
     else:
         quoted = f"[{','.join(map(_quoted, dict.fromkeys(value)))}]"
-    text = f"dataset.{key}={quoted}"
+    text = f"{key}={quoted}"
     return text if re.fullmatch(r"[\w.=/%:+-]+", text) else "'" + text.replace("'", "'\\''") + "'"
 
 
 def _quoted(value: str) -> str:
-    """The value as Hydra takes it."""
-    return value if re.fullmatch(r"[\w/%+-]+", value) else '"' + value.replace('"', '\\"') + '"'
+    """The value as Hydra takes it: between quotes, unless it is a word that is none of its own."""
+    plain = re.fullmatch(r"[\w/%+-]+|[A-Za-z_/~][\w./:%+-]*", value)
+    if plain and value.lower() not in OF_HYDRA:
+        return value
+    return '"' + value.replace('"', '\\"') + '"'
 
 
 def _listed(words: Sequence[str]) -> str:
