@@ -200,9 +200,9 @@ def check_kind(path: Path, place: Place) -> None:
     for file in (path, *place.logs_of(path)):
         mode = file.stat().st_mode
         if not stat.S_ISREG(mode):
-            what = "a directory" if stat.S_ISDIR(mode) else "no plain file"
+            kind = "a directory" if stat.S_ISDIR(mode) else "no plain file"
             shown = place.database.with_name(place.database.name + file.name[len(path.name) :])
-            raise WarehouseError(f"{shown} is {what}, not a database; move it away")
+            raise WarehouseError(f"{shown} is {kind}, not a database; move it away")
 
 
 def table_names() -> list[str]:
@@ -255,8 +255,8 @@ def changes(con: DuckDBPyConnection, *, added: bool = True) -> list[str]:
                 *(f"{name} was added" for name in there[table] if name not in columns),
                 *(f"{name} is gone" for name in columns if name not in there[table]),
             ]
-            what = ", ".join(differences) or "its columns have another order or other types"
-            sentences.append(f"the table {table} was changed: {what}")
+            change = ", ".join(differences) or "its columns have another order or other types"
+            sentences.append(f"the table {table} was changed: {change}")
     return sentences
 
 

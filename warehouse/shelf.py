@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from runner.system.temporary import umask
+
 MARK = ".sweephouse-snapshot"
 """The file that says that a folder was made here, and for what."""
 SPILLED = "duckdb_temp_"
@@ -24,7 +26,7 @@ SHELVES = 8
 def new_draft(shelf: Path) -> Path:
     """A folder of our own on the shelf, with our mark."""
     folder = Path(tempfile.mkdtemp(prefix="draft-", dir=shelf))
-    folder.chmod(0o755 & ~_umask())
+    folder.chmod(0o755 & ~umask())
     (folder / MARK).touch()
     return folder
 
@@ -43,12 +45,6 @@ def draft(folder: Path) -> Iterator[Path]:
         yield new
     finally:
         remove(new)
-
-
-def _umask() -> int:
-    umask = os.umask(0o077)
-    os.umask(umask)
-    return umask
 
 
 def remove(folder: Path) -> None:

@@ -108,15 +108,15 @@ def _sure(con: DuckDBPyConnection, place: Place) -> set[str]:
     A dataset's row is of the first of its runs, so that one is compared beside all others.
     """
     first = {run_id for (run_id,) in con.execute("SELECT run_id FROM datasets").fetchall()}
-    digests = unchanged(con)
-    paths = [path for path in archived(place) if _run_id(path) in digests.keys() - first]
+    recorded = unchanged(con)
+    paths = [path for path in archived(place) if _run_id(path) in recorded.keys() - first]
     # Decompressing and hashing let other threads go on.
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        found = pool.map(_digest, paths)
+        present = pool.map(_digest, paths)
         return {
             _run_id(path)
-            for path, digest in zip(paths, found, strict=True)
-            if digest == digests[_run_id(path)]
+            for path, digest in zip(paths, present, strict=True)
+            if digest == recorded[_run_id(path)]
         }
 
 
@@ -146,10 +146,10 @@ def _rows(con: DuckDBPyConnection, left_out: Sequence[str]) -> Iterator[str]:
     ).fetchall()
     for table, is_judged in tables:
         ours, theirs = f"again.main.{table}", f"live.main.{table}"
-        own = " AND judgement_id IS NULL" if is_judged else ""
-        left = f"coalesce(run_id IN (FROM left_out), false){own}"
+        of_run = " AND judgement_id IS NULL" if is_judged else ""
+        left = f"coalesce(run_id IN (FROM left_out), false){of_run}"
         compared = "" if table in OF_OTHERS else f"WHERE NOT ({left})"
-        for first, second, what in (
+        for first, second, fault in (
             (theirs, ours, "rows that no journal has"),
             (ours, theirs, "rows missing that their journals have"),
         ):
@@ -158,7 +158,7 @@ def _rows(con: DuckDBPyConnection, left_out: Sequence[str]) -> Iterator[str]:
                 f"FROM {second} {compared}) ORDER BY run_id"
             ).fetchall()
             if rows:
-                yield f"{table}: {what}, of {_some([run_id for (run_id,) in rows])}"
+                yield f"{table}: {fault}, of {_some([run_id for (run_id,) in rows])}"
     # Lines set aside as bad leave such a gap.
     rows = con.execute(
         "SELECT r.run_id, r.epochs, count(e.epoch) FROM live.runs AS r "

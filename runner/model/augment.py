@@ -228,10 +228,10 @@ def _try(augmentation: Any, data: Prepared) -> None:
         before, after = (
             keras.tree.map_structure(_described, part) for part in ((features, targets), changed)
         )
-        for what, old, new in zip(("features", "targets"), before, after, strict=True):
+        for rows, old, new in zip(("features", "targets"), before, after, strict=True):
             if old != new:
                 raise ModelError(
-                    f"{step.where} turns {what} ({old}) into others ({new}); the model takes "
+                    f"{step.where} turns {rows} ({old}) into others ({new}); the model takes "
                     "them as they were"
                 )
         if not step.takes and step.made.weights:

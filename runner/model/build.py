@@ -262,7 +262,7 @@ def _loss(config: Config, task: Task) -> Any:
 
 def _metrics(config: Config, task: Task) -> tuple[list[Any], dict[str, Mode], dict[str, str]]:
     """The metrics, each name once; the directions that are stated of them; their other names."""
-    found: dict[str, Any] = {}
+    metrics: dict[str, Any] = {}
     modes: dict[str, Mode] = {}
     others: dict[str, str] = {}
     for choice in config.chosen["metric"]:
@@ -270,10 +270,10 @@ def _metrics(config: Config, task: Task) -> tuple[list[Any], dict[str, Mode], di
         if not isinstance(made, list):
             others |= dict.fromkeys(other_names(choice), name_of(made))
         for one in made if isinstance(made, list) else [made]:
-            if name_of(one) not in found:
-                found[name_of(one)] = one
+            if name_of(one) not in metrics:
+                metrics[name_of(one)] = one
                 modes |= stated([one], choice.component.marks.mode)
-    return list(found.values()), modes, {k: v for k, v in others.items() if k not in found}
+    return list(metrics.values()), modes, {k: v for k, v in others.items() if k not in metrics}
 
 
 @functools.cache
@@ -310,5 +310,5 @@ def _may_add_metrics(callback: Any) -> bool:
     """Whether the callback may put numbers into an epoch's logs: it is not one of Keras' own."""
     import keras
 
-    own = type(callback).__module__.startswith("keras.")
-    return not own or isinstance(callback, keras.callbacks.LambdaCallback)
+    is_keras = type(callback).__module__.startswith("keras.")
+    return not is_keras or isinstance(callback, keras.callbacks.LambdaCallback)

@@ -122,21 +122,21 @@ def _connect(
     given: dict[str, list[str]] = {}
     last = before
     for layer in config.get("layers", ()):
-        own = layer["config"]
-        called = own.get("name", layer.get("name"))
+        layer_config = layer["config"]
+        called = layer_config.get("name", layer.get("name"))
         sources = last
         if "inbound_nodes" in layer:
-            found = [given.get(one, []) for one in _histories(layer["inbound_nodes"])]
-            sources = list(dict.fromkeys(one for some in found for one in some))
+            feeders = [given.get(one, []) for one in _histories(layer["inbound_nodes"])]
+            sources = list(dict.fromkeys(one for some in feeders for one in some))
         path = f"{prefix}{called}"
         if layer["class_name"] == "InputLayer" and not top:
             given[called] = before
-        elif own.get("layers"):
+        elif layer_config.get("layers"):
             inner = "" if called == name else f"{path}/"
             given[called] = _connect(layer, inner, name, sources, feeding, configs)
         else:
             feeding[path] = [] if layer["class_name"] == "InputLayer" else sources
-            configs[path] = own
+            configs[path] = layer_config
             given[called] = [path]
         last = given[called]
     ends = [one for one in _names(config.get("output_layers")) if one in given]

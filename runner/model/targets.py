@@ -103,8 +103,8 @@ def _loss_class() -> Any:
         def call(self, y_true: Any, y_pred: Any) -> Any:
             y_true = ops.reshape(ops.cast(y_true, y_pred.dtype), ops.shape(y_pred))
             learned = self.inner.call(self._standard(y_true), self._standard(y_pred))
-            told = ops.stop_gradient(self.inner.call(y_true, y_pred))
-            return told + (learned - ops.stop_gradient(learned))
+            reported = ops.stop_gradient(self.inner.call(y_true, y_pred))
+            return reported + (learned - ops.stop_gradient(learned))
 
         def _standard(self, values: Any) -> Any:
             return (values - self.offset) / self.scale

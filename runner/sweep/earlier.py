@@ -178,7 +178,7 @@ def earlier_run(run: str, results: Path | None = None) -> EarlierRun:
     )
 
 
-def _loaded(text: str | None, what: str, run_id: str) -> Mapping[str, Any]:
+def _loaded(text: str | None, column: str, run_id: str) -> Mapping[str, Any]:
     """What the database holds as JSON text; WarehouseError where somebody has changed it."""
     try:
         value = json.loads(text or "")
@@ -186,7 +186,7 @@ def _loaded(text: str | None, what: str, run_id: str) -> Mapping[str, Any]:
         value = None
     if not isinstance(value, dict):
         raise WarehouseError(
-            f"the {what} of run {run_id} in the warehouse is not what was recorded: "
+            f"the {column} of run {run_id} in the warehouse is not what was recorded: "
             "`python -m warehouse rebuild` makes it again from the journals"
         )
     return value

@@ -1,4 +1,4 @@
-"""A folder of this user's alone for what cannot lie in the results folder."""
+"""A folder of this user's alone for what cannot lie in the results folder, and who may read."""
 
 from __future__ import annotations
 
@@ -20,6 +20,13 @@ def is_private(folder: Path) -> bool:
         return False
     mode = there.st_mode
     return stat.S_ISDIR(mode) and there.st_uid == os.getuid() and not mode & 0o077
+
+
+def umask() -> int:
+    """The bits that new files go without. There is no other way to read them than to set them."""
+    bits = os.umask(0o077)
+    os.umask(bits)
+    return bits
 
 
 @functools.cache

@@ -106,14 +106,14 @@ class Batch:
 
     def load(self, *, keep: bool = True) -> None:
         """Load all that was staged, or nothing; only try it, if it is not to be kept."""
-        con, texts = self._con, dict(sql_of("ingest"))
+        con = self._con
         self._staging.load(con)
-        con.execute(texts["predictions.sql"])
+        _stage_predictions(con)
         self._read_predictions()
         with transaction(con, keep=keep):
             if self._replaces:
                 _remove_replaced(con)
-            con.execute(texts["insert.sql"])
+            con.execute(dict(sql_of("ingest"))["insert.sql"])
             keep_sums(con)
 
     def _stage_run(self, reading: Reading, row: JournalRow) -> None:
@@ -156,6 +156,20 @@ class Batch:
         self.problems.append(
             f"the predictions in {path} are left out: {str(error).splitlines()[0]}"
         )
+
+
+def _stage_predictions(con: DuckDBPyConnection) -> None:
+    """Make the table that files of predictions are read into, as strict as the one they go to."""
+    columns = con.execute(
+        "SELECT column_name, data_type, is_nullable FROM duckdb_columns() "
+        "WHERE table_name = 'predictions' AND schema_name = 'main' "
+        "AND database_name = current_database() ORDER BY column_index"
+    ).fetchall()
+    declared = ", ".join(
+        f"{identifier(name)} {type_}{'' if nullable else ' NOT NULL'}"
+        for name, type_, nullable in columns
+    )
+    con.execute(f"CREATE OR REPLACE TEMP TABLE staged_prediction ({declared})")
 
 
 def _remove_replaced(con: DuckDBPyConnection) -> None:

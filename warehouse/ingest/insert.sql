@@ -96,9 +96,8 @@ INSERT INTO artifacts
 SELECT run_id, kind, uri, sha256, bytes
 FROM staged_artifact SEMI JOIN fresh USING (run_id);
 
-INSERT INTO predictions
-SELECT run_id, split, row, output, target, predicted, target_name, predicted_name, error, outputs
-FROM staged_prediction SEMI JOIN fresh USING (run_id);
+INSERT INTO predictions BY NAME
+SELECT * FROM staged_prediction SEMI JOIN fresh USING (run_id);
 
 INSERT INTO layers
 SELECT

@@ -43,10 +43,10 @@ def _sums(con: DuckDBPyConnection, narrowed: str = "") -> str:
     for table in table_names():
         if table in OF_OTHERS or (table, "run_id") not in columns:
             continue
-        own = "WHERE judgement_id IS NULL" if (table, "judgement_id") in columns else ""
+        of_run = "WHERE judgement_id IS NULL" if (table, "judgement_id") in columns else ""
         parts.append(
             f"SELECT run_id, count(*) AS rows, sum(hash({literal(table)}, t)) AS sum "
-            f"FROM {identifier(table)} AS t {narrowed} {own} GROUP BY run_id"
+            f"FROM {identifier(table)} AS t {narrowed} {of_run} GROUP BY run_id"
         )
     return (
         "SELECT run_id, sum(rows)::BIGINT AS rows, sum(sum)::HUGEINT AS sum "

@@ -27,7 +27,7 @@ from typing import Any
 from runner.errors import ConfigError
 from runner.system.signals import SIGNALS
 from runner.system.stops import INTERRUPTED
-from runner.system.temporary import is_private
+from runner.system.temporary import is_private, umask
 from runner.system.terminal import complain
 
 WARM = "SWEEPHOUSE_WARM"
@@ -75,14 +75,12 @@ def socket_path() -> Path:
     """
     import resource
 
-    umask = os.umask(0o077)
-    os.umask(umask)
     limits = [getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")]
     sites = [Path(place) for place in sys.path if place.endswith("-packages")]
     code = [Path(__file__), Path(__file__).with_name("server.py")]
     alike = (
         *(sys.prefix, os.path.realpath(sys.executable), sys.version, os.uname().nodename),
-        *(umask, os.getpriority(os.PRIO_PROCESS, 0), os.getgid(), sorted(os.getgroups())),
+        *(umask(), os.getpriority(os.PRIO_PROCESS, 0), os.getgid(), sorted(os.getgroups())),
         [str(Path(f"/proc/self/ns/{name}").readlink()) for name in ("mnt", "pid", "net", "user")],
         sorted(os.sched_getaffinity(0)),
         [resource.getrlimit(limit) for limit in limits],

@@ -81,12 +81,12 @@ class FastEngine:
         def program_of(recipe: Recipe, bind: Bind) -> _Program:
             return _Program(recipe.model, example, settings, bind)
 
-        with SHARED.borrow(job, program_of) as (own, program):
+        with SHARED.borrow(job, program_of) as (shared_job, program):
             live(
-                own,
+                shared_job,
                 record,
                 self.name,
-                functools.partial(run_program, own, record, program),
+                functools.partial(run_program, shared_job, record, program),
                 reason,
             )
         release(job)

@@ -105,8 +105,8 @@ class SharedPrograms:
             entry.program.forget()
         for path, variable in entry.numbers.items():
             variable.assign(shape.numbers[path])
-        for variable, own in zip(variables_of(entry.recipe), variables_of(recipe), strict=True):
-            variable.assign(own)
+        for variable, lent in zip(variables_of(entry.recipe), variables_of(recipe), strict=True):
+            variable.assign(lent)
         try:
             with entry.numbers_of(shape):
                 entry.program.trace()

@@ -194,8 +194,8 @@ class PackedEngine:
 
 def _recording(job: Job, drawn: dict[int, Draw]) -> Recipe:
     """Build the job's recipe, and note what its variables were drawn from."""
-    recipe, found = built_with_draws(job.make, job.config.settings.seed)
-    drawn.update(found)
+    recipe, draws = built_with_draws(job.make, job.config.settings.seed)
+    drawn.update(draws)
     return recipe
 
 

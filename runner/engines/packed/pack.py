@@ -155,10 +155,10 @@ class Pack:
         model = MemberModel(self._template.pure, seat)
         recipe = replace(self._template.recipe, callbacks=list(start.callbacks))
         recipe.model, recipe.optimizer = model, model.optimizer
-        own = replace(job, make=lambda: recipe)
+        seated_job = replace(job, make=lambda: recipe)
         weights = functools.partial(self._evaluated_weights, seat, model)
         tracker = Tracker(
-            own,
+            seated_job,
             self._record,
             self._template.recipe.model,
             model.generators,
@@ -166,11 +166,14 @@ class Pack:
         )
         settings = job.config.settings
         callbacks = keras.callbacks.CallbackList(
-            callbacks_of(own, tracker, _never), model=model, epochs=settings.epochs, verbose=0
+            callbacks_of(seated_job, tracker, _never),
+            model=model,
+            epochs=settings.epochs,
+            verbose=0,
         )
-        member = Member(own, start, seat, model, tracker, callbacks)
+        member = Member(seated_job, start, seat, model, tracker, callbacks)
         try:
-            self._record(started(own, self._group.name, self._group.reason))
+            self._record(started(seated_job, self._group.name, self._group.reason))
             callbacks.on_train_begin()
         except JournalError:
             return None
@@ -315,13 +318,13 @@ class Pack:
             if (name := names.get(id(part[1]))) is not None:
                 return outputs[name][row]
             together = np.concatenate([rows[row] for rows in outputs.values()])
-            return together if len(together) == len(part[1]) else asked(own)(part)
+            return together if len(together) == len(part[1]) else asked(job)(part)
 
         recipe: Recipe = self._template.recipe
-        own = replace(member.job, make=lambda: recipe)
+        job = replace(member.job, make=lambda: recipe)
         with self._template.become(self._stack, row, member.start):
             member.tracker.settle_on(recipe.model)
-            end = conclude(own, member.tracker, self._record, evaluate, predict)
+            end = conclude(job, member.tracker, self._record, evaluate, predict)
         self._rows[row] = None
         self._finish(member, end)
 

@@ -261,8 +261,8 @@ class Program:
         self, state: State, numbers: MemberNumbers
     ) -> tuple[dict[str, MemberValues], MemberValues]:
         """Metric -> the members' values, and their learning rates: NumPy (members,)."""
-        found, rates = self._results(state, numbers)
-        return {name: value.numpy() for name, value in sorted(found.items())}, rates.numpy()
+        metrics, rates = self._results(state, numbers)
+        return {name: value.numpy() for name, value in sorted(metrics.items())}, rates.numpy()
 
     def averages(self, state: State, numbers: MemberNumbers) -> State:
         """The state with the averages that the optimizers have in the place of the weights."""
@@ -315,9 +315,9 @@ class Program:
             with self._bind(numbers):
                 return self.pure.update(slots, all_of_them, trainable)
 
-        found = [tf.convert_to_tensor(gradients[i]) for i in known]
+        dense = [tf.convert_to_tensor(gradients[i]) for i in known]
         trainable, slots = vectorize(
-            update, (state.slots, found, slices, indices, state.trainable, numbers)
+            update, (state.slots, dense, slices, indices, state.trainable, numbers)
         )
         return State(trainable, other, slots)
 

@@ -103,7 +103,7 @@ class Pure:
         """
         import tensorflow as tf
 
-        found = []
+        lookups = []
         graph = tf.compat.v1.get_default_graph()
         for i, value in enumerate(trainable):
             readers = [op for op in graph.get_operations() if any(x is value for x in op.inputs)]
@@ -111,8 +111,8 @@ class Pure:
             others = [op for op in readers if op not in gathers and op.type != "Shape"]
             # Gathered twice, or read otherwise: TensorFlow adds that up, densely or not.
             if len(gathers) == 1 and not others:
-                found.append(Lookup(i, gathers[0].inputs[1], gathers[0].outputs[0]))
-        return found
+                lookups.append(Lookup(i, gathers[0].inputs[1], gathers[0].outputs[0]))
+        return lookups
 
     def outputs(self, trainable: Tensors, other: Tensors, features: Rows) -> Tensor:
         """What the model says of a batch, (rows, outputs)."""

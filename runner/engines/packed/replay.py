@@ -58,15 +58,15 @@ def built_with_draws(make: Callable[[], Recipe], seed: int) -> tuple[Recipe, dic
             if index is not None:
                 draw = _draw(initializer, tuple(variable.shape), variable.dtype, index)
                 known.append((variable.numpy(), draw))
-    found: dict[int, Draw] = {}
+    draws: dict[int, Draw] = {}
     for variable in recipe.model.variables:
         value = variable.numpy()
         for other, draw in known:
             # A model that was changed by copying holds the values, not the variables.
             if other.shape == value.shape and np.array_equal(other, value):
-                found[id(variable)] = draw
+                draws[id(variable)] = draw
                 break
-    return recipe, found
+    return recipe, draws
 
 
 def _seeds(seed: int, count: int) -> list[int]:
@@ -76,11 +76,11 @@ def _seeds(seed: int, count: int) -> list[int]:
 
 
 def _draw(initializer: Any, shape: tuple[int, ...], dtype: str, index: int) -> Draw:
-    own = copy.copy(initializer)
+    reseeded = copy.copy(initializer)
 
     def draw(seed: int) -> Array:
-        own.seed = _seeds(seed, index + 1)[index]
-        value: Array = own(shape, dtype=dtype).numpy()
+        reseeded.seed = _seeds(seed, index + 1)[index]
+        value: Array = reseeded(shape, dtype=dtype).numpy()
         return value
 
     return draw
@@ -109,7 +109,7 @@ def extremes(jobs: Sequence[Job]) -> list[Job]:
     params = [params_of(job) for job in jobs]
     chosen = {0: jobs[0]}
     for name in params[0]:
-        values = [own.get(name, params[0][name]) for own in params]
+        values = [of_job.get(name, params[0][name]) for of_job in params]
         if min(values) != max(values):
             for pick in (min, max):
                 index = values.index(pick(values))
@@ -153,18 +153,18 @@ class Replay:
 
     def _foretells(self, one: Built) -> bool:
         try:
-            told = self._foretell(one.job)
+            foretold = self._foretell(one.job)
         except Unforeseen:
             return False
         start = one.start
         return (
-            told.structure == start.structure
-            and told.numbers == start.numbers
+            foretold.structure == start.structure
+            and foretold.numbers == start.numbers
             and all(
-                _equal(getattr(told, group), getattr(start, group))
+                _equal(getattr(foretold, group), getattr(start, group))
                 for group in ("trainable", "other", "slots")
             )
-            and [_plain(c) for c in told.callbacks] == [_plain(c) for c in start.callbacks]
+            and [_plain(c) for c in foretold.callbacks] == [_plain(c) for c in start.callbacks]
         )
 
     def _foretell(self, job: Job) -> Start:
@@ -218,10 +218,10 @@ class Replay:
                 for one, v in zip(self._built, values, strict=True)
             )
         ]
-        found = {params[name] for name in same}
-        if len(found) != 1:
+        numbers = {params[name] for name in same}
+        if len(numbers) != 1:
             raise Unforeseen
-        return found.pop()
+        return numbers.pop()
 
 
 def _equal(left: Sequence[Array], right: Sequence[Array]) -> bool:
@@ -237,8 +237,8 @@ def _plain(callback: Any) -> dict[str, Any]:
     return {k: v for k, v in vars(callback).items() if isinstance(v, plain)}
 
 
-def draws_of(recipe: Recipe, found: Mapping[int, Draw]) -> dict[str, list[Draw | None]]:
+def draws_of(recipe: Recipe, draws: Mapping[int, Draw]) -> dict[str, list[Draw | None]]:
     """The draws in the order in which a Start has its values."""
     model = recipe.model
     groups = {"trainable": model.trainable_variables, "other": model.non_trainable_variables}
-    return {name: [found.get(id(v)) for v in group] for name, group in groups.items()}
+    return {name: [draws.get(id(v)) for v in group] for name, group in groups.items()}

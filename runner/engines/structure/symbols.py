@@ -174,10 +174,11 @@ class _Walk:
         if isinstance(value, keras.optimizers.schedules.LearningRateSchedule):
             return self._schedule(value, path)
         if hasattr(value, "__dict__"):
-            kind, own = type(value), self._of(value, telling(value), path)
+            kind, attributes = type(value), self._of(value, telling(value), path)
             graph = self._graph(value, path) if isinstance(value, keras.Model) else None
             local = self._local(kind, path)
-            return (kind.__module__, kind.__qualname__, own, graph, config_of(value), local)
+            name = (kind.__module__, kind.__qualname__)
+            return (*name, attributes, graph, config_of(value), local)
         if callable(value):
             return (
                 getattr(value, "__module__", None),
@@ -186,8 +187,8 @@ class _Walk:
         return unknown(value)
 
     def _of(self, owner: Any, names: Sequence[str], path: str) -> Any:
-        found = [(name, getattr(owner, name, None)) for name in sorted(names)]
-        return [(name, self(item, f"{path}.{name}", Place(owner, name))) for name, item in found]
+        values = [(name, getattr(owner, name, None)) for name in sorted(names)]
+        return [(name, self(item, f"{path}.{name}", Place(owner, name))) for name, item in values]
 
     def _function(self, function: types.FunctionType, path: str) -> Any:
         code = function.__code__
@@ -224,15 +225,15 @@ class _Walk:
 
     def _schedule(self, schedule: Any, path: str) -> Any:
         """A learning rate's course: its whole numbers, too, are only numbers."""
-        found = []
+        attributes: list[Any] = []
         for name, item in sorted(vars(schedule).items()):
             if isinstance(item, int) and not isinstance(item, bool):
                 self.numbers[f"{path}.{name}"] = float(item)
                 self.places[f"{path}.{name}"] = [Place(schedule, name)]
-                found.append((name, "number"))
+                attributes.append((name, "number"))
             else:
-                found.append((name, self(item, f"{path}.{name}", Place(schedule, name))))
-        return (type(schedule).__qualname__, found, self._local(type(schedule), path))
+                attributes.append((name, self(item, f"{path}.{name}", Place(schedule, name))))
+        return (type(schedule).__qualname__, attributes, self._local(type(schedule), path))
 
     def _graph(self, model: Any, path: str) -> Any:
         """A model's layers, and where it is a graph of them, how they hang together.
