@@ -3,6 +3,7 @@
 import warehouse
 con = warehouse.connect()                      # a snapshot, running runs included
 con.sql("FROM leaderboard LIMIT 10").df()
+warehouse.runs()      # as DataFrames: runs(), curves(ids), sql(text, **params)
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from runner.errors import WarehouseError
+    from warehouse.frames import curves, runs, sql
     from warehouse.ingest.ingest import sync
     from warehouse.lookup import WeightsFile, find_run, latest_runs, weights_of
     from warehouse.result import SyncResult
@@ -22,8 +24,11 @@ __all__ = [
     "WarehouseError",
     "WeightsFile",
     "connect",
+    "curves",
     "find_run",
     "latest_runs",
+    "runs",
+    "sql",
     "sync",
     "weights_of",
 ]
@@ -32,8 +37,11 @@ _HOMES = {
     "WarehouseError": "runner.errors",
     "WeightsFile": "warehouse.lookup",
     "connect": "warehouse.snapshot",
+    "curves": "warehouse.frames",
     "find_run": "warehouse.lookup",
     "latest_runs": "warehouse.lookup",
+    "runs": "warehouse.frames",
+    "sql": "warehouse.frames",
     "sync": "warehouse.ingest.ingest",
     "weights_of": "warehouse.lookup",
 }

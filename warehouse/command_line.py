@@ -14,7 +14,9 @@ from warehouse.commands import (
     compare,
     curves,
     gc,
+    plot,
     rebuild,
+    report,
     runs,
     show,
     sql,
@@ -27,7 +29,7 @@ from warehouse.database import in_words
 from warehouse.place import Place
 
 SAME = f"the results folder (default: ${ENVIRONMENT}, else ./results)"
-COMMANDS = (sql, runs, show, curves, compare, sync, rebuild, verify, care, gc, ui)
+COMMANDS = (sql, runs, show, curves, compare, plot, report, sync, rebuild, verify, care, gc, ui)
 
 
 class _Parser(argparse.ArgumentParser):

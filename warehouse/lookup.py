@@ -95,3 +95,24 @@ def latest_runs(
     for fingerprint, run_id, status in rows:
         runs.setdefault(fingerprint, []).append((run_id, status))
     return runs
+
+
+def find_sweep(con: DuckDBPyConnection, text: str) -> str:
+    """The full id of the sweep that `text` names: a full id, or its head or tail if unique."""
+    wanted = text.strip().lower()
+    rows = con.execute(
+        "SELECT DISTINCT sweep_id FROM runs "
+        "WHERE starts_with(sweep_id, $1) OR ends_with(sweep_id, $1) ORDER BY sweep_id",
+        [wanted],
+    ).fetchall()
+    ids = [sweep_id for (sweep_id,) in rows]
+    if wanted in ids:
+        return wanted
+    if not wanted or not ids:
+        raise WarehouseError(
+            f"there is no sweep {text!r}; `python -m warehouse sql 'FROM sweeps'` lists them"
+        )
+    if len(ids) > 1:
+        shown = ", ".join(ids[:3]) + (", ..." if len(ids) > 3 else "")
+        raise WarehouseError(f"{text!r} names {len(ids)} sweeps ({shown}); give more of the id")
+    return str(ids[0])

@@ -18,7 +18,7 @@ from runner.journal.file import Journal
 from runner.journal.ids import new_run_id
 from runner.journal.records import EpochEnd
 from tests.warehouse.conftest import ROOT, House, records
-from warehouse.commands.plot import plot
+from warehouse.commands.braille import plot
 
 
 def test_help_names_every_command(house: House) -> None:

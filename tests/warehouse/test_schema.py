@@ -73,7 +73,7 @@ def test_every_worked_question_runs_with_and_without_runs(house: House, name: st
 
 def test_no_two_migrations_have_one_number() -> None:
     numbers = [step.number for step in known_migrations()]
-    assert numbers == list(range(1, len(numbers) + 1))
+    assert numbers == sorted(set(numbers)) and numbers[0] == 1
 
 
 def test_an_old_warehouse_keeps_its_rows(house: House) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from runner.errors import WarehouseError, choices
 from warehouse.commands import within
+from warehouse.commands.braille import plot
 from warehouse.commands.output import console, in_line
-from warehouse.commands.plot import plot
 from warehouse.lookup import SHORT, find_run
 from warehouse.snapshot import connect
 

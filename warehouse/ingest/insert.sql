@@ -176,6 +176,21 @@ SELECT
     run_id
 FROM fresh_dataset;
 
+-- A config without its seed: as in schema/020_comparison.sql, and the names as in the runner's
+-- NOT_IN_FINGERPRINT.
+CREATE OR REPLACE TEMP TABLE fresh_config AS
+SELECT s.run_id, sha256(to_json([any_value(json_extract_string(s.data, '$.identity')), to_json(list([
+    p.name, CASE WHEN p.number = trunc(p.number) AND abs(p.number) < 1e15 THEN p.number::BIGINT::VARCHAR ELSE p.value END
+] ORDER BY p.name))::VARCHAR])) AS config_hash
+FROM staged_run_start AS s
+SEMI JOIN fresh USING (run_id)
+JOIN params AS p ON p.run_id = s.run_id
+WHERE split_part(p.name, '.', 1) NOT IN (
+    'seed', 'checkpoint', 'print_every', 'record_steps', 'evaluate', 'keep_predictions',
+    'engine', 'strict', 'xla', 'kernels', 'device', 'results', 'skip', 'retry', 'sweep'
+)
+GROUP BY s.run_id;
+
 INSERT INTO run_metrics
 WITH value_of AS (
     SELECT run_id, epoch, 'train' AS split, 'loss' AS name, loss AS value
@@ -227,11 +242,30 @@ reached AS (
         AND v.name = j.name
         AND v.value = CASE j.mode WHEN 'max' THEN j.max ELSE j.min END
     GROUP BY j.run_id, j.split, j.name
+),
+
+-- As `runs` has it below.
+kept AS (
+    SELECT s.run_id, coalesce(e.best_epoch, b.best_epoch) AS epoch
+    FROM staged_run_start AS s
+    LEFT JOIN staged_run_end AS e USING (run_id)
+    LEFT JOIN reached AS b
+        ON b.run_id = s.run_id
+        AND b.split = CASE WHEN starts_with(s.monitor, 'val_') THEN 'val' ELSE 'train' END
+        AND b.name = CASE WHEN starts_with(s.monitor, 'val_') THEN substr(s.monitor, 5) ELSE s.monitor END
+),
+
+at_best AS (
+    SELECT v.run_id, v.split, v.name, v.value
+    FROM value_of AS v
+    JOIN kept AS k ON k.run_id = v.run_id AND k.epoch = v.epoch
 )
 
-SELECT j.run_id, j.split, j.name, j.first, j.last, j.min, j.max, b.best_epoch, j.mode
+SELECT
+    j.run_id, j.split, j.name, j.first, j.last, j.min, j.max, b.best_epoch, j.mode, a.value
 FROM judged AS j
-LEFT JOIN reached AS b USING (run_id, split, name);
+LEFT JOIN reached AS b USING (run_id, split, name)
+LEFT JOIN at_best AS a USING (run_id, split, name);
 
 INSERT INTO failures
 SELECT
@@ -283,7 +317,8 @@ SELECT
         ELSE s.engine_reason
     END,
     coalesce(e.wall_seconds, e.seconds, p.wall_seconds),
-    d.dataset
+    d.dataset,
+    c.config_hash
 FROM (
     SELECT
         *,
@@ -291,6 +326,7 @@ FROM (
     FROM staged_run_start
 ) AS s
 JOIN fresh AS j USING (run_id)
+LEFT JOIN fresh_config AS c USING (run_id)
 LEFT JOIN staged_run_end AS e USING (run_id)
 LEFT JOIN (
     SELECT

@@ -2,7 +2,12 @@ CREATE OR REPLACE VIEW leaderboard AS
 WITH judged AS (
     SELECT
         r.*,
-        CASE r.mode WHEN 'max' THEN m.max ELSE m.min END AS best
+        -- The value that goes with `best_epoch`; another only where the journal lacks that epoch.
+        CASE
+            WHEN NOT isnan(m.at_best) THEN m.at_best
+            WHEN r.mode = 'max' THEN m.max
+            ELSE m.min
+        END AS best
     FROM runs AS r
     LEFT JOIN run_metrics AS m
         ON m.run_id = r.run_id
@@ -11,10 +16,10 @@ WITH judged AS (
     WHERE NOT EXISTS (FROM deleted AS d WHERE d.run_id = r.run_id)
 )
 SELECT
-    rank() OVER (
+    CASE WHEN best IS NOT NULL THEN rank() OVER (
         PARTITION BY dataset, monitor
         ORDER BY CASE mode WHEN 'max' THEN -best ELSE best END NULLS LAST
-    ) AS rank,
+    ) END AS rank,
     run_id,
     experiment,
     dataset,
@@ -31,14 +36,14 @@ SELECT
     overrides
 FROM judged;
 COMMENT ON VIEW leaderboard IS 'Runs ranked, within a dataset, by the best value of what they monitor; deleted runs are left out.';
-COMMENT ON COLUMN leaderboard.rank IS 'The place among the runs that monitor the same on the same dataset, 1 is best.';
+COMMENT ON COLUMN leaderboard.rank IS 'The place among the runs that monitor the same on the same dataset, 1 is best; equal values share it, and a run without a value has none.';
 COMMENT ON COLUMN leaderboard.run_id IS 'The run.';
 COMMENT ON COLUMN leaderboard.experiment IS 'Its preset.';
 COMMENT ON COLUMN leaderboard.dataset IS 'What it learnt from.';
 COMMENT ON COLUMN leaderboard.status IS 'running, finished, stopped, failed or lost.';
 COMMENT ON COLUMN leaderboard.monitor IS 'The metric that decides.';
 COMMENT ON COLUMN leaderboard.mode IS 'min or max: which end is better.';
-COMMENT ON COLUMN leaderboard.best IS 'The best value of `monitor`.';
+COMMENT ON COLUMN leaderboard.best IS 'The value of `monitor` at the best epoch; empty where it never was a number.';
 COMMENT ON COLUMN leaderboard.best_epoch IS 'The epoch of that value.';
 COMMENT ON COLUMN leaderboard.epochs IS 'How many epochs it trained.';
 COMMENT ON COLUMN leaderboard.seconds IS 'How long it took.';
