@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import warehouse
-from runner.config.config import NOT_IN_FINGERPRINT
+from runner.config.settings import NAMES, OF_OUTCOME
 from runner.journal.ids import new_run_id
 from runner.journal.records import EpochEnd
 from tests.warehouse.conftest import House, ending, records
@@ -262,7 +262,7 @@ def test_what_the_hash_leaves_out_is_what_the_fingerprint_leaves_out() -> None:
         text = dict(sql_of(folder))[name]
         listed = text.split("NOT IN (\n        'seed'" if folder == "schema" else "'seed', ")[1]
         names = {word.strip(" '\n") for word in listed.split(")")[0].split(",")}
-        assert names - {""} == NOT_IN_FINGERPRINT
+        assert names - {""} == NAMES - set(OF_OUTCOME)
 
 
 def test_an_empty_warehouse_and_a_run_without_epochs_are_answered(house: House, rows: Ask) -> None:

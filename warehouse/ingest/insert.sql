@@ -176,8 +176,8 @@ SELECT
     run_id
 FROM fresh_dataset;
 
--- A config without its seed: as in schema/020_comparison.sql, and the names as in the runner's
--- NOT_IN_FINGERPRINT.
+-- A config without its seed: as in schema/020_comparison.sql, and the names are those of the
+-- runner's settings that bear upon no outcome.
 CREATE OR REPLACE TEMP TABLE fresh_config AS
 SELECT s.run_id, sha256(to_json([any_value(json_extract_string(s.data, '$.identity')), to_json(list([
     p.name, CASE WHEN p.number = trunc(p.number) AND abs(p.number) < 1e15 THEN p.number::BIGINT::VARCHAR ELSE p.value END
