@@ -94,6 +94,9 @@ class RunStart(Record):
     """identity, task, outputs, names, raw_shape, input_shape; rows of train, val and test; of
     tables `reading`: how they were read."""
     sweep_id: str | None = None
+    sweep_jobs: int | None = None
+    """How many jobs the sweep has, those that an earlier command trained among them; None where
+    each job is a process of its own, which does not know."""
     resumed_from: str | None = None
     """The run whose epochs this one begins with."""
     replay_of: str | None = None

@@ -59,6 +59,8 @@ class Run:
     trouble: BaseException | None = None
     """The error that a component raised when the run was planned."""
     sweep_id: str | None = None
+    sweep_jobs: int | None = None
+    """How many jobs the sweep has, where that is known."""
     resumed_from: str | None = None
     resume: Checkpoint | None = None
     """Where to go on, rather than begin."""
@@ -80,7 +82,7 @@ class Run:
 def plan(config: Config, experiment: str, overrides: Sequence[str], **relations: Any) -> Run:
     """The run that a config means, with its fingerprint; as a rule nothing is loaded for it.
 
-    relations: base, sweep_id, resumed_from, resume, replay_of.
+    relations: base, sweep_id, sweep_jobs, resumed_from, resume, replay_of.
 
     Raises DataError where the dataset's files are missing.
     """

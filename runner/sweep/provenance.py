@@ -67,6 +67,7 @@ def start_of(run: Run, device: str, data: Prepared | None = None) -> RunStart:
         versions=versions(),
         data=shape,
         sweep_id=run.sweep_id,
+        sweep_jobs=run.sweep_jobs,
         resumed_from=run.resumed_from,
         replay_of=run.replay_of,
         parents=parents_of(run.config),

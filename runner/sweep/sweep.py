@@ -159,7 +159,7 @@ class Sweep:
         before: dict[str, Run] = {}
         jobs = PlanningProgress(number).counted(jobs)
         while part := list(itertools.islice(jobs, TOGETHER)):
-            runs = [self._plan(planner, job, base) for job in part]
+            runs = [self._plan(planner, job, base, number) for job in part]
             planned = [run for run in runs if isinstance(run, Run)]
             skips = self._skipped(planned, before)
             if self.multirun:
@@ -177,14 +177,22 @@ class Sweep:
                 values.append(skip.run_id if skip.best is None else skip.best)
         return todo, values
 
-    def _plan(self, planner: Planner, job: JobConfig, base: Path) -> Run | RunnerError:
+    def _plan(
+        self, planner: Planner, job: JobConfig, base: Path, number: int
+    ) -> Run | RunnerError:
         """The run of a job, or why it has none, which is said."""
         try:
             if isinstance(job.config, RunnerError):
                 raise job.config
             config = with_parents(job.config, base)
             return planner.plan(
-                config, job.experiment, job.overrides, base=base, sweep_id=self._id
+                config,
+                job.experiment,
+                job.overrides,
+                base=base,
+                sweep_id=self._id,
+                # Where the jobs come one by one, in processes even, nobody here knows.
+                sweep_jobs=number if self.multirun and number > 1 else None,
             )
         except RunnerError as error:
             stops.check()

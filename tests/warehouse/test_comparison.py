@@ -278,3 +278,15 @@ def test_an_empty_warehouse_and_a_run_without_epochs_are_answered(house: House, 
         rows(house, question)
     with warehouse.connect(house.results) as con:
         assert con.execute("SELECT usable, mean FROM seeds").fetchall() == [(0, None)]
+
+
+def test_a_sweeps_progress_is_a_query(house: House, rows: Ask) -> None:
+    for index in range(3):
+        status = ("finished", "failed", "stopped")[index]
+        trained(house, [0.5], status=status, sweep_id=SWEEP, sweep_jobs=5)
+    trained(house, [0.5], sweep_id="01900000-bbbb-7000-8000-000000000001")
+    query = (
+        "SELECT planned, runs, finished, failed, stopped, running, skipped FROM sweeps "
+        "ORDER BY sweep_id"
+    )
+    assert rows(house, query) == [(5, 3, 1, 1, 1, 0, 0), (None, 1, 1, 0, 0, 0, 0)]

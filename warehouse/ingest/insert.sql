@@ -318,7 +318,8 @@ SELECT
     END,
     coalesce(e.wall_seconds, e.seconds, p.wall_seconds),
     d.dataset,
-    c.config_hash
+    c.config_hash,
+    s.sweep_jobs
 FROM (
     SELECT
         *,

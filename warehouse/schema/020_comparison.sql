@@ -1,6 +1,11 @@
 -- What a fair comparison needs: runs that differ in their seed alone are known as such, and a
 -- metric is taken at the epoch whose weights were kept, not at its own luckiest.
 
+-- All changes of a table's shape come before those of its rows, which DuckDB asks for.
+
+ALTER TABLE runs ADD COLUMN sweep_jobs BIGINT;
+COMMENT ON COLUMN runs.sweep_jobs IS 'How many jobs its sweep has, those that an earlier command had trained among them; empty where that was not known: a launcher with a process for each job, and older journals.';
+
 ALTER TABLE runs ADD COLUMN config_hash VARCHAR;
 COMMENT ON COLUMN runs.config_hash IS 'Hash of the config without its seed and without what says where and how to train, and of what the data are: runs of one configuration share it.';
 
