@@ -318,8 +318,8 @@ SELECT
     END,
     coalesce(e.wall_seconds, e.seconds, p.wall_seconds),
     d.dataset,
-    c.config_hash,
-    s.sweep_jobs
+    s.sweep_jobs,
+    c.config_hash
 FROM (
     SELECT
         *,
