@@ -394,3 +394,17 @@ def test_what_texts_look_like() -> None:
     assert numbers_written(["NA", "NA"]) is None
     assert counts_up(["", "0", "1"]) and counts_up(["2019", "2020", "2021"])
     assert not counts_up(["0", "1"]) and not counts_up(["5", "3", "2"])
+
+
+def test_digits_with_a_zero_before_them_are_codes(read: Csv) -> None:
+    rows = [
+        "zip,x,y",
+        *(f"{1000 + i % 9:05d},{i / 4},{['01', '1', '2'][i % 3]}" for i in range(60)),
+    ]
+    data = read(rows)
+    assert data.task.names == ("01", "1", "2")
+    assert set(data.features["zip"].tolist()) == {f"{1000 + i:05d}" for i in range(9)}
+    assert any("'zip' is read as text" in line and "'01000'" in line for line in read.lines)
+    query = 'SELECT * REPLACE ("zip"::BIGINT AS "zip") FROM source'
+    assert any(query in line.replace("\\", "") for line in read.lines)
+    assert set(read(rows, query=query).features[:, 0].tolist()) == {1000.0 + i for i in range(9)}

@@ -17,9 +17,11 @@ from runner.data.sources.columns import (
     units_in,
 )
 from runner.data.sources.reading import As, Options
+from runner.system.databases import identifier
 
 Texts = Callable[[Sequence[str]], Mapping[str, Sequence[str]]]
 """From names of columns to the different texts in each, as they stand."""
+LEADING_ZERO = re.compile(r"0\d+")
 OF_HYDRA = ("null", "true", "false", "nan", "inf")
 """Words that are no text to Hydra."""
 
@@ -72,7 +74,9 @@ class Found:
                 for key, value in options.items()
                 if key != "missing"
             )
-            if differ or together.get("thousands") == together.get("decimal", "."):
+            # Thousands by a point without a word about decimals: those have been said already.
+            alike = "thousands" in together and together["thousands"] == together.get("decimal")
+            if differ or alike:
                 others.append(name)
                 continue
             merged = together | ({"missing": list(dict.fromkeys(words))} if words else {})
@@ -170,6 +174,16 @@ def _examine_numbers(
 ) -> None:
     name, form = column.name, options.numbers
     if all(map(form.matches, present)):
+        if code := next(filter(LEADING_ZERO.fullmatch, present), None):
+            # 01 and 1 are two codes, as 01234 and 1234 are two places.
+            as_numbers = (
+                f"SELECT * REPLACE ({identifier(name)}::BIGINT AS {identifier(name)}) FROM source"
+            )
+            found.remarks[name] = (
+                f"the column '{name}' is read as text, for it holds numbers that begin with a 0, "
+                f"such as {code!r}: where they are counts, say {option('query', as_numbers)}"
+            )
+            return
         whole = not any(form.decimal in text or "e" in text.lower() for text in present)
         found.columns[name] = As("BIGINT" if whole else "DOUBLE", numbers=form)
         if units := units_in(present):
