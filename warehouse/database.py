@@ -178,7 +178,7 @@ def refuse_gone(con: DuckDBPyConnection) -> None:
 
 @contextmanager
 def transaction(con: DuckDBPyConnection, *, keep: bool = True) -> Iterator[None]:
-    """All of it or nothing, and nothing where it is not to be kept.
+    """Do all of it or nothing, and nothing where it is not to be kept.
 
     The error that comes out is the one that came first.
     """
@@ -239,7 +239,7 @@ def _check_names(con: DuckDBPyConnection) -> None:
 
 
 def changes(con: DuckDBPyConnection, *, added: bool = True) -> list[str]:
-    """How the tables differ from those that we make, a sentence each; further tables are fine.
+    """The differences from the tables that we make, a sentence each; further tables are fine.
 
     added: whether columns that were added are a difference; no query of ours looks at them.
     """

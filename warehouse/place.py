@@ -1,4 +1,4 @@
-"""Where a warehouse lives: the results folder, what lies in it, and the lock that guards it."""
+"""The place of a warehouse: the results folder, what lies in it, and the lock that guards it."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def archived(place: Place) -> list[Path]:
 
 
 def load_archive(writer: Writer, place: Place, but: Container[str] = ()) -> list[str]:
-    """All archived journals into an empty database; what cannot be read is named.
+    """Load all archived journals into an empty database; what cannot be read is named.
 
     but: run ids whose journals are left out.
     """
@@ -96,7 +96,7 @@ def rebuild(place: Place) -> tuple[SyncResult, Path | None]:
 
 
 def of_the_user(kept: Path) -> list[str]:
-    """What somebody has added to a database that was set aside; nothing where it is broken."""
+    """The user's own additions to a database that was set aside; nothing where it is broken."""
     import duckdb
 
     from warehouse.snapshot import read as reading

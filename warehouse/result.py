@@ -21,7 +21,7 @@ class SyncResult:
     """Lines and journals that could not go in, each by its name."""
 
     def sentence(self) -> str:
-        """All of it in one line."""
+        """The outcome in one line."""
         parts = [_count(len(self.ingested), "run") + " taken in"]
         if self.lost:
             parts[0] += f", {len(self.lost)} of them lost"

@@ -1,4 +1,4 @@
-"""What engines compute with. Keras and TensorFlow have no types to check here: names that tell."""
+"""Types of what engines compute with; Keras and TensorFlow give a checker none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an engine is: `train(jobs, record)`. Nothing else of the runner is known to it.
+"""The contract of an engine: `train(jobs, record)`. It knows nothing else of the runner.
 
 An engine says what happens as records and, for weights, as `Kept`; where these go is the
 business of whoever gave it `record`.
@@ -46,7 +46,7 @@ class Job:
 
 
 class Engine(Protocol):
-    """Trains a batch of jobs; a single run is a batch of one.
+    """An engine: it trains a batch of jobs; a single run is a batch of one.
 
     They share engine, device, precision and determinism, and their data: jobs of one call have
     the same `Prepared`, the very object.

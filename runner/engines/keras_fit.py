@@ -162,7 +162,7 @@ def _read_epochs_of(job: Job, part: Stream, trouble: list[Exception]) -> tf.data
 
 
 def _taken(rows: Rows, index: Index) -> Rows:
-    """Some rows of nested arrays."""
+    """The rows of nested arrays at an index."""
     import keras
 
     return keras.tree.map_structure(lambda array: array[index], rows)

@@ -1,4 +1,4 @@
-"""What is the same in every engine that trains one Keras model at a time: begin, evaluate, end."""
+"""The course of a run in engines that train one Keras model at a time: begin, evaluate, end."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def callbacks_of(job: Job, tracker: Tracker, retrace: Callable[[], None]) -> lis
 
 
 def begin(job: Job) -> int:
-    """How many epochs the run has behind it before it begins."""
+    """Begin training, and give the number of epochs that the run already has behind it."""
     return len(job.resume.epochs) if job.resume else 0
 
 

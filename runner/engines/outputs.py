@@ -37,7 +37,7 @@ INNER = 1 << 22
 
 
 def evaluations_of(job: Job, evaluate: Evaluate, predict: Predict) -> Iterator[Event]:
-    """What is to be recorded of val and test.
+    """The records of val and test: metrics, and what `evaluate/` and the settings ask for.
 
     evaluate: Keras' metrics of a part; they stay where ours has the same name.
     """
@@ -101,7 +101,7 @@ def records_of(
 
 
 def asked(job: Job) -> Predict:
-    """Asks the job's own model."""
+    """Make the function that asks the job's own model for outputs."""
     return lambda part: outputs_of(job.recipe.model, part[0], job.config.settings.batch_size)
 
 
@@ -139,7 +139,7 @@ def _widest(model: Model) -> int:
 
 
 def _outputs(looked_at: Mapping[str, Part], predict: Predict) -> dict[str, tuple[Array, Array]]:
-    """Targets and outputs of each part; a stream is read once more."""
+    """The targets and outputs of each part; a stream is read once more."""
     streams = {name: part for name, part in looked_at.items() if isinstance(part, Stream)}
     pairs = {name: part for name, part in looked_at.items() if not isinstance(part, Stream)}
     answers = {}

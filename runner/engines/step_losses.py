@@ -8,7 +8,7 @@ from runner.journal.records import Steps
 
 
 class StepLosses:
-    """Reads the model's running mean of its loss while an epoch goes on.
+    """Readings of the model's running mean of its loss while an epoch goes on.
 
     Keras adds up the loss of every row of the epoch, in float32, and counts the rows; the mean of
     a stretch is the difference of two sums over that of the counts.
@@ -30,7 +30,7 @@ class StepLosses:
 
     @property
     def left(self) -> int:
-        """Batches until the present stretch is full."""
+        """The number of batches until the present stretch is full."""
         return self._every - self._done % self._every
 
     def advance(self, batches: int, *, last: bool = False) -> None:
@@ -52,7 +52,7 @@ class StepLosses:
         self._sum, self._count = total, count
 
     def record(self, run_id: str, epoch: int) -> Steps:
-        """What was read in the epoch, counted from 1."""
+        """The readings of the epoch, counted from 1, as a record."""
         return Steps(run_id, epoch, self._steps, self._losses)
 
     def _read(self) -> tuple[float, float]:

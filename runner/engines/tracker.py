@@ -1,4 +1,4 @@
-"""What every engine does at the edges of an epoch: seeds, the record, weights, the stop."""
+"""The edges of an epoch in every engine: seeds, the record, weights, the stop."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def ranking_of(job: Job) -> tuple[str, Mode]:
 
 
 class Tracker:
-    """Follows one run: emits its epochs, keeps its best weights, notices when it must end."""
+    """The follower of one run: it emits epochs, keeps the best weights, notices a stop."""
 
     def __init__(
         self,
@@ -207,7 +207,7 @@ class Tracker:
         self._record(Kept(run_id, self.epoch, "checkpoint", tensors, state=state, owners=named))
 
     def settle_on(self, model: Model) -> None:
-        """From now on this is the run's model: a Keras model that has taken over its weights."""
+        """Take a Keras model that has taken over the weights for the run's from now on."""
         self._model = model
 
     def take_best(self) -> None:
@@ -268,7 +268,7 @@ class _EpochOver:
     """Those that were evaluated, where they may be the best."""
 
     def values(self) -> dict[str, float]:
-        """What was measured, and the numbers that callbacks added."""
+        """The measured values, and the numbers that callbacks added."""
         added = {}
         for name, value in self.logs.items():
             if name in self.measured or name == "learning_rate":

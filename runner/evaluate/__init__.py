@@ -1,4 +1,4 @@
-"""From targets and outputs to metrics, confusion and curves, by NumPy alone.
+"""Metrics, confusion and curves from targets and outputs, by NumPy alone.
 
 May import: data, components and below.
 """

@@ -1,4 +1,4 @@
-"""How good outputs are, by the task: metrics, confusion counts and curves. NumPy alone.
+"""The quality of outputs, by the task: metrics, confusion counts and curves. NumPy alone.
 
 Its tests hold every value equal to scikit-learn's. What is undefined (one class only in a part, an
 error relative to a target of zero) is left out, never an error.
@@ -52,7 +52,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class OutputEvaluation:
-    """All that was found of one part."""
+    """The metrics, counts and curves of one part."""
 
     metrics: dict[str, float]
     classes: Sequence[str] = ()
@@ -82,7 +82,7 @@ def evaluate_outputs(task: Task, targets: Array, outputs: Array) -> OutputEvalua
 
 
 def names_of(task: Task) -> tuple[str, ...]:
-    """What the classes, labels or values are called; their numbers where nothing says."""
+    """The names of the classes, labels or values; their numbers where they have none."""
     count = 2 if task.kind == "binary" else task.outputs
     return task.names if len(task.names) == count else tuple(map(str, range(count)))
 
@@ -167,7 +167,7 @@ def _multilabel(task: Task, targets: Array, outputs: Array) -> OutputEvaluation:
 
 
 def _regression(task: Task, targets: Array, outputs: Array) -> dict[str, float]:
-    """Means over the values where there are several, each value's own beside them."""
+    """The metrics of a regression: means over several values, and each value's own."""
     actual = targets.reshape(outputs.shape)
     error = outputs.astype(np.float64) - actual
     errors = {
@@ -236,7 +236,7 @@ def calibration_error(positive: Array, probability: Array) -> float:
 
 
 def _bins(positive: Array, probability: Array) -> tuple[Array, Array, Array]:
-    """Rows, mean probability and share of positives of each bin that has rows."""
+    """The rows, mean probability and share of positives of each bin that has rows."""
     place = np.searchsorted(EDGES, probability)
     counts = np.bincount(place, minlength=BINS)
     filled = counts > 0
@@ -248,7 +248,7 @@ def _bins(positive: Array, probability: Array) -> tuple[Array, Array, Array]:
 def _ranking(
     ones: Sequence[tuple[str, Array, Array]], proper: bool
 ) -> tuple[dict[str, float], list[Curve]]:
-    """Areas under the curves, and the curves, of each (name, positive, score) that has both.
+    """The areas under the curves, and the curves, of each (name, positive, score) that has both.
 
     proper: whether the scores are probabilities.
     """
@@ -289,7 +289,7 @@ def _ranked(positive: Array, score: Array) -> tuple[Array, Array, Array]:
 
 
 def _roc(name: str, false: Array, true: Array, thresholds: Array, points: int) -> Curve:
-    """From (0, 0) to (1, 1), without the points on a straight line between others."""
+    """The ROC curve from (0, 0) to (1, 1), without points on a straight line between others."""
     corner = np.ones(len(true), dtype=bool)
     corner[1:-1] = _bends(false) | _bends(true)
     keep = np.flatnonzero(corner)
@@ -301,7 +301,7 @@ def _roc(name: str, false: Array, true: Array, thresholds: Array, points: int) -
 
 
 def _pr(name: str, false: Array, true: Array, thresholds: Array, points: int) -> Curve:
-    """From recall 1 down to 0, without thresholds that only lose precision."""
+    """The curve from recall 1 down to 0, without thresholds that only lose precision."""
     steps = true[1:] != true[:-1]
     corner = np.ones(len(true), dtype=bool)
     corner[1:-1] = steps[:-1] | steps[1:]

@@ -90,7 +90,7 @@ class _Step:
 
 
 def _step(choice: Choice, data: Prepared, seed: int) -> _Step:
-    """What the component returns, checked: PluginError where it can be nothing of the kind."""
+    """The component's result, checked: PluginError where it can be nothing of the kind."""
     import keras
 
     where = f"augmentation '{choice.component.name}'"

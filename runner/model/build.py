@@ -1,4 +1,4 @@
-"""From a config and its data to a compiled Keras model: the recipe of a run."""
+"""The recipe of a run: from a config and its data to a compiled Keras model."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _optimized(recipe: Recipe) -> list[Any]:
 
 
 def assemble(config: Config, data: Prepared) -> Recipe:
-    """All that is to be compiled, not compiled yet."""
+    """Make everything that is to be compiled, and do not compile it yet."""
     import keras
 
     # Layer names start anew, so that equal runs have equal names for their weights.
@@ -251,7 +251,7 @@ def _optimizer(config: Config, data: Prepared, monitor: str, mode: str) -> tuple
 
 
 def steps(config: Config, data: Prepared) -> int:
-    """Batches an epoch; the last one may be smaller."""
+    """The number of batches of an epoch; the last one may be smaller."""
     all_of_them = -(-data.rows()["train"] // config.settings.batch_size)
     return min(all_of_them, config.settings.limit_batches or all_of_them)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a run goes on: what it recorded so far, and the state after its last epoch."""
+    """The point where a run goes on: its records so far, and the state after its last epoch."""
 
     epochs: Sequence[EpochEnd]
     tensors: Tensors

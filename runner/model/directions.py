@@ -24,7 +24,7 @@ MORE_IS_BETTER = re.compile(
 
 
 def name_of(metric: Any) -> str:
-    """What Keras calls a metric in its logs, without the split."""
+    """The name that Keras gives a metric in its logs, without the split."""
     return str(getattr(metric, "name", getattr(metric, "__name__", metric)))
 
 

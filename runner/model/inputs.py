@@ -1,4 +1,4 @@
-"""How features are given to a model: one array, or a dict of arrays by name."""
+"""The form in which a model gets features: one array, or a dict of arrays by name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def like_data(data: Prepared, make: Callable[[str, Input], Any]) -> Any:
-    """Something for each input of the data, in the structure in which a model gets them."""
+    """Make something for each input of the data, in the structure in which a model gets them."""
     made = {name: make(name, one) for name, one in data.inputs.items()}
     return made if data.several else next(iter(made.values()))
 

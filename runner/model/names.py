@@ -1,4 +1,4 @@
-"""What else a metric of the recipe may be called where a monitor is named.
+"""The other names of a recipe's metric where a monitor is named.
 
 Epochs have a metric by its component's name. The evaluation of outputs computes some of them for
 every run, by the names of `runner.evaluate.metrics`; and a component has aliases.
@@ -28,7 +28,7 @@ EVALUATED: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 
 
 def other_names(choice: Choice) -> Iterator[str]:
-    """What a metric is called besides its own name."""
+    """The names of a metric besides its own."""
     component = choice.component
     yield component.name
     yield from component.marks.aliases

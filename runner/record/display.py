@@ -39,7 +39,7 @@ def progress_for_output(runs: int = 1) -> Progress:
 
 
 def _extent(start: RunStart) -> tuple[int, int]:
-    """How many epochs the run may have, and how many rows it trains on in each."""
+    """The number of epochs the run may have, and of rows that it trains on in each."""
     config, rows = start.config, int(start.data.get("train", 0))
     limit = config["limit_batches"]
     limited = rows if limit is None else min(rows, limit * config["batch_size"])
@@ -53,7 +53,7 @@ def _beginning(start: RunStart) -> str:
 
 
 def _every(start: RunStart) -> int:
-    """How many epochs a line stands for."""
+    """The number of epochs that a line stands for."""
     return int(start.config.get("print_every", 1))
 
 
@@ -91,10 +91,10 @@ class PlainProgress:
         say("  ".join(words))
 
     def end(self, end: RunEnd) -> None:
-        """Nothing: the closing summary follows."""
+        """Do nothing: the closing summary follows."""
 
     def close(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 class LiveProgress:
@@ -147,7 +147,7 @@ class LiveProgress:
 
 
 class _Tally:
-    """How far the runs of a sweep are: those that have ended, and those in training."""
+    """A count of how far the runs of a sweep are: those that have ended, and those in training."""
 
     def __init__(self, runs: int) -> None:
         self._runs, self._ended = runs, 0
@@ -169,7 +169,7 @@ class _Tally:
 
     @property
     def done(self) -> float:
-        """Runs that are done, those in training by the share of their epochs."""
+        """The number of runs done, those in training by the share of their epochs."""
         shares = (event.epoch / epochs for epochs, event in self._open.values() if event)
         return min(self._ended + sum(shares), self._runs)
 
@@ -188,7 +188,7 @@ class _Tally:
         return f"{words}: {word} {epochs} of {most}, loss {_span([e.loss for e in events], '.4f')}"
 
     def left(self) -> float | None:
-        """Seconds that the rest will take if it goes on like this."""
+        """The seconds that the rest will take if it goes on like this."""
         if self._began is None or not self.done:
             return None
         return (time.monotonic() - self._began) / self.done * (self._runs - self.done)
@@ -226,7 +226,7 @@ class PlainSweepProgress:
         self._tally.end(end)
 
     def close(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 class PlanningProgress:

@@ -70,7 +70,7 @@ class Outcomes:
                 self._end(record)
 
     def seconds(self, run_id: str) -> float:
-        """How long the run has been going on."""
+        """The seconds that the run has been going on."""
         return time.monotonic() - self._began[run_id]
 
     def _end(self, end: RunEnd) -> None:

@@ -1,4 +1,4 @@
-"""Where an engine's events go: they become records, and each record passes every sink in turn."""
+"""The recorder: an engine's events become records, and each record passes every sink in turn."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Closing = Callable[[str, Sequence[EpochEnd]], Replay]
 
 
 class Recorder:
-    """Takes the events of runs, one journal a run, and gathers their outcomes."""
+    """The taker of runs' events: one journal a run, and their outcomes gathered."""
 
     def __init__(self, results: Path, progress: Progress, closing: Closing | None = None) -> None:
         self._results, self._closing = results, closing

@@ -1,4 +1,4 @@
-"""Where a run's records go: its journal, the display, the plugins that listen."""
+"""The sinks of a run's records: its journal, the display, the plugins that listen."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def _is_checkout(folder: Path) -> bool:
 
 
 def _installed_runner() -> Path | None:
-    """Where the distribution's own `runner` lies, if it was installed as a copy."""
+    """The folder of the distribution's own `runner`, if it was installed as a copy."""
     # A build leaves its metadata in the checkout: that is not where it is installed.
     here = Path.cwd().resolve()
     elsewhere = [place for place in sys.path if Path(place or ".").resolve() != here]

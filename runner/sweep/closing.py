@@ -121,7 +121,7 @@ def values_of(results: Path, sweep_id: str) -> Sequence[tuple[float, str]]:
 def sweep_lines(
     results: Path, sweep_id: str, failed: Sequence[Failure], refused: Sequence[str]
 ) -> Iterator[str]:
-    """How many runs a sweep has, what failed or never began and why, the best ones, and more."""
+    """The closing lines of a sweep: its runs, what failed or never began and why, the best."""
     with warehouse.connect(results) as connection:
         counts = connection.execute(
             "SELECT CASE trained WHEN 'before' THEN 'trained before' ELSE status END AS word, "

@@ -98,7 +98,7 @@ class EarlierRun:
         )
 
     def epochs(self) -> list[EpochEnd]:
-        """Its epochs as they were recorded."""
+        """The run's epochs as they were recorded."""
         with warehouse.connect(self.results) as connection:
             losses = connection.execute(
                 "SELECT epoch, loss, val_loss, learning_rate, seconds, wall_seconds FROM epochs "
@@ -179,7 +179,7 @@ def earlier_run(run: str, results: Path | None = None) -> EarlierRun:
 
 
 def _loaded(text: str | None, column: str, run_id: str) -> Mapping[str, Any]:
-    """What the database holds as JSON text; WarehouseError where somebody has changed it."""
+    """The object that a column holds as JSON text; WarehouseError if somebody has changed it."""
     try:
         value = json.loads(text or "")
     except (ValueError, RecursionError):

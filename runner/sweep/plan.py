@@ -90,7 +90,7 @@ def plan(config: Config, experiment: str, overrides: Sequence[str], **relations:
 
 
 class Planner:
-    """Plans runs; a dataset that many of them name is identified once."""
+    """A planner of runs; a dataset that many of them name is identified once."""
 
     def __init__(self) -> None:
         self._sources: dict[str, Source] = {}

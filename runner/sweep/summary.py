@@ -64,7 +64,7 @@ def evaluation_lines(evaluations: Mapping[str, Mapping[str, float]]) -> Iterator
 
 
 def replay_words(replay: Replay) -> str:
-    """How a replay compares, in one clause."""
+    """The comparison of a replay with its original, in one clause."""
     if replay.equal:
         return f"equal to {replay.replay_of} in all {replay.epochs} epochs, bit for bit"
     return (

@@ -44,7 +44,7 @@ FINISHED, FAILED, WRONG = 0, 1, 2
 
 
 class Sweep:
-    """Takes the jobs that Hydra hands over, one or many; in workers, each has a copy."""
+    """A taker of the jobs that Hydra hands over, one or many; in workers, each has a copy."""
 
     def __init__(self, words: Sequence[str]) -> None:
         """words: the command line; the jobs of a sweep may run in processes of their own."""

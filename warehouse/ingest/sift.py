@@ -75,7 +75,7 @@ def load(writer: Writer, results: Path, journals: Sequence[ReadJournal]) -> Load
 def _together(
     writer: Writer, results: Path, journals: Sequence[ReadJournal], *, keep: bool = True
 ) -> Loaded:
-    """All of them in one transaction; only tried, and undone, if it is not to be kept."""
+    """Load all of them in one transaction; only try it, and undo it, if it is not to be kept."""
     with Batch(writer, results, [journal.run_id for journal, _ in journals]) as batch:
         taken = [Taken(*each, batch.add(*each)) for each in journals]
         batch.load(keep=keep)

@@ -1,4 +1,4 @@
-"""Where journals go after COMMIT: compressed into the archive, or set aside with a report."""
+"""The place of journals after COMMIT: compressed in the archive, or set aside with a report."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def _run_end(fields: Fields) -> None:
 
 
 def _confusion(fields: Fields) -> None:
-    """Places that are none in `classes` would end the whole batch."""
+    """Raise BadLineError for places that are none in `classes`: they would end the whole batch."""
     places = range(len(fields["classes"]))
     if not len(fields["actual"]) == len(fields["predicted"]) == len(fields["rows"]):
         raise BadLineError("'actual', 'predicted' and 'rows' have different lengths")
@@ -83,7 +83,7 @@ def _confusion(fields: Fields) -> None:
 
 
 def _care(fields: Fields) -> None:
-    """A deletion of no run would, in SQL, be one of every run."""
+    """Raise BadLineError for a deletion of no run: in SQL it would be one of every run."""
     if fields["run_id"] is None and fields["action"] != "collect":
         raise BadLineError(f"a {fields['action']} without a run_id")
     if fields["text"] is None and fields["action"] not in ("delete", "undelete"):

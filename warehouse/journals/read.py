@@ -67,12 +67,12 @@ class Reading:
 
     @property
     def start(self) -> Fields | None:
-        """Its `run_start`; a run cannot go in without."""
+        """The fields of `run_start`; a run cannot go in without."""
         return self.rows[0].fields if self.rows and self.rows[0].kind == "run_start" else None
 
     @property
     def judgement(self) -> Fields | None:
-        """Its `judgement`, if it is of kept weights judged later."""
+        """The fields of `judgement`, if the journal is of kept weights evaluated later."""
         return self.rows[0].fields if self.rows and self.rows[0].kind == "judgement" else None
 
     @property

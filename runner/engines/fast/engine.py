@@ -153,13 +153,13 @@ def run_program(job: Job, record: OnEvent, program: _Program, tracker: Tracker) 
 
 
 def _example(data: Prepared) -> Rows:
-    """Rows as the training step gets them: features, targets and, where there are, weights."""
+    """The rows as the training step gets them: features, targets and, where there are, weights."""
     features, targets = example_of(data.splits.train)
     return weighted(features, targets, data.weights, data.class_weights)
 
 
 def _training(job: Job) -> Callable[[int], Iterator[tuple[Rows, Index]]]:
-    """From an epoch (counted from 1) to its rows as tensors with the index of those to take.
+    """Make the function from an epoch (counted from 1) to its rows as tensors and their index.
 
     Once, or window by window where the rows do not fit into memory.
     """
@@ -185,7 +185,7 @@ def _training(job: Job) -> Callable[[int], Iterator[tuple[Rows, Index]]]:
 
 
 def _evaluating(part: Part, size: int) -> Callable[[], Iterator[Rows]]:
-    """What gives the part's rows as tensors, in their own order: once, or window by window."""
+    """Make the source of the part's rows as tensors, in their own order: once, or by windows."""
     if isinstance(part, Stream):
 
         def rows() -> Iterator[Rows]:
@@ -333,7 +333,7 @@ class _Program:
 
 
 def next_piece(piece: int, seconds: float) -> int:
-    """How many batches to run at once where each took so long: not far from the last piece.
+    """The number of batches to run at once where each took `seconds`: not far from the last piece.
 
     A program's first run is slow for reasons that do not come back, and a clock may stand still.
     """

@@ -132,7 +132,7 @@ def variables_of(recipe: Recipe) -> list[Variable]:
 
 
 def _key(job: Job, shape: Shape) -> tuple[Any, ...]:
-    """What runs must have in common to share a program."""
+    """The key that runs must have in common to share a program."""
     settings = job.config.settings
     return (
         shape.structure,
@@ -146,7 +146,7 @@ def _key(job: Job, shape: Shape) -> tuple[Any, ...]:
 
 
 def _types(job: Job) -> Any:
-    """Shapes and types of the rows, without their number."""
+    """The shapes and types of the rows, without their number; and whether they are weighted."""
     import tensorflow as tf
 
     example = example_of(job.data.splits.train)
@@ -156,7 +156,7 @@ def _types(job: Job) -> Any:
 
 
 def odd(recipe: Recipe) -> str | None:
-    """What in a recipe is not Keras' own steps, so that no program may stand for it; or None."""
+    """The reason why no program may stand for a recipe: a step of its own, say; else None."""
     import keras
 
     for step in ("train_step", "test_step", "compute_loss", "compute_metrics"):

@@ -61,7 +61,7 @@ OWN = {"seed", "epochs", "checkpoint", "engine", "strict", "skip", "retry", "res
 
 
 class PackedEngine:
-    """Packs where it pays; the rest goes to engine `fast`."""
+    """Engine `packed`: packs where it pays; the rest goes to engine `fast`."""
 
     name = "packed"
 
@@ -160,7 +160,7 @@ class PackedEngine:
         return alike, left
 
     def _start(self, replay: Replay, record: OnEvent, job: Job) -> Start | None:
-        """How the job begins; None where it cannot be built, which is then recorded."""
+        """Build the job for its start; None where it cannot be built, which is then recorded."""
         try:
             return replay.start(job)
         except Unforeseen:
@@ -205,7 +205,7 @@ def _surprise(error: Exception) -> str:
 
 
 def _room(jobs: int, template: Template) -> tuple[int, int]:
-    """How many packs train at once, and of how many rows.
+    """The number of packs that train at once, and of rows in each.
 
     A program of small steps keeps one processor busy. Where one member's step is work enough for
     a processor, a row has nothing to gain by neighbours, and each pack is of one.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Seat:
-    """Where a member sits; it may have to move to a smaller stack."""
+    """The row of a stack where a member sits; it may have to move to a smaller stack."""
 
     stack: Stack
     row: int
@@ -32,7 +32,7 @@ class MemberVariable:
         self.path, self.shape, self.dtype = like.path, like.shape, like.dtype
 
     def numpy(self) -> Array:
-        """Its value, a copy."""
+        """A copy of the value."""
         return self._seat.stack.read(self._variable, self._seat.row)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
@@ -65,7 +65,7 @@ class MemberOptimizer:
 
 
 class MemberModel:
-    """Stands for the Keras model of one member."""
+    """A stand-in for the Keras model of one member."""
 
     def __init__(self, pure: Pure, seat: Seat) -> None:
         where = {id(variable): i for i, variable in enumerate(pure.variables)}

@@ -78,12 +78,12 @@ class Group:
     packs: list[Pack] = field(default_factory=list)
 
     def share(self) -> float:
-        """How much of the present time is one run's."""
+        """The part of the present time that is one run's, from 0 to 1."""
         return 1 / max(1, sum(len(pack.seated()) for pack in self.packs))
 
 
 class Pack:
-    """Trains runs of a group until its queue is empty."""
+    """A stack of rows in which the runs of a group train until its queue is empty."""
 
     def __init__(self, group: Group, rows: int, record: OnEvent) -> None:
         group.packs.append(self)
@@ -306,7 +306,9 @@ class Pack:
         metrics: Mapping[str, Logs],
         outputs: Mapping[str, MemberValues],
     ) -> None:
-        """metrics: part -> metric -> the rows' values. outputs: part -> the rows' outputs."""
+        """End one run: evaluate it by what was computed for all rows, and record its end.
+
+        metrics: part -> metric -> the rows' values. outputs: part -> the rows' outputs."""
         row = self._row(member)
         names = {id(example_of(part)[1]): name for name, part in parts(member.job.data.splits)}
 
@@ -363,7 +365,7 @@ def _raise(error: BaseException, member: Member) -> None:
 
 
 def _never() -> None:
-    """Nothing freezes layers in a pack: callbacks that could are declined."""
+    """Do nothing: nothing freezes layers in a pack, callbacks that could are declined."""
 
 
 def train_together(packs: Sequence[Pack]) -> None:

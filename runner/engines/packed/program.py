@@ -32,7 +32,7 @@ Bind = Callable[[Tensor], AbstractContextManager[None]]
 
 
 class Program:
-    """Trains and evaluates packs of one shape and size.
+    """The programs that train and evaluate packs of one shape and size.
 
     pure: the model's steps.
     bind, numbers: gives the model a member's numbers, and how many these are.
@@ -100,7 +100,7 @@ class Program:
         return op_types(traced.graph)
 
     def _specs(self, *leading: int) -> Any:
-        """Shapes and types of the training rows, with these axes in front."""
+        """The shapes and types of the training rows, with these axes in front."""
         import tensorflow as tf
 
         return tf.nest.map_structure(
@@ -207,7 +207,7 @@ class Program:
         return self._compiled is not None
 
     def _bytes_of_step(self, state: State, numbers: MemberNumbers, index: MemberIndex) -> int:
-        """What one step's gathered batches and random draws take."""
+        """The memory that one step's gathered batches and random draws take, in bytes."""
         import tensorflow as tf
 
         specs = tf.nest.flatten(self._specs(*index.shape[1:]))
@@ -216,7 +216,7 @@ class Program:
         return batches + sum(int(np.prod(spec.shape) * spec.dtype.size) for spec in drawn)
 
     def _draws_of(self, state: State, numbers: MemberNumbers, index: MemberIndex) -> list[Any]:
-        """Shapes and types of what one step draws at random."""
+        """The shapes and types of the random draws of one step."""
         if not any(name.startswith("StatelessRandom") for name in self.ops):
             return []
         traced = self._draw.get_concrete_function(state, numbers, self._specs(*index.shape[1:]))
@@ -230,7 +230,7 @@ class Program:
         return {name: value.numpy() for name, value in sorted(metrics.items())}
 
     def outputs(self, state: State, numbers: MemberNumbers, features: Rows) -> MemberValues:
-        """What the members say of these rows: NumPy (members, rows, outputs)."""
+        """The members' outputs for these rows: NumPy (members, rows, outputs)."""
         import tensorflow as tf
 
         count = tf.nest.flatten(features)[0].shape[0]

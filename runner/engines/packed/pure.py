@@ -115,7 +115,7 @@ class Pure:
         return lookups
 
     def outputs(self, trainable: Tensors, other: Tensors, features: Rows) -> Tensor:
-        """What the model says of a batch, (rows, outputs)."""
+        """The model's outputs for a batch, (rows, outputs)."""
         with self._standing_for(trainable, other):
             return self.model(features, training=False)
 
@@ -136,7 +136,7 @@ class Pure:
         return weights, after
 
     def averages(self, trainable: Tensors, slots: Tensors) -> Tensors:
-        """What the optimizer has for use in the place of the trainable values."""
+        """The optimizer's averages, for use in the place of the trainable values."""
         import keras
         import tensorflow as tf
 

@@ -70,7 +70,7 @@ def built_with_draws(make: Callable[[], Recipe], seed: int) -> tuple[Recipe, dic
 
 
 def _seeds(seed: int, count: int) -> list[int]:
-    """What Keras seeds the initializers of a model with, after `set_random_seed(seed)`."""
+    """The seeds that Keras gives the initializers of a model after `set_random_seed(seed)`."""
     drawn = random.Random(seed)
     return [drawn.randint(1, LARGEST_SEED) for _ in range(count)]
 
@@ -118,7 +118,7 @@ def extremes(jobs: Sequence[Job]) -> list[Job]:
 
 
 class Replay:
-    """Foretells starts from built ones."""
+    """A forecast of starts, learned from built ones."""
 
     def __init__(
         self, first: Job, start: Start, draws: Mapping[str, Sequence[Draw | None]]

@@ -42,7 +42,7 @@ class Stack:
         self._written[variable] = np.broadcast_to(value, rows.shape).astype(rows.dtype)
 
     def tensors(self) -> list[MemberValues]:
-        """What a program takes, with everything that was written."""
+        """The stacked tensors as a program takes them, with everything that was written."""
         import tensorflow as tf
 
         for variable, rows in self._written.items():
@@ -52,7 +52,7 @@ class Stack:
         return self._tensors
 
     def replace(self, tensors: Sequence[MemberValues]) -> None:
-        """What a program gave back."""
+        """Take the tensors that a program gave back."""
         self._written.clear()
         self._read.clear()
         self._tensors = list(tensors)

@@ -1,4 +1,4 @@
-"""How a member begins: its structure, its numbers, its initial values and its callbacks."""
+"""The start of a member: its structure, its numbers, its initial values and its callbacks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Start:
-    """All that is one member's own when it begins to train."""
+    """Everything that is one member's own when it begins to train."""
 
     structure: str
     numbers: Mapping[str, float]

@@ -86,7 +86,7 @@ class Template:
 
     @contextlib.contextmanager
     def _bound(self, values: Mapping[str, Any]) -> Iterator[None]:
-        """Values in the places of numbers; packs on other threads may be tracing, too."""
+        """Put values in the places of numbers; packs on other threads may be tracing, too."""
         with self._lock, bound(self.shape.places, values):
             yield
 
@@ -133,7 +133,7 @@ class Template:
                 self.program.compile_for(state, self._own_numbers(members), whole)
 
     def differs(self, members: int) -> float:
-        """How far the loss of a few steps is from Keras' own training step, relative.
+        """The relative difference of a few steps' loss from that of Keras' own training step.
 
         What Keras means by a step is code that anybody may override; this is the proof that the
         program does the same. Everything that packs of so many members need is traced by then.

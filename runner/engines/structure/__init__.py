@@ -1,1 +1,1 @@
-"""What of a run is structure and what is a number, on which fast and packed stand."""
+"""The structure of a run and the numbers in it, on which fast and packed stand."""

@@ -1,4 +1,4 @@
-"""What bears on what one of Keras' objects computes, and what only keeps books.
+"""The attributes of Keras' objects that bear on what they compute, and those that only keep books.
 
 Nothing here knows a name of a third party's layer: flags, words and configs are taken from
 whatever has them.
@@ -39,7 +39,7 @@ def is_graph(model: Any) -> bool:
 
 
 def wires_of(model: Any) -> Any:
-    """How the layers of a graph hang together, as the model's config has it."""
+    """The connections between the layers of a graph, as the model's config has them."""
     try:
         config = model.get_config()
     except Exception:

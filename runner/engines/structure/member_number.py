@@ -14,7 +14,7 @@ from runner.engines.structure.symbols import Structural
 
 @dataclass(frozen=True)
 class Decision:
-    """How the model's code branched on a number; other members' numbers must branch alike."""
+    """A branch that the model's code took on a number; other members must branch alike."""
 
     path: str
     question: Callable[[float], bool]
@@ -26,7 +26,7 @@ class Decision:
 
 
 class MemberNumber:
-    """Behaves as a float while one member's step is traced.
+    """A tensor that behaves as a float while one member's step is traced.
 
     Arithmetic gives tensors, of each member's own value. Where Python code must decide (`if
     self.rate > 0`), the first member's value answers, and the decision is remembered. Code that

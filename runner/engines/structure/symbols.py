@@ -1,4 +1,4 @@
-"""What in a compiled recipe is structure, and what is only a number in it.
+"""A compiled recipe taken apart: what is structure, and what is only a number in it.
 
 Two recipes of the same structure train by the same program; where they differ in floats (learning
 rates, penalties, dropout rates, betas, label smoothing, ...) those become inputs of the program.
@@ -42,7 +42,7 @@ class Structural(Exception):  # noqa: N818 - it says which number, and is caught
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """Where a number stands: an attribute, an item, or a closure's cell.
+    """A place where a number stands: an attribute, an item, or a closure's cell.
 
     Each is itself alone: its owner may have no hash, or equal another.
     """

@@ -1,4 +1,4 @@
-"""How the jobs of a --multirun are handed to the engines: our plugins of Hydra."""
+"""Our plugins of Hydra: they hand the jobs of a --multirun to the engines."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class _Base:
 
 
 class Composer:
-    """Turns the overrides of jobs into checked configs, as Hydra's own composition would."""
+    """A composer of checked configs from jobs' overrides, as Hydra's composition makes them."""
 
     def __init__(self, loader: ConfigLoader, master: DictConfig) -> None:
         """master: the config of the sweep as a whole."""

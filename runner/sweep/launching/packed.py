@@ -19,7 +19,7 @@ from runner.sweep.sweep import Sweep, is_usable
 
 
 class PackedLauncher(Launcher):
-    """Composes the jobs, skips those that are finished, and trains the others together."""
+    """The launcher: it composes jobs, skips the finished ones, trains the others together."""
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig

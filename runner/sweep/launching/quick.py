@@ -52,7 +52,7 @@ class QuickSweeper(BasicSweeper):
             super().validate_batch_is_legal(batch)
 
     def _limit(self, overrides: Sequence[Override]) -> int:
-        """How many jobs there may be: as the command line says, else the config."""
+        """The number of jobs there may be: as the command line says, else the config."""
         assert self.config is not None
         given = [one.value() for one in overrides if one.key_or_group == LIMIT]
         limit: Any = given[-1] if given else self.config.sweep.max_jobs
@@ -103,7 +103,7 @@ def _choices(overrides: Sequence[Override]) -> list[list[str]]:
 
 
 def _number(overrides: Sequence[Override]) -> float:
-    """How many jobs there will be, without listing them; infinity where they have no end."""
+    """The number of jobs, without listing them; infinity where they have no end."""
     counts = {one.get_key_element(): _count(one) for one in overrides}
     return math.prod(max(count, 1) for count in counts.values())
 
