@@ -101,6 +101,8 @@ def test_the_plain_client_reads_the_file(house: House) -> None:
     assert not path.with_name("warehouse.duckdb.wal").exists()
 
 
+# DuckDB 1.5 makes its frames in a way that pandas 3.1 warns of.
+@pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame.drop is deprecated")
 def test_pandas_reads_the_file(house: House) -> None:
     run_id = house.run(epochs=4)
     warehouse.sync(house.results)

@@ -182,8 +182,8 @@ def test_packs_side_by_side_share_one_queue(
 @pytest.mark.parametrize(
     ("method", "call", "xla"),
     [
-        *(("train", 4, "never"), ("train", 4, "always"), ("judge", 3, "never")),
-        *(("judge", 5, "never"), ("outputs", 3, "never")),
+        *(("train", 4, "never"), ("train", 4, "always"), ("evaluate", 3, "never")),
+        *(("evaluate", 5, "never"), ("outputs", 3, "never")),
     ],
 )
 def test_a_pack_too_large_for_memory_is_halved_and_says_so_once(
