@@ -102,9 +102,8 @@ async def _watch(site: Site) -> None:
         spent = _cpu()
         try:
             if site.has_visitors:
-                before = site.feed.generation
-                if await asyncio.to_thread(site.feed.refresh):
-                    await site.tell(site.feed.changes(before))
+                await asyncio.to_thread(site.feed.refresh)
+                await site.tell()
         except Exception:  # whatever it was, the next look may go well
             logging.getLogger(__name__).exception("the newest state could not be shown")
         await asyncio.sleep(max(TICK, SHARE * (_cpu() - spent)))

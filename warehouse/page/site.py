@@ -42,6 +42,8 @@ class Visit:
     client: Client
     problem: ui.label
     """Why the newest state cannot be shown, if it cannot."""
+    seen: int
+    """The generation that it shows."""
     listener: Listener | None = None
 
 
@@ -67,15 +69,18 @@ class Site:
         """Tell this page of every change until it is closed."""
         self._visits[ui.context.client.id].listener = listener
 
-    async def tell(self, change: Change) -> None:
-        """Tell every open page what has changed."""
+    async def tell(self) -> None:
+        """Tell every open page what has changed since it was told last."""
         for visit in list(self._visits.values()):
-            if not visit.client.has_socket_connection:
+            if not visit.client.has_socket_connection:  # it may come, or come back
                 continue
             with visit.client:
                 _show_problem(visit.problem, self.feed.problem)
-                if visit.listener is not None and (change.changed or change.removed):
-                    await visit.listener(change)
+                if visit.seen < self.feed.generation:
+                    change = self.feed.changes(visit.seen)
+                    visit.seen = self.feed.generation
+                    if visit.listener is not None:
+                        await visit.listener(change)
 
     async def ask(self, name: str, /, **values: Any) -> Table:
         """The answer to one of our questions, while the server goes on with others."""
@@ -108,7 +113,7 @@ class Site:
         problem.set_visibility(False)
         _show_problem(problem, self.feed.problem)
         client = ui.context.client
-        self._visits[client.id] = Visit(client, problem)
+        self._visits[client.id] = Visit(client, problem, self.feed.generation)
         client.on_delete(lambda: self._visits.pop(client.id, None))
         with ui.element("main").classes("sh-main"):
             yield

@@ -108,7 +108,9 @@ class Visitor:
     def until(self, script: str, seconds: float = 10.0) -> float:
         """Wait until a script says true; how long it took."""
         begin = time.monotonic()
-        self.page.wait_for_function(script, timeout=seconds * 1000)
+        # While a page is being opened, what a script names may not be there yet.
+        tried = f"(() => {{ try {{ return Boolean({script}) }} catch {{ return false }} }})()"
+        self.page.wait_for_function(tried, timeout=seconds * 1000)
         return time.monotonic() - begin
 
     def elsewhere(self) -> list[str]:

@@ -64,6 +64,7 @@ window.sweephouse = (() => {
     tellChosen();
     count();
     document.body.dataset.ready = "grid";
+    refresh();  // what came while the rows were on their way
   }
 
   let fetching = false, again = false;
