@@ -48,6 +48,7 @@ def serving(results: Path) -> Iterator[str]:
         process.terminate()
         _, errors = process.communicate(timeout=20)
     assert "Traceback" not in errors, errors
+    assert process.returncode == 130, errors
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,11 @@ from runner.errors import WarehouseError
 from runner.journal.file import Journal
 from runner.journal.ids import new_run_id
 from tests.warehouse.conftest import House, records
-from warehouse.page import curves, grid, params
+
+pytest.importorskip("nicegui", reason="the extra `ui` is not installed")
+
+from warehouse.page import curves, grid, params, views
+from warehouse.page.artifacts import content_of, path_of
 from warehouse.page.curves import Wish
 from warehouse.page.feed import Feed, StoppedError
 from warehouse.page.sql_page import completions, worked
@@ -157,3 +161,56 @@ def test_what_cannot_be_read_any_more_is_said_and_the_rest_stays(feed: Feed, hou
     assert feed.refresh()
     assert "no sound DuckDB file" in feed.problem
     assert len(feed.run_ids) == 2
+
+
+def test_a_warehouse_of_somebody_else_reads_and_writes_nothing(
+    house: House, tmp_path: Path
+) -> None:
+    import duckdb
+
+    secret, written = tmp_path / "secret.txt", tmp_path / "written"
+    secret.write_text("not for you")
+    run_id = house.run()
+    house.command("sync")
+    with duckdb.connect(str(house.results / "warehouse.duckdb")) as con:
+        con.execute(f"CREATE VIEW secrets AS SELECT * FROM read_text('{secret}')")
+        con.execute(f"CREATE MACRO leak() AS TABLE SELECT * FROM read_text('{secret}')")
+        con.execute(f"CREATE VIEW logs AS FROM enable_logging(storage_path = '{written}')")
+        con.execute("CREATE OR REPLACE VIEW tags AS SELECT 'x' AS run_id, 'y' AS tag, now() AS at")
+    feed = Feed(Place.of(house.results))
+    feed.refresh()
+    assert feed.run_ids == {run_id}
+    for query in ("FROM secrets", "FROM leak()", "FROM logs", "PIVOT logs ON a USING max(b)"):
+        with pytest.raises(WarehouseError):
+            feed.ask_freely(query, 10)
+    assert completions(feed) and grid.rows(feed, ["tags"])[0][1] is None
+    assert not written.exists()
+
+
+def test_a_file_of_a_run_is_looked_for_in_the_results_folder_alone(
+    feed: Feed, house: House, tmp_path: Path
+) -> None:
+    folder = house.results / "artifacts"
+    folder.mkdir()
+    (folder / "a.svg").write_text("<svg/>")
+    (tmp_path / "outside.svg").write_text("<svg/>")
+    (folder / "link.svg").symlink_to(tmp_path / "outside.svg")
+    assert path_of(feed, "artifacts/a.svg") == folder / "a.svg"
+    for uri in ("artifacts/link.svg", "../outside.svg", "/etc/passwd", "warehouse.duckdb", ""):
+        assert path_of(feed, uri) is None
+    assert content_of(folder / "a.svg") == b"<svg/>"
+    assert content_of(folder / "a.svg", most=2) is None
+    assert content_of(folder) is None
+
+
+def test_views_that_nobody_here_saved_lead_nowhere_else(tmp_path: Path) -> None:
+    file = tmp_path / views.FILE
+    views.save(tmp_path, "mine", "/?q=a")
+    views.save(tmp_path, "gone", "/?q=b")
+    views.save(tmp_path, "gone", None)
+    assert views.saved(tmp_path) == {"mine": "/?q=a"}
+    for content in ('{"x": "https://elsewhere.example"}', '{"x": 1}', "[]", "{", "\xff"):
+        file.write_text(content, encoding="latin-1")
+        assert views.saved(tmp_path) == {}
+    with pytest.raises(WarehouseError, match="cannot be saved"):
+        views.save(tmp_path / "nowhere", "mine", "/?q=a")

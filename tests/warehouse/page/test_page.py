@@ -276,6 +276,15 @@ class TestOtherPages:
         assert page.locator("svg[onload]").count() == 0
         assert visitor.complaints == []
 
+    def test_a_run_without_an_epoch_has_a_page(self, visitor: Visitor) -> None:
+        page = visitor.open("/?cols=epochs")
+        rows = "sweephouse.state.api.getRenderedNodes().map(node => node.data)"
+        [run_id] = [row["c0"] for row in page.evaluate(rows) if not row["c1"]]
+        visitor.open(f"/run/{run_id[-8:]}", ready="")
+        page.wait_for_selector("text=Use it again")
+        assert "1 of 1 runs have none of it" in page.inner_text("main")
+        assert visitor.complaints == []
+
     def test_runs_are_compared(self, visitor: Visitor) -> None:
         page = visitor.open("/?cols=status&sort=&status=finished")
         ids = page.evaluate(
