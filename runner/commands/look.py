@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from runner.data.look.table import ColumnLook, TableLook
 
 WIDTH = 99
+SWEEP = "-m optimizer.learning_rate=3e-4,1e-3,3e-3 architecture.units=[32],[64,64]"
 NAME = 24
 PARAMS = (
     "label",
@@ -149,6 +150,8 @@ def lines_of(look: TableLook, remarks: Remarks) -> Iterator[str]:
     yield "to train on it:"
     yield ""
     yield as_text(words)
+    yield ""
+    yield f"a sweep is the same with {SWEEP} behind it"
 
 
 def _rows(look: TableLook) -> str:

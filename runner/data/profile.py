@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
@@ -121,18 +121,22 @@ def _is_sound(column: ColumnProfile) -> bool:
     return True
 
 
-def complaints(profile: Profile) -> Iterator[str]:
-    """A line for each thing that seems wrong."""
+def complaints(profile: Profile, features: Collection[str] = ()) -> Iterator[str]:
+    """A line for each thing that seems wrong.
+
+    features: the columns that the model is given, where they are known: others may be as they are.
+    """
     rows = profile.rows
-    holes = [c for c in profile.columns if c.missing]
+    used = [c for c in profile.columns if not features or c.name in {*features, *profile.label}]
+    holes = [c for c in used if c.missing]
     if holes:
         holes.sort(key=lambda column: -column.missing)
         said = [f"{column.name} ({column.missing} of {rows})" for column in holes]
         yield f"data: values are missing in {_listed(said)}"
-    constant = [c.name for c in profile.columns if c.distinct == 1 and not c.missing]
+    constant = [c.name for c in used if c.distinct == 1 and not c.missing]
     if constant and rows > 1:
         yield f"data: the same value in every row of {_listed(constant)}"
-    counting = [c.name for c in profile.columns if _only_counts(c, profile)]
+    counting = [c.name for c in used if _only_counts(c, profile)]
     if counting:
         yield (
             f"data: {_listed(counting)} only counts the rows, as a row's number does: if it means "

@@ -113,7 +113,7 @@ class _Batch:
         """Load the data, say what seems wrong with them, and have the first run tell of them."""
         look = first_look(run.config.one("dataset"), run.data, run.identity, run.results)
         if look is not None:
-            for line in complaints(look.profile):
+            for line in complaints(look.profile, run.data.reading.get("features", ())):
                 say(line)
             self._recorder.introduce(look)
         if copies := duplicates.complaint(run.data, run.config.settings.split):

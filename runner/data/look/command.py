@@ -47,7 +47,7 @@ def command_of(look: TableLook, remarks: Remarks) -> list[str] | None:
     words.append(f"preprocessing=[{'standardize' if plain else 'encode'}]")
     if is_uneven(remarks):
         words.append("class_weight=balanced")
-    if 0 < remarks.duplicates <= look.rows / 2:
+    if remarks.by_content:
         words.append("split.by=hash")
     return words + _of_size(look)
 

@@ -29,6 +29,9 @@ PURE = 0.995
 """A column tells the label where it is right in this share of the rows."""
 SAME = 0.9999
 """Numbers with such a correlation are the same."""
+LEFT_OUT = ": left out below"
+COPIES = 0.01
+"""From this share of equal rows on, they are kept in one part."""
 IN_NEED = ("row number", "id", "leak")
 """Columns that are learnt from where there are no others."""
 IMBALANCED = 5.0
@@ -57,21 +60,23 @@ class Remarks:
     """Column -> of what kind the remark is, for which it is not learnt from."""
     classes: dict[str, int] = field(default_factory=dict)
     duplicates: int = 0
+    by_content: bool = False
+    """Whether rows should be divided by their content."""
 
     def add(self, kind: str, text: str, column: str | None = None) -> None:
         """Note a thing."""
         self.listed.append(Remark(kind, text, column))
 
-    def leave_out(self, kind: str, column: str, why: str) -> None:
+    def leave_out(self, kind: str, column: str, why: str, unless: str = "") -> None:
         """Note a column that is not learnt from."""
-        self.add(kind, f"'{column}' {why}: left out below", column)
+        self.add(kind, f"'{column}' {why}{LEFT_OUT}{unless}", column)
         self.left_out[column] = kind
 
     def keep(self, kinds: Collection[str]) -> None:
         """Take columns that were left out back, for there are no others."""
         for number, one in enumerate(self.listed):
             if one.kind in kinds and one.column in self.left_out:
-                text = one.text.replace(": left out below", ", and there is no other column")
+                text = one.text.partition(LEFT_OUT)[0] + ", and there is no other column"
                 self.listed[number] = Remark(one.kind, text, one.column)
                 del self.left_out[one.column]
 
@@ -351,9 +356,8 @@ def _leaks(look: TableLook, remarks: Remarks) -> None:
         if why := _told_by(look, column, label, remarks):
             leaking[column.name] = why
     for name, why in leaking.items():
-        remarks.leave_out(
-            "leak", name, f"alone {why}; if it is known before the label is, keep it"
-        )
+        unless = f"; keep it if it is known before '{label.name}' is"
+        remarks.leave_out("leak", name, f"alone {why}", unless)
 
 
 def _told_by(
@@ -422,10 +426,9 @@ def _equal_rows(look: TableLook, remarks: Remarks) -> None:
             f"all {look.rows} rows hold {distinct} different ones: test and train will share some",
         )
         return
-    remarks.add(
-        "equal rows",
-        f"{remarks.duplicates} rows equal an earlier one: split.by=hash keeps copies in one part",
-    )
+    count = "1 row equals" if remarks.duplicates == 1 else f"{remarks.duplicates} rows equal"
+    remarks.add("equal rows", f"{count} an earlier one: split.by=hash keeps copies in one part")
+    remarks.by_content = remarks.duplicates >= COPIES * look.rows
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -37,6 +37,8 @@ MIXED = 0.9
 """From this share of numbers on, other text in a column is taken for a mistake, as in training."""
 ODD_WORDS = 20
 """More different ones are no words for a missing value."""
+QUARTILES = 100_000
+"""About so many rows tell where the middle half of the numbers lies."""
 SHOWN = 3
 """Rows that are shown."""
 WORDING = Wording(source="", query="--query ")
@@ -125,7 +127,8 @@ def looked_at(
         with _opened(source, query, params, label) as (database, read, lines):
             if label is None:
                 label = _guessed_label(database, read)
-                continue
+                if read.column(label, "--label").family == "boolean":
+                    continue  # read again with its own words: Yes, not true
             label = read.column(label, "--label").name
             changed, others = _with_what_it_needs(database, read, params, notes)
             if changed != params and tries:
@@ -306,13 +309,14 @@ def _odd_words(look: TableLook, params: Mapping[str, Any]) -> list[str]:
 
 def _count(look: TableLook) -> None:
     """Note what every column holds."""
+    every = 1 + look.rows // QUARTILES
     for first in range(0, len(look.columns), 100):
         some = look.columns[first : first + 100]
-        asked = [one for column in some for one in _aggregates(column)]
+        asked = [one for column in some for one in _aggregates(column, every)]
         [row] = look.ask(f"SELECT {', '.join(asked)} FROM {LOOKED_AT}")
         values = list(row)
         for column in some:
-            width = len(_aggregates(column))
+            width = len(_aggregates(column, every))
             _note(look, column, values[:width])
             del values[:width]
     exact = [
@@ -337,7 +341,8 @@ def _may_be_id(column: ColumnLook, present: int) -> bool:
     return column.family in ("integer", "text") and (column.distinct or 0) > 0.8 * present
 
 
-def _aggregates(column: ColumnLook) -> list[str]:
+def _aggregates(column: ColumnLook, every: int) -> list[str]:
+    """What is asked about a column; quartiles of some rows."""
     name, family = column.column.name, column.family
     if family == "other":
         return [f"count({name})"]
@@ -351,7 +356,7 @@ def _aggregates(column: ColumnLook) -> list[str]:
         number = f"{name}::DOUBLE"
         finite = f"CASE WHEN isfinite({number}) THEN {number} END"
         asked += [
-            f"approx_quantile({finite}, [0.25, 0.75])",
+            f"approx_quantile({finite}, [0.25, 0.75]) FILTER (WHERE rowid % {every} = 0)",
             f"count(*) FILTER (WHERE isinf({number}))",
         ]
     elif family == "text":

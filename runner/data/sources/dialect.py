@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import codecs
 import csv
+import gzip
 import re
 import shutil
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -112,7 +114,9 @@ def find_dialect(
         encoding=encoding,
     )
     dialect = _quoted(con, files[0], dialect, row["Quote"])
-    if dialect.header or options.header is not None:
+    if dialect.header:
+        return dialect, _about_equal_names(con, source, files[0], dialect)
+    if options.header is not None:
         return dialect, None
     return _with_header(con, source, files[0], dialect, names)
 
@@ -122,6 +126,22 @@ def first_line(con: DuckDBPyConnection, file: Path, dialect: Dialect) -> list[st
     plain = replace(dialect, header=False)
     read = scan("read_csv", [file], f"{plain.options}, all_varchar = true")
     return [cell or "" for cell in con.execute(f"FROM {read} LIMIT 1").fetchone() or ()]
+
+
+def _about_equal_names(
+    con: DuckDBPyConnection, source: RowSource, file: Path, dialect: Dialect
+) -> str | None:
+    """A line about columns of one name, of which the later ones are called otherwise."""
+    cells = [cell.strip() for cell in first_line(con, file, dialect)]
+    counts = Counter(cell.lower() for cell in cells if cell)
+    twice = [cell for cell in dict.fromkeys(cells) if counts[cell.lower()] > 1]
+    if not twice:
+        return None
+    listed = ", ".join(repr(cell) for cell in twice)
+    return (
+        f"{source.where}: several columns are called {listed}; from the second on they are "
+        f"{twice[0]}_1, {twice[-1]}_2, …"
+    )
 
 
 def _quoted(con: DuckDBPyConnection, file: Path, dialect: Dialect, quote: str) -> Dialect:
@@ -192,7 +212,7 @@ def _refuse_ragged(source: RowSource, file: Path, options: Options) -> None:
 def other_encoding(source: RowSource, file: Path, encoding: str | None) -> str:
     """A sentence about a file that is not in UTF-8, with the encoding that reads it."""
     given = encoding or "utf-8"
-    if not source.wording.source.startswith("dataset."):
+    if source.wording.source.startswith("--"):
         return f"{source.where} is not in the encoding {given}, as in training: write it anew"
     return (
         f"{source.where} is not in the encoding {given}: say "
@@ -201,10 +221,10 @@ def other_encoding(source: RowSource, file: Path, encoding: str | None) -> str:
 
 
 def likely_encoding(file: Path) -> str | None:
-    """What a file of text seems to be written in; None for UTF-8, and where it is packed."""
-    if file.name.endswith(COMPRESSED):
+    """What a file of text seems to be written in; None for UTF-8 and what zstd packed."""
+    if file.name.endswith(".zst"):
         return None
-    with file.open("rb") as opened:
+    with gzip.open(file) if file.name.endswith(".gz") else file.open("rb") as opened:
         head = opened.read(GLANCE)
     if head.startswith((codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE)):
         return "utf-16"
