@@ -47,6 +47,9 @@ def counted(
         low, high, changes, fine = row[2 + len(needed) + 4 * i : 6 + len(needed) + 4 * i]
         if _is_wide(column, low, high, changes, fine):
             wide.append(column.name)
+    if wide and layout.numeric:
+        # One array has one type: else the others would be float32 there, and float64 in new rows.
+        wide = [column.name for column in numbers]
     return replace(layout, wide=frozenset(wide), complete=bool(without)), rows
 
 

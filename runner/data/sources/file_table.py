@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+import weakref
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runner.data.sources.column import Column
 from runner.data.sources.columns import Numbers
@@ -51,13 +53,12 @@ class FileTable:
         self._options = options
         self._known = known
         self._lacking: Mapping[str, str] = {}
-        self._copies: tempfile.TemporaryDirectory[str] | None = None
+        self._remove_copies: Callable[[], Any] = lambda: None
         self.files = self._readable()
 
     def close(self) -> None:
         """Remove what was copied."""
-        if self._copies is not None:
-            self._copies.cleanup()
+        self._remove_copies()
 
     def find(self, con: DuckDBPyConnection, names: Sequence[str], labels: Sequence[str]) -> None:
         """Find out how the files are read, as far as that is not known.
@@ -82,7 +83,12 @@ class FileTable:
         words = ", ".join(literal(word) for word in ("", *self.reading.missing))
         by_itself = self.columns
         if dialect is not None:
-            by_itself = _described(con, self.scan(f"nullstr = [{words}], sample_size = {SAMPLE}"))
+            types = _described(con, self.scan(f"nullstr = [{words}], sample_size = {SAMPLE}"))
+            # There a column that is called as what is missing has no name.
+            by_itself = [
+                replace(typed, name=column.name)
+                for column, typed in zip(self.columns, types, strict=True)
+            ]
         self.found = find_types(
             by_itself,
             lambda names: texts_of(con, self.scan(), names),
@@ -148,8 +154,10 @@ class FileTable:
         if self.source.kind != "csv" or (known_encoding(encoding) or "utf8") in NATIVE:
             return self.source.files
         assert encoding is not None
-        self._copies = tempfile.TemporaryDirectory(dir=private_folder(), prefix="text-")
-        return as_utf8(self.source.files, encoding, Path(self._copies.name))
+        folder = Path(tempfile.mkdtemp(dir=private_folder(), prefix="text-"))
+        # Nobody closes what is streamed to the end.
+        self._remove_copies = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return as_utf8(self.source.files, encoding, folder)
 
     def _dialect(
         self, con: DuckDBPyConnection, names: Sequence[str]
