@@ -302,6 +302,8 @@ class Check:
     def __init__(self, reader: Reader) -> None:
         self._layout = layout = reader.layout
         self._query = reader.query
+        # New rows of a trained model are what they are.
+        self._is_known = reader.database.known is not None
         self._rows = 0
         self._present = [0] * len(layout.features)
         self._numbers = [0] * len(layout.features)
@@ -328,7 +330,7 @@ class Check:
             raise DataError(
                 f"{self._query.place} gives no rows: loosen its WHERE, or look at the source"
             )
-        for i, column in enumerate(self._layout.features):
+        for i, column in enumerate(() if self._is_known else self._layout.features):
             if not self._present[i]:
                 raise DataError(
                     f"the column '{column.name}' is missing in all {self._rows} rows: leave it "

@@ -254,6 +254,10 @@ class Reading:
     def _one(self, column: Column, where: str) -> str:
         value = identifier(column.name)
         wanted = self.columns.get(column.name)
+        if column.type == "JSON" and wanted is not None and wanted.family != "other":
+            # So DuckDB takes a column of JSON that holds nothing, or now this and now that.
+            value = f"({value} ->> '$')"
+            return wanted.of_text(value, column.name, self.missing, where)
         if column.family == "text":
             if column.type != "VARCHAR":
                 value = f"{value}::VARCHAR"
@@ -267,10 +271,7 @@ class Reading:
             return value
         if "other" in (wanted.family, column.family):
             return value
-        raise DataError(
-            f"{where} has the column '{column.name}' of type {column.type}, which was "
-            f"{KIND[wanted.family]} ({wanted.type}) in training: give it as it was then"
-        )
+        return _nothing_of(wanted, column, where)
 
 
 NUMERIC = ("integer", "float", "boolean")
@@ -286,6 +287,18 @@ def _said(column: As, known: Reading, options: Options) -> As:
     if column.family == "date" and formats and not any(one.format in formats for one in every):
         return dataclasses.replace(column, format=formats[0])
     return column
+
+
+def _nothing_of(wanted: As, column: Column, where: str) -> str:
+    """In SQL: NULL of the wanted type; an error where a column of another type holds a value."""
+    value = identifier(column.name)
+    sentence = (
+        f"{where} has the column '{column.name}' of type {column.type}, which was "
+        f"{KIND[wanted.family]} ({wanted.type}) in training: give it as it was then"
+    )
+    # With the value in it, or DuckDB would raise it before it has seen one.
+    wrong = f"error({literal(sentence)} || left({value}::VARCHAR, 0))"
+    return f"CASE WHEN {value} IS NOT NULL THEN {wrong} END::{wanted.type}"
 
 
 def _without(column: Column, missing: Sequence[str]) -> str:
