@@ -69,16 +69,29 @@ def _readable(kind: Any) -> str | None:
     if kind.id == "map":
         (_, key), (_, item) = kind.children
         # A list is no key of a dictionary.
-        forms = [str(key) if _PLAIN.fullmatch(key.id) else "VARCHAR", _readable(item) or str(item)]
+        forms = [str(key) if _PLAIN.fullmatch(key.id) else "VARCHAR", _readable(item) or _written(item)]
         return None if forms == [str(key), str(item)] else f"MAP({', '.join(forms)})"
     if kind.id == "struct":
         inners = [(name, child, _readable(child)) for name, child in kind.children]
         if all(inner is None for *_, inner in inners):
             return None
         if all(name for name, *_ in inners):
-            forms = [f"{identifier(name)} {inner or child}" for name, child, inner in inners]
+            forms = [f"{identifier(name)} {inner or _written(child)}" for name, child, inner in inners]
             return f"STRUCT({', '.join(forms)})"
     return "VARCHAR"
+
+
+def _written(kind: Any) -> str:
+    """The type in SQL; VARCHAR where that has no words for it: a struct without names within."""
+    return "VARCHAR" if _nameless(kind) else str(kind)
+
+
+def _nameless(kind: Any) -> bool:
+    """Whether it is, or holds, a struct without names."""
+    if kind.id not in ("list", "array", "map", "struct"):
+        return False
+    inner = [(name, child) for name, child in kind.children if hasattr(child, "id")]
+    return any((kind.id == "struct" and not name) or _nameless(child) for name, child in inner)
 
 
 def _iso_of(kind: Any) -> Convert | None:
