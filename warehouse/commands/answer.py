@@ -69,14 +69,19 @@ def _readable(kind: Any) -> str | None:
     if kind.id == "map":
         (_, key), (_, item) = kind.children
         # A list is no key of a dictionary.
-        forms = [str(key) if _PLAIN.fullmatch(key.id) else "VARCHAR", _readable(item) or _written(item)]
+        forms = [
+            str(key) if _PLAIN.fullmatch(key.id) else "VARCHAR",
+            _readable(item) or _written(item),
+        ]
         return None if forms == [str(key), str(item)] else f"MAP({', '.join(forms)})"
     if kind.id == "struct":
         inners = [(name, child, _readable(child)) for name, child in kind.children]
         if all(inner is None for *_, inner in inners):
             return None
         if all(name for name, *_ in inners):
-            forms = [f"{identifier(name)} {inner or _written(child)}" for name, child, inner in inners]
+            forms = [
+                f"{identifier(name)} {inner or _written(child)}" for name, child, inner in inners
+            ]
             return f"STRUCT({', '.join(forms)})"
     return "VARCHAR"
 
