@@ -13,7 +13,7 @@ import pytest
 from runner.config.compose import compose
 from runner.data.prepare import load, prepare
 from runner.engines import find_engine
-from runner.engines.fast.engine import next_piece
+from runner.engines.fast.program import next_piece
 from runner.journal.records import EpochEnd, Evaluation, RunEnd, RunStart
 from runner.record.events import Event, Kept, Refused
 from tests.conftest import Site
@@ -540,12 +540,12 @@ def test_pieces_take_about_a_second() -> None:
 
 
 def test_an_epoch_in_pieces_is_the_same_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
-    from runner.engines.fast import engine as fast
+    from runner.engines.fast import program
 
     config, _ = compose([*SMALL, "batch_size=8", "regularizer=[dropout]"])
     data = prepare(load(config), config)
     whole = events_of(job_from(config, data), "fast")
-    monkeypatch.setattr(fast, "FIRST_PIECE", 1)
-    monkeypatch.setattr(fast, "PIECE_SECONDS", 0.0)
+    monkeypatch.setattr(program, "FIRST_PIECE", 1)
+    monkeypatch.setattr(program, "PIECE_SECONDS", 0.0)
     pieces = events_of(job_from(config, data), "fast")
     assert apart(SMALL, whole, pieces).where == ""

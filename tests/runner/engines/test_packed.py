@@ -801,17 +801,18 @@ def test_a_whole_number_is_an_input_where_its_author_says_so(
 @pytest.fixture
 def traces(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Grows with every program that engine `fast` traces; it has none at first."""
-    from runner.engines.fast import engine as fast
+    from runner.engines.fast import program
+    from runner.engines.fast.engine import SHARED
 
     counted: list[int] = []
-    traced = fast._traced
+    traced = program._traced
 
     def counting(*arguments: Any) -> Any:
         counted.append(1)
         return traced(*arguments)
 
-    monkeypatch.setattr(fast, "_traced", counting)
-    fast.SHARED.forget()
+    monkeypatch.setattr(program, "_traced", counting)
+    SHARED.forget()
     return counted
 
 
