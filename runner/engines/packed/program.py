@@ -1,9 +1,8 @@
 """The stacked program: an epoch of all members at once, an evaluation of all members at once.
 
-Every tensor of a state has a leading axis, one entry a member. Forward pass, loss and metrics are
-mapped over it; the gradient is taken outside of the map, of the sum of the members' losses, which
-do not depend on each other; the optimizer's step is mapped again. Each member has its own order of
-rows and draws its random numbers from its own seeds, the same as alone.
+Every tensor of a state has a leading axis, one entry a member. Each member has its own order of
+rows and draws its random numbers from its own seeds, the same as alone. One step is `steps.py`'s;
+here are the loops over many, in TensorFlow's own kernels or compiled by XLA.
 """
 
 from __future__ import annotations
@@ -18,20 +17,18 @@ from typing import Any
 import numpy as np
 
 from runner.backend.onednn_private import quick_kernels
-from runner.backend.tensorflow_private import Noise, op_types, teach, vectorize
+from runner.backend.tensorflow_private import Noise, vectorize
 from runner.engines.arrays import MemberIndex, MemberNumbers, MemberValues, Rows, Tensor
 from runner.engines.packed.pure import Pure, State, Tensors
+from runner.engines.packed.steps import Bind, Steps
 
 PIECE_BYTES = 64 * 2**20
 """What the gathered batches and the random draws of one call may take."""
 OUTPUT_ROWS = 4096
 """Rows that the members answer at once when a part is evaluated."""
 
-Bind = Callable[[Tensor], AbstractContextManager[None]]
-"""Gives the model one member's numbers (a tensor of them) while a step is traced."""
 
-
-class Program:
+class Program(Steps):
     """The programs that train and evaluate packs of one shape and size.
 
     pure: the model's steps.
@@ -51,9 +48,8 @@ class Program:
     ) -> None:
         import tensorflow as tf
 
-        self.pure, self._bind, self._numbers = pure, bind, numbers
-        self._rows, self._size, self._quick = rows, batch_size, kernels
-        self._looked_up: list[int] = []
+        super().__init__(pure, bind, numbers, rows, batch_size)
+        self._quick = kernels
         self._compiling: Future[Any] | None = None
         self._compiled: Any = None
         self._members = 0
@@ -65,53 +61,6 @@ class Program:
         self._draw = tf.function(self._drawn_step, autograph=False)
         self._results = tf.function(self._metric_results, autograph=False)
         self._averaged = tf.function(self._stacked_averages, autograph=False)
-
-    @functools.cached_property
-    def ops(self) -> set[str]:
-        """The kinds of op in one member's step.
-
-        Raises NotMapped where one cannot be mapped.
-        """
-        import tensorflow as tf
-
-        pure = self.pure
-
-        def one(state: State, numbers: Tensor, rows: Rows) -> Any:
-            with self._bind(numbers):
-                trainable = [tf.identity(value) for value in state.trainable]
-                loss = pure.loss_of(trainable, state.other, rows, training=True)
-                gradients = list(trainable)
-                for lookup in pure.lookups(trainable):
-                    self._looked_up.append(lookup.weight)
-                    gradients[lookup.weight] = _slices(
-                        lookup.indices, lookup.rows, trainable[lookup.weight]
-                    )
-                updated = pure.update(state.slots, gradients, state.trainable)
-            return loss, updated
-
-        self._looked_up.clear()
-        values = [tf.TensorSpec(v.shape, v.value.dtype) for v in pure.variables]
-        traced = tf.function(one, autograph=False).get_concrete_function(
-            pure.state(values),
-            tf.TensorSpec([self._numbers], tf.float32),
-            self._specs(self._size),
-        )
-        teach(traced.graph)
-        return op_types(traced.graph)
-
-    def _specs(self, *leading: int) -> Any:
-        """The shapes and types of the training rows, with these axes in front."""
-        import tensorflow as tf
-
-        return tf.nest.map_structure(
-            lambda part: tf.TensorSpec([*leading, *part.shape[1:]], part.dtype), self._rows
-        )
-
-    def _gathered(self, index: MemberIndex) -> Rows:
-        """The training rows of an index of any shape."""
-        import tensorflow as tf
-
-        return tf.nest.map_structure(lambda part: tf.gather(part, index), self._rows)
 
     # -- what callers use ------------------------------------------------------------------
 
@@ -268,59 +217,6 @@ class Program:
         """The state with the averages that the optimizers have in the place of the weights."""
         return state._replace(trainable=list(self._averaged(state, numbers)))
 
-    # -- one step --------------------------------------------------------------------------
-
-    def _member(self, training: bool) -> Callable[..., Any]:
-        def one(trainable: Tensors, other: Tensors, numbers: Tensor, rows: Rows) -> Any:
-            with self._bind(numbers):
-                return self.pure.loss_of(trainable, other, rows, training=training)
-
-        return one
-
-    def _step(
-        self, state: State, numbers: MemberNumbers, batch: Rows, noise: Noise | None
-    ) -> State:
-        import tensorflow as tf
-
-        def forward(trainable: Tensors, other: Tensors, numbers: Tensor, rows: Rows) -> Any:
-            trainable = [tf.identity(value) for value in trainable]
-            loss, after = self._member(training=True)(trainable, other, numbers, rows)
-            lookups = self.pure.lookups(trainable)
-            return loss, after, [look.rows for look in lookups], [look.indices for look in lookups]
-
-        with tf.GradientTape() as tape:
-            tape.watch(state.trainable)
-            stacked = (state.trainable, state.other, numbers, batch)
-            losses, other, looked_up, indices = vectorize(forward, stacked, noise)
-            total = tf.reduce_sum(losses)
-        gradients, slices = tape.gradient(total, (state.trainable, looked_up))
-        for weight in self._looked_up:
-            gradients[weight] = None
-        # A weight that the loss does not depend on has none, and Keras leaves it be.
-        known = [i for i, gradient in enumerate(gradients) if gradient is not None]
-
-        def update(
-            slots: Tensors,
-            some: Tensors,
-            slices: Tensors,
-            indices: Tensors,
-            trainable: Tensors,
-            numbers: Tensor,
-        ) -> Any:
-            all_of_them = [None] * len(trainable)
-            for i, gradient in zip(known, some, strict=True):
-                all_of_them[i] = gradient
-            for i, index, rows in zip(self._looked_up, indices, slices, strict=True):
-                all_of_them[i] = _slices(index, rows, trainable[i])
-            with self._bind(numbers):
-                return self.pure.update(slots, all_of_them, trainable)
-
-        dense = [tf.convert_to_tensor(gradients[i]) for i in known]
-        trainable, slots = vectorize(
-            update, (state.slots, dense, slices, indices, state.trainable, numbers)
-        )
-        return State(trainable, other, slots)
-
     # -- many steps, in TensorFlow's own kernels --------------------------------------------
 
     def _plain_batches(self, state: State, numbers: MemberNumbers, index: MemberIndex) -> State:
@@ -349,30 +245,6 @@ class Program:
             other = _loop(-(-count // self._size), body, state.other)
         return self._metric_results(state._replace(other=other), numbers)[0]
 
-    def _stacked_outputs(
-        self, state: State, numbers: MemberNumbers, features: Rows
-    ) -> MemberValues:
-        def one(trainable: Tensors, other: Tensors, numbers: Tensor) -> Any:
-            with self._bind(numbers):
-                return self.pure.outputs(trainable, other, features)
-
-        return vectorize(one, (state.trainable, state.other, numbers))
-
-    def _stacked_averages(self, state: State, numbers: MemberNumbers) -> Tensors:
-        def one(trainable: Tensors, slots: Tensors, numbers: Tensor) -> Tensors:
-            with self._bind(numbers):
-                return self.pure.averages(trainable, slots)
-
-        averages: Tensors = vectorize(one, (state.trainable, state.slots, numbers))
-        return averages
-
-    def _metric_results(self, state: State, numbers: MemberNumbers) -> Any:
-        def one(other: Tensors, slots: Tensors, numbers: Tensor) -> Any:
-            with self._bind(numbers):
-                return self.pure.results(other), self.pure.learning_rate(slots)
-
-        return vectorize(one, (state.other, state.slots, numbers))
-
     # -- many steps, compiled: what XLA is bad at (gathers, random numbers) comes before -----
 
     def _gathered_batches(self, state: State, numbers: MemberNumbers, index: MemberIndex) -> Any:
@@ -399,19 +271,6 @@ class Program:
         """A program of one member has the kernels that it has alone; mapped ones are plain."""
         return quick_kernels(self._quick and numbers.shape[0] == 1)
 
-    def _drawn_step(self, state: State, numbers: MemberNumbers, batch: Rows) -> Any:
-        """The generators' states after a step, and what was drawn; the rest is not computed."""
-        import tensorflow as tf
-
-        noise = Noise(graph=tf.compat.v1.get_default_graph())
-        stacked = (state.trainable, state.other, numbers, batch)
-        _, after = vectorize(self._member(training=True), stacked, noise)
-        other = [
-            new if any(variable is generator for generator in self.pure.generators) else old
-            for variable, old, new in zip(self.pure.other, state.other, after, strict=True)
-        ]
-        return other, noise.draws
-
     def _compiled_batches(
         self, state: State, numbers: MemberNumbers, batches: Rows, draws: Tensors, times: Tensor
     ) -> State:
@@ -424,14 +283,6 @@ class Program:
 
 def _call(function: Any, *inputs: Any) -> Any:
     return function(*inputs)
-
-
-def _slices(indices: Tensor, rows: Tensor, weight: Tensor) -> Any:
-    """The gradient of an embedding as Keras' optimizers get it."""
-    import tensorflow as tf
-
-    values = tf.reshape(rows, [-1, weight.shape[1]])
-    return tf.IndexedSlices(values, tf.reshape(indices, [-1]), weight.shape)
 
 
 def _slice(rows: Rows, begin: Tensor, end: Tensor) -> Rows:
