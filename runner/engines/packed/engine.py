@@ -27,7 +27,8 @@ from runner.engines.contract import Job
 from runner.engines.fast.engine import FastEngine, declines
 from runner.engines.fast.shared import odd
 from runner.engines.lifecycle import built, fail, insists, release
-from runner.engines.packed.pack import Group, Pack, train_together
+from runner.engines.packed.group import Group, train_together
+from runner.engines.packed.pack import Pack
 from runner.engines.packed.replay import (
     Draw,
     Replay,

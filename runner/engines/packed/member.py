@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from runner.engines.arrays import Variable
+from runner.engines.contract import Job
 from runner.engines.packed.pure import Pure
 from runner.engines.packed.stack import Stack
+from runner.engines.packed.start import Start
+from runner.engines.tracker import Tracker
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,3 +93,23 @@ class MemberModel:
         """Give all weights other values."""
         for weight, value in zip(self.weights, values, strict=True):
             weight.assign(value)
+
+
+@dataclass(eq=False)
+class Member:
+    """A run that sits in a row of the stack."""
+
+    job: Job
+    start: Start
+    seat: Seat
+    model: MemberModel
+    tracker: Tracker
+    callbacks: Any
+    began: float = field(default_factory=time.perf_counter)
+    epoch: int = 0
+    """How many epochs it has behind it."""
+    begun: int = 0
+    """How many epochs it has begun; one more than it has behind it where one is done anew."""
+    settled: bool = False
+    """Whether its training is over, and its best weights are in place."""
+    logs: dict[str, float] = field(default_factory=dict)

@@ -13,9 +13,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
@@ -27,59 +25,14 @@ from runner.engines.arrays import Logs, MemberValues, Rows
 from runner.engines.contract import Job
 from runner.engines.lifecycle import callbacks_of, conclude, started
 from runner.engines.outputs import asked
-from runner.engines.packed.member import MemberModel, Seat
+from runner.engines.packed.group import Group
+from runner.engines.packed.member import Member, MemberModel, Seat
 from runner.engines.packed.pure import State
 from runner.engines.packed.stack import Stack
-from runner.engines.packed.start import Start
-from runner.engines.packed.template import Template
 from runner.engines.tracker import Tracker
 from runner.errors import JournalError
 from runner.journal.records import RunEnd
 from runner.record.events import OnEvent
-
-
-@dataclass(eq=False)
-class Member:
-    """A run that sits in a row of the stack."""
-
-    job: Job
-    start: Start
-    seat: Seat
-    model: MemberModel
-    tracker: Tracker
-    callbacks: Any
-    began: float = field(default_factory=time.perf_counter)
-    epoch: int = 0
-    """How many epochs it has behind it."""
-    begun: int = 0
-    """How many epochs it has begun; one more than it has behind it where one is done anew."""
-    settled: bool = False
-    """Whether its training is over, and its best weights are in place."""
-    logs: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(eq=False)
-class Group:
-    """Runs of one shape, and the packs that train them side by side."""
-
-    template: Template
-    queue: deque[Job]
-    starts: Callable[[Job], Start | None]
-    """Gives a job's start, or None where it has none; called when a row is free for it."""
-    left: list[Job]
-    """Where jobs go that the template does not admit."""
-    name: str
-    """The engine's."""
-    reason: str
-    """Which runs these are, for the record."""
-    runs: int
-    prepared: float
-    """Seconds that it took until they could begin."""
-    packs: list[Pack] = field(default_factory=list)
-
-    def share(self) -> float:
-        """The part of the present time that is one run's, from 0 to 1."""
-        return 1 / max(1, sum(len(pack.seated()) for pack in self.packs))
 
 
 class Pack:
@@ -366,30 +319,3 @@ def _raise(error: BaseException, member: Member) -> None:
 
 def _never() -> None:
     """Do nothing: nothing freezes layers in a pack, callbacks that could are declined."""
-
-
-def train_together(packs: Sequence[Pack]) -> None:
-    """Train packs side by side: each computes on a thread, all else happens in this one."""
-    import tensorflow as tf
-
-    place = tf.zeros([]).device  # a thread begins without the device that was chosen here
-
-    def compute(turn: Callable[[], None]) -> None:
-        with tf.device(place):
-            turn()
-
-    with ThreadPoolExecutor(len(packs), thread_name_prefix="pack") as pool:
-        running = {}
-        for pack in packs:
-            turns = pack.turns()
-            if (turn := next(turns, None)) is not None:
-                running[pool.submit(compute, turn)] = turns
-        while running:
-            for done in wait(running, return_when=FIRST_COMPLETED).done:
-                turns = running.pop(done)
-                error = done.exception()
-                try:
-                    turn = next(turns) if error is None else turns.throw(error)
-                except StopIteration:
-                    continue
-                running[pool.submit(compute, turn)] = turns
