@@ -39,6 +39,8 @@ class Found:
     """Column -> what to say of the table so that it is read otherwise than as text."""
     alike: dict[str, str] = field(default_factory=dict)
     """Column -> what its texts look like, such as numbers with a comma."""
+    decimal: str = "."
+    """The sign of decimals by which it is read."""
     formats: dict[str, list[str]] = field(default_factory=dict)
     """Column in doubt -> the formats of strptime by which all its texts are dates."""
 
@@ -74,9 +76,7 @@ class Found:
                 for key, value in options.items()
                 if key != "missing"
             )
-            # Thousands by a point without a word about decimals: those have been said already.
-            alike = "thousands" in together and together["thousands"] == together.get("decimal")
-            if differ or alike:
+            if differ or together.get("thousands") == together.get("decimal", self.decimal):
                 others.append(name)
                 continue
             merged = together | ({"missing": list(dict.fromkeys(words))} if words else {})
@@ -97,7 +97,7 @@ def find_types(
     true. every: look at the texts of all columns, for the file holds nothing else. times: those
     that must be times, though they be text in a database that has no type for them.
     """
-    found = Found(columns={column.name: As(column.type) for column in columns})
+    found = Found({column.name: As(column.type) for column in columns}, decimal=options.decimal)
     examined = [
         c for c in columns if c.name in times or _is_examined(c, options, as_written, every)
     ]
