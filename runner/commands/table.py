@@ -51,6 +51,6 @@ def run_command(words: Sequence[str]) -> int:
             f"'{name}' is neither a command nor an override: {choices(name, COMMANDS)}; "
             "an override is key=value, such as epochs=5 (try --help)"
         )
-    arguments = parsers([name])[name].parse_args(list(words[1:]))
+    arguments = parsers([name])[name].parse_intermixed_args(list(words[1:]))
     code: int = arguments.run(arguments)
     return code

@@ -85,10 +85,10 @@ def remarks_on(look: TableLook, asked: AskedTask = "auto") -> Remarks:
     """Everything that can be said of the table."""
     remarks = Remarks(asked=asked)
     _label(look, remarks)
-    for column in look.columns:
-        if column.name != look.label:
-            _column(look, column, remarks)
     _equal_columns(look, remarks)
+    for column in look.columns:
+        if column.name != look.label and column.name not in remarks.left_out:
+            _column(look, column, remarks)
     _leaks(look, remarks)
     if len(remarks.left_out) == len(look.columns) - 1:
         remarks.keep(IN_NEED)
@@ -329,7 +329,7 @@ def _equal_columns(look: TableLook, remarks: Remarks) -> None:
     """Columns that hold the same in every row: one of them does."""
     alike: dict[Any, list[ColumnLook]] = {}
     for column in look.columns:
-        if column.name not in remarks.left_out and column.distinct is not None:
+        if (column.distinct or 0) > 1:
             key = (column.missing, column.distinct, column.low, column.high)
             alike.setdefault(key, []).append(column)
     for columns in alike.values():
