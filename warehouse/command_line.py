@@ -13,14 +13,18 @@ from warehouse.commands import (
     care,
     compare,
     curves,
+    effects,
+    failures,
     gc,
     plot,
+    queries,
     rebuild,
     report,
     runs,
     show,
     sql,
     sync,
+    top,
     ui,
     verify,
 )
@@ -29,7 +33,10 @@ from warehouse.database import in_words
 from warehouse.place import Place
 
 SAME = f"the results folder (default: ${ENVIRONMENT}, else ./results)"
-COMMANDS = (sql, runs, show, curves, compare, plot, report, sync, rebuild, verify, care, gc, ui)
+COMMANDS = (
+    *(sql, queries, runs, top, show, curves, compare, effects, failures, plot, report),
+    *(sync, rebuild, verify, care, gc, ui),
+)
 
 
 class _Parser(argparse.ArgumentParser):

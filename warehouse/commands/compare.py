@@ -1,4 +1,4 @@
-"""`compare`: what differs between two runs."""
+"""`compare`: what differs between runs."""
 
 from __future__ import annotations
 
@@ -11,18 +11,22 @@ from warehouse.lookup import SHORT, find_run
 from warehouse.snapshot import connect
 
 if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
     from warehouse.commands import Words
 
 
 def add(words: Words) -> None:
-    """`compare A B`."""
+    """`compare A B ...`."""
     parser = words.add_parser(
         "compare",
-        help="what differs between two runs",
-        description="The params, components and outcomes that differ between two runs.",
+        help="what differs between runs",
+        description="The params, components and outcomes that differ between two runs; of more, "
+        "data, code and versions, too, a column each.",
     )
     parser.add_argument("a", metavar="A")
     parser.add_argument("b", metavar="B")
+    parser.add_argument("others", metavar="RUN", nargs="*")
     add_format(parser)
     parser.set_defaults(run=run)
 
@@ -31,6 +35,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the differences."""
     with connect(arguments.results) as con:
         a, b = find_run(con, arguments.a), find_run(con, arguments.b)
+        if arguments.others:
+            ids = [a, b, *(find_run(con, text) for text in arguments.others)]
+            return _many(con, list(dict.fromkeys(ids)), arguments.format)
         rows = con.execute("FROM compare($1, $2)", [a, b]).fetchall()
     columns = ("what", "name", a, b, "difference")
     if arguments.format == "table":
@@ -40,4 +47,15 @@ def run(arguments: argparse.Namespace) -> int:
         columns = ("what", "name", a[-SHORT:], b[-SHORT:], "difference")
         rows = [(what, name, x, y, short(gap)) for what, name, x, y, gap in rows]
     emit(columns, rows, arguments.format)
+    return 0
+
+
+def _many(con: DuckDBPyConnection, ids: list[str], form: str) -> int:
+    """Print what differs between several, a column each."""
+    rows = con.execute("FROM compare_runs($1::VARCHAR[])", [ids]).fetchall()
+    if form == "table" and not rows:
+        say(f"those {len(ids)} runs do not differ")
+        return 0
+    names = [run_id[-SHORT:] for run_id in ids] if form == "table" else ids
+    emit(("kind", "name", *names), [(kind, name, *values) for kind, name, values in rows], form)
     return 0

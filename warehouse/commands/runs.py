@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any, get_args
 
-from runner.errors import WarehouseError
+from runner.errors import WarehouseError, choices
 from runner.journal.records import Status
 from runner.system.terminal import say
 from warehouse.commands import within
@@ -15,6 +15,8 @@ from warehouse.place import Place
 from warehouse.snapshot import connect
 
 if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
     from warehouse.commands import Words
 
 ORDERS = {
@@ -59,7 +61,18 @@ def add(words: Words) -> None:
         default=[],
         help="with this value in the config, e.g. optimizer.learning_rate=0.001; repeatable",
     )
-    parser.add_argument("--sort", choices=ORDERS, default="best", help="(default: best)")
+    parser.add_argument(
+        "--sort",
+        metavar="ORDER",
+        default="best",
+        help=f"{', '.join(ORDERS)}, or a metric such as val_accuracy, the best first "
+        "(default: best)",
+    )
+    parser.add_argument(
+        "--group-by",
+        metavar="PARAM",
+        help="a row for each value of this param instead, over the runs that have it",
+    )
     parser.add_argument(
         "--limit", type=int, default=50, metavar="N", help="at most N (default: 50)"
     )
@@ -69,9 +82,24 @@ def add(words: Words) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the table of runs."""
+    """Print the table of runs, or of groups of them."""
     within("--limit", arguments.limit, 1, MOST)
     where, values = _filters(arguments)
+    if arguments.group_by is not None:
+        return _print_groups(arguments, where, values)
+    columns, order, metric = list(COLUMNS), ORDERS.get(arguments.sort), ""
+    if order is None:
+        metric = (
+            ", (SELECT any_value(value) FROM outcomes AS o "
+            "WHERE o.run_id = b.run_id AND o.metric = $sort)"
+        )
+        order = (
+            "(SELECT any_value(CASE mode WHEN 'max' THEN -value ELSE value END) "
+            "FROM outcomes AS o WHERE o.run_id = b.run_id AND o.metric = $sort "
+            "AND NOT isnan(value)) NULLS LAST, run_id"
+        )
+        columns.append(arguments.sort)
+        values["sort"] = arguments.sort
     source = "leaderboard"
     if arguments.deleted:
         source = (
@@ -82,11 +110,14 @@ def run(arguments: argparse.Namespace) -> int:
         SELECT run_id, experiment, dataset, status, monitor, best, best_epoch, epochs, seconds,
             started_at,
             (SELECT list(tag ORDER BY tag) FROM tags WHERE tags.run_id = b.run_id), overrides
+            {metric}
         FROM {source} AS b
         WHERE {" AND ".join(where) or "true"}
-        ORDER BY {ORDERS[arguments.sort]}
+        ORDER BY {order}
         LIMIT {arguments.limit + 1}"""
     with connect(arguments.results) as con:
+        if metric:
+            _check_metric(con, arguments.sort)
         rows = con.execute(query, values).fetchall()
     if not rows and arguments.format == "table":
         asked = "such run" if where else "run"
@@ -96,9 +127,54 @@ def run(arguments: argparse.Namespace) -> int:
     rows = rows[: arguments.limit]
     if arguments.format == "table":
         rows = [(row[0][-SHORT:], *map(short, row[1:])) for row in rows]
-    emit(COLUMNS, rows, arguments.format)
+    emit(columns, rows, arguments.format)
     if more and arguments.format == "table":
         print(f"the first {arguments.limit} of them; --limit shows more")
+    return 0
+
+
+def _check_metric(con: DuckDBPyConnection, name: str) -> None:
+    """Raise WarehouseError unless some run has the metric, or there is none at all."""
+    names = [n for (n,) in con.execute("SELECT DISTINCT metric FROM outcomes").fetchall()]
+    if names and name not in names:
+        raise WarehouseError(
+            f"--sort {name!r} is neither {', '.join(ORDERS)} nor a metric; "
+            f"{choices(name, [*ORDERS, *names])}"
+        )
+
+
+def _print_groups(arguments: argparse.Namespace, where: list[str], values: dict[str, Any]) -> int:
+    """Print how runs did by each value of a param: what they monitor, or the metric of --sort."""
+    metric = None if arguments.sort in ORDERS else arguments.sort
+    query = f"""
+        SELECT
+            p.value, o.metric, count(*) AS runs, count(*) FILTER (isfinite(o.value)) AS usable,
+            avg(o.value) FILTER (isfinite(o.value)) AS mean,
+            stddev_samp(o.value) FILTER (abs(o.value) < 1e150) AS deviation,
+            median(o.value) FILTER (isfinite(o.value)) AS median,
+            min(o.value) FILTER (isfinite(o.value)) AS min,
+            max(o.value) FILTER (isfinite(o.value)) AS max
+        FROM (SELECT * FROM leaderboard AS b WHERE {" AND ".join(where) or "true"}) AS b
+        JOIN params AS p ON p.run_id = b.run_id AND p.name = $param
+        JOIN outcomes AS o ON o.run_id = b.run_id AND o.metric = coalesce($metric, b.monitor)
+        GROUP BY p.value, o.metric
+        ORDER BY o.metric, CASE any_value(o.mode) WHEN 'max' THEN -mean ELSE mean END NULLS LAST,
+            p.value
+        LIMIT {arguments.limit}"""
+    with connect(arguments.results) as con:
+        if metric is not None:
+            _check_metric(con, metric)
+        names = [n for (n,) in con.execute("SELECT DISTINCT name FROM params").fetchall()]
+        if names and arguments.group_by not in names:
+            raise WarehouseError(
+                f"no run has a param {arguments.group_by!r}; {choices(arguments.group_by, names)}"
+            )
+        rows = con.execute(query, values | {"param": arguments.group_by, "metric": metric})
+        columns = [arguments.group_by, *(name for name, *_ in rows.description[1:])]
+        groups = rows.fetchall()
+    if arguments.format == "table":
+        groups = [tuple(map(short, row)) for row in groups]
+    emit(columns, groups, arguments.format)
     return 0
 
 

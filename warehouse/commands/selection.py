@@ -43,12 +43,16 @@ def selected(con: DuckDBPyConnection, arguments: argparse.Namespace) -> list[str
         return [find_run(con, text) for text in arguments.run_ids]
     if arguments.sweep is not None:
         sweep = find_sweep(con, arguments.sweep)
-        rows = con.execute("SELECT run_id FROM leaderboard WHERE sweep_id = ?", [sweep])
+        rows = con.execute(
+            "SELECT run_id FROM leaderboard WHERE run_id IN (FROM members(?))", [sweep]
+        )
     elif arguments.best is not None:
         within("--best", arguments.best, 1, 1_000_000)
         rows = con.execute(
-            "SELECT run_id FROM leaderboard WHERE rank IS NOT NULL AND monitor = "
-            "(SELECT mode(monitor) FROM leaderboard) ORDER BY rank, run_id LIMIT ?",
+            "SELECT run_id FROM leaderboard WHERE rank IS NOT NULL AND "
+            "(monitor, coalesce(dataset, '')) = (SELECT "
+            "mode((monitor, coalesce(dataset, ''))) FROM leaderboard) "
+            "ORDER BY rank, run_id LIMIT ?",
             [arguments.best],
         )
     else:

@@ -28,16 +28,31 @@ def add(words: Words) -> None:
         description="Ask a snapshot of the warehouse in SQL. Nothing can be written. Tables, "
         'views and macros are listed by "FROM duckdb_tables()", and in docs/sql.md.',
     )
-    parser.add_argument("query", help="the query; - reads it from standard input")
+    parser.add_argument(
+        "query",
+        nargs="?",
+        help="the query; - reads it from standard input; without one, a terminal is prompted",
+    )
     add_format(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what the query gives."""
+    """Print what the query gives, or what each does that is typed."""
+    if arguments.query is None:
+        if sys.stdin is None or not sys.stdin.isatty():
+            raise WarehouseError("the query is missing; give it as a word, or - to read it")
+        from warehouse.commands.prompt import prompt
+
+        return prompt(lambda: connect(arguments.results), lambda text: _print(arguments, text))
+    _print(arguments, _input() if arguments.query == "-" else arguments.query)
+    return 0
+
+
+def _print(arguments: argparse.Namespace, text: str) -> None:
+    """Print what a query gives of the newest state."""
     import duckdb
 
-    text = _input() if arguments.query == "-" else arguments.query
     if not text.strip():
         raise WarehouseError("the query is empty")
     with connect(arguments.results) as con:
@@ -51,7 +66,6 @@ def run(arguments: argparse.Namespace) -> int:
                 emit(answer.columns, rows, arguments.format, fitting=True)
         except duckdb.Error as error:
             raise WarehouseError(f"the query does not work: {_brief(error)}") from error
-    return 0
 
 
 def _answer(con: DuckDBPyConnection, statements: Sequence[duckdb.Statement]) -> Answer | None:

@@ -43,7 +43,7 @@ class Chosen:
             raise WarehouseError("no run is chosen; `python -m warehouse runs` lists them")
         query = (
             f"SELECT * FROM ({runs_query(con)}) WHERE run_id IN (SELECT unnest($ids::VARCHAR[])) "
-            "ORDER BY rank NULLS LAST, run_id"
+            "ORDER BY rank IS NULL, dataset, monitor, rank, run_id"
         )
         table = frame(con, query, {"ids": list(ids)})
         if not len(table):

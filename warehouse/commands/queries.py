@@ -1,0 +1,64 @@
+"""`queries`: the worked questions, listed or asked."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from runner.errors import WarehouseError, choices
+from runner.system.terminal import say
+from warehouse.commands.answer import ask
+from warehouse.commands.output import add_format, emit
+from warehouse.database import sql_of
+from warehouse.snapshot import connect
+
+if TYPE_CHECKING:
+    from warehouse.commands import Words
+
+
+def add(words: Words) -> None:
+    """`queries NAME`."""
+    parser = words.add_parser(
+        "queries",
+        help="the worked questions",
+        description="List the worked questions, or ask one by its name.",
+    )
+    parser.add_argument("name", metavar="NAME", nargs="?", help="without one, all are listed")
+    parser.add_argument("--print", action="store_true", help="print its SQL and do not ask")
+    add_format(parser)
+    parser.set_defaults(run=run)
+
+
+def worked() -> dict[str, str]:
+    """The worked questions: name -> SQL, which begins with what it asks."""
+    return {name.removesuffix(".sql"): text for name, text in sql_of("queries")}
+
+
+def sentence(text: str) -> str:
+    """What a worked question asks, by its first comment."""
+    lines = []
+    for line in text.splitlines():
+        if not line.startswith("-- "):
+            break
+        lines.append(line[3:])
+    return " ".join(lines)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """List them, or print one's answer."""
+    queries = worked()
+    if arguments.name is None:
+        listed = [(name, sentence(text)) for name, text in queries.items()]
+        emit(("name", "question"), listed, arguments.format)
+        return 0
+    name = arguments.name.removesuffix(".sql")
+    if name not in queries:
+        raise WarehouseError(f"there is no worked question {name!r}; {choices(name, queries)}")
+    if arguments.print:
+        say(queries[name].rstrip())
+        return 0
+    with connect(arguments.results) as con:
+        answer = ask(con, queries[name])
+        rows = map(answer.iso, answer.rows) if arguments.format == "json" else answer.rows
+        emit(answer.columns, rows, arguments.format, fitting=True)
+    return 0
