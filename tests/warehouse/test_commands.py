@@ -24,7 +24,10 @@ from warehouse.commands.braille import plot
 def test_help_names_every_command(house: House) -> None:
     done = house.command("--help")
     assert done.returncode == 0
-    words = "sql runs show curves compare sync path rebuild verify tag note delete undelete gc"
+    words = (
+        "sql queries runs top show curves compare effects failures plot report "
+        "sync path rebuild verify tag note delete undelete gc ui"
+    )
     assert words.split(" ") == re.findall(r"\n    (\w+) ", done.stdout)
     assert house.command().returncode == 2
 

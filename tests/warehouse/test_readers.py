@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -126,6 +127,49 @@ def test_ibis_reads_the_file(house: House) -> None:
     assert [row["run_id"] for row in best] == [run_id]
     assert con.table("runs").overrides.to_pyarrow().to_pylist() == [["epochs=3"]]
     con.disconnect()
+
+
+def snapshot_of(house: House) -> Path:
+    """The file that readers of ours get, for other programs to read."""
+    house.run(epochs=4)
+    warehouse.connect(house.results).close()
+    [folder] = (house.results / "snapshots").iterdir()
+    return folder / "warehouse.duckdb"
+
+
+@pytest.mark.filterwarnings("default")
+def test_sqlalchemy_reads_the_snapshot(house: House) -> None:
+    sqlalchemy = pytest.importorskip("sqlalchemy")
+    pytest.importorskip("duckdb_engine")
+    path = snapshot_of(house)
+    engine = sqlalchemy.create_engine(
+        f"duckdb:///{path}", connect_args={"read_only": True}, poolclass=sqlalchemy.pool.NullPool
+    )
+    with engine.connect() as con:
+        query = sqlalchemy.text("SELECT epochs FROM leaderboard WHERE status = :status")
+        assert con.execute(query, {"status": "finished"}).fetchall() == [(4,)]
+        assert con.execute(sqlalchemy.text("SELECT usable FROM seeds()")).fetchall() == [(1,)]
+
+
+@pytest.mark.filterwarnings("default")
+def test_ibis_reads_the_snapshot(house: House) -> None:
+    import ibis
+
+    con = ibis.duckdb.connect(snapshot_of(house), read_only=True)
+    board = con.table("leaderboard")
+    assert board.select("rank", "epochs").to_pyarrow().to_pylist() == [{"rank": 1, "epochs": 4}]
+    con.disconnect()
+
+
+def test_the_duckdb_shell_reads_the_snapshot(house: House) -> None:
+    beside = Path(sys.executable).with_name("duckdb")
+    shell = str(beside) if beside.exists() else shutil.which("duckdb")
+    if shell is None:
+        pytest.skip("the duckdb shell is not installed")
+    words = [shell, "-readonly", "-csv", str(snapshot_of(house))]
+    query = "SELECT rank, epochs FROM leaderboard; SELECT usable FROM seeds()"
+    done = subprocess.run([*words, query], capture_output=True, text=True, timeout=30)
+    assert done.stdout.split() == ["rank,epochs", "1,4", "usable", "1"], done.stderr
 
 
 def test_runs_are_found_by_either_end(house: House) -> None:

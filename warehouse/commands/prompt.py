@@ -24,10 +24,12 @@ A statement ends with ; and may take several lines. Tab completes tables, column
 .queries       the worked questions       .query NAME    ask one of them
 .help          this                       .quit          as Ctrl-D does"""
 KEYWORDS = (
-    "SELECT FROM WHERE GROUP BY ORDER LIMIT HAVING QUALIFY JOIN LEFT ANTI SEMI USING ON AS WITH "
-    "DISTINCT COUNT AVG MIN MAX MEDIAN STDDEV_SAMP ARG_MIN ARG_MAX DESC ASC PIVOT DESCRIBE "
-    "SUMMARIZE CASE WHEN THEN ELSE END AND OR NOT NULL IS IN LIKE BETWEEN UNION ALL"
-).split()
+    *("SELECT", "FROM", "WHERE", "GROUP", "BY", "ORDER", "LIMIT", "HAVING", "QUALIFY", "JOIN"),
+    *("LEFT", "ANTI", "SEMI", "USING", "ON", "AS", "WITH", "DISTINCT", "COUNT", "AVG", "MIN"),
+    *("MAX", "MEDIAN", "STDDEV_SAMP", "ARG_MIN", "ARG_MAX", "DESC", "ASC", "PIVOT", "DESCRIBE"),
+    *("SUMMARIZE", "CASE", "WHEN", "THEN", "ELSE", "END", "AND", "OR", "NOT", "NULL", "IS"),
+    *("IN", "LIKE", "BETWEEN", "UNION", "ALL"),
+)
 NAMES = """
 SELECT DISTINCT name FROM (
     SELECT table_name AS name FROM duckdb_tables() WHERE NOT internal
