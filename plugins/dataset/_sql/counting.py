@@ -50,6 +50,9 @@ def counted(
     if wide and layout.numeric:
         # One array has one type: else the others would be float32 there, and float64 in new rows.
         wide = [column.name for column in numbers]
+    if database.known is not None and database.known.features:
+        # New rows have the types that the model was trained on.
+        wide = [column.name for column in numbers if column.name in database.known.wide]
     return replace(layout, wide=frozenset(wide), complete=bool(without)), rows
 
 

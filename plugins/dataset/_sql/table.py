@@ -21,6 +21,7 @@ from runner import (
     SourceKind,
     Split,
     Splits,
+    Stream,
     Trained,
     Wording,
     find_source,
@@ -124,10 +125,21 @@ def read_table(
             data = _with_test(database, query, layout, labels, split, rows, table)
         for line in [*query.found.lines(used), *_odd_classes(layout, data)]:
             warnings.warn(line, stacklevel=3)
-    names = tuple(column.name for column in layout.features)
-    return dataclasses.replace(
-        data, reading=dataclasses.replace(query.reading, features=names).plain
-    )
+    reading = dataclasses.replace(query.reading, features=layout.names, wide=_wide(data))
+    return dataclasses.replace(data, reading=reading.plain)
+
+
+def _wide(data: Data | Splits) -> tuple[str, ...]:
+    """The features that are float64."""
+    features = data.features if isinstance(data, Data) else _sample(data)
+    if not isinstance(features, dict):
+        return tuple(data.feature_names) if features.dtype == "float64" else ()
+    return tuple(name for name, values in features.items() if values.dtype == "float64")
+
+
+def _sample(data: Splits) -> Any:
+    assert isinstance(data.train, Stream)
+    return data.train.sample[0]
 
 
 def _read(reader: Reader, labels: Labels, split: Split, rows: int, table: Table) -> Data | Splits:

@@ -193,6 +193,8 @@ class Reading:
     """Of text files, where it is none that DuckDB takes for granted."""
     features: tuple[str, ...] = ()
     """The columns that the model is given, in their order."""
+    wide: tuple[str, ...] = ()
+    """Those among them that are float64."""
 
     @property
     def plain(self) -> dict[str, Any]:
@@ -204,6 +206,7 @@ class Reading:
             "dialect": dataclasses.asdict(self.dialect) if self.dialect else None,
             "encoding": self.encoding,
             "features": list(self.features),
+            "wide": list(self.wide),
         }
         return {key: value for key, value in body.items() if value}
 
@@ -219,6 +222,7 @@ class Reading:
                 results={k: As.recorded(v) for k, v in body.get("results", {}).items()},
                 encoding=body.get("encoding"),
                 features=tuple(map(str, body.get("features", ()))),
+                wide=tuple(map(str, body.get("wide", ()))),
             )
         except (AssertionError, AttributeError, KeyError, TypeError, ValueError):
             return None
