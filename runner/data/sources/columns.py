@@ -19,6 +19,7 @@ UNIT = r"(?:%|‰|€|\$|£|¥|₹|zł|Kč|kr|CHF|EUR|USD|GBP|JPY|Fr\.)"
 NO_VALUE = "na n/a n.a. #n/a nan null (null) none nil missing unknown k.a. ? - -- --- . .. … *"
 MISSING_WORDS = frozenset(NO_VALUE.split())
 """What people write where they have no value, in small letters."""
+TRUTHS = ({"true", "false"}, {"yes", "no"}, {"t", "f"}, {"y", "n"})
 DECIMALS = (".", ",")
 THOUSANDS: tuple[str | None, ...] = (None, ",", ".", " ", "'")
 MOST_MISSING = 0.9
@@ -109,6 +110,12 @@ def is_plain(texts: Iterable[str]) -> bool:
 def units_in(texts: Iterable[str]) -> list[str]:
     """The units that stand beside the numbers."""
     return sorted({unit for text in texts for unit in re.findall(UNIT, text)})
+
+
+def are_truths(texts: Iterable[str]) -> bool:
+    """Whether all are one of two words for a truth value."""
+    words = {text.strip().lower() for text in texts}
+    return any(words <= pair for pair in TRUTHS)
 
 
 def date_formats(texts: Sequence[str]) -> list[str]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import codecs
 import csv
 import gzip
+import io
 import re
 import shutil
+import zlib
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from runner.data.sources.columns import counts_up
 from runner.data.sources.files import scan
@@ -30,6 +32,8 @@ NATIVE = {"utf8": None, "utf16": "utf-16", "iso88591": "latin-1"}
 GLANCE = 1 << 20
 """Bytes at the head of a file that tell its encoding."""
 DELIMITERS = (",", ";", "\t", "|")
+PACKED = ".gz"
+"""What Python unpacks, too."""
 NONE = "(empty)"
 """What DuckDB's sniffer says where it saw no such sign."""
 
@@ -56,12 +60,12 @@ def as_utf8(files: Sequence[Path], encoding: str, folder: Path) -> tuple[Path, .
     """Copies of files of an encoding that DuckDB does not read; DataError where they are not."""
     copies = []
     for number, file in enumerate(files):
-        if file.name.endswith(COMPRESSED):
+        if file.name.endswith(COMPRESSED) and not file.name.endswith(PACKED):
             raise DataError(f"{file} is packed and of the encoding {encoding}: unpack it first")
-        copy = folder / f"{number}-{file.name}"
+        copy = folder / f"{number}-{file.name.removesuffix(PACKED)}"
         try:
             with (
-                file.open(encoding=encoding, newline="") as source,
+                io.TextIOWrapper(_bytes_of(file), encoding, newline="") as source,
                 copy.open("w", encoding="utf-8", newline="") as target,
             ):
                 shutil.copyfileobj(source, target)
@@ -69,6 +73,11 @@ def as_utf8(files: Sequence[Path], encoding: str, folder: Path) -> tuple[Path, .
             raise DataError(f"{file} is not of dataset.encoding={encoding}: {error}") from None
         copies.append(copy)
     return tuple(copies)
+
+
+def _bytes_of(file: Path) -> BinaryIO:
+    """The bytes of the file, unpacked."""
+    return cast(BinaryIO, gzip.open(file)) if file.name.endswith(PACKED) else file.open("rb")
 
 
 def find_dialect(
@@ -88,6 +97,8 @@ def find_dialect(
     import duckdb
 
     encoding = duckdb_encoding(options.encoding)
+    if encoding != "utf-16" and likely_encoding(files[0]) == "utf-16":
+        raise DataError(other_encoding(source, files[0], options.encoding))
     given = [f"sample_size = {SAMPLE}"]
     given += [f"delim = {literal(options.delimiter)}"] if options.delimiter else []
     given += [f"header = {str(options.header).lower()}"] if options.header is not None else []
@@ -221,11 +232,14 @@ def other_encoding(source: RowSource, file: Path, encoding: str | None) -> str:
 
 
 def likely_encoding(file: Path) -> str | None:
-    """What a file of text seems to be written in; None for UTF-8 and what zstd packed."""
-    if file.name.endswith(".zst"):
+    """What a file of text seems to be written in; None for UTF-8, and where it is packed."""
+    if file.name.endswith(COMPRESSED) and not file.name.endswith(PACKED):
         return None
-    with gzip.open(file) if file.name.endswith(".gz") else file.open("rb") as opened:
-        head = opened.read(GLANCE)
+    try:
+        with _bytes_of(file) as opened:
+            head = opened.read(GLANCE)
+    except (OSError, EOFError, zlib.error):
+        return None  # DuckDB will say it
     if head.startswith((codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE)):
         return "utf-16"
     try:

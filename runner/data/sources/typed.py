@@ -10,6 +10,7 @@ from runner.data.sources.column import Column
 from runner.data.sources.columns import (
     MISSING_WORDS,
     Numbers,
+    are_truths,
     date_formats,
     has_time,
     is_date,
@@ -198,7 +199,7 @@ def _examine_numbers(
         found.columns[name] = As("VARCHAR")
     guess = numbers_written(present)
     if guess is None:
-        _examine_dates_with_words(name, present, found)
+        _examine_beside_words(name, present, found)
         return
     found.columns[name] = As("VARCHAR")
     other, words = guess
@@ -212,13 +213,16 @@ def _examine_numbers(
     _looks_like(found, name, "numbers", example, words)
 
 
-def _examine_dates_with_words(name: str, present: Sequence[str], found: Found) -> None:
-    """Remark on dates beside words for a missing one."""
+def _examine_beside_words(name: str, present: Sequence[str], found: Found) -> None:
+    """Remark on dates and truth values beside words for a missing one."""
     words = sorted({text.strip() for text in present if text.strip().lower() in MISSING_WORDS})
     rest = [text for text in present if text.strip() not in words]
-    if words and rest and date_formats(rest):
+    if not words or not rest:
+        return
+    kind = "dates" if date_formats(rest) else "truth values" if are_truths(rest) else None
+    if kind is not None:
         found.options[name] = {"missing": words}
-        _looks_like(found, name, "dates", rest[0], words)
+        _looks_like(found, name, kind, rest[0], words)
 
 
 def _looks_like(found: Found, name: str, kind: str, example: str, words: Sequence[str]) -> None:
