@@ -28,6 +28,8 @@ LINE = "rgba(139,147,161,.25)"
 MOST_IN_LEGEND = 30
 MOST_POINTS = 400
 """Points of a curve that are drawn, each the mean of those around it."""
+COUNTED = {"epoch", "step", "runs that ended"}
+"""Axes whose values are whole numbers."""
 RAMP = ["#4575d4", "#2aa5b8", "#5ab963", "#e0b52c", "#dd5a3c"]
 """From low to high; each can be seen on white and on black."""
 WIDE = 20
@@ -150,7 +152,7 @@ def lines(
     legend = count <= MOST_IN_LEGEND
     return base(
         series=series,
-        xAxis=axis(x),
+        xAxis=axis(x, axisPointer={"label": {"precision": 0 if x in COUNTED else 2}}),
         yAxis=axis(y, kind, nameGap=48),
         legend={
             "show": legend,
@@ -166,6 +168,7 @@ def lines(
             "confine": True,
             "trigger": "axis" if legend else "item",
             "order": "valueAsc",
+            ":valueFormatter": "sweephouse.digits",
         },
         dataZoom=[{"type": "inside", "filterMode": "none"}],
     )

@@ -188,9 +188,10 @@ def _is_number(value: Any) -> bool:
 
 
 def _cell(value: Any, link: Callable[[str], str] | None) -> str:
-    shown = text(value)
+    shown = text(value)  # quotes are escaped, too
     if link is not None and value is not None:
-        shown = f"<a href='{html.escape(link(str(value)), quote=True)}'>{shown}</a>"
+        target = html.escape(link(str(value)), quote=True)
+        shown = f"<a href='{target}' title='{shown}'>{text(short(str(value)))}</a>"
     return f"<td class='sh-number'>{shown}</td>" if _is_number(value) else f"<td>{shown}</td>"
 
 

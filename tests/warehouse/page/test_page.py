@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -263,8 +264,15 @@ class TestOtherPages:
         assert "python -m runner replay" in page.inner_text("main")
 
     def test_a_hostile_name_is_text_everywhere(self, visitor: Visitor) -> None:
-        page = visitor.open(f"/?q=svg&group={EVIL.replace('&', '%26').replace('#', '%23')}")
+        evil = quote(EVIL, safe="")
+        page = visitor.open(f"/?q=svg&group={evil}&cols=experiment,param:{quote(evil)}")
         run_id = page.evaluate("sweephouse.state.api.getDisplayedRowAtIndex(0).data.c0")
+        page.evaluate(f"sweephouse.state.api.getRowNode('{run_id}').setSelected(true)")
+        visitor.until(f"{SERIES}.some(each => (each.name || '').includes('onload'))")
+        page.locator(".sh-curves").hover()  # its tooltip is HTML
+        visitor.until("document.body.innerText.includes('onload=alert')")
+        visitor.open(f"/?tab=params&axes=param:{quote(evil)}", ready="")
+        page.wait_for_timeout(700)
         for path in (f"/run/{run_id}", f"/compare?runs={run_id},{run_id[:3]}", "/run/%3Csvg%3E"):
             visitor.open(path, ready="")
             page.wait_for_timeout(700)

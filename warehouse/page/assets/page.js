@@ -186,6 +186,8 @@ window.sweephouse = (() => {
   const sweepLink = (params) => params.value
     ? anchor("/sweep/" + encodeURIComponent(params.value), tail(params.value)) : "";
   const statusClass = (params) => STATUSES.includes(params.value) ? "sh-" + params.value : "";
+  // For tooltips: of numbers alone, since what a formatter returns is taken as HTML.
+  const digits = (value) => typeof value === "number" ? number({ value }) : "";
   function number(params) {
     const value = params.value;
     if (typeof value !== "number") return value ?? "";
@@ -294,6 +296,6 @@ window.sweephouse = (() => {
   function csv() { state.api?.exportDataAsCsv({ fileName: "runs.csv" }); }
 
   return { address, prefetch, ready, refresh, isFiltered, passes, selectionChanged, filterChanged, sortChanged, search,
-    toggleStatus, clear, link, sweepLink, statusClass, number, brushing, brush, complete, compare, toggleDark,
+    toggleStatus, clear, link, sweepLink, statusClass, number, digits, brushing, brush, complete, compare, toggleDark,
     startTheme, csv, shownIds, state };
 })();
