@@ -23,7 +23,7 @@ from runner import (
 
 from ._sql.rows import Text
 from ._sql.table import read_table
-from .sql import Decimal, Name, Words, numbered_files, profile_of, table_of, words_of
+from .sql import Decimal, Word, numbered_files, profile_of, table_of, words_of
 
 WORDING = Wording("dataset.path=")
 OF_CSV: dict[str, Any] = {"wording": WORDING, "otherwise": "csv"}
@@ -50,17 +50,17 @@ def csv(
     *,
     path: Path,
     query: str | None = None,
-    label: Name | list[Name],
-    features: list[Name] | None = None,
+    label: Word | list[Word],
+    features: list[Word] | None = None,
     delimiter: str | None = None,
     header: bool | None = None,
     encoding: str | None = None,
-    missing: Words = (),
+    missing: Sequence[Word] = (),
     missing_label: MissingLabel = "refuse",
     decimal: Decimal = ".",
     thousands: str | None = None,
     time_format: str | list[str] | None = None,
-    weight: Name | None = None,
+    weight: Word | None = None,
     test: Path | None = None,
     task: AskedTask = "auto",
     text: Text = "strings",

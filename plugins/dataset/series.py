@@ -27,7 +27,7 @@ from runner import (
 
 from ._files.blocks import PARTS, NumberedRows, streams, whole
 from ._sql.steps import Steps, steps_of_array, steps_of_table
-from .sql import Decimal, Words, identity_of, table_of
+from .sql import Decimal, Word, identity_of, table_of
 
 Array = np.ndarray[Any, Any]
 WHAT = "a .csv or .npy file with a row for each step"
@@ -70,7 +70,7 @@ def series(
     horizon: Count = 1,
     stride: Count = 1,
     time_format: str | list[str] | None = None,
-    missing: Words = (),
+    missing: Sequence[Word] = (),
     decimal: Decimal = ".",
     thousands: str | None = None,
     delimiter: str | None = None,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge
+from pydantic import Field
 
 from runner import (
     AskedTask,
@@ -30,9 +31,8 @@ from ._sql.profile import profile_of_query
 from ._sql.rows import Text
 from ._sql.table import Table, read_table
 
-Name = str | int
-"""Of a column, which may look like a number."""
-Words = Sequence[str | int | float]
+Word = Annotated[str, Field(coerce_numbers_to_str=True)]
+"""A name or what stands for nothing, which may look like a number and be one in Python."""
 Decimal = Literal[".", ","]
 
 
@@ -117,11 +117,11 @@ def sql(
     *,
     source: Source,
     query: str | None = None,
-    label: Name | list[Name],
-    features: list[Name] | None = None,
+    label: Word | list[Word],
+    features: list[Word] | None = None,
     task: AskedTask = "auto",
     text: Text = "strings",
-    missing: Words = (),
+    missing: Sequence[Word] = (),
     missing_label: MissingLabel = "refuse",
     decimal: Decimal = ".",
     thousands: str | None = None,
@@ -129,7 +129,7 @@ def sql(
     delimiter: str | None = None,
     header: bool | None = None,
     encoding: str | None = None,
-    weight: Name | None = None,
+    weight: Word | None = None,
     test: Source | None = None,
     memory_rows: Annotated[int, Ge(0)] = 1_000_000,
     identity: str | None = None,
