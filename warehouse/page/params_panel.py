@@ -94,7 +94,7 @@ class ParamsPanel:
         )
 
     def _sweeps(self) -> dict[str, str]:
-        ids = pick(self.site.feed.ask("sweeps").rows)
+        ids = pick(self.site.feed.ask("sweeps", sweep=None).rows)
         if self.wish["sweep"] not in ids:
             self.wish["sweep"] = ids[0] if ids else ""
         return {"": "all runs", **{sweep_id: f"sweep {short(sweep_id)}" for sweep_id in ids}}

@@ -39,7 +39,7 @@ def add(site: Site) -> None:
 
             @ui.refreshable
             async def listed() -> None:
-                answer = await site.ask("sweeps")
+                answer = await site.ask("sweeps", sweep=None)
                 if not answer.rows:
                     empty(
                         "No sweep yet. The first one:",
@@ -122,9 +122,12 @@ class SweepPage:
     async def _top(self) -> None:
         self.runs = (await self.site.ask("sweep_runs", sweep=self.sweep_id)).by_name()
         counts = {s: sum(row["status"] == s for row in self.runs) for s in STATUSES}
-        total = len(self.runs)
+        facts = (await self.site.ask("sweeps", sweep=self.sweep_id)).by_name()
+        planned = (facts[0]["planned"] if facts else None) or 0
+        total = max(planned, len(self.runs), 1)
+        of = f" of {planned} that are planned" if planned > len(self.runs) else ""
         with ui.element("div").classes("sh-panel"):
-            heading(f"{total} runs")
+            heading(f"{len(self.runs)} runs{of}")
             parts = "".join(
                 f"<div class='sh-{s}' style='width: {100 * n / total:.3f}%'></div>"
                 for s, n in counts.items()
@@ -136,6 +139,8 @@ class SweepPage:
             words = "".join(
                 f"<span class='sh-{s}'>{n} {s}</span> " for s, n in counts.items() if n
             )
+            if skipped := facts[0]["skipped"] if facts else 0:
+                words += f"<span>{skipped} trained before</span>"
             ui.html(words, sanitize=False).classes("sh-counts")
             failures = await self.site.ask("sweep_failures", sweep=self.sweep_id)
             if failures.rows:

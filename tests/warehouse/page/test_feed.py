@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,11 @@ import pytest
 from runner.errors import WarehouseError
 from runner.journal.file import Journal
 from runner.journal.ids import new_run_id
-from tests.warehouse.conftest import House, records
+from tests.warehouse.conftest import House, ending, records
 
 pytest.importorskip("nicegui", reason="the extra `ui` is not installed")
 
-from warehouse.page import curves, grid, params, views
+from warehouse.page import curves, grid, importance, params, views
 from warehouse.page.artifacts import content_of, path_of
 from warehouse.page.curves import Wish
 from warehouse.page.feed import Feed, StoppedError
@@ -102,6 +103,25 @@ def test_params_stand_beside_an_outcome(feed: Feed) -> None:
     assert all(row[2] == 0 for row in chart.numbers)
     assert params.scatter(data, columns[0], columns[2], columns[1])["series"]
     assert params.heat(data, columns[0], columns[1], columns[2])["series"][0]["data"]
+
+
+def test_what_mattered_is_said_with_what_it_rests_on(house: House) -> None:
+    for number in range(12):
+        params_of = {"architecture.width": float(8 * (1 + number % 2)), "seed": float(number)}
+        run_id = new_run_id()
+        start, *epochs = records(run_id, 2, sweep_id="sweep-one", params=params_of)
+        loss = 1.0 + number % 2 + number / 100
+        epochs = [replace(record, val_loss=loss) for record in epochs]
+        house.write([start, *epochs, *ending(run_id, 2)])
+    feed = Feed(Place.of(house.results))
+    feed.refresh()
+    options, hint = importance.options(feed, "sweep-one")
+    names = options["yAxis"]["data"]
+    assert names[0].startswith("architecture.width (best: 8") and "12 runs" in names[0]
+    assert options["series"][0]["data"][0] > 0.9
+    assert "explains alone" in hint
+    options, hint = importance.options(feed, "no such sweep")
+    assert options["series"] == [] and "Nothing to say yet" in hint
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,16 @@
--- The sweeps, the newest first.
+-- The sweeps, the newest first, or $sweep alone.
 SELECT
-    s.sweep_id AS sweep,
-    s.runs,
-    s.finished,
-    s.failed,
-    (SELECT count(*) FROM runs AS r WHERE r.sweep_id = s.sweep_id AND r.status = 'running') AS running,
-    s.started_at AS started,
-    s.ended_at AS ended
-FROM sweeps AS s
-ORDER BY s.started_at DESC NULLS LAST, s.sweep_id DESC
+    sweep_id AS sweep,
+    planned,
+    runs,
+    finished,
+    running,
+    stopped,
+    failed,
+    skipped,
+    started_at AS started,
+    ended_at AS ended
+FROM sweeps
+WHERE $sweep::VARCHAR IS NULL OR sweep_id = $sweep
+ORDER BY started_at DESC NULLS LAST, sweep_id DESC
 LIMIT 500;
