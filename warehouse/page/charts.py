@@ -297,7 +297,14 @@ def bars(names: Sequence[str], values: Sequence[float], *, value: str) -> dict[s
     """Bars that lie, the first above."""
     return base(
         xAxis=axis(value),
-        yAxis=axis("", "category", data=list(names), inverse=True, splitLine={"show": False}),
+        yAxis=axis(
+            "",
+            "category",
+            data=list(names),
+            inverse=True,
+            splitLine={"show": False},
+            axisLabel={"color": GREY, "width": 190, "overflow": "break"},
+        ),
         grid={"left": 8, "right": 24, "top": 8, "bottom": 40, "containLabel": True},
         series=[{"type": "bar", "name": value, "data": list(values), "barMaxWidth": 22}],
     )
