@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -64,7 +65,10 @@ def frame(
     answer = con.execute(query, params) if params else con.execute(query)
     try:
         if form == "pandas":
-            return answer.df()
+            with warnings.catch_warnings():
+                # DuckDB 1.5 makes its frames in a way that pandas 3.1 warns of.
+                warnings.filterwarnings("ignore", message="The inplace keyword in DataFrame.drop")
+                return answer.df()
         return answer.pl() if form == "polars" else answer.to_arrow_table()
     except ModuleNotFoundError as error:
         raise WarehouseError(

@@ -7,7 +7,9 @@ import io
 import json
 import os
 import pty
+import re
 import select
+import shlex
 import subprocess
 import sys
 import time
@@ -18,6 +20,7 @@ import pytest
 from runner.journal.ids import new_run_id
 from tests.warehouse.conftest import ROOT, House, records
 from tests.warehouse.test_comparison import SWEEP, params, trained
+from warehouse.command_line import parser
 from warehouse.commands.prompt import completer
 from warehouse.commands.queries import worked
 
@@ -154,3 +157,21 @@ def test_the_prompt_answers_remembers_and_ends(house: House, tmp_path: Path) -> 
     assert process.wait(10) == 0
     os.close(ours)
     assert "SELECT 41 + 1 AS" in (tmp_path / "sweephouse" / "sql_history").read_text()
+
+
+def test_the_page_about_comparing_is_true(house: House) -> None:
+    text = (ROOT / "docs" / "comparing.md").read_text("utf-8")
+    blocks = re.findall(r"^```(\w+)\n(.*?)^```", text, re.M | re.S)
+    words = [
+        shlex.split(line, comments=True)[3:]
+        for kind, block in blocks
+        if kind == "console"
+        for line in block.splitlines()
+        if line.startswith("python -m warehouse ")
+    ]
+    assert len(words) >= 9
+    for each in words:
+        parser().parse_args(each)
+    for kind, block in blocks:
+        if kind == "sql":
+            assert house.command("sql", block).returncode == 0
