@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 Form = Literal["pandas", "arrow", "polars"]
 Results = str | os.PathLike[str] | None
+METRICS = """
+SELECT metric FROM outcomes GROUP BY metric
+ORDER BY NOT starts_with(metric, 'test_'), NOT starts_with(metric, 'val_'), metric
+"""
 WIDEST = 500
 """Columns of params, and of metrics, that a table of runs takes up; further ones are left out."""
 
@@ -106,7 +110,7 @@ def runs_query(con: DuckDBPyConnection) -> str:
     }
     metrics = [
         name
-        for (name,) in con.execute("SELECT DISTINCT metric FROM outcomes ORDER BY 1").fetchall()
+        for (name,) in con.execute(METRICS).fetchall()
         if name not in taken and name not in params
     ][:WIDEST]
     query = "SELECT l.*, r.config_hash"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import re
@@ -16,7 +17,7 @@ import pytest
 
 import warehouse
 from runner.journal.ids import new_run_id
-from runner.journal.records import Confusion
+from runner.journal.records import Confusion, Evaluation, RunEnd
 from tests.warehouse.conftest import ROOT, House, ending, records
 from tests.warehouse.test_comparison import SWEEP, params, trained
 
@@ -305,3 +306,18 @@ def test_fifty_runs_of_a_hundred_epochs_are_below_three_megabytes(tmp_path: Path
         house.run(epochs=100, sweep_id=SWEEP, seed=index % 5, params=params(index % 5, rate=index))
     assert house.command("report", "--sweep", SWEEP, "-o", str(file)).returncode == 0
     assert file.stat().st_size < 3_000_000
+
+
+def test_a_thousand_metrics_and_params_in_one_run(tmp_path: Path) -> None:
+    house, file = House(tmp_path / "results"), tmp_path / "r.html"
+    many = {f"m{index}": index / 7 for index in range(1000)}
+    for factor in (1, 2):
+        run_id = new_run_id()
+        written = records(run_id, 2, params={k: v * factor for k, v in many.items()})
+        written[2] = dataclasses.replace(written[2], metrics={"train": many, "val": many})  # type: ignore[type-var]
+        house.write([*written, Evaluation(run_id, "test", many), RunEnd.finished(run_id, 1.0, 2)])
+    done = house.command("report", "--best", "2", "-o", str(file))
+    assert done.returncode == 0, done.stderr
+    page = file.read_text()
+    assert "The first 24 of 500 metrics" in page and len(page) < 3_000_000
+    assert warehouse.runs(results=house.results).shape[1] < 1100

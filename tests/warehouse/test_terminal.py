@@ -175,3 +175,14 @@ def test_the_page_about_comparing_is_true(house: House) -> None:
     for kind, block in blocks:
         if kind == "sql":
             assert house.command("sql", block).returncode == 0
+
+
+def test_show_and_curves_are_rows_too(house: House) -> None:
+    run_id = table(house, "runs", "--limit", "1")[0]["run"]
+    rows = table(house, "show", run_id)
+    assert {"part": "run", "row": "1", "name": "status", "value": "finished"} in rows
+    assert {row["part"] for row in rows} >= {"run", "params", "metrics"}
+    shown = json.loads(house.command("show", run_id, "--format", "json").stdout)
+    assert shown["run_id"] == run_id
+    points = table(house, "curves", run_id)
+    assert points[0]["epoch"] == "1" and {row["split"] for row in points} == {"train", "val"}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from runner.errors import WarehouseError, choices
 from warehouse.commands import within
 from warehouse.commands.braille import plot
-from warehouse.commands.output import console, in_line
+from warehouse.commands.output import add_format, console, emit, in_line
 from warehouse.lookup import SHORT, find_run
 from warehouse.snapshot import connect
 
@@ -33,6 +33,7 @@ def add(words: Words) -> None:
     parser.add_argument("--metric", default="loss", help="(default: loss)")
     parser.add_argument("--split", choices=("train", "val"), help="only this split")
     parser.add_argument("--height", type=int, default=16, metavar="LINES", help="(default: 16)")
+    add_format(parser)
     parser.set_defaults(run=run)
 
 
@@ -66,6 +67,14 @@ def run(arguments: argparse.Namespace) -> int:
                 f"nothing to draw for metric {arguments.metric!r}; "
                 + choices(arguments.metric, (name for (name,) in names))
             )
+    if arguments.format != "table":  # the points, whose drawing is for people
+        rows = [
+            (run_id, split, arguments.metric, epoch, value)
+            for (run_id, split), line in drawn.items()
+            for epoch, value in line
+        ]
+        emit(("run_id", "split", "metric", "epoch", "value"), rows, arguments.format)
+        return 0
     screen = console()
     width = min(shutil.get_terminal_size().columns, 120)
     for row in plot(list(drawn.values()), width, max(arguments.height, 4)):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from runner.system.terminal import say
-from warehouse.commands.output import emit, in_line, say_json, short
+from warehouse.commands.output import add_format, emit, in_line, say_json, short
 from warehouse.lookup import find_run
 from warehouse.snapshot import connect
 
@@ -53,7 +53,8 @@ def add(words: Words) -> None:
     """`show RUN`."""
     parser = words.add_parser("show", help="all about one run", description="All about one run.")
     parser.add_argument("run_id", metavar="RUN")
-    parser.add_argument("--json", action="store_true", help="as one JSON object")
+    parser.add_argument("--json", action="store_true", help="as --format json")
+    add_format(parser)
     parser.set_defaults(run=run)
 
 
@@ -63,11 +64,16 @@ def run(arguments: argparse.Namespace) -> int:
         run_id = find_run(con, arguments.run_id)
         facts, (values,) = _ask(con, f"SELECT {FACTS} FROM runs WHERE run_id = $1", run_id)
         parts = {title: _ask(con, query, run_id) for title, query in PARTS.items()}
-    if arguments.json:
+    if arguments.json or arguments.format == "json":
         whole: dict[str, Any] = dict(zip(facts, values, strict=True))
         for title, (columns, rows) in parts.items():
             whole[title] = [dict(zip(columns, row, strict=True)) for row in rows]
         say_json(whole)
+        return 0
+    if arguments.format != "table":
+        # In one table, a line for each value: the parts have no columns in common.
+        columns = ("part", "row", "name", "value")
+        emit(columns, _long({"run": (facts, [values]), **parts}), arguments.format)
         return 0
     width = max(map(len, facts))
     for name, value in zip(facts, values, strict=True):
@@ -87,6 +93,15 @@ def _ask(
 ) -> tuple[Sequence[str], list[tuple[Any, ...]]]:
     rows = con.execute(query, [run_id]).fetchall()
     return [column[0] for column in con.description or ()], rows
+
+
+def _long(
+    parts: Mapping[str, tuple[Sequence[str], list[tuple[Any, ...]]]],
+) -> Iterator[tuple[str, int, str, Any]]:
+    for title, (columns, rows) in parts.items():
+        for number, row in enumerate(rows, 1):
+            for name, value in zip(columns, row, strict=True):
+                yield title, number, name, value
 
 
 def _fact(value: Any) -> str:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 200
 """Rows of a table; a report is for reading, and SQL for the rest."""
+MOST_METRICS = 24
+"""Metrics of the test split that are shown."""
 LONGEST_VALUE = 400
 FEW_LINES = 10
 """Runs up to which training is drawn beside validation."""
@@ -172,8 +174,12 @@ def _without_seed(label: str) -> str:
 def _evaluations(evaluations: pandas.DataFrame, chosen: Chosen) -> Table:
     ids = evaluations["run_id"]
     frame = evaluations.drop(columns="run_id").rename(columns=lambda n: n.removeprefix("test_"))
+    note = "The kept weights of each run."
+    if len(frame.columns) > MOST_METRICS:
+        note += f" The first {MOST_METRICS} of {len(frame.columns)} metrics."
+        frame = frame.iloc[:, :MOST_METRICS]
     frame.insert(0, "run", ids.map(chosen.labels))
-    return _table("On the test split", "The kept weights of each run.", frame.head(20))
+    return _table("On the test split", note, frame.head(20))
 
 
 def _differences(chosen: Chosen) -> Iterator[Table]:

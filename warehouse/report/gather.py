@@ -18,6 +18,8 @@ MOST_LINES = 50
 """Runs whose curves are drawn: the best of those that were chosen."""
 MOST_PARALLEL = 1000
 MOST_COMPARED = 6
+MOST_PARAMS = 24
+"""Varying params that tables and figures show; `effects` ranks them all."""
 FACTS = ("rank", "status", "best", "best_epoch", "epochs", "seconds", "seed")
 
 
@@ -31,7 +33,7 @@ class Chosen:
     """What most of them monitor."""
     mode: str
     params: list[str]
-    """The params that vary between them."""
+    """The params that vary between them, at most MOST_PARAMS."""
     table: pandas.DataFrame
     """A row a run, as `warehouse.runs()` has it."""
     labels: dict[str, str] = field(default_factory=dict)
@@ -52,7 +54,7 @@ class Chosen:
         monitors = table["monitor"].mode()
         monitor = str(monitors[0]) if len(monitors) else "loss"
         modes = table.loc[table["monitor"] == monitor, "mode"]
-        params = varying_params(con, known)
+        params = varying_params(con, known)[:MOST_PARAMS]
         chosen = cls(
             con, known, monitor, str(modes.iloc[0]) if len(modes) else "min", params, table
         )
