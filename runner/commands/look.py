@@ -151,7 +151,7 @@ def lines_of(look: TableLook, remarks: Remarks) -> Iterator[str]:
     yield ""
     yield as_text(words)
     yield ""
-    yield f"a sweep is the same with {SWEEP} behind it"
+    yield f"to sweep, type the same with {SWEEP} behind it"
 
 
 def _rows(look: TableLook) -> str:

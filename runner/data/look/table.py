@@ -322,7 +322,8 @@ def _count(look: TableLook) -> None:
     exact = [
         c
         for c in look.columns
-        if c.distinct is not None and (c.distinct <= FIRST or _may_be_id(c, look.rows - c.missing))
+        if c.distinct is not None
+        and (c.distinct <= FIRST or _is_counted(c, look.rows - c.missing))
     ]
     for column in exact:
         [(count,)] = look.ask(f"SELECT count(DISTINCT {column.column.name}) FROM {LOOKED_AT}")
@@ -336,8 +337,10 @@ def _count(look: TableLook) -> None:
             )
 
 
-def _may_be_id(column: ColumnLook, present: int) -> bool:
-    """Whether it matters if really every row has a value of its own; counting it takes long."""
+def _is_counted(column: ColumnLook, present: int) -> bool:
+    """Whether it matters if really every row has a value of its own, or counting is quick."""
+    if present <= QUARTILES:
+        return True
     return column.family in ("integer", "text") and (column.distinct or 0) > 0.8 * present
 
 
