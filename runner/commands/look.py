@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 WIDTH = 99
 SWEEP = "-m optimizer.learning_rate=3e-4,1e-3,3e-3 architecture.units=[32],[64,64]"
 NAME = 24
+ALIKE = 8
+"""Remarks of one kind that are shown; --format json has them all."""
 PARAMS = (
     "label",
     "query",
@@ -139,7 +142,7 @@ def lines_of(look: TableLook, remarks: Remarks) -> Iterator[str]:
     if remarks.listed:
         yield ""
         yield "worth knowing:"
-        yield from (f"  {one.text}" for one in remarks.listed)
+        yield from (f"  {line}" for line in _remarks(remarks))
     yield ""
     yield _about_label(look, remarks)
     words = command_of(look, remarks)
@@ -152,6 +155,18 @@ def lines_of(look: TableLook, remarks: Remarks) -> Iterator[str]:
     yield as_text(words)
     yield ""
     yield f"to sweep, type the same with {SWEEP} behind it"
+
+
+def _remarks(remarks: Remarks) -> Iterator[str]:
+    """A line for each thing; of those that hold for many columns, for the first ones."""
+    counts = Counter(one.kind for one in remarks.listed)
+    shown: Counter[str] = Counter()
+    for one in remarks.listed:
+        shown[one.kind] += 1
+        if shown[one.kind] <= ALIKE:
+            yield one.text
+        elif shown[one.kind] == counts[one.kind]:
+            yield f"and {counts[one.kind] - ALIKE} more columns like these ({one.kind})"
 
 
 def _rows(look: TableLook) -> str:

@@ -399,7 +399,9 @@ def _time(look: TableLook, remarks: Remarks) -> None:
     times = [
         column
         for column in look.columns
-        if column.family == "date" and column.name not in remarks.left_out
+        if column.family == "date"
+        and column.column.type != "TIME"
+        and column.name not in {look.label, *remarks.left_out}
     ]
     if times:
         name = times[0].name

@@ -210,7 +210,8 @@ def _guessed_label(database: Database, query: Query) -> str:
             if column.name.strip().lower() == wanted:
                 return column.name
     usable = [c for c in query.columns if c.family not in ("date", "other")] or query.columns
-    several = ", ".join(f"count(DISTINCT {identifier(c.name)}) > 1" for c in usable)
+    named = [identifier(column.name) for column in usable]
+    several = ", ".join(f"coalesce(min({n}) <> max({n}), false)" for n in named)
     [row] = database.ask(f"SELECT {several} FROM (FROM (\n{query.text}\n) LIMIT {FIRST})")
     vary = [column.name for column, varies in zip(usable, row, strict=True) if varies]
     return vary[-1] if vary else usable[-1].name
