@@ -94,7 +94,11 @@ def _check_features(where: str, what: str, array: Array, text: bool) -> None:
             )
         return
     if not np.issubdtype(array.dtype, np.number) and array.dtype != bool:
-        mend = "; preprocessing may encode text" if is_text(array) else ""
+        mend = (
+            "; preprocessing=[encode] makes numbers of text, [vectorize] of sentences"
+            if is_text(array)
+            else ""
+        )
         raise DataError(f"{where} has {what} of type {array.dtype}; they must be numbers{mend}")
     if np.isinf(array).any():
         count = int(np.isinf(array).sum())

@@ -200,6 +200,20 @@ def test_other_sources_are_looked_at_alike(look: Look, tmp_path: Path, ending: s
     assert len(loaded(body["command"]).targets) == 40
 
 
+def test_a_server_is_looked_at_by_a_query(look: Look, postgres: str) -> None:
+    from tests.servers import writing
+
+    with writing(postgres) as con:
+        con.execute("DROP TABLE IF EXISTS server.looked")
+        con.execute(
+            "CREATE TABLE server.looked AS SELECT i % 7 AS a, 'x' || (i % 3) AS b, "
+            "i % 2 = 0 AS y FROM range(60) r(i)"
+        )
+    body = look(postgres, "--query", "SELECT * FROM looked")
+    assert (body["rows"], body["kind"], body["task"]) == (60, "postgres", "binary")
+    assert len(loaded(body["command"]).targets) == 60
+
+
 def test_lists_and_structs_are_left_out(look: Look, tmp_path: Path) -> None:
     file = tmp_path / "types.parquet"
     with duckdb.connect() as con:

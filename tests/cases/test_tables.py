@@ -408,3 +408,41 @@ def test_digits_with_a_zero_before_them_are_codes(read: Csv) -> None:
     query = 'SELECT * REPLACE ("zip"::BIGINT AS "zip") FROM source'
     assert any(query in line.replace("\\", "") for line in read.lines)
     assert set(read(rows, query=query).features[:, 0].tolist()) == {1000.0 + i for i in range(9)}
+
+
+# --- All at once ---------------------------------------------------------------------------------
+
+
+def test_all_columns_that_cannot_be_used_are_named_at_once(read: Csv) -> None:
+    rows = [
+        "a,leer,b,auch,y",
+        *(f"{i},,{'12 km' if i == 3 else i},,{'pq'[i % 2]}" for i in range(40)),
+    ]
+    with pytest.raises(DataError) as told:
+        read(rows)
+    assert "'leer' is missing in all 40 rows" in str(told.value)
+    assert "'auch' is missing in all 40 rows" in str(told.value)
+    assert "'b' mixes types" in str(told.value)
+
+
+def test_utf_16_is_told_with_the_option_that_reads_it(read: Csv) -> None:
+    rows = "\n".join(["Größe\ty", *("a\tp", "b\tq") * 20]).encode("utf-16")
+    with pytest.raises(DataError, match=r"say dataset\.encoding=utf-16"):
+        read(rows)
+    assert len(read(rows, encoding="utf-16").targets) == 40
+
+
+def test_names_that_come_twice_are_told(read: Csv) -> None:
+    data = read(["x,X,y", *("1,2,p", "3,4,q") * 20])
+    assert data.feature_names == ("x", "X_1")
+    assert any("several columns are called 'x', 'X'" in line for line in read.lines)
+
+
+def test_options_are_advised_that_hold_together(read: Csv) -> None:
+    rows = [
+        "a;b;y",
+        *(f"{i % 9 + 1}.{i + 100},5;{i % 9 + 1},{i + 100}.5;{'pq'[i % 2]}" for i in range(40)),
+    ]
+    read(rows)
+    assert """add 'dataset.decimal=","' 'dataset.thousands="."'""" in read.lines[-1]
+    read(rows, decimal=",", thousands=".")

@@ -29,6 +29,8 @@ BLOCK = 65_536
 SPAN = 30_720
 """Rows of a range, which are read by themselves and in any order: a quarter of DuckDB's row group,
 so that a window mixes several. Smaller ones would cost more to find than to read."""
+MOST_FAULTS = 6
+"""Columns that an error names."""
 MIXED = 0.9
 """From this share of numbers on, other text in a column is taken for a mistake."""
 
@@ -330,15 +332,21 @@ class Check:
             raise DataError(
                 f"{self._query.place} gives no rows: loosen its WHERE, or look at the source"
             )
+        if faults := list(self._faults()):
+            more = f"; and {len(faults) - MOST_FAULTS} more columns" * (len(faults) > MOST_FAULTS)
+            raise DataError("; ".join(faults[:MOST_FAULTS]) + more)
+
+    def _faults(self) -> Iterator[str]:
+        """What is wrong with each column."""
         for i, column in enumerate(() if self._is_known else self._layout.features):
             if not self._present[i]:
-                raise DataError(
+                yield (
                     f"the column '{column.name}' is missing in all {self._rows} rows: leave it "
                     "out of dataset.features or of dataset.query"
                 )
-            if (odd := self._odd[i]) is not None:
+            elif (odd := self._odd[i]) is not None:
                 mend = self._query.found.typed([c.name for c in self._layout.features])
-                raise DataError(
+                yield (
                     f"the column '{column.name}' mixes types: {self._numbers[i]} of its values "
                     f"are numbers, and others are text such as {odd!r}; in dataset.query, write "
                     f"TRY_CAST({identifier(column.name)} AS DOUBLE) to have those missing"

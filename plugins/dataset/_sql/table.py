@@ -230,12 +230,12 @@ def layout_of(query: Query, table: Table, split: Split) -> Layout:
     for column in (*chosen, *labels):
         if column in labels and column in chosen:
             raise DataError(f"'{column.name}' is both in dataset.features and in dataset.label")
-        if column.family == "other":
-            raise DataError(
-                f"the column '{column.name}' is of type {column.type}, which is neither number, "
-                "truth value, text nor date: leave it out by dataset.features, or compute "
-                "columns from it in dataset.query"
-            )
+    odd = [f"'{c.name}' is of type {c.type}" for c in (*chosen, *labels) if c.family == "other"]
+    if odd:
+        raise DataError(
+            f"the column {' and '.join(odd)}, which is neither number, truth value, text nor "
+            "date: leave it out by dataset.features, or compute columns from it in dataset.query"
+        )
     return Layout(tuple(chosen), labels, key, table.text, weight)
 
 

@@ -107,7 +107,9 @@ def find_dialect(
     try:
         described = con.execute(f"FROM sniff_csv({place}, {', '.join(given)})")
     except duckdb.Error as error:
-        if re.search("not utf-8|unicode", str(error)):
+        # UTF-16 is full of NUL, which no dialect fits.
+        is_utf_16 = options.encoding is None and likely_encoding(files[0]) == "utf-16"
+        if is_utf_16 or re.search("not utf-8|unicode", str(error)):
             raise DataError(other_encoding(source, files[0], options.encoding)) from None
         raise
     row: dict[str, Any] = dict(
