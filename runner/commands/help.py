@@ -20,8 +20,8 @@ usage: python -m runner [key=value ...] [--multirun] [Hydra's options]
   python -m runner                                            the default experiment
   python -m runner experiment=mnist_cnn epochs=3              a preset, one key changed
   python -m runner architecture.units=[128,64] regularizer=[l2] regularizer.l2.strength=1e-3
-  python -m runner look sales.csv                             your own table: its columns, what is
-                                                              odd, and the command that trains on it
+  python -m runner look sales.csv                             a table of yours: what it holds, and
+                                                              the command that trains on it
   python -m runner --multirun optimizer=adam,sgd seed=range(5)
   python -m warehouse runs                                    what came of it
 
