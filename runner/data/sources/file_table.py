@@ -112,11 +112,18 @@ class FileTable:
             return
         grouped = literal(r"\s*[+-]?[1-9]\d{0,2}(\.\d{3})*\s*")
         asked = [
-            f"bool_and(regexp_full_match({identifier(n)}, {grouped})) "
-            f"AND bool_or(NOT contains({identifier(n)}, '.'))"
-            for n in names
+            f"bool_and(regexp_full_match(c{i}, {grouped})) AND bool_or(NOT contains(c{i}, '.'))"
+            for i in range(len(names))
         ]
-        select = f"SELECT {', '.join(asked)} FROM (FROM {self.scan()} LIMIT {SAMPLE})"
+        words = ", ".join(literal(word) for word in ("", *self.reading.missing))
+        texts = [
+            f"CASE WHEN {identifier(n)} NOT IN ({words}) THEN {identifier(n)} END AS c{i}"
+            for i, n in enumerate(names)
+        ]
+        select = (
+            f"SELECT {', '.join(asked)} FROM "
+            f"(SELECT {', '.join(texts)} FROM {self.scan()} LIMIT {SAMPLE})"
+        )
         for name, is_so in zip(names, con.execute(select).fetchone() or (), strict=True):
             if is_so:
                 self.found.remarks[name] = (
