@@ -98,9 +98,7 @@ class FileTable:
         )
         self.found.about = about
         if dialect is None and not self._options.of_values:
-            remarks = remarks_on(by_itself, lambda names: texts_of(con, self.scan(), names))
-            self.found.remarks |= remarks.remarks
-            self.found.options |= remarks.options
+            self.found.add(remarks_on(by_itself, lambda names: texts_of(con, self.scan(), names)))
         if dialect is not None and self._options.numbers == Numbers():
             self._remark_on_thousands(con, by_itself)
         self.reading = replace(self.reading, columns=self.found.columns)

@@ -14,7 +14,7 @@ from runner.data.sources.database import Database
 from runner.data.sources.file_table import texts_of
 from runner.data.sources.reading import As, Reading
 from runner.data.sources.source import RowSource
-from runner.data.sources.typed import Found, find_types
+from runner.data.sources.typed import Found, find_types, remarks_on
 from runner.errors import DataError
 from runner.system.databases import identifier, literal, refuse_effects
 
@@ -116,6 +116,9 @@ def _reading(
     found = find_types(
         columns, lambda names: texts_of(cursor, table, names), options, times=database.times
     )
+    if not options.of_values:
+        others = [column for column in columns if column.name not in database.times]
+        found.add(remarks_on(others, lambda names: texts_of(cursor, table, names)))
     return Reading(missing=options.missing, results=found.columns), found
 
 

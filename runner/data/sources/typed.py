@@ -45,6 +45,12 @@ class Found:
     formats: dict[str, list[str]] = field(default_factory=dict)
     """Column in doubt -> the formats of strptime by which all its texts are dates."""
 
+    def add(self, remarks: Found) -> None:
+        """Take remarks on columns into account that are read as they are."""
+        self.remarks |= remarks.remarks
+        self.alike |= remarks.alike
+        self.options |= remarks.options
+
     def lines(self, used: Collection[str]) -> list[str]:
         """A line about the whole, one about each column in use, and one that says what to type."""
         lines = [self.about] if self.about else []
@@ -119,13 +125,21 @@ def remarks_on(columns: Iterable[Column], texts_of: Texts) -> Found:
     for column in text:
         seen = Found()
         present = [t for t in texts[column.name] if t.strip()]
-        if present:
+        if formats := date_formats(present) if present else []:
+            _remark_on_dates(column.name, present[0], formats, seen)
+        elif present:
             _examine_numbers(column, present, Options(), seen)
         if seen.options.get(column.name):
-            found.remarks |= seen.remarks
-            found.alike |= seen.alike
-            found.options |= seen.options
+            found.add(seen)
     return found
+
+
+def _remark_on_dates(name: str, example: str, formats: Sequence[str], found: Found) -> None:
+    """Say by which format the texts are dates, or by which they may be."""
+    _looks_like(found, name, "dates", example, ())
+    found.options[name] = {"time_format": [formats[0]]}
+    if len(formats) > 1:
+        found.remarks[name] += f"; with {option('time_format', formats[1])} they are other days"
 
 
 def _is_examined(
