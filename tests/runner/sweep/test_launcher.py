@@ -22,12 +22,13 @@ from omegaconf import DictConfig
 from runner.components.kinds import KINDS
 from runner.components.registry import load
 from runner.components.signature import Param
-from runner.config.compose import compose, register
+from runner.config.compose import compose, reading_what_is_typed, register
 from runner.config.config import Config
 from runner.config.fingerprint import fingerprint
 from runner.config.folders import CONFIG_MODULE, CONFIG_NAME
 from runner.config.sentences import explain
 from runner.config.settings import settings_params
+from runner.config.typed import refuse_odd_words
 from runner.errors import JournalError, RunnerError
 from runner.journal.file import Journal
 from runner.journal.ids import new_run_id
@@ -90,8 +91,13 @@ def meaning(config: Config | Exception, experiment: str) -> Meaning:
 
 
 def quickly(composer: Composer, words: Sequence[str]) -> Meaning:
+    """The meaning in a sweep, whose words `python -m runner` reads and looks through first."""
     try:
-        job = composer.job(words)
+        with reading_what_is_typed(multirun=True):
+            refuse_odd_words(words, multirun=True)
+            job = composer.job(words)
+    except RunnerError as error:
+        return meaning(error, "")
     except HydraException as error:
         return meaning(explain(error), "")
     return meaning(job.config, job.experiment)
