@@ -43,6 +43,7 @@ from runner.components.types import (
     Task,
     Trained,
     Transform,
+    Word,
 )
 from runner.data.labels import (
     AskedTask,
@@ -118,6 +119,7 @@ __all__ = [
     "Task",
     "Trained",
     "Transform",
+    "Word",
     "Wording",
     "architecture",
     "as_one_file",

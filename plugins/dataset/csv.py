@@ -16,6 +16,7 @@ from runner import (
     Split,
     Splits,
     Trained,
+    Word,
     Wording,
     dataset,
     find_source,
@@ -23,7 +24,7 @@ from runner import (
 
 from ._sql.rows import Text
 from ._sql.table import read_table
-from .sql import Decimal, Word, numbered_files, profile_of, table_of, words_of
+from .sql import Decimal, numbered_files, profile_of, table_of, words_of
 
 WORDING = Wording("dataset.path=")
 OF_CSV: dict[str, Any] = {"wording": WORDING, "otherwise": "csv"}

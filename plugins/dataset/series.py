@@ -20,6 +20,7 @@ from runner import (
     Splits,
     Task,
     Trained,
+    Word,
     Wording,
     dataset,
     one_file,
@@ -27,7 +28,7 @@ from runner import (
 
 from ._files.blocks import PARTS, NumberedRows, streams, whole
 from ._sql.steps import Steps, steps_of_array, steps_of_table
-from .sql import Decimal, Word, identity_of, table_of
+from .sql import Decimal, identity_of, table_of
 
 Array = np.ndarray[Any, Any]
 WHAT = "a .csv or .npy file with a row for each step"

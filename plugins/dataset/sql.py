@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge
-from pydantic import Field
 
 from runner import (
     AskedTask,
@@ -22,6 +21,7 @@ from runner import (
     Split,
     Splits,
     Trained,
+    Word,
     dataset,
     find_source,
     identifier,
@@ -31,8 +31,6 @@ from ._sql.profile import profile_of_query
 from ._sql.rows import Text
 from ._sql.table import Table, read_table
 
-Word = Annotated[str, Field(coerce_numbers_to_str=True)]
-"""A name or what stands for nothing, which may look like a number and be one in Python."""
 Decimal = Literal[".", ","]
 
 

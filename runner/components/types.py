@@ -48,6 +48,17 @@ class ShapeFree:
         return core_schema.no_info_after_validator_function(WholeNumber, handler(source))
 
 
+class NumbersToo:
+    """Marks text that may be given as a number, as the name of a column called 0 is in Python."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.str_schema(coerce_numbers_to_str=True)
+
+
+Word = Annotated[str, NumbersToo()]
+"""A name, or a word for nothing, that may look like a number."""
 Source = Annotated[str, Place()]
 """A file, a pattern of files, or a URI without a password."""
 TaskKind = Literal["classification", "binary", "multilabel", "regression"]
