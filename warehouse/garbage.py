@@ -50,8 +50,8 @@ def collectable(place: Place) -> Garbage:
     with in_words(place), read(snapshot(place)) as con:
         if missing := missing_runs(con, place):
             raise WarehouseError(
-                f"{len(missing)} archived runs are not in {place.database}, so nothing can be "
-                "said about their weights; `python -m warehouse rebuild` first"
+                f"{len(missing)} archived runs are not in {place.database}, so it is "
+                "not known which weights they need; run `python -m warehouse rebuild` first"
             )
         stored = con.execute(dict(sql_of("queries"))["stored_files.sql"]).fetchall()
     mentioned = _mentioned(place)

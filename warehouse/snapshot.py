@@ -161,7 +161,7 @@ def _make(path: Path, place: Place, journals: Iterable[JournalFile]) -> None:
             try:
                 overlay(writer, place, journals)
             except ChangedError as error:
-                warnings.warn(f"what is not taken in yet is left out: {error}", stacklevel=2)
+                warnings.warn(f"journals not taken in yet are left out: {error}", stacklevel=2)
             writer.con.execute("CHECKPOINT")
         remove(path.parent)
         folder.rename(path.parent)

@@ -92,7 +92,7 @@ def pick_device(wanted: str) -> tuple[str, str]:
     have = ["auto", "cpu", *(f"gpu:{i}" for i in range(len(gpus)))]
     index = number or "0"
     if name not in ("auto", "gpu") or not index.isdigit() or int(index) >= len(gpus):
-        raise ConfigError(f"there is no device={wanted} here: available: {', '.join(have)}")
+        raise ConfigError(f"there is no device={wanted} here; available: {', '.join(have)}")
     details = tf.config.experimental.get_device_details(gpus[int(index)])
     return f"/GPU:{index}", f"gpu:{index} {details.get('device_name', '')}".strip()
 

@@ -34,7 +34,7 @@ def register(registry: Registry) -> None:
 
     store = ConfigStore.instance()
     store.store(name="settings", node=open_node_of(settings_params()))
-    # What a --multirun uses by default; the classes are in runner/launchers/.
+    # What a --multirun uses by default; the classes are in runner/sweep/launching/.
     launcher: dict[str, Any] = {"_target_": "hydra_plugins.sweephouse.PackedLauncher"}
     sweeper = {"_target_": "hydra_plugins.sweephouse.QuickSweeper"}
     store.store(group="hydra/launcher", name="packed", node=launcher)

@@ -289,7 +289,7 @@ def _say_no_number(name: str, kind: str) -> None:
 
 @functools.cache
 def _say_changed(name: str) -> None:
-    say(f"a callback changes {name} in the logs of an epoch: recorded is what was measured")
+    say(f"a callback changes {name} in the logs of an epoch: the measured value is recorded")
 
 
 def _acts_on_tests(callback: Callback) -> bool:

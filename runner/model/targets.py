@@ -57,7 +57,7 @@ def units_of(config: Config, data: Prepared, recipe: Recipe) -> Units | None:
             warnings.warn(
                 f"the targets are about {size:.4g} in size, and loss={loss} learns them as they "
                 "are: outputs, which begin near 0, may never reach them; loss=mse, mae, huber and "
-                "log_cosh learn them standardised, targets=raw is content",
+                "log_cosh learn them standardised, and targets=raw silences this",
                 stacklevel=2,
             )
         return None

@@ -289,7 +289,7 @@ def _record_skipped(sweep_id: str, runs: Sequence[Run], skips: Mapping[str, Skip
     try:
         record_skipped(sweep_id, runs, skips)
     except JournalError as error:  # the runs are there all the same
-        complain(f"warning: sweep_runs lacks what the sweep skips: {error}")
+        complain(f"warning: the runs that this sweep skips are missing in sweep_runs: {error}")
 
 
 def _best(result: RunResult | None) -> float | RunnerError | None:

@@ -100,18 +100,19 @@ def set_aside(place: Place, taken: Taken, result: SyncResult) -> None:
     if verdict == "newer":
         result.problems.append(f"{name} {reading.newer}: it waits for a newer Sweephouse")
         return
-    if journal.state == "silent":
-        result.problems.append(f"{name}: its run cannot go in ({verdict})")
-        return
-    report_lines(place, journal, reading, result)
+    is_moved = journal.state != "silent"  # else its process may yet go on
+    then = "set aside" if is_moved else "left where it is"
     if verdict == "no run":
-        why = "it has no run_start, set aside"
+        why = f"it has no run_start, {then}"
     elif verdict == "refused":
-        why = f"it cannot go in ({reason}), set aside"
+        why = f"it cannot go in ({reason}), {then}"
     else:
         why = f"run {reading.run_id} is there already with other content; the first is kept"
+    if is_moved:
+        report_lines(place, journal, reading, result)
     result.problems.append(f"{name}: {why}")
-    _move_away(place, journal.path, result)
+    if is_moved:
+        _move_away(place, journal.path, result)
 
 
 def set_odd_aside(place: Place, journal: JournalFile, result: SyncResult) -> None:
