@@ -144,9 +144,9 @@ def _rows(con: DuckDBPyConnection, left_out: Sequence[str]) -> Iterator[str]:
         "AND table_name NOT IN ('migrations', 'row_sums') GROUP BY ALL ORDER BY ALL",
         [table_names()],
     ).fetchall()
-    for table, is_judged in tables:
+    for table, has_judgement in tables:
         ours, theirs = f"again.main.{table}", f"live.main.{table}"
-        of_run = " AND judgement_id IS NULL" if is_judged else ""
+        of_run = " AND judgement_id IS NULL" if has_judgement else ""
         left = f"coalesce(run_id IN (FROM left_out), false){of_run}"
         compared = "" if table in OF_OTHERS else f"WHERE NOT ({left})"
         for first, second, fault in (

@@ -2,8 +2,8 @@
 
 Keras' own seeded `fit` draws one order and repeats it in every epoch; here each epoch has its
 own, known without having trained the epochs before it, so that engines can be compared and a run
-can be resumed exactly. Generators: Philox (Salmon et al. 2011) for orders, NumPy's SeedSequence
-hash for the state of Keras' seed generators.
+can be resumed exactly. Generators: Philox (Salmon et al. 2011, doi:10.1145/2063384.2063405) for
+orders, NumPy's SeedSequence hash for the state of Keras' seed generators.
 """
 
 from __future__ import annotations

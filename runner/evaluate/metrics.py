@@ -226,7 +226,9 @@ def _log_loss(given: Array) -> float:
 
 
 def calibration_error(positive: Array, probability: Array) -> float:
-    """Expected calibration error over ten bins of equal width (Naeini et al. 2015).
+    """The expected calibration error over ten bins of equal width.
+
+    Naeini et al. 2015, doi:10.1609/aaai.v29i1.9602.
 
     The mean distance, weighted by rows, between a bin's mean probability and its share of
     positives. Of several classes, the likeliest one's probability and whether it is right.

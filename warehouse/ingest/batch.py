@@ -55,7 +55,7 @@ class Batch:
         }
 
     def add(self, journal: JournalFile, reading: Reading) -> Verdict:
-        """Judge one journal, and stage its records if they are to go in."""
+        """Decide whether one journal goes in, and stage its records if so."""
         if reading.newer is not None:
             return "newer"
         if reading.is_care:

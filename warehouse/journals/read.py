@@ -20,7 +20,7 @@ from warehouse.place import Place, this_host
 CARE = "care-"
 """How the names of journals begin that hold care, not a run."""
 JUDGEMENT = "judgement-"
-"""How those begin that hold kept weights judged later."""
+"""How the names of those begin that hold evaluations of kept weights, made later."""
 BESIDE = (CARE, JUDGEMENT)
 OF_CARE = (Care.record, SkippedRuns.record)
 """What is recorded of runs that are there already."""
