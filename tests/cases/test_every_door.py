@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import json
+import random
 import re
 import shlex
 import warnings
@@ -87,6 +88,11 @@ class Read:
         order = np.argsort(self.columns["id"])
         self.columns = {name: values[order] for name, values in self.columns.items()}
         self.targets = targets[order]
+        self.weights: Any = None
+        self.keys: Mapping[str, Any] = {}
+        if isinstance(data, Data):
+            self.weights = None if data.weights is None else data.weights[order]
+            self.keys = {name: values[order] for name, values in data.columns.items()}
 
     def label(self) -> list[Any]:
         """The class of every row by its name, or its value."""
@@ -211,6 +217,13 @@ def check_source(
 ) -> None:
     """The same of a source that `sql` reads; style: of columns of text."""
     params = style.params(table, of_file=False) if style else {}
+    if style is None and kind == "sqlite":
+        # It has neither truth values nor dates.
+        params = {"time_format": ["%Y-%m-%d", "%Y-%m-%d %H:%M:%S"]}
+        if table.label.kind == "truth":
+            table = replace(
+                table, classes=["0", "1"], columns=[*table.features, as_whole(table.label)]
+            )
     query = "FROM quirks" if isinstance(place, str) else None
 
     def source(table: Table) -> str:
@@ -230,6 +243,11 @@ def check_source(
     again = source(table.some(rows, order))
     check_new(read, table, again, query, rows)
     check_evaluated(make, "sql", read, table, rows, source=again, **given)
+
+
+def as_whole(column: Column) -> Column:
+    """Truth values as 0 and 1."""
+    return replace(column, kind="whole", values=[int(value) for value in column.values])
 
 
 orders = st.permutations(range(7))
@@ -257,47 +275,139 @@ def test_many_csv_files(
     check_csv(make, folder, table, style, rows, of(table, order))
 
 
-def doors(few: Sequence[str], **more: Any) -> Any:
-    """Kinds of sources, all but a few of which are slow."""
-    return pytest.mark.parametrize(
-        "kind",
-        [kind if kind in few else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS],
-    )
+def check_texts_or_types(
+    make: Door,
+    place: Path | str,
+    kind: str,
+    table: Table,
+    style: Style | None,
+    rows: list[int],
+    order: list[int],
+) -> None:
+    """Of a source that has types, or holds texts as they are written."""
+    if style is not None:
+        # Without an option, text is what a source with types says that it is.
+        style = replace(style, words=[*style.words, "NA"])
+        table = table.with_texts(style)
+    check_source(make, place, kind, table, style, rows, of(table, order))
 
 
-@doors(few=["parquet", "sqlite"])
-@given(table=quirks.tables(), rows=some_rows, order=orders)
-@settings(FEW, max_examples=3)
-def test_a_source_with_types(
+maybe_styles = st.one_of(st.none(), quirks.styles)
+
+
+@given(table=quirks.tables(), style=maybe_styles, rows=some_rows, order=orders)
+@settings(FEW, max_examples=5)
+def test_a_parquet_file(
+    make: Door,
+    folder: Path,
+    table: Table,
+    style: Style | None,
+    rows: list[int],
+    order: list[int],
+) -> None:
+    check_texts_or_types(make, folder, "parquet", table, style, rows, order)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+@given(table=quirks.tables(), style=maybe_styles, rows=some_rows, order=orders)
+@settings(FEW, max_examples=15)
+def test_every_source(
     make: Door,
     folder: Path,
     request: pytest.FixtureRequest,
     kind: str,
     table: Table,
+    style: Style | None,
     rows: list[int],
     order: list[int],
 ) -> None:
     place = request.getfixturevalue(kind) if kind in ("postgres", "mariadb") else folder
-    check_source(make, place, kind, table, None, rows, of(table, order))
+    check_texts_or_types(make, place, kind, table, style, rows, order)
 
 
-@doors(few=["parquet"])
-@given(table=quirks.tables(), style=quirks.styles, rows=some_rows, order=orders)
-@settings(FEW, max_examples=3)
-def test_a_source_of_texts(
-    make: Door,
-    folder: Path,
-    request: pytest.FixtureRequest,
-    kind: str,
-    table: Table,
-    style: Style,
-    rows: list[int],
-    order: list[int],
+@given(table=quirks.tables(), style=quirks.styles, seed=st.integers(0, 2**32))
+@FEW
+def test_weights_and_keys(make: Door, folder: Path, table: Table, style: Style, seed: int) -> None:
+    chance = random.Random(seed)
+    rows = len(table.label.values)
+    weights = Column("money", "how much", [chance.randrange(1, 10**6) / 4 for _ in range(rows)])
+    keys = Column("text", "who", [chance.choice(quirks.TEXTS) for _ in range(rows)])
+    times = Column("date", "when", [quirks.EPOCH + dt.timedelta(days=i * 37) for i in range(rows)])
+    table = replace(table, columns=[*table.features, weights, keys, times, table.label])
+    file = quirks.csv_file(table, style, folder / f"{next(NUMBERED)}.csv")
+    given: dict[str, Any] = {"path": file, "label": table.label.name, **style.params(table)}
+    given |= {"weight": "how much", "features": ["id"]}
+    for column, by in ((keys, "group:who"), (times, "time:when")):
+        read = Read(make, "csv", split=Split(0.2, 0.2, 0, by=by), **given)
+        assert read.weights.tolist() == weights.values
+        found = read.keys[column.name]
+        if column is times:
+            found = found / (86400 * 10**6)  # of microseconds
+        assert found.tolist() == column.expected
+
+
+@given(table=quirks.tables())
+@FEW
+def test_arrays(make: Door, folder: Path, table: Table) -> None:
+    numbers = [column for column in table.features if not column.is_text]
+    file = folder / f"{next(NUMBERED)}.npz"
+    x = np.array([column.expected for column in numbers], "float64").T
+    np.savez(file, x=x, y=np.array(table.label.values))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        data = make("dataset", "arrays", path=file)
+    for i, column in enumerate(numbers):
+        kind = data.features.dtype.type
+        assert np.array_equal(data.features[:, i], kind(x[:, i]), equal_nan=True), column
+        # No two ids and no two times become one.
+        if column.kind in ("large", "moment"):
+            assert len(np.unique(data.features[:, i])) == len(np.unique(x[:, i])), column
+    if table.classes is None:
+        assert data.task.kind == "regression"
+        assert data.targets.tolist() == [float(np.float32(v)) for v in table.label.values]
+    else:
+        names = names_of(data.task)
+        assert [names[code] for code in data.targets] == list(map(_named, table.label.values))
+
+
+@given(table=quirks.tables(labels=["values"]), style=quirks.styles, chance=st.randoms())
+@FEW
+def test_a_series(
+    make: Door, folder: Path, table: Table, style: Style, chance: random.Random
 ) -> None:
-    place = request.getfixturevalue(kind) if kind in ("postgres", "mariadb") else folder
-    # Without an option, text is what a source with types says that it is.
-    style = replace(style, words=[*style.words, "NA"])
-    check_source(make, place, kind, table.with_texts(style), style, rows, of(table, order))
+    """In the order of time, however its rows stand."""
+    rows = len(table.label.values)
+    form = style.date if style.date == "%Y-%m-%d" else f"{style.date} %H:%M"
+    days = [dt.datetime(2023, 11, 1) + dt.timedelta(days=i) for i in range(rows)]
+    values = [float(value) for value in table.label.values]
+    columns = [
+        Column("text", "when", [day.strftime(form) for day in days]),
+        Column("number", "größe", values),
+    ]
+    mixed = list(range(rows))
+    chance.shuffle(mixed)
+    shuffled = [replace(c, values=[c.values[i] for i in mixed]) for c in columns]
+    # A blank in a time would be refused; text is as it is.
+    style = replace(style, words=[""], encoding="utf-8")
+    written = Table(shuffled, None)
+    file = quirks.csv_file(written, style, folder / f"{next(NUMBERED)}.csv")
+    params = style.params(written) | {"time_format": form}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        data = make(
+            "dataset",
+            "series",
+            path=file,
+            target="größe",
+            columns=["größe"],
+            time="when",
+            window=3,
+            split=Split(val=0.3, test=0.0, seed=0),
+            **params,
+        )
+    part = np.concatenate([data.train[0][:, 0, 0], data.train[0][-1, 1:, 0], data.train[1][-1]])
+    assert part.tolist() == np.float32(values[: len(part)]).tolist()
 
 
 # --- Without a word ------------------------------------------------------------------------------
@@ -469,3 +579,21 @@ def test_truth_values_and_thousands_beside_words_are_told(make: Door, tmp_path: 
     read = Read(make, "csv", path=file, label="y", missing=["none", "?"])
     assert read.columns["t"][:2].tolist() == [1, 0] and np.isnan(read.columns["t"][2])
     assert any("if 1.234 is more than a thousand" in line for line in read.lines)
+
+
+@pytest.mark.parametrize("kind", ["parquet", "sqlite"])
+def test_dates_in_columns_of_text_are_told(make: Door, tmp_path: Path, kind: str) -> None:
+    days = [dt.datetime(2024, 1 + i % 12, 1 + i % 28) for i in range(60)]
+    for form in ("%Y-%m-%d", "%d.%m.%Y"):
+        texts = [day.strftime(form) for day in days]
+        columns = [Column("large", "id", list(range(60))), Column("text", "d", texts)]
+        table = Table([*columns, Column("whole", "y", [i % 2 for i in range(60)])], None)
+        source = quirks.put(kind, table, None, tmp_path / f"{form[1]}.{kind}")
+        read = Read(make, "sql", source=source, label="y")
+        assert f"'d' is read as text, and looks like dates such as '{min(texts)}'" in read.lines[0]
+        assert (
+            read.lines[1] == f"to read them so, add 'dataset.time_format=[{form}]'" or "." in form
+        )
+        read = Read(make, "sql", source=source, label="y", **typed_in(read.lines, {}))
+        first = (days[0] - quirks.EPOCH).days
+        assert read.columns["d"][0] == first
