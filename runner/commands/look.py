@@ -13,8 +13,8 @@ from runner.system.terminal import say
 
 if TYPE_CHECKING:
     from runner.commands import Words
-    from runner.data.look.remarks import Remarks
-    from runner.data.look.table import ColumnLook, TableLook
+    from runner.data.look.held import ColumnLook, TableLook
+    from runner.data.look.remark import Remarks
 
 WIDTH = 99
 SWEEP = "-m optimizer.learning_rate=3e-4,1e-3,3e-3 architecture.units=[32],[64,64]"

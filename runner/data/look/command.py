@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from runner.config.settings import Settings
-from runner.data.look.remarks import Remarks, is_uneven
-from runner.data.look.table import TableLook
+from runner.data.look.held import TableLook
+from runner.data.look.label import is_uneven
+from runner.data.look.remark import Remarks
 from runner.data.sources.typed import option
 
 ORDER = (
