@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -133,6 +134,22 @@ def _watch(arguments: argparse.Namespace) -> int:
             time.sleep(max(arguments.every, (time.monotonic() - begun) * (1 / BUSY - 1)))
 
 
+def _fitting(rows: list[list[str]], columns: list[str]) -> list[list[str]]:
+    """The cells, overrides cut to what the others leave of a line: numbers come first."""
+    if "overrides" not in columns:
+        return rows
+    place = columns.index("overrides")
+    widths = [max(len(cell) for cell in cells) for cells in zip(columns, *rows, strict=True)]
+    room = shutil.get_terminal_size().columns - sum(w + 3 for w in widths) + widths[place]
+    room = max(room, len("overrides"))
+    for row in rows:
+        # Where the results lie is said above.
+        words = [word for word in row[place].split(" ") if not word.startswith("results=")]
+        text = " ".join(words)
+        row[place] = text if len(text) <= room else f"{text[: room - 1]}…"
+    return rows
+
+
 State = dict[str, tuple[list[str], list[tuple[Any, ...]]]]
 
 
@@ -191,8 +208,8 @@ def _screen(state: State, folder: str) -> RenderableType:
             text = name in ("run", "sweep", "overrides", "monitor", "started")
             table.add_column(name, justify="left" if text else "right", no_wrap=True,
                              overflow="ellipsis")  # fmt: skip
-        for row in rows:
-            table.add_row(*(Text(in_line(short(value))) for value in row))
+        for cells in _fitting([[in_line(short(value)) for value in row] for row in rows], columns):
+            table.add_row(*map(Text, cells))
         shown.append(table)
     shown.append(Text("Ctrl-C ends this; the runs go on", "dim"))
     return Group(*shown)
