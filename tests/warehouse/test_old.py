@@ -114,3 +114,18 @@ def test_another_machine_takes_in_what_fell_silent_and_leaves_its_journal(
     assert warehouse.sync(house.results).lost == [ABANDONED]
     assert path.exists()
     assert there(house.results) == ROWS
+
+
+def test_hashes_of_configs_and_values_at_best_are_those_that_an_ingest_gives(house: House) -> None:
+    query = (
+        "SELECT run_id, config_hash, (SELECT list(at_best ORDER BY split, name)::VARCHAR "
+        ""
+        "FROM run_metrics AS m WHERE m.run_id = r.run_id) FROM runs AS r ORDER BY run_id"
+    )
+    with warehouse.connect(house.results) as con:
+        migrated = con.execute(query).fetchall()
+    rebuild(Place.of(house.results))
+    with warehouse.connect(house.results) as con:
+        assert con.execute(query).fetchall() == migrated
+    assert all(digest for _, digest, _ in migrated)
+    assert any(values and any(sign.isdigit() for sign in values) for *_, values in migrated)

@@ -10,6 +10,7 @@ import pty
 import re
 import select
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -138,7 +139,7 @@ def test_the_prompt_answers_remembers_and_ends(house: House, tmp_path: Path) -> 
         while text not in seen:
             assert time.monotonic() < end, seen
             if select.select([ours], [], [], 0.2)[0]:
-                seen += os.read(ours, 4096).decode()
+                seen += os.read(ours, 4096).decode(errors="replace")
         seen = seen.partition(text)[2]
 
     until("sql> ")
@@ -175,6 +176,26 @@ def test_the_page_about_comparing_is_true(house: House) -> None:
     for kind, block in blocks:
         if kind == "sql":
             assert house.command("sql", block).returncode == 0
+
+
+@pytest.mark.slow
+def test_top_goes_on_until_it_is_stopped(house: House) -> None:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "warehouse", "--results", str(house.results), "top"],
+        stdin=theirs, stdout=theirs, stderr=theirs, cwd=ROOT, start_new_session=True,
+        env=os.environ | {"TERM": "xterm", "COLUMNS": "120", "LINES": "40"},
+    )  # fmt: skip
+    os.close(theirs)
+    seen, end = "", time.monotonic() + 30
+    while seen.count("Ctrl-C ends this") < 2:
+        assert time.monotonic() < end and process.poll() is None, seen
+        if select.select([ours], [], [], 0.2)[0]:
+            seen += os.read(ours, 65536).decode(errors="replace")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(15) == 130
+    os.close(ours)
+    assert "6 finished" in seen and "Traceback" not in seen
 
 
 def test_show_and_curves_are_rows_too(house: House) -> None:
