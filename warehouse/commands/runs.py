@@ -88,24 +88,25 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.group_by is not None:
         return _print_groups(arguments, where, values)
     columns, order, metric = list(COLUMNS), ORDERS.get(arguments.sort), ""
-    if order is None:
-        metric = (
-            ", (SELECT any_value(value) FROM outcomes AS o "
-            "WHERE o.run_id = b.run_id AND o.metric = $sort)"
-        )
-        order = (
-            "(SELECT any_value(CASE mode WHEN 'max' THEN -value ELSE value END) "
-            "FROM outcomes AS o WHERE o.run_id = b.run_id AND o.metric = $sort "
-            "AND NOT isnan(value)) NULLS LAST, run_id"
-        )
-        columns.append(arguments.sort)
-        values["sort"] = arguments.sort
     source = "leaderboard"
     if arguments.deleted:
         source = (
             "(SELECT r.*, NULL::DOUBLE AS best, 0 AS rank FROM runs AS r "
             "SEMI JOIN deleted USING (run_id))"
         )
+    if order is None:
+        source = (
+            f"(SELECT s.*, o.value AS sort_value, o.mode AS sort_mode FROM {source} AS s LEFT JOIN "
+            "(SELECT run_id, any_value(value) AS value, any_value(mode) AS mode FROM outcomes "
+            "WHERE metric = $sort GROUP BY run_id) AS o ON o.run_id = s.run_id)"
+        )
+        metric = ", sort_value"
+        order = (
+            "CASE WHEN NOT isnan(sort_value) THEN "
+            "CASE sort_mode WHEN 'max' THEN -sort_value ELSE sort_value END END NULLS LAST, run_id"
+        )
+        columns.append(arguments.sort)
+        values["sort"] = arguments.sort
     query = f"""
         SELECT run_id, experiment, dataset, status, monitor, best, best_epoch, epochs, seconds,
             started_at,
