@@ -6,18 +6,18 @@ when the folder has changed; a question that is being answered keeps the old one
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from importlib import resources
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runner.errors import WarehouseError
-from runner.system.databases import refuse_effects
 from warehouse.journals.read import waiting
+from warehouse.page import asking
+from warehouse.page.asking import StoppedError
+from warehouse.page.questions import question
 from warehouse.place import Place
 from warehouse.snapshot import connect
 
@@ -28,8 +28,6 @@ SECONDS = 20.0
 """How long a query of the user's may take."""
 OURS = 60.0
 """How long one of ours may."""
-EFFECT = re.compile(r"(?i)(?:en|dis)able_(?:logging|profiling)|truncate_duckdb_logs")
-"""Functions that change how DuckDB itself works, as a query or a view names them."""
 NEVER = "\x00nothing has been seen yet"
 
 
@@ -54,20 +52,11 @@ class Answer(NamedTuple):
     seconds: float
 
 
-class StoppedError(WarehouseError):
-    """A query took longer than it may."""
-
-
 class Change(NamedTuple):
     """Runs that are new or other than before, and runs that are no longer to be seen."""
 
     changed: set[str]
     removed: set[str]
-
-
-def question(name: str) -> str:
-    """The text of one of the page's own queries."""
-    return resources.files("warehouse.page").joinpath("queries", f"{name}.sql").read_text("utf-8")
 
 
 @dataclass
@@ -160,82 +149,16 @@ class Feed:
         return bool(self.ask("has", name=name).rows)
 
     def ask_freely(self, text: str, limit: int, seconds: float = SECONDS) -> Answer:
-        """The answer to a query of the user's.
-
-        Raises WarehouseError, in DuckDB's words, where it does not work or would do more than
-        read; StoppedError where it takes too long.
-        """
+        """The answer to a query of the user's, as `asking.ask` gives it."""
         begin = time.perf_counter()
-        with self._asked(text, seconds) as cursor:
-            described = cursor.description or []
-            rows = cursor.fetchmany(limit + 1) if described else []
+        columns, types, rows = asking.ask(self.place.folder, text, limit + 1, seconds)
         took = time.perf_counter() - begin
-        columns = [column[0] for column in described]
-        types = [str(column[1]) for column in described]
         return Answer(columns, types, rows[:limit], len(rows) > limit, took)
 
     def parquet(self, text: str, limit: int, seconds: float = SECONDS) -> bytes:
-        """The answer to a query of the user's as a Parquet file, its first rows up to a limit."""
-        try:
-            import pyarrow as pa
-            from pyarrow import parquet
-        except ImportError as error:
-            raise WarehouseError("Parquet needs pyarrow: pip install pyarrow") from error
-        out = pa.BufferOutputStream()
-        with self._asked(text, seconds) as cursor:
-            if not cursor.description:
-                raise WarehouseError("the query gives no rows")
-            parquet.write_table(cursor.to_arrow_table().slice(0, limit), out)
-        content: bytes = out.getvalue().to_pybytes()
+        """The same as a Parquet file, its first rows up to a limit."""
+        content: bytes = asking.ask(self.place.folder, text, limit, seconds, parquet=True)
         return content
-
-    @contextmanager
-    def _asked(self, text: str, seconds: float) -> Iterator[DuckDBPyConnection]:
-        """A cursor that has been asked; what DuckDB says against it becomes WarehouseError."""
-        import duckdb
-
-        if not text.strip():
-            raise WarehouseError("the query is empty")
-        with self.cursor(seconds) as cursor:
-            try:
-                _refuse_effects(cursor, text)
-                cursor.execute(text)
-                yield cursor
-            except duckdb.InterruptException:
-                raise
-            except duckdb.Error as error:
-                raise WarehouseError(_brief(error)) from error
-            except (OverflowError, ValueError) as error:
-                raise WarehouseError(
-                    f"the result cannot be shown ({error}); cast it to VARCHAR"
-                ) from error
-
-
-def _refuse_effects(cursor: DuckDBPyConnection, text: str) -> None:
-    """Raise duckdb.PermissionException where a statement would change how DuckDB works."""
-    import duckdb
-
-    for statement in cursor.extract_statements(text):
-        if statement.type == duckdb.StatementType.SELECT and statement.query:
-            try:
-                refuse_effects(cursor, statement.query)
-                continue
-            except duckdb.CatalogException as error:
-                if "__pivot_enum" not in str(error):
-                    raise
-        # What cannot be explained: a PIVOT, which is taken apart into several statements; a CALL.
-        stored = cursor.execute(question("effects"), [EFFECT.pattern]).fetchall()
-        if stored or EFFECT.search(text):
-            raise duckdb.PermissionException("Permission Error: this is no reading")
-
-
-def _brief(error: Exception) -> str:
-    """DuckDB's words, or ours for what it refuses."""
-    message = str(error).strip()
-    refused = ("is no reading", "external access", "disabled by configuration", "read-only mode")
-    if any(words in message for words in refused):
-        return "this page only reads the warehouse; it writes nothing and reaches no other file"
-    return message
 
 
 def _state_of(place: Place) -> str:

@@ -18,7 +18,7 @@ pytest.importorskip("nicegui", reason="the extra `ui` is not installed")
 from warehouse.page import curves, grid, importance, params, views
 from warehouse.page.artifacts import content_of, path_of
 from warehouse.page.curves import Wish
-from warehouse.page.feed import Feed, StoppedError
+from warehouse.page.feed import Feed
 from warehouse.page.sql_page import completions, worked
 from warehouse.place import Place
 
@@ -148,11 +148,18 @@ def test_what_is_no_reading_is_refused(
     assert [file for file in tmp_path.iterdir() if file.name != "results"] == []
 
 
-def test_a_runaway_query_is_stopped(feed: Feed) -> None:
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT count(*) FROM range(10000000) a, range(10000000) b",
+        "SELECT len(range(100000000))",  # worked out in one piece, while it is planned
+    ],
+)
+def test_a_runaway_query_is_stopped(feed: Feed, query: str) -> None:
     begin = time.monotonic()
-    with pytest.raises(StoppedError, match="stopped after"):
-        feed.ask_freely("SELECT count(*) FROM range(10000000) a, range(10000000) b", 10, 0.5)
-    assert time.monotonic() - begin < 5
+    with pytest.raises(WarehouseError, match=r"stopped after|memory"):
+        feed.ask_freely(query, 10, 2.0)
+    assert time.monotonic() - begin < 10
     assert feed.ask_freely("SELECT 1 AS one", 10).rows == [(1,)]
 
 
@@ -162,6 +169,7 @@ def test_an_answer_is_cut_at_its_limit(feed: Feed) -> None:
     assert answer.types == ["BIGINT"]
 
 
+@pytest.mark.slow
 def test_every_worked_query_can_be_asked(feed: Feed) -> None:
     for query in worked().values():
         feed.ask_freely(query, 10)
