@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from runner.system.temporary import private_folder
 
 if TYPE_CHECKING:
+    import duckdb
     from duckdb import DuckDBPyConnection
 
 CLOSED: dict[str, str | bool | int | float | list[str]] = {
@@ -26,6 +27,16 @@ CLOSED: dict[str, str | bool | int | float | list[str]] = {
 """For `duckdb.connect(config=...)`: nothing is fetched to understand a file, not even its kind."""
 EFFECTS = re.compile(r'"name":\s*"((?:EN|DIS)ABLE_(?:LOGGING|PROFILING)|TRUNCATE_DUCKDB_LOGS)\b')
 """The steps of a plan, as JSON, that change how DuckDB itself works."""
+CALLS = re.compile(r"(?i)((?:en|dis)able_(?:logging|profiling)|truncate_duckdb_logs)\W*\(")
+"""Calls of the same in SQL."""
+STORED = """
+    SELECT sql FROM duckdb_views() WHERE NOT internal
+    UNION ALL
+    SELECT macro_definition
+    FROM duckdb_functions()
+    WHERE NOT internal AND macro_definition IS NOT NULL
+"""
+"""The SQL of all views and macros."""
 PATTERN = "*?["
 """The signs that make a path a pattern."""
 MEMORY_SHARE = 0.5
@@ -90,6 +101,31 @@ def refuse_effects(con: DuckDBPyConnection, select: str) -> None:
         raise duckdb.PermissionException(f"Permission Error: {error}") from None
     if effect := EFFECTS.search(plan):
         raise duckdb.PermissionException(f"Permission Error: {effect[1].lower()}() is no reading")
+
+
+def refuse_effects_in(con: DuckDBPyConnection, text: str) -> list[duckdb.Statement]:
+    """The statements of the text.
+
+    Raises duckdb.PermissionException where one does more than read, and duckdb.Error.
+    """
+    import duckdb
+
+    statements = con.extract_statements(text)
+    for statement in statements:
+        try:
+            if statement.type == duckdb.StatementType.SELECT and statement.query:
+                refuse_effects(con, statement.query)
+                continue
+        except duckdb.CatalogException as error:
+            if "__pivot_enum" not in str(error):
+                raise
+        # What nothing explains: a CALL, or a PIVOT without an IN, which is several statements.
+        for sql in (text, *(stored for (stored,) in con.execute(STORED).fetchall())):
+            if call := CALLS.search(sql):
+                raise duckdb.PermissionException(
+                    f"Permission Error: {call[1].lower()}() is no reading"
+                )
+    return statements
 
 
 def literal(text: str) -> str:

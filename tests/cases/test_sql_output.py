@@ -211,3 +211,15 @@ def test_a_query_that_breaks_late_is_still_one_sentence(
     query = "SELECT CASE WHEN i = 50000 THEN error('late') END FROM range(100000) AS r(i)"
     assert main(["--results", str(tmp_path / "none"), "sql", query, "--format", "csv"]) == 2
     assert capsys.readouterr().err.startswith("the query does not work: Invalid Input Error: late")
+
+
+def test_a_pivot_is_answered_and_hides_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["--results", str(tmp_path / "none"), "sql", "--format", "json"]
+    pivot = "PIVOT (SELECT 3 AS a, 'x' AS b {}) ON b USING sum(a)"
+    assert main([*asked, pivot.format("")]) == 0
+    assert json.loads(capsys.readouterr().out) == [{"x": 3}]
+    assert main([*asked, pivot.format("FROM enable_logging()")]) == 2
+    assert main([*asked, f"SELECT 1; {pivot.format('')}"]) == 2
+    assert "a PIVOT stands alone" in capsys.readouterr().err

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import WarehouseError
-from runner.system.databases import refuse_effects
+from runner.system.databases import refuse_effects_in
 from warehouse.commands import within
 from warehouse.lookup import find_run, find_sweep
 
@@ -74,9 +74,7 @@ def _queried(con: DuckDBPyConnection, file: Path) -> list[str]:
         reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
         raise WarehouseError(f"--query {file} cannot be read ({reason})") from error
     try:
-        for statement in con.extract_statements(text):
-            if statement.type == duckdb.StatementType.SELECT:
-                refuse_effects(con, statement.query)
+        refuse_effects_in(con, text)
         answer = con.execute(text)
         columns = [column[0] for column in con.description or ()]
         if "run_id" not in columns:

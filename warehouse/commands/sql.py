@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from runner.errors import WarehouseError
-from runner.system.databases import refuse_effects
+from runner.system.databases import refuse_effects_in
 from warehouse.commands.answer import Answer, ask
 from warehouse.commands.output import add_format, emit
 from warehouse.snapshot import connect
@@ -57,21 +57,27 @@ def _print(arguments: argparse.Namespace, text: str) -> None:
         raise WarehouseError("the query is empty")
     with connect(arguments.results) as con:
         try:
-            statements = con.extract_statements(text)
-            for statement in statements:
-                if statement.type == duckdb.StatementType.SELECT:
-                    refuse_effects(con, statement.query)
-            if (answer := _answer(con, statements)) is not None:
+            statements = refuse_effects_in(con, text)
+            if (answer := _answer(con, statements, text)) is not None:
                 rows = map(answer.iso, answer.rows) if arguments.format == "json" else answer.rows
                 emit(answer.columns, rows, arguments.format, fitting=True)
         except duckdb.Error as error:
             raise WarehouseError(f"the query does not work: {_brief(error)}") from error
 
 
-def _answer(con: DuckDBPyConnection, statements: Sequence[duckdb.Statement]) -> Answer | None:
+def _answer(
+    con: DuckDBPyConnection, statements: Sequence[duckdb.Statement], text: str
+) -> Answer | None:
     """Run all statements: what the last one gives, if anything."""
     import duckdb
 
+    # A PIVOT without an IN is taken apart into several statements, which have no text.
+    if statements and not any(statement.query for statement in statements):
+        return ask(con, text)
+    if not all(statement.query for statement in statements):
+        raise WarehouseError(
+            "a PIVOT stands alone, or says its values, such as ON status IN ('failed', 'lost')"
+        )
     for statement in statements[:-1]:
         con.execute(statement)
     for last in statements[-1:]:
