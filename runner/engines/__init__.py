@@ -1,4 +1,8 @@
-"""The engines, and how `engine=<name>` finds one."""
+"""The engines, which train: `train(jobs, record)`; and how `engine=<name>` finds one.
+
+`contract.py` says what one must be; `keras_fit.py` is the reference, `fast/`, `packed/` are quick.
+May import: record, model, evaluate and below.
+"""
 
 from __future__ import annotations
 
