@@ -296,7 +296,7 @@ maybe_styles = st.one_of(st.none(), quirks.styles)
 
 
 @given(table=quirks.tables(), style=maybe_styles, rows=some_rows, order=orders)
-@settings(FEW, max_examples=5)
+@settings(FEW, max_examples=4)
 def test_a_parquet_file(
     make: Door,
     folder: Path,
@@ -327,7 +327,7 @@ def test_every_source(
 
 
 @given(table=quirks.tables(), style=quirks.styles, seed=st.integers(0, 2**32))
-@FEW
+@settings(FEW, max_examples=4)
 def test_weights_and_keys(make: Door, folder: Path, table: Table, style: Style, seed: int) -> None:
     chance = random.Random(seed)
     rows = len(table.label.values)
@@ -459,6 +459,9 @@ def check_told(make: Door, folder: Path, table: Table, style: Style) -> None:
     assert read is not None, (sentences, given)
     for column in table.features:
         wrong = wrong_in(read, column)
+        if column.is_text:
+            # What says nothing in a column of numbers may be a word among words.
+            wrong = {row: pair for row, pair in wrong.items() if pair[1] not in style.words}
         if wrong and any(f"'{column.name}'" in line for line in sentences):
             continue  # It may be otherwise, and a line says so.
         assert not wrong, (column.kind, column.name, given, right, wrong, sentences)
