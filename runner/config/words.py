@@ -156,7 +156,9 @@ def split(text: str, separator: str = ",", most: int = -1) -> list[str] | None:
     begin, quote = 0, ""
     for place, sign in enumerate(text):
         if quote:
-            quote = "" if sign == quote and text[place - 1] != "\\" else quote
+            before = text[begin:place]
+            is_escaped = (len(before) - len(before.rstrip("\\"))) % 2 == 1
+            quote = "" if sign == quote and not is_escaped else quote
         elif sign in "'\"" and not text[begin:place].strip():  # not an apostrophe
             quote = sign if text.find(sign, place + 1) > 0 else ""
         elif sign in CLOSING:

@@ -270,3 +270,40 @@ def test_where_nothing_can_be_learnt_it_says_why(look: Look, tmp_path: Path) -> 
     body = look(write(tmp_path / "rows.csv", ["a,y", *["1,p"] * 20]), "--label", "y")
     assert body["command"] is None and body["task"] is None
     assert any("there is nothing to learn" in one["text"] for one in body["remarks"])
+
+
+NAMES = [
+    "it's",
+    'say "hi"',
+    "a`b$c",
+    "back\\slash",
+    "end\\",
+    "[x]",
+    "{y:1}",
+    "k=1",
+    "#1",
+    "50 %",
+    "null",
+    "1e5",
+    "~z",
+    "a,b",
+    "größe (cm)",
+    "true",
+    "${oc.env:HOME}",
+    "-x",
+]
+
+
+def test_the_command_names_columns_of_any_name(look: Look, tmp_path: Path) -> None:
+    file = tmp_path / "it's [1].parquet"
+    columns = ", ".join(
+        "hash(i * 100 + {}) % 9 AS {}".format(number, '"' + name.replace('"', '""') + '"')
+        for number, name in enumerate(NAMES)
+    )
+    with duckdb.connect() as con:
+        con.execute("CREATE TABLE made AS " + f"SELECT i AS nr, {columns} FROM range(100) r(i)")
+        con.execute("COPY made TO $file", {"file": str(file)})
+    for label in (NAMES[1], NAMES[4], NAMES[7], NAMES[-2]):
+        body = look(file, "--label", label, "dataset.task=regression")
+        data = loaded(body["command"])
+        assert data.feature_names == tuple(name for name in NAMES if name != label)

@@ -284,10 +284,12 @@ def typed(key: str, value: str | Sequence[str]) -> str:
 
 def _quoted(value: str) -> str:
     """The value as Hydra takes it: between quotes, unless it is a word that is none of its own."""
-    plain = re.fullmatch(r"[\w/%+-]+|[A-Za-z_/~][\w./:%+-]*", value)
+    plain = re.fullmatch(r"[\w/%+-]+|[A-Za-z_/][\w./:%+-]*", value)
     if plain and value.lower() not in OF_HYDRA:
         return value
-    return '"' + value.replace('"', '\\"') + '"'
+    # To Hydra a backslash is one, but before a quote; and ${ begins what is looked up elsewhere.
+    escaped = re.sub(r'(\\*)("|$)', lambda m: m[1] * 2 + ('\\"' if m[2] else ""), value)
+    return '"' + escaped.replace("${", "\\${") + '"'
 
 
 def _listed(words: Sequence[str]) -> str:
