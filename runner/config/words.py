@@ -119,7 +119,9 @@ class _Reader:
             value = self._parse(f"x={text}")._value
         except HydraException:
             return self._unreadable(text)
-        return _quoted(text) if is_mistaken(self._key, value) else value
+        # A name that looks like a number is kept as it is typed: +1, 1_000, 007.
+        is_other = _is_number(value) and self._is_text and str(value) != text
+        return _quoted(text) if is_other or is_mistaken(self._key, value) else value
 
     def _pair(self, key: str, text: str) -> tuple[Any, Any]:
         inside = _Reader(self._word, self._parse, "")
@@ -197,7 +199,11 @@ def _is_misread(override: Override, multirun: bool) -> bool:
         return True  # a blank, or the quotes of an empty text
     one_text = override.value_type == ValueType.SIMPLE_CHOICE_SWEEP and not multirun
     values = _all_of(override._value)
-    return one_text or any(is_mistaken(override.key_or_group, value) for value in values)
+    return one_text or any(map(_is_number, values))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float)
 
 
 def is_mistaken(key: str, value: Any) -> bool:
