@@ -295,6 +295,17 @@ def test_asking_the_runner_loads_no_tensorflow(
     assert said in done.stdout
 
 
+def test_a_look_at_a_table_loads_no_tensorflow(
+    without_tensorflow: dict[str, str], tmp_path: Path
+) -> None:
+    rows = ["a;b;y", *("1,5;NA;p", "2,5;3;q") * 20]
+    (tmp_path / "rows.csv").write_text("\n".join(rows), encoding="utf-8")
+    words = [sys.executable, "-m", "runner", "look", "rows.csv"]
+    done = run_light(words, without_tensorflow, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "python -m runner dataset=csv dataset.path=rows.csv dataset.label=y" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("line", "choices"),
     [
