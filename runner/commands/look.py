@@ -107,7 +107,7 @@ def _given(words: Sequence[str]) -> dict[str, Any]:
     for word in words:
         key, equals, _ = word.partition("=")
         name = key.removeprefix("dataset.")
-        if not equals or name == key or name not in PARAMS:
+        if not equals or name not in PARAMS:
             raise ConfigError(
                 f"{word} is not valid: {choices(name, PARAMS)}; such as 'dataset.decimal=\",\"'"
             )

@@ -30,7 +30,7 @@ TRIES = 5
 """How often a table is read again with what was found out of it."""
 FIRST = 1000
 """Rows whose order tells how dates are written."""
-WORDING = Wording(source="", query="--query ")
+WORDING = Wording(source="", query="--query ", also="folder, .npz, .npy, ")
 
 
 @contextmanager
