@@ -96,10 +96,9 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if order is None:
         source = (
-            "(SELECT s.*, o.value AS sort_value, o.mode AS sort_mode "
-            f"FROM {source} AS s LEFT JOIN "
-            "(SELECT run_id, any_value(value) AS value, any_value(mode) AS mode FROM outcomes "
-            "WHERE metric = $sort GROUP BY run_id) AS o ON o.run_id = s.run_id)"
+            f"(SELECT s.*, o.value AS sort_value, o.mode AS sort_mode FROM {source} AS s "
+            "LEFT JOIN (SELECT run_id, any_value(value) AS value, any_value(mode) AS mode "
+            "FROM outcomes WHERE metric = $sort GROUP BY run_id) AS o ON o.run_id = s.run_id)"
         )
         metric = ", sort_value"
         order = (
