@@ -266,6 +266,17 @@ def test_bad_input_is_one_sentence(
     assert "\n" not in str(told.value)
 
 
+@pytest.mark.parametrize("name", ["book.xlsx", "book.csv", "model.pkl"])
+def test_what_is_no_text_is_no_table(look: Look, tmp_path: Path, name: str) -> None:
+    head = b"\x80\x04\x95\x06\0\0" if name == "model.pkl" else b"PK\x03\x04\x14\0\0"
+    (tmp_path / name).write_bytes(head + bytes(range(256)))
+    match = "of no kind known" if name == "model.pkl" else "is a workbook .* save the sheet as CSV"
+    with pytest.raises(DataError, match=match):
+        look(tmp_path / name)
+    with pytest.raises(DataError, match=match):
+        loaded(f"python -m runner dataset=csv dataset.path={tmp_path / name} dataset.label=y")
+
+
 def test_where_nothing_can_be_learnt_it_says_why(look: Look, tmp_path: Path) -> None:
     body = look(write(tmp_path / "rows.csv", ["a,y", *["1,p"] * 20]), "--label", "y")
     assert body["command"] is None and body["task"] is None

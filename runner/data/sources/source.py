@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import warnings
@@ -33,6 +34,8 @@ SUFFIXES: dict[str, SourceKind] = {
 }
 WORD_ENDS = re.compile(r"[-_.\d]")
 COMPRESSED = (".gz", ".zst")
+WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
+"""How workbooks begin, the new ones and the old, whatever they are called."""
 SCHEMES: dict[str, SourceKind] = {
     "postgres": "postgres",
     "postgresql": "postgres",
@@ -152,13 +155,18 @@ def _tell_of_parts(where: str, files: Sequence[Path]) -> None:
         )
 
 
+def _is_text(head: bytes) -> bool:
+    """Whether a file that begins so may be text; UTF-16 says so itself, and has NUL between."""
+    return b"\0" not in head or head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+
+
 def _kind_of(file: Path, wording: Wording, otherwise: SourceKind | None) -> SourceKind:
     """By suffix; of databases, and of what has another suffix, by the first bytes."""
     name = file.name.lower()
     for tail in COMPRESSED:
         name = name.removesuffix(tail)
     by_suffix = SUFFIXES.get(Path(name).suffix)
-    if by_suffix in FILES:
+    if by_suffix in FILES and by_suffix != "csv":
         return by_suffix
     where = f"{wording.source}{file}"
     try:
@@ -166,6 +174,12 @@ def _kind_of(file: Path, wording: Wording, otherwise: SourceKind | None) -> Sour
             head = opened.read(16)
     except OSError as error:
         raise DataError(f"{where} cannot be read: {error.strerror}") from None
+    if head.startswith(WORKBOOKS):
+        raise DataError(
+            f"{where} is a workbook or an archive: save the sheet as CSV, and give that"
+        )
+    if by_suffix == "csv":
+        return by_suffix
     if head.startswith(b"SQLite format 3"):
         return "sqlite"
     if head[8:12] == b"DUCK":
@@ -174,6 +188,6 @@ def _kind_of(file: Path, wording: Wording, otherwise: SourceKind | None) -> Sour
         return by_suffix
     if head.startswith(b"PAR1"):
         return "parquet"
-    if otherwise is not None:
+    if otherwise is not None and (_is_text(head) or file.name.endswith(COMPRESSED)):
         return otherwise
     raise DataError(f"{where} is of no kind known here: give {wording.kinds}")
