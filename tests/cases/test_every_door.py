@@ -410,6 +410,41 @@ def test_a_series(
     assert part.tolist() == np.float32(values[: len(part)]).tolist()
 
 
+@pytest.mark.slow
+@given(
+    table=quirks.tables(),
+    style=quirks.styles,
+    rows=st.lists(st.integers(0, 23), min_size=1, max_size=6, unique=True),
+)
+@settings(FEW, max_examples=25)
+def test_new_rows_come_by_another_door(
+    make: Door, folder: Path, table: Table, style: Style, rows: list[int]
+) -> None:
+    """Of a run that was trained on a CSV file: typed, or written by another program."""
+    file = quirks.csv_file(table, style, folder / f"{next(NUMBERED)}.csv")
+    names = [column.name for column in table.features]
+    given = {"label": table.label.name, "features": names, **style.params(table)}
+    read = Read(make, "csv", path=file, **given)
+    new = table.some(rows, range(len(names)))
+    other = replace(
+        style,
+        delimiter="," if style.delimiter == "|" else "|",
+        quoted=not style.quoted,
+        counted=not style.counted,
+        packed=not style.packed,
+        end="\n",
+    )
+    unlabelled = replace(new, columns=new.features)
+    place = folder / str(next(NUMBERED))
+    for source in (
+        quirks.put("parquet", new, None, place.with_suffix(".parquet")),
+        quirks.json_file(new, place.with_suffix(".json")),
+        quirks.csv_file(new, other, place.with_suffix(".csv")),
+        quirks.csv_file(unlabelled, style, place.with_suffix(".tsv")),
+    ):
+        check_new(read, table, source, None, rows)
+
+
 # --- Without a word ------------------------------------------------------------------------------
 
 
