@@ -635,3 +635,29 @@ def test_dates_in_columns_of_text_are_told(make: Door, tmp_path: Path, kind: str
         read = Read(make, "sql", source=source, label="y", **typed_in(read.lines, {}))
         first = (days[0] - quirks.EPOCH).days
         assert read.columns["d"][0] == first
+
+
+@pytest.mark.parametrize(
+    ("texts", "params", "values"),
+    [
+        (["\u22125", "6"], {}, [-5, 6]),
+        (["\u22121.234,5", "6"], {"decimal": ",", "thousands": "."}, [-1234.5, 6]),
+        (["inf", "5"], {}, [np.inf, 5]),
+        (["-inf", "1,5"], {"decimal": ","}, [-np.inf, 1.5]),
+        (["1 Mar 2024", "28 May 2023"], {}, [19783, 19505]),
+        (["01-Mar-24", "28-May-23"], {}, [19783, 19505]),
+        (["March 1, 2024", "May 28, 2023"], {}, [19783, 19505]),
+        (["1 May 2024", "2 May 2024"], {}, [19844, 19845]),
+    ],
+)
+def test_other_numbers_and_dates_of_people_are_read(
+    make: Door, tmp_path: Path, texts: list[str], params: dict[str, Any], values: list[float]
+) -> None:
+    rows = ["id;x;y", *(f"{i};{texts[i % 2]};{i % 2}" for i in range(30))]
+    file = lines_in(tmp_path / "a.csv", rows)
+    read = Read(make, "csv", path=file, label="y", **params)
+    assert read.columns["x"][:2].tolist() == values
+    new = lines_in(tmp_path / "b.csv", ["x", texts[1], texts[0]])
+    with opened(str(new), None, Reading.recorded(read.reading), ["y"]) as table:
+        [[column]] = table.blocks(["x"], [])
+    assert column.tolist() == values[::-1]

@@ -16,12 +16,19 @@ BLANKS = " \u00a0\u202f\u2009"
 """The blanks that part thousands: plain, no-break, narrow and thin."""
 UNIT = r"(?:%|‰|€|\$|£|¥|₹|zł|Kč|kr|CHF|EUR|USD|GBP|JPY|Fr\.)"
 """Signs that stand before or behind a number and are no part of it."""
+SIGN = r"[+\x{2212}\x{2013}-]"
+"""Before a number; people also write the minus of print, or a dash."""
 NO_VALUE = "na n/a n.a. #n/a nan null (null) none nil missing unknown k.a. ? - -- --- . .. … *"
 MISSING_WORDS = frozenset(NO_VALUE.split())
 """What people write where they have no value, in small letters."""
 TRUTHS = ({"true", "false"}, {"yes", "no"}, {"t", "f"}, {"y", "n"})
 DECIMALS = (".", ",")
 THOUSANDS: tuple[str | None, ...] = (None, ",", ".", " ", "'")
+NAMED_MONTH = (
+    r"\s*(?:\d{1,2}(?P<sign>[ /.-])[A-Za-z]{3,9}(?P=sign)(?P<year>\d{4}|\d\d)"
+    r"|(?P<first>[A-Za-z]{3,9}) \d{1,2}(?P<comma>,?) \d{4})(?P<tail>(?:\D.*)?)$"
+)
+"""2 Mar 2024, 02-Mar-24, March 2, 2024, in English."""
 MOST_MISSING = 0.9
 """Where more texts than this share are no numbers, it is no column of numbers."""
 TIMES = (
@@ -50,7 +57,9 @@ class Numbers:
         if self.thousands is not None:
             whole = rf"(?:\d{{1,3}}(?:{self.separator}\d{{3}})+|\d+)"
         number = rf"(?:{whole}(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d+)?"
-        return rf"\s*[+-]?\s?(?:{UNIT}\s?)?[+-]?{number}[\s\x{{00a0}}\x{{202f}}]?(?:{UNIT})?\s*"
+        number = rf"(?:{number}|[iI]nf(?:inity)?)"
+        unit = rf"[\s\x{{00a0}}\x{{202f}}]?(?:{UNIT})?"
+        return rf"\s*{SIGN}?\s?(?:{UNIT}\s?)?{SIGN}?{number}{unit}\s*"
 
     @property
     def separator(self) -> str:
@@ -107,6 +116,11 @@ def is_plain(texts: Iterable[str]) -> bool:
     return all(re.fullmatch(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", t) for t in texts)
 
 
+def bare(texts: Iterable[str]) -> list[str]:
+    """The numbers without the units that stand beside them."""
+    return [re.sub(UNIT, "", text) for text in texts]
+
+
 def units_in(texts: Iterable[str]) -> list[str]:
     """The units that stand beside the numbers."""
     return sorted({unit for text in texts for unit in re.findall(UNIT, text)})
@@ -121,29 +135,44 @@ def are_truths(texts: Iterable[str]) -> bool:
 def date_formats(texts: Sequence[str]) -> list[str]:
     """The formats of strptime by which all texts are dates; several where they leave a doubt.
 
-    Year, month and day in numbers, and maybe a time; no year of two digits behind points, which
-    may be a version.
+    Year, month (its English name, too) and day, and maybe a time; no year of two digits behind
+    points, which may be a version.
     """
-    return [
+    forms = [
         form for form in _date_formats(texts[:1]) if all(is_date(text, form) for text in texts)
     ]
+    # May is short and long.
+    return [form for form in forms if form.replace("%B", "%b") not in forms or "%B" not in form]
 
 
 def _date_formats(texts: Sequence[str]) -> Iterator[str]:
     for text in texts:
         parted = re.match(r"\s*\d{1,4}([/.-])\d{1,2}\1\d{1,4}(.*)", text)
         if parted is None:
-            return
-        sign = parted[1]
-        days = [f"%d{sign}%m{sign}%Y", f"%m{sign}%d{sign}%Y", f"%Y{sign}%m{sign}%d"]
-        if sign != "." or re.match(r"\d\d\.\d\d\.\d\d(\D|$)", text):
-            days += [f"%d{sign}%m{sign}%y", f"%m{sign}%d{sign}%y"]
-        tail = parted[2].rstrip()
+            named = re.match(NAMED_MONTH, text)
+            if named is None:
+                return
+            days, tail = _days_with_names(named), named["tail"].rstrip()
+        else:
+            sign = parted[1]
+            days = [f"%d{sign}%m{sign}%Y", f"%m{sign}%d{sign}%Y", f"%Y{sign}%m{sign}%d"]
+            if sign != "." or re.match(r"\d\d\.\d\d\.\d\d(\D|$)", text):
+                days += [f"%d{sign}%m{sign}%y", f"%m{sign}%d{sign}%y"]
+            tail = parted[2].rstrip()
         for expression, clock in TIMES:
             if re.fullmatch(expression, tail):
                 if clock.endswith(" %p") and not re.search(r"\d ", tail[3:]):
                     clock = clock.replace(" %p", "%p")
                 yield from (f"{day}{tail[:1]}{clock}" if clock else day for day in days)
+
+
+def _days_with_names(named: re.Match[str]) -> list[str]:
+    """The formats of a day whose month is a name."""
+    if named["first"]:
+        return [f"{month} %d{named['comma']} %Y" for month in ("%b", "%B")]
+    sign = named["sign"]
+    years = ["%Y"] if len(named["year"]) == 4 else ["%y"]
+    return [f"%d{sign}{month}{sign}{year}" for month in ("%b", "%B") for year in years]
 
 
 def is_date(text: str, form: str) -> bool:

@@ -166,6 +166,8 @@ class As:
             if self.numbers.thousands is not None:
                 separator = self.numbers.separator
                 digits = f"regexp_replace({digits}, {literal(separator)}, '', 'g')"
+            minus = r"[\x{2212}\x{2013}]"
+            digits = f"regexp_replace({digits}, {literal(minus)}, '-', 'g')"
             if self.numbers.decimal != ".":
                 digits = f"replace({digits}, {literal(self.numbers.decimal)}, '.')"
             pattern = literal(self.numbers.pattern)

@@ -11,6 +11,7 @@ from runner.data.sources.columns import (
     MISSING_WORDS,
     Numbers,
     are_truths,
+    bare,
     date_formats,
     has_time,
     is_date,
@@ -199,7 +200,8 @@ def _examine_numbers(
                 f"such as {code!r}: where they are counts, say {option('query', as_numbers)}"
             )
             return
-        whole = not any(form.decimal in text or "e" in text.lower() for text in present)
+        # Neither 1e3 nor inf.
+        whole = not any(re.search(rf"{re.escape(form.decimal)}|[eEnN]", t) for t in bare(present))
         found.columns[name] = As("BIGINT" if whole else "DOUBLE", numbers=form)
         if units := units_in(present):
             found.remarks[name] = (
