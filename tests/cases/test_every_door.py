@@ -25,6 +25,7 @@ from runner import DataError, Split
 from runner.components.types import Data, Splits, Task, Trained
 from runner.config.compose import reading_what_is_typed
 from runner.data.labels import as_trained
+from runner.data.sources.dialect import SAMPLE
 from runner.data.sources.reading import Reading
 from runner.data.sources.rows import opened
 from runner.evaluate.metrics import names_of
@@ -661,3 +662,11 @@ def test_other_numbers_and_dates_of_people_are_read(
     with opened(str(new), None, Reading.recorded(read.reading), ["y"]) as table:
         [[column]] = table.blocks(["x"], [])
     assert column.tolist() == values[::-1]
+
+
+def test_a_fraction_may_come_late(make: Door, tmp_path: Path) -> None:
+    rows = ["id,x,y", *(f"{i},{i % 7},{i % 2}" for i in range(SAMPLE + 5)), "-1,0.5,1"]
+    file = lines_in(tmp_path / "a.csv.gz", rows)
+    read = Read(make, "csv", path=file, label="y")
+    assert read.columns["x"][:3].tolist() == [0.5, 0, 1]
+    assert Reading.recorded(read.reading).columns["x"].type == "DOUBLE"

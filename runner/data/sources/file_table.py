@@ -102,6 +102,13 @@ class FileTable:
         if dialect is not None and self._options.numbers == Numbers():
             self._remark_on_thousands(con, by_itself)
         self.reading = replace(self.reading, columns=self.found.columns)
+        if dialect is not None and self._has_more_than(SAMPLE, con):
+            # A number that is no whole one may come later.
+            self.reading = replace(self.reading, columns=self._widened(con))
+
+    def _has_more_than(self, rows: int, con: DuckDBPyConnection) -> bool:
+        limited = f"SELECT count(*) FROM (FROM {self.scan()} LIMIT {rows + 1})"
+        return bool((con.execute(limited).fetchone() or (0,))[0] > rows)
 
     def _remark_on_thousands(self, con: DuckDBPyConnection, columns: Sequence[Column]) -> None:
         """Say where 1.234 may be more than a thousand, for 999 has no point."""
