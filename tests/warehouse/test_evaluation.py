@@ -1,4 +1,4 @@
-"""What runs say of their outputs, layers, tensors and files, and what is judged later, as rows."""
+"""Outputs, layers, tensors and files of runs, and later evaluations, as rows."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ from warehouse.verify import verify
 Ask = Callable[..., list[tuple[Any, ...]]]
 
 
-def predictions_of(house: House, run_id: str, split: str = "test") -> Artifact:
-    """A file of two predictions and the record that refers to it."""
+def predictions_of(house: House, run_id: str, split: str = "test", row: str = "range") -> Artifact:
+    """A file of two predictions and the record that refers to it. row: SQL for the places."""
     draft = house.results / "draft.parquet"
     house.results.mkdir(exist_ok=True)
     with duckdb.connect() as con:
         con.execute(
-            f"COPY (SELECT '{split}' AS split, range AS row, NULL::VARCHAR AS output, "
+            f"COPY (SELECT '{split}' AS split, {row} AS row, NULL::VARCHAR AS output, "
             "1.0 AS target, range::DOUBLE AS predicted, 'yes' AS target_name, "
             "['no', 'yes'][range + 1] AS predicted_name, 1.0 - range AS error, "
             f"[range]::FLOAT[] AS outputs FROM range(2)) TO '{draft}' (FORMAT parquet)"
@@ -233,6 +233,23 @@ def test_predictions_whose_file_is_gone_or_altered_cost_only_themselves(
     problems = verify(Place(house.results))
     text = "".join(problems)
     assert len(problems) == 2 and "cannot be read" in text and "has 4 bytes" in text
+
+
+def test_predictions_that_their_table_refuses_cost_only_themselves(
+    house: House, rows: Ask
+) -> None:
+    good, *bad = (new_run_id() for _ in range(4))
+    house.write([*records(good), predictions_of(house, good), *ending(good)])
+    refused = ("NULL", "'no place'", "range AS place, 1")
+    for run_id, row in zip(bad, refused, strict=True):
+        house.write([*records(run_id), predictions_of(house, run_id, row=row), *ending(run_id)])
+    problems = warehouse.sync(house.results).problems
+    assert len(problems) == 3 and all("are left out" in problem for problem in problems)
+    assert rows(house, "SELECT count(*) FROM runs") == [(4,)]
+    assert rows(house, "SELECT run_id, row FROM predictions ORDER BY row") == [
+        (good, 0),
+        (good, 1),
+    ]
 
 
 def test_gc_removes_a_deleted_runs_predictions_file_and_rows(
