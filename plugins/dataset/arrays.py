@@ -15,7 +15,7 @@ from runner import (
     DataError,
     Labels,
     MissingLabel,
-    Split,
+    SplitPlan,
     Splits,
     block_type,
     compact,
@@ -41,7 +41,7 @@ def _files(*, path: Path, targets: Path | None, **_: Any) -> list[Path]:
 
 @dataset(identity=_files)
 def arrays(
-    split: Split,
+    split: SplitPlan,
     *,
     path: Path,
     targets: Path | None = None,
@@ -83,7 +83,7 @@ def arrays(
 
 
 def _two_files(
-    split: Split,
+    split: SplitPlan,
     path: Path,
     targets: Path,
     asked: AskedTask,

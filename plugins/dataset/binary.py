@@ -16,7 +16,7 @@ from runner import (
     DataError,
     Labels,
     MissingLabel,
-    Split,
+    SplitPlan,
     Splits,
     block_type,
     dataset,
@@ -38,7 +38,7 @@ def _files(*, path: Path, **_: Any) -> list[Path]:
 
 @dataset(identity=_files)
 def binary(
-    split: Split,
+    split: SplitPlan,
     *,
     path: Path,
     shape: list[Annotated[int, Ge(1)]],

@@ -15,7 +15,7 @@ from runner import (
     Data,
     DataError,
     MissingLabel,
-    Split,
+    SplitPlan,
     Splits,
     dataset,
     from_home,
@@ -43,7 +43,7 @@ def _files(*, path: Path, csv: Path | None, **_: Any) -> dict[str, Path]:
 
 @dataset(identity=_files)
 def binary_files(
-    split: Split,
+    split: SplitPlan,
     *,
     path: Path,
     label: Literal["folder", "name", "csv", "first", "last"] = "folder",
@@ -122,12 +122,12 @@ def binary_files(
 
 
 def _parts(
-    split: Split,
+    split: SplitPlan,
     columns: dict[str, list[str]],
     classes: Array | None,
     given: Array | None,
     rows: Array,
-) -> tuple[Array, Split]:
+) -> tuple[Array, SplitPlan]:
     """The part of every file, and the split by which those are drawn that are not given.
 
     rows: how many each file has.
@@ -143,7 +143,7 @@ def _parts(
     return part_of, rest
 
 
-def _drawn(split: Split, columns: dict[str, list[str]], classes: Array | None) -> Array:
+def _drawn(split: SplitPlan, columns: dict[str, list[str]], classes: Array | None) -> Array:
     """The part of every file, by its name or by the column that the config names."""
     if split.by is None:
         return parts_of_groups(columns["file"], classes, split)
@@ -160,7 +160,7 @@ def _drawn(split: Split, columns: dict[str, list[str]], classes: Array | None) -
     return parts_of_groups([str(group) for group in groups], None, split)[group_of]
 
 
-def _column(split: Split, columns: dict[str, list[str]]) -> list[str]:
+def _column(split: SplitPlan, columns: dict[str, list[str]]) -> list[str]:
     """The values, one a file, that `split.by` names; DataError where there are none."""
     column = split.column or ""
     if column not in columns:

@@ -13,7 +13,7 @@ from runner import (
     Data,
     MissingLabel,
     Profile,
-    Split,
+    SplitPlan,
     Splits,
     Trained,
     Word,
@@ -46,7 +46,7 @@ def _profile(*, path: Path, **params: Any) -> Profile | None:
 
 @dataset(identity=_identity, profile=_profile)
 def csv(
-    split: Split,
+    split: SplitPlan,
     trained: Trained | None,
     *,
     path: Path,

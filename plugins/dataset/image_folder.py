@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from annotated_types import Ge, Gt, Le, Len
 
-from runner import Data, DataError, Split, Splits, dataset, targets_of
+from runner import Data, DataError, SplitPlan, Splits, dataset, targets_of
 
 from ._files.blocks import NumberedRows, only_by_content, part_of_rows, streams
 from ._files.classes import class_files
@@ -29,7 +29,7 @@ def _files(*, path: Path, **_: Any) -> dict[str, Path]:
 
 @dataset(identity=_files)
 def image_folder(
-    split: Split,
+    split: SplitPlan,
     *,
     path: Path,
     size: Annotated[list[Annotated[int, Ge(1)]], Len(2, 2)] | None = None,

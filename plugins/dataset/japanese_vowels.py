@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from runner import Split, Splits, Task, dataset, package_files
+from runner import SplitPlan, Splits, Task, dataset, package_files
 
 Array = np.ndarray[Any, Any]
 STEPS, FEATURES, SPEAKERS = 29, 12, 9
@@ -20,7 +20,7 @@ def _files() -> list[Path]:
 
 
 @dataset(identity=_files)
-def japanese_vowels(split: Split) -> Splits:
+def japanese_vowels(split: SplitPlan) -> Splits:
     """640 utterances of two Japanese vowels by nine men, to say who speaks (aeon).
 
     Features are 12 LPC cepstrum coefficients in 7 to 29 steps, with zeros after the last: shape

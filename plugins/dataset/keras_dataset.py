@@ -16,7 +16,7 @@ from annotated_types import Ge
 from runner import (
     Data,
     DataError,
-    Split,
+    SplitPlan,
     Splits,
     Task,
     dataset,
@@ -96,7 +96,7 @@ def _files(*, which: Which, path: Path | None, download: bool, **_: Any) -> list
 
 @dataset(name="keras", identity=_files)
 def keras_dataset(
-    split: Split,
+    split: SplitPlan,
     *,
     which: Which = "mnist",
     path: Path | None = None,

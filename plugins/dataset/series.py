@@ -16,7 +16,7 @@ from runner import (
     DataError,
     Reading,
     Source,
-    Split,
+    SplitPlan,
     Splits,
     Task,
     Trained,
@@ -58,7 +58,7 @@ def _check_one(path: Path | None, source: str | None) -> None:
 
 @dataset(identity=_identity)
 def series(
-    split: Split,
+    split: SplitPlan,
     trained: Trained | None,
     *,
     path: Path | None = None,
@@ -118,7 +118,7 @@ def series(
 
 def _windows(
     steps: Steps,
-    split: Split,
+    split: SplitPlan,
     target: str | int,
     columns: Sequence[str | int],
     cut: tuple[int, int, int],
@@ -159,7 +159,7 @@ def _windows(
     return whole(rows, task) if rows.fits <= memory else streams(rows, split, task)
 
 
-def _parts(split: Split, steps: int, starts: Array, reach: int) -> Array:
+def _parts(split: SplitPlan, steps: int, starts: Array, reach: int) -> Array:
     """The part of every window by the steps that it reaches; UNUSED where they are of two."""
     test = steps - round(steps * split.test)
     if split.folds is None:
@@ -176,7 +176,7 @@ def _parts(split: Split, steps: int, starts: Array, reach: int) -> Array:
     return part_of
 
 
-def _check(split: Split, part_of: Array, reach: int, steps: int) -> None:
+def _check(split: SplitPlan, part_of: Array, reach: int, steps: int) -> None:
     """Raise DataError where a part that should have windows has none."""
     shares = (1.0, float(split.folds or split.val), split.test)
     for part, (name, share) in enumerate(zip(PARTS, shares, strict=True)):

@@ -18,7 +18,7 @@ from runner import (
     Options,
     Profile,
     Source,
-    Split,
+    SplitPlan,
     Splits,
     Trained,
     Word,
@@ -110,7 +110,7 @@ def _profile(**params: Any) -> Profile | None:
 
 @dataset(identity=identity_of, profile=_profile)
 def sql(
-    split: Split,
+    split: SplitPlan,
     trained: Trained | None,
     *,
     source: Source,

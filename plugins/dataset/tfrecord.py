@@ -17,7 +17,7 @@ from runner import (
     DataError,
     Labels,
     MissingLabel,
-    Split,
+    SplitPlan,
     Splits,
     Stream,
     choices,
@@ -70,7 +70,7 @@ def _files(*, path: Path, **_: Any) -> dict[str, Path]:
 
 @dataset(identity=_files)
 def tfrecord(
-    split: Split,
+    split: SplitPlan,
     *,
     path: Path,
     spec: dict[str, Field],
@@ -127,7 +127,7 @@ def tfrecord(
     return divided(f"dataset.path={path}", rows, made, split, kind)
 
 
-def _within(given: Array, number: int, split: Split, block: Array) -> Array:
+def _within(given: Array, number: int, split: SplitPlan, block: Array) -> Array:
     """The part of a file's records where folders say that of files; val is drawn if none does."""
     if given[number] == 0 and 1 not in given:
         return replace(split, test=0.0).assign(block)

@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from runner.components.types import Data, Input, Recipe, Split, Splits, Task, Trained, Transform
+from runner.components.types import (
+    Data,
+    Input,
+    Recipe,
+    SplitPlan,
+    Splits,
+    Task,
+    Trained,
+    Transform,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -61,7 +70,7 @@ def _kind(
 
 
 @_kind()
-def dataset(split: Split, trained: Trained | None) -> Data | Splits:
+def dataset(split: SplitPlan, trained: Trained | None) -> Data | Splits:
     """Give the data and say what the task is.
 
     split: the `split` part of the config, for a source that divides itself: shares, seed, `by`,

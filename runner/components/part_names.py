@@ -13,7 +13,7 @@ from runner.components.row_hash import TEST, TRAIN, VAL
 from runner.errors import DataError
 
 if TYPE_CHECKING:
-    from runner.components.types import Array, Split
+    from runner.components.types import Array, SplitPlan
 
 PARTS = ("train", "val", "test")
 NAMES = {
@@ -36,8 +36,8 @@ def part_named(name: str) -> int | None:
     return NAMES.get(name.strip().lower())
 
 
-def parts_of_values(split: Split, values: Array) -> Array:
-    """The part that each value names, int8; see `Split.named`."""
+def parts_of_values(split: SplitPlan, values: Array) -> Array:
+    """The part that each value names, int8; see `SplitPlan.named`."""
     distinct, inverse = np.unique(np.asarray(values).astype(str), return_inverse=True)
     parts = [part_named(value) for value in distinct.tolist()]
     odd = [value for value, part in zip(distinct.tolist(), parts, strict=True) if part is None]
@@ -50,8 +50,8 @@ def parts_of_values(split: Split, values: Array) -> Array:
     return np.array(parts, np.int8)[inverse.reshape(-1)]
 
 
-def split_of_rest(split: Split, rows: Sequence[int]) -> Split:
-    """The split by which val is drawn from train where the source has none; see `Split.rest`."""
+def split_of_rest(split: SplitPlan, rows: Sequence[int]) -> SplitPlan:
+    """The split by which val is drawn from train where the source has none; `SplitPlan.rest`."""
     counts = ", ".join(f"{name} {n}" for name, n in zip(PARTS, rows, strict=True) if n)
     if not rows[TRAIN]:
         raise DataError(f"the data come in parts of their own ({counts}), and none of it is train")

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from runner.components.types import Array, Split
+    from runner.components.types import Array, SplitPlan
 
 TRAIN, VAL, TEST, UNUSED = 0, 1, 2, 3
 
 
-def by_hash(split: Split, *keys: Array) -> Array:
-    """The part of every row by a hash of its keys and `split.seed`: int8, see `Split.assign`."""
+def by_hash(split: SplitPlan, *keys: Array) -> Array:
+    """The part of every row by a hash of its keys and `split.seed`: int8; `SplitPlan.assign`."""
     # 53 bits are what a float holds exactly: a number from 0 up to 1.
     place = (row_hashes(split.seed, *keys) >> np.uint64(11)) * 2.0**-53
     part = np.full(len(place), TRAIN, dtype=np.int8)

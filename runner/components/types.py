@@ -115,7 +115,7 @@ class Input:
 
 
 @dataclass(frozen=True)
-class Split:
+class SplitPlan:
     """The `split` part of the config: shares of the rows, and how they are drawn."""
 
     val: float
@@ -154,7 +154,7 @@ class Split:
 
         return parts_of_values(self, values)
 
-    def rest(self, rows: Sequence[int]) -> Split:
+    def rest(self, rows: Sequence[int]) -> SplitPlan:
         """The split of the training rows of data that come in parts, and a line that says so.
 
         rows: how many there are of train, val and test. Where there is no val, this draws it from

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Lt
 
 from runner.components.signature import Model, Param, model_of
-from runner.components.types import Split
+from runner.components.types import SplitPlan
 
 ClassWeight = Literal["balanced"] | dict[str | int, float]
 
@@ -31,7 +31,7 @@ def _setting(default: Any, sentence: str, *, outcome: bool = True, data: bool = 
 
 
 @dataclass(frozen=True)
-class SplitSettings(Split):
+class SplitSettings(SplitPlan):
     """Shares of the rows that are held out, and how they are drawn."""
 
     val: Annotated[float, Ge(0), Lt(1)] = 0.2

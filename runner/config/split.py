@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from runner.errors import ConfigError, choices
 
 if TYPE_CHECKING:
-    from runner.components.types import Split
+    from runner.components.types import SplitPlan
 
 WAYS = ("hash", "hash:COLUMN", "group:COLUMN", "time:COLUMN", "column:COLUMN")
 
 
-def check_split(split: Split) -> None:
+def check_split(split: SplitPlan) -> None:
     """Raise ConfigError for settings that divide nothing sensibly."""
     if split.val + split.test >= 1:
         raise ConfigError(

@@ -12,7 +12,7 @@ from runner.data.parts import named
 from runner.data.splitting import divide
 
 if TYPE_CHECKING:
-    from runner.components.types import Array, Features, Split
+    from runner.components.types import Array, Features, SplitPlan
 
 CHUNK_BYTES = 2**18
 """What is hashed at once, so that it stays in the processor's cache."""
@@ -21,7 +21,7 @@ FEW = 0.5
 """With a smaller share of different rows, equal ones are the nature of the data."""
 
 
-def complaint(data: Data | Splits, split: Split) -> str | None:
+def complaint(data: Data | Splits, split: SplitPlan) -> str | None:
     """The line that says how many rows of val and test are in train, too, equal in all features.
 
     None where there are none, and for data in streams.
@@ -45,7 +45,7 @@ def complaint(data: Data | Splits, split: Split) -> str | None:
     return f"{fact}; if they are copies, {mend}"
 
 
-def _by_part(data: Data | Splits, split: Split) -> list[Array] | None:
+def _by_part(data: Data | Splits, split: SplitPlan) -> list[Array] | None:
     """A hash of each row of train, val and test; None where they cannot be held in memory."""
     if isinstance(data, Data):
         hashes = _hashes(data.features, len(data.targets))

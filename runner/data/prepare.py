@@ -14,7 +14,7 @@ import numpy as np
 
 from runner.components import types
 from runner.components.signature import plain
-from runner.components.types import Data, Input, Split, Splits, Stream, Trained
+from runner.components.types import Data, Input, SplitPlan, Splits, Stream, Trained
 from runner.config.config import Config
 from runner.config.settings import Settings
 from runner.data.checks import (
@@ -133,7 +133,7 @@ def _with_input_names(data: Data | Splits) -> Data | Splits:
     return replace(data, vocabulary=vocabulary, **changed)
 
 
-def split(data: Data | Splits, wanted: Split) -> Splits:
+def split(data: Data | Splits, wanted: SplitPlan) -> Splits:
     """Divide the rows into disjoint parts; a dataset that comes in parts keeps them."""
     if isinstance(data, Splits):
         return data

@@ -17,10 +17,10 @@ from runner.data.parts import chosen
 from runner.errors import DataError, choices
 
 if TYPE_CHECKING:
-    from runner.components.types import Array, Data, Split
+    from runner.components.types import Array, Data, SplitPlan
 
 
-def divide(data: Data, split: Split) -> tuple[Array, Array, Array]:
+def divide(data: Data, split: SplitPlan) -> tuple[Array, Array, Array]:
     """The row numbers of train, val and test: disjoint, the last two maybe empty.
 
     Raises DataError for a column that is not there, and for a part that should have rows and
@@ -51,7 +51,7 @@ def divide(data: Data, split: Split) -> tuple[Array, Array, Array]:
     return rows
 
 
-def _empty(name: str, rows: int, split: Split) -> str:
+def _empty(name: str, rows: int, split: SplitPlan) -> str:
     if split.by or split.folds:
         settings = [f"split.by={split.by}"] if split.by else []
         settings += [f"split.folds={split.folds}"] if split.folds else []
@@ -61,7 +61,7 @@ def _empty(name: str, rows: int, split: Split) -> str:
     return f"split.{name}={getattr(split, name)} of {rows} rows leaves no row in {name}"
 
 
-def _column(data: Data, split: Split) -> Array:
+def _column(data: Data, split: SplitPlan) -> Array:
     """The values by which to divide, one a row."""
     name = split.column or ""
     features = data.features if isinstance(data.features, dict) else {}
@@ -82,7 +82,7 @@ def _column(data: Data, split: Split) -> Array:
 # --- As given ------------------------------------------------------------------------------------
 
 
-def _as_given(data: Data, place: Array, split: Split) -> tuple[Array, Array, Array]:
+def _as_given(data: Data, place: Array, split: SplitPlan) -> tuple[Array, Array, Array]:
     """The rows of parts that the source names; val is drawn from train where it names none."""
     rest = split.rest(np.bincount(place, minlength=len(PARTS)).tolist())
     train, val, test = (np.flatnonzero(place == part) for part in (TRAIN, VAL, TEST))
@@ -102,7 +102,7 @@ def _as_given(data: Data, place: Array, split: Split) -> tuple[Array, Array, Arr
 # --- Drawn ---------------------------------------------------------------------------------------
 
 
-def _drawn(data: Data, split: Split) -> tuple[Array, Array, Array]:
+def _drawn(data: Data, split: SplitPlan) -> tuple[Array, Array, Array]:
     """Slices of a permutation from `split.seed`, over which every class is spread evenly."""
     rows = len(data.targets)
     random = np.random.Generator(np.random.Philox(key=[split.seed, 0]))
@@ -130,7 +130,7 @@ def _spread(order: Array, labels: Array) -> Array:
 # --- By groups and times -------------------------------------------------------------------------
 
 
-def _by_values(column: Array, split: Split, forward: bool) -> Array:
+def _by_values(column: Array, split: SplitPlan, forward: bool) -> Array:
     """The part of every row; rows of equal value stay together.
 
     forward: the values are times. The latest are test, those before them val, and of folds one

@@ -21,7 +21,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from runner import DataError, Split
+from runner import DataError, SplitPlan
 from runner.components.types import Data, Splits, Task, Trained
 from runner.config.compose import reading_what_is_typed
 from runner.data.labels import as_trained
@@ -42,7 +42,7 @@ FEW = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 MANY = settings(FEW, max_examples=100)
-WHOLE = Split(val=0.0, test=0.0, seed=0)
+WHOLE = SplitPlan(val=0.0, test=0.0, seed=0)
 NUMBERED = count()
 """What a database holds is looked at once in a process: each is a file of its own."""
 
@@ -340,7 +340,7 @@ def test_weights_and_keys(make: Door, folder: Path, table: Table, style: Style, 
     given: dict[str, Any] = {"path": file, "label": table.label.name, **style.params(table)}
     given |= {"weight": "how much", "features": ["id"]}
     for column, by in ((keys, "group:who"), (times, "time:when")):
-        read = Read(make, "csv", split=Split(0.2, 0.2, 0, by=by), **given)
+        read = Read(make, "csv", split=SplitPlan(0.2, 0.2, 0, by=by), **given)
         assert read.weights.tolist() == weights.values
         found = read.keys[column.name]
         if column is times:
@@ -404,7 +404,7 @@ def test_a_series(
             columns=["größe"],
             time="when",
             window=3,
-            split=Split(val=0.3, test=0.0, seed=0),
+            split=SplitPlan(val=0.3, test=0.0, seed=0),
             **params,
         )
     part = np.concatenate([data.train[0][:, 0, 0], data.train[0][-1, 1:, 0], data.train[1][-1]])

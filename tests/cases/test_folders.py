@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from runner import DataError, Split, find_source
+from runner import DataError, SplitPlan, find_source
 
 LEAVINGS = [
     ".ipynb_checkpoints/0-checkpoint{}",
@@ -68,7 +68,7 @@ def test_leavings_are_no_series_of_numbers(make, tmp_path):
     littered(tmp_path / "runs", ".bin", np.arange(3, dtype="float32").tobytes())
     with pytest.warns(UserWarning, match="passed over, hidden or left behind"):
         data = make(
-            "dataset", "binary_files", path=tmp_path / "runs/**/*.bin", split=Split(0.5, 0, 0)
+            "dataset", "binary_files", path=tmp_path / "runs/**/*.bin", split=SplitPlan(0.5, 0, 0)
         )
     rows = len(data.train[1]) + len(data.val[1])
     assert (rows, data.task.names) == (4, ("cat", "dog"))
@@ -108,7 +108,7 @@ def test_a_folder_whose_name_holds_signs_of_a_pattern(make, tmp_path):
     (folder / "x.csv").write_text("x\n1\n", encoding="utf-8")
     pictures = make("dataset", "image_folder", path=folder / "pics")
     assert pictures.task.names == ("cat [x]", "dog [x]")
-    runs = make("dataset", "binary_files", path=folder / "runs/*/*.bin", split=Split(0, 0, 0))
+    runs = make("dataset", "binary_files", path=folder / "runs/*/*.bin", split=SplitPlan(0, 0, 0))
     assert len(runs.train[1]) == 2
     assert len(find_source(str(folder / "*.csv")).files) == 1
     with pytest.raises(DataError, match="matches no file: give a pattern"):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runner import Data, DataError, Labels, Split, Splits, Task
+from runner import Data, DataError, Labels, SplitPlan, Splits, Task
 from runner.data.class_weights import class_weights
 from runner.data.labels import as_trained
 from runner.data.splitting import divide
@@ -216,4 +216,4 @@ def test_a_missing_key_names_its_rows(way):
     who = np.array([None if i in (3, 13) else f"p{i % 7}" for i in I], dtype=object)
     data = Data(X, I % 2, Task.binary(), columns={"who": who})
     with pytest.raises(DataError, match=r"in 'who': 2 of 60 rows \(rows 4, 14\)"):
-        divide(data, Split(0.2, 0.2, 0, f"{way}:who"))
+        divide(data, SplitPlan(0.2, 0.2, 0, f"{way}:who"))

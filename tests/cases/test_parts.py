@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from runner import Data, DataError, Split, Splits, Stream, Task
+from runner import Data, DataError, SplitPlan, Splits, Stream, Task
 from runner.data import duplicates
 from runner.data.checks import check_loaded
 from runner.data.prepare import split
 
-DRAWN = Split(val=0.25, test=0.25, seed=0)
-BY_COLUMN = Split(val=0.25, test=0.25, seed=0, by="column:part")
+DRAWN = SplitPlan(val=0.25, test=0.25, seed=0)
+BY_COLUMN = SplitPlan(val=0.25, test=0.25, seed=0, by="column:part")
 
 
 def written(folder: Path, kind: str, place: str, number: int) -> None:
@@ -42,7 +42,7 @@ def folders(folder: Path, kind: str, *places: str) -> dict[str, set[int]]:
     return numbers
 
 
-def given(make: Any, kind: str, folder: Path, wanted: Split = DRAWN, **params: Any) -> Splits:
+def given(make: Any, kind: str, folder: Path, wanted: SplitPlan = DRAWN, **params: Any) -> Splits:
     """The dataset of the kind in its parts."""
     if kind == "binary_files":
         params["path"] = folder / "**/*.bin"
@@ -93,7 +93,7 @@ def test_val_is_one_of_them(make, tmp_path, kind, val):
     assert parts.test is None
     assert numbers_of(parts.val, kind) == sorted(numbers[places[2]] | numbers[places[3]])
     with pytest.raises(DataError, match=r"split.folds=3 is of no use: .*parts of their own"):
-        given(make, kind, tmp_path, Split(0.25, 0.25, 0, folds=3))
+        given(make, kind, tmp_path, SplitPlan(0.25, 0.25, 0, folds=3))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -110,7 +110,7 @@ def test_the_parts_may_lie_in_the_classes(make, tmp_path, kind):
 def test_streams_have_the_same_parts(make, tmp_path, kind):
     places = [f"{part}/{name}" for part in ("train", "test") for name in ("cat", "dog")]
     numbers = folders(tmp_path, kind, *places)
-    for wanted in (DRAWN, Split(0.25, 0.25, 0, by="hash")):
+    for wanted in (DRAWN, SplitPlan(0.25, 0.25, 0, by="hash")):
         with pytest.warns(UserWarning, match="train 16, test 16"):
             parts = given(make, kind, tmp_path, wanted, memory=0)
         assert isinstance(parts.test, Stream)
@@ -248,17 +248,17 @@ def test_a_table_says_one_thing_of_each_file(make, tmp_path):
 
     of_a = [f"a/{i}.bin,{'xy'[i % 2]}" for i in range(8)]
     rows(*of_a, *(f"b/{i}.bin,{'yx'[i % 2]}" for i in range(16)))
-    parts = given(make, "binary_files", tmp_path, Split(0, 0, 0), **params)
+    parts = given(make, "binary_files", tmp_path, SplitPlan(0, 0, 0), **params)
     assert len(parts.train[1]) == 24
     rows(*(f"{line.replace('a/', 'old/')}" for line in of_a), *(f"b/{i}.bin,z" for i in range(16)))
     with pytest.raises(DataError, match=r"2 rows for files called 0.bin, and none for .*a/0.bin"):
-        given(make, "binary_files", tmp_path, Split(0, 0, 0), **params)
+        given(make, "binary_files", tmp_path, SplitPlan(0, 0, 0), **params)
     rows(*of_a, "a/0.bin,z")
     with pytest.raises(DataError, match=r"two rows for a/0.bin, which differ"):
-        given(make, "binary_files", tmp_path, Split(0, 0, 0), **params)
+        given(make, "binary_files", tmp_path, SplitPlan(0, 0, 0), **params)
     table.write_bytes("file,label\n0.bin,ö\n".encode("latin-1"))
     with pytest.raises(DataError, match="no table of text, UTF-8"):
-        given(make, "binary_files", tmp_path, Split(0, 0, 0), **params)
+        given(make, "binary_files", tmp_path, SplitPlan(0, 0, 0), **params)
 
 
 @pytest.mark.parametrize("memory", [0, 1024])
@@ -330,7 +330,7 @@ def test_equal_rows_are_counted_exactly_as_a_dictionary_would():
     for count, name in zip(counts, ("val", "test"), strict=True):
         assert f"{count} of 75 rows of {name}" in (line or "")
     assert "if they are copies, split.by=hash keeps them in one part" in (line or "")
-    by_hash = Split(val=0.25, test=0.25, seed=0, by="hash")
+    by_hash = SplitPlan(val=0.25, test=0.25, seed=0, by="hash")
     assert duplicates.complaint(data_of(features), by_hash) is None
 
 

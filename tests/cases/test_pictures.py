@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from runner import Data, DataError, Split, Splits, Task
+from runner import Data, DataError, SplitPlan, Splits, Task
 from runner.data.labels import as_trained
 
 Array = np.ndarray[Any, Any]
@@ -171,7 +171,7 @@ def test_hidden_colours_stay_hidden(make, tmp_path, mode, memory):
         told = f"2 of 2 images are transparent.*dataset.background={background}"
         with pytest.warns(UserWarning, match=told):
             params = {"background": background, "memory": memory, "path": tmp_path}
-            data = make("dataset", "image_folder", split=Split(0, 0, 0), **params)
+            data = make("dataset", "image_folder", split=SplitPlan(0, 0, 0), **params)
         image = (next(data.train.read(None)) if memory == 0 else [data.features])[0][0]
         assert np.allclose(image[0, 0], background / 255)
         assert np.allclose(image[1, 2], [1, 0, 0] if mode == "RGBA" else 76 / 255, atol=0.01)

@@ -12,7 +12,7 @@ import duckdb
 import numpy as np
 import pytest
 
-from runner import Data, DataError, Split
+from runner import Data, DataError, SplitPlan
 from runner.data.profile import complaints
 from runner.data.sources.columns import counts_up, date_formats, numbers_written
 from runner.data.splitting import divide
@@ -96,7 +96,7 @@ def test_a_missing_label_or_key_is_told_with_its_rows_or_left_out(
     }
     with pytest.raises(DataError, match=r"'y' is missing in 6 rows of 200 \(rows 4, 10, 44, 84, "):
         make("dataset", "sql", **given)
-    by_who = {**given, "split": Split(0.2, 0.2, 0, by="group:who")}
+    by_who = {**given, "split": SplitPlan(0.2, 0.2, 0, by="group:who")}
     with pytest.warns(UserWarning, match="6 of 200 rows are left out"):
         data = make("dataset", "sql", **given, missing_label="drop")
     assert data.task.names == ("a", "b")
@@ -108,7 +108,7 @@ def test_a_missing_label_or_key_is_told_with_its_rows_or_left_out(
 
 def test_a_missing_key_is_told(read: Csv) -> None:
     rows = ["x,who,y", *(f"{i},{'' if i % 10 == 3 else 'p'},{'ab'[i % 2]}" for i in range(40))]
-    by_who = Split(0.2, 0.2, 0, by="group:who")
+    by_who = SplitPlan(0.2, 0.2, 0, by="group:who")
     with pytest.raises(
         DataError, match=r"'who', by which .* in 4 rows of 40 \(rows 4, 14, 24, 34"
     ):
@@ -255,7 +255,7 @@ def test_a_database_that_has_no_type_for_dates_is_divided_by_time(
             "CREATE TABLE made.rows AS SELECT strftime(DATE '2024-01-01' + i::INT, '%d.%m.%Y') "
             "AS day, i AS x, i % 2 AS y FROM range(100) AS r(i) ORDER BY hash(i)"
         )
-    split = Split(0.2, 0.2, 0, by="time:day")
+    split = SplitPlan(0.2, 0.2, 0, by="time:day")
     data = make("dataset", "sql", source=str(file), label="y", split=split)
     days = data.columns["day"]
     assert np.array_equal(data.features[np.argsort(days), 0], np.arange(100))
@@ -371,7 +371,7 @@ def test_another_file_is_the_test_part(read: Csv, make: Door, tmp_path: Path) ->
     data = read(rows, test=test)
     assert isinstance(data, Data) and data.part is not None
     with pytest.warns(UserWarning, match="come in parts of their own"):
-        train, val, held_out = divide(data, Split(0.2, 0.2, 0))
+        train, val, held_out = divide(data, SplitPlan(0.2, 0.2, 0))
     assert len(train) == 48 and len(val) == 12
     assert sorted(data.features[held_out, 1]) == [100.5 + i for i in range(9)]
     day = (dt.date(2024, 3, 4) - dt.date(1970, 1, 1)).days
@@ -380,7 +380,7 @@ def test_another_file_is_the_test_part(read: Csv, make: Door, tmp_path: Path) ->
     first = tmp_path / "rows.csv"
     assert say(path=first, test=test) != say(path=test, test=first) != say(path=first)
     with pytest.raises(DataError, match="both say which rows are test"):
-        read(rows, test=test, split=Split(0.2, 0.2, 0, by="column:x"))
+        read(rows, test=test, split=SplitPlan(0.2, 0.2, 0, by="column:x"))
 
 
 # --- What texts look like ------------------------------------------------------------------------

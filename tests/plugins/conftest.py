@@ -9,7 +9,7 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from runner import Input, Split
+from runner import Input, SplitPlan
 from runner.components import registry
 from runner.components.kinds import KINDS
 
@@ -24,7 +24,7 @@ class Door:
         component = self.registry.find(kind, name)
         offers = {k: v for k, v in given.items() if k in KINDS[kind].offers}
         if kind == "dataset":
-            offers.setdefault("split", Split(val=0.2, test=0.2, seed=0))
+            offers.setdefault("split", SplitPlan(val=0.2, test=0.2, seed=0))
             offers.setdefault("trained", None)
         if kind == "architecture" and "input_shape" in offers:
             offers.setdefault("inputs", {"features": Input(offers["input_shape"])})

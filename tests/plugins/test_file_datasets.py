@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runner import Data, DataError, Split, Splits, Stream, Task
+from runner import Data, DataError, SplitPlan, Splits, Stream, Task
 from runner.data.splitting import divide
 
 RANDOM = np.random.default_rng(0)
@@ -85,7 +85,7 @@ def test_binary_may_have_several_values_as_a_label(make, tmp_path):
 
 
 def streamed(make, path: Path, seed: int = 0, **params) -> Splits:
-    split = Split(val=0.2, test=0.2, seed=seed)
+    split = SplitPlan(val=0.2, test=0.2, seed=seed)
     return make("dataset", "binary", split=split, path=path, shape=[3, 2], memory=0, **params)
 
 
@@ -115,7 +115,7 @@ def test_a_stream_divides_by_content_wherever_a_record_stands(make, tmp_path):
 
 def test_a_stream_divides_as_split_by_hash_does_in_memory(make, tmp_path):
     path = records(tmp_path)
-    split = Split(val=0.2, test=0.2, seed=3, by="hash")
+    split = SplitPlan(val=0.2, test=0.2, seed=3, by="hash")
     held = make("dataset", "binary", path=path, shape=[3, 2])
     parts = [held.features[rows] for rows in divide(held, split)]
     for part, rows in zip(all_parts(streamed(make, path, seed=3)), parts, strict=True):
@@ -214,7 +214,7 @@ def test_a_missing_file_is_told_with_its_neighbours(make, tmp_path):
 
 
 def test_a_stream_without_columns_does_not_divide_by_one(make, tmp_path):
-    split = Split(val=0.2, test=0.2, seed=0, by="group:who")
+    split = SplitPlan(val=0.2, test=0.2, seed=0, by="group:who")
     params = {"split": split, "path": records(tmp_path), "shape": [3, 2], "memory": 0}
     one_sentence(make, "split.by=group:who names a column.*split.by=hash", "binary", **params)
 
@@ -237,7 +237,7 @@ SERIES = {"shape": [2], "window": 10, "stride": 5}
 
 
 def test_windows_are_what_stands_in_the_files(make, recordings):
-    split = Split(val=0.2, test=0.2, seed=0, by="hash")
+    split = SplitPlan(val=0.2, test=0.2, seed=0, by="hash")
     data = make("dataset", "binary_files", split=split, path=recordings / "*/*.bin", **SERIES)
     assert data.features.shape == (100, 10, 2)
     assert data.task == Task.binary(("calm", "wild"))
@@ -264,7 +264,7 @@ def test_windows_of_a_file_are_never_on_both_sides_of_a_split(make, recordings, 
 def test_folds_of_files_are_each_once_the_val_part(make, recordings):
     seen = []
     for fold in range(4):
-        split = Split(val=0.2, test=0.2, seed=0, folds=4, fold=fold)
+        split = SplitPlan(val=0.2, test=0.2, seed=0, folds=4, fold=fold)
         data = make("dataset", "binary_files", split=split, path=recordings / "*/*.bin", **SERIES)
         seen += list(set(data.val[0][:, 0, 0]))
     assert len(seen) == len(set(seen)) == 16
@@ -284,7 +284,7 @@ def test_a_label_comes_from_a_table_whose_columns_may_divide(make, recordings):
     lines = [f"{file.name},{i / 8},{'pqr'[i % 3]}" for i, file in enumerate(files)]
     table = recordings / "labels.csv"
     table.write_text("\n".join(["file,label,who", *lines]), encoding="utf-8")
-    split = Split(val=0.34, test=0, seed=0, by="group:who")
+    split = SplitPlan(val=0.34, test=0, seed=0, by="group:who")
     params = {"split": split, "path": recordings / "*/*.bin", "label": "csv", "csv": table}
     held = make("dataset", "binary_files", **params, **SERIES)
     assert held.task == Task.regression()
@@ -349,7 +349,7 @@ def test_what_is_wrong_with_files_is_one_sentence(make, recordings):
     short = recordings / "calm" / "run00_a.bin"
     short.write_bytes(short.read_bytes()[:-8])
     one_sentence(make, "not of one length.*29 steps.*30", "binary_files", path=path, shape=[2])
-    split = Split(val=0.01, test=0, seed=0)
+    split = SplitPlan(val=0.01, test=0, seed=0)
     params = {"split": split, "path": path, **SERIES}
     one_sentence(make, "split.val=0.01 of 20 files", "binary_files", **params)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from runner import Data, DataError, Split, Stream, Task
+from runner import Data, DataError, SplitPlan, Stream, Task
 
 # The folder holds a text, which a line tells of.
 pytestmark = pytest.mark.filterwarnings("ignore:.*1 file passed over, no images of a class")
@@ -54,7 +54,7 @@ def test_size_channels_and_scale_are_as_asked(make, folder):
 
 
 def test_a_large_folder_is_a_stream_that_gives_the_same_images(make, folder):
-    split = Split(val=0.3, test=0.3, seed=0)
+    split = SplitPlan(val=0.3, test=0.3, seed=0)
     data = make("dataset", "image_folder", split=split, path=folder, memory=0)
     seen = []
     for part in (data.train, data.val, data.test):
@@ -75,7 +75,7 @@ def test_a_broken_image_stops_or_is_left_out_by_name(make, folder, memory):
     bent = folder / "dog" / "bent.png"
     Image.fromarray(picture(0)).save(bent)
     bent.write_bytes(bent.read_bytes()[:8] + bytes(40) + bent.read_bytes()[48:])
-    split = Split(val=0.3, test=0.3, seed=0)
+    split = SplitPlan(val=0.3, test=0.3, seed=0)
     params = {"split": split, "path": folder, "memory": memory}
     said = r"3 of 33 images cannot be decoded: \S*empty.png .*bent.png .*torn.jpg .*on_error=skip"
     with pytest.raises(DataError, match=said) as told:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runner import DataError, Split, Splits
+from runner import DataError, SplitPlan, Splits
 
 
 def utterance(steps: int, speaker: int) -> str:
@@ -34,7 +34,7 @@ def aeon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_utterances_are_padded_and_the_test_part_is_the_authors(make, aeon: Path) -> None:
-    splits = make("dataset", "japanese_vowels", split=Split(val=0.25, test=0.5, seed=1))
+    splits = make("dataset", "japanese_vowels", split=SplitPlan(val=0.25, test=0.5, seed=1))
     assert isinstance(splits, Splits)
     assert splits.test[0].shape == (5, 29, 12)
     first = splits.test[0][0]
@@ -47,7 +47,7 @@ def test_utterances_are_padded_and_the_test_part_is_the_authors(make, aeon: Path
 
 
 def test_without_a_val_share_there_is_no_val_part(make, aeon: Path) -> None:
-    splits = make("dataset", "japanese_vowels", split=Split(val=0.0, test=0.5, seed=1))
+    splits = make("dataset", "japanese_vowels", split=SplitPlan(val=0.0, test=0.5, seed=1))
     assert splits.val is None and len(splits.train[1]) == 40
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runner import Data, DataError, Split, Splits
+from runner import Data, DataError, SplitPlan, Splits
 from runner.errors import ConfigError
 
 RANDOM = np.random.default_rng(0)
@@ -60,13 +60,13 @@ def test_val_is_taken_from_train_as_the_split_says(make, tmp_path):
     path = npz(tmp_path / "mine.npz", train=1000)
     parts = {}
     for seed in (0, 0, 1):
-        split = Split(val=0.3, test=0.5, seed=seed)
+        split = SplitPlan(val=0.3, test=0.5, seed=seed)
         data = make("dataset", "keras", split=split, path=path)
         assert 250 < len(data.val[1]) < 350
         assert len(data.test[1]) == 10
         assert parts.setdefault(seed, data.val[1].tolist()) == data.val[1].tolist()
     assert parts[0] != parts[1]
-    data = make("dataset", "keras", split=Split(val=0, test=0, seed=0), path=path)
+    data = make("dataset", "keras", split=SplitPlan(val=0, test=0, seed=0), path=path)
     assert data.val is None
 
 
@@ -123,8 +123,8 @@ def test_imdb_is_codes_as_keras_numbers_them(make, tmp_path, monkeypatch):
     np.savez(path, x_train=x, y_train=y, x_test=x[:2], y_test=y[:2])
     params = {"which": "imdb", "path": path, "words": 10, "length": 4}
     with pytest.raises(DataError, match="leaves no row in val"):
-        make("dataset", "keras", split=Split(val=1e-9, test=0, seed=0), **params)
-    data = make("dataset", "keras", split=Split(val=0, test=0, seed=0), **params)
+        make("dataset", "keras", split=SplitPlan(val=1e-9, test=0, seed=0), **params)
+    data = make("dataset", "keras", split=SplitPlan(val=0, test=0, seed=0), **params)
     assert data.test[0].tolist() == [[1, 4, 8, 2], [1, 5, 5, 5]]
     assert data.test[0].dtype == "int32"
     assert data.vocabulary == {"features": 10}

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runner import DataError, Split, Stream, Task
+from runner import DataError, SplitPlan, Stream, Task
 
 STEPS = np.stack([np.arange(100), np.arange(100) * 10], axis=1).astype("float32")
 
@@ -52,7 +52,7 @@ def test_a_window_is_followed_by_its_targets(make, array):
 @pytest.mark.parametrize("stride", [1, 3])
 def test_no_step_is_in_two_parts_and_later_parts_are_later(make, array, stride, memory):
     params = {"window": 5, "horizon": 2, "stride": stride, "memory": memory}
-    split = Split(val=0.2, test=0.1, seed=0)
+    split = SplitPlan(val=0.2, test=0.1, seed=0)
     data = make("dataset", "series", split=split, path=array, **params)
     assert isinstance(data.train, Stream) == (memory == 0)
     # What a part sees: the steps of its windows and those of its targets.
@@ -71,7 +71,7 @@ def test_no_step_is_in_two_parts_and_later_parts_are_later(make, array, stride, 
 def test_folds_go_forward_in_time(make, array):
     ends = []
     for fold in range(3):
-        split = Split(val=0.2, test=0.2, seed=0, folds=3, fold=fold)
+        split = SplitPlan(val=0.2, test=0.2, seed=0, folds=3, fold=fold)
         data = make("dataset", "series", split=split, path=array, window=4)
         train, val, test = (
             (features[0, 0, 0], targets[-1, 0]) for features, targets in parts_of(data)
@@ -91,7 +91,7 @@ def test_a_table_gives_its_numbers_sorted_by_time(make, tmp_path):
     features, targets = data.train
     assert features[0].tolist() == [[0, 0], [1, 10], [2, 20]]
     assert targets[0].tolist() == [30]
-    split = Split(val=0.4, test=0.3, seed=0, by="time:day")
+    split = SplitPlan(val=0.4, test=0.3, seed=0, by="time:day")
     params = {"split": split, "target": "step", "columns": ["load"], "time": "day"}
     data = make("dataset", "series", path=path, **params)
     assert data.train[0].shape[1:] == (24, 1)
@@ -104,11 +104,11 @@ def test_a_table_gives_its_numbers_sorted_by_time(make, tmp_path):
         ({"window": 10}, "no window of 12 steps .* fits into test"),
         ({"target": 7}, "dataset.target=7 is no column .* the numbers 0 to 1"),
         ({"columns": ["a"]}, "dataset.columns=a is no column"),
-        ({"split": Split(0.2, 0.2, 0, "hash")}, "split.by=hash would put overlapping windows"),
+        ({"split": SplitPlan(0.2, 0.2, 0, "hash")}, "split.by=hash would put overlapping windows"),
     ],
 )
 def test_what_does_not_fit_is_one_sentence(make, array, params, said):
-    given = {"split": Split(0.2, 0.1, 0), "window": 5, "horizon": 2, **params}
+    given = {"split": SplitPlan(0.2, 0.1, 0), "window": 5, "horizon": 2, **params}
     with pytest.raises(DataError, match=said):
         make("dataset", "series", path=array, **given)
 

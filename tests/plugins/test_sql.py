@@ -12,7 +12,7 @@ import duckdb
 import numpy as np
 import pytest
 
-from runner import Data, DataError, Split, Splits, Stream, Task
+from runner import Data, DataError, SplitPlan, Splits, Stream, Task
 from runner.config.compose import compose
 from runner.config.fingerprint import fingerprint
 from runner.data.identity import data_identity
@@ -587,7 +587,7 @@ FIRST = [0, 0, 1, 2, 1, 0, 0, 0, 0, 2, 0, 1]
 def test_rows_in_memory_and_streamed_divide_alike_by_content(make: Any, sources: Any) -> None:
     from runner.data.splitting import divide
 
-    split = Split(val=0.2, test=0.1, seed=3, by="hash")
+    split = SplitPlan(val=0.2, test=0.1, seed=3, by="hash")
     file = sources("parquet", MANY)
     streamed = make("dataset", "sql", source=file, split=split, **BY_NUMBER)
     data = make("dataset", "sql", source=file, split=split, **BY_NUMBER | {"memory_rows": 9999})
@@ -598,21 +598,21 @@ def test_rows_in_memory_and_streamed_divide_alike_by_content(make: Any, sources:
 def test_another_split_seed_divides_otherwise(make: Any, sources: Any) -> None:
     file = sources("parquet", MANY)
     one, other = (
-        make("dataset", "sql", source=file, split=Split(0.2, 0.2, seed), **BY_NUMBER)
+        make("dataset", "sql", source=file, split=SplitPlan(0.2, 0.2, seed), **BY_NUMBER)
         for seed in (0, 1)
     )
     assert parts(one) != parts(other)
 
 
 def test_groups_stay_together(make: Any, sources: Any) -> None:
-    split = Split(val=0.2, test=0.2, seed=0, by="group:owner")
+    split = SplitPlan(val=0.2, test=0.2, seed=0, by="group:owner")
     splits = make("dataset", "sql", source=sources("parquet", MANY), split=split, **BY_NUMBER)
     owners = [{number // 50 for number in part} for part in parts(splits)]
     assert sum(map(len, owners)) == len(set().union(*owners)) == 60
 
 
 def test_the_latest_rows_are_the_test_part(make: Any, sources: Any) -> None:
-    split = Split(val=0.2, test=0.1, seed=0, by="time:day")
+    split = SplitPlan(val=0.2, test=0.1, seed=0, by="time:day")
     splits = make("dataset", "sql", source=sources("parquet", MANY), split=split, **BY_NUMBER)
     train, val, test = (sorted(n * 7919 % 1000 for n in part) for part in parts(splits))
     assert train[-1] < val[0] <= val[-1] < test[0]
@@ -627,7 +627,7 @@ def test_folds_validate_on_every_row_once(make: Any, sources: Any) -> None:
                 "dataset",
                 "sql",
                 source=file,
-                split=Split(val=0.2, test=0.2, seed=0, folds=3, fold=fold),
+                split=SplitPlan(val=0.2, test=0.2, seed=0, folds=3, fold=fold),
                 **BY_NUMBER,
             )
         )
@@ -639,7 +639,7 @@ def test_folds_validate_on_every_row_once(make: Any, sources: Any) -> None:
 
 
 def test_the_column_that_divides_is_no_feature(make: Any, sources: Any) -> None:
-    split = Split(val=0.2, test=0.2, seed=0, by="group:owner")
+    split = SplitPlan(val=0.2, test=0.2, seed=0, by="group:owner")
     data = make("dataset", "sql", source=sources("parquet", MANY), split=split, label="kind")
     assert set(data.features) == {"number", "wave", "colour", "day"}
     assert set(data.columns) == {"owner"}

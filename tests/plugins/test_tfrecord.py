@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runner import Data, DataError, Split, Stream, Task
+from runner import Data, DataError, SplitPlan, Stream, Task
 
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.integers(0, 255, (60, 4, 5, 1), np.uint8)
@@ -74,7 +74,7 @@ def test_one_feature_is_one_array(make, records):
 
 
 def test_large_files_are_streams_of_disjoint_parts(make, records):
-    split = Split(val=0.3, test=0.2, seed=1)
+    split = SplitPlan(val=0.3, test=0.2, seed=1)
     params = {"path": records / "*.tfrecord", "spec": SPEC, "split": split, "memory": 0}
     data = make("dataset", "tfrecord", **params)
     seen = []

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from runner import DataError, Split, Splits, Stream, Task
+from runner import DataError, SplitPlan, Splits, Stream, Task
 
 Array = np.ndarray[Any, Any]
 Stamps = dict[Path, tuple[int, int]]
@@ -82,7 +82,7 @@ def whole(source: NumberedRows, task: Task) -> Splits:
     return Splits(train, val, test, task)
 
 
-def streams(source: NumberedRows, split: Split, task: Task) -> Splits:
+def streams(source: NumberedRows, split: SplitPlan, task: Task) -> Splits:
     """The source in its parts; a byte a row is all that stays in memory."""
     every = [source.part(rows) for rows in blocks(source.rows, source.row_bytes)]
     part_of = np.concatenate(every).astype(np.int8)
@@ -94,7 +94,7 @@ def streams(source: NumberedRows, split: Split, task: Task) -> Splits:
 
 
 def divided(
-    what: str, rows: int, made: Sequence[Stream | None], split: Split, task: Task
+    what: str, rows: int, made: Sequence[Stream | None], split: SplitPlan, task: Task
 ) -> Splits:
     """The streams of train, val and test; DataError where one that should have rows has none."""
     wanted = (1.0, split.folds or split.val, split.test)
@@ -110,12 +110,12 @@ def divided(
 
 
 def part_of_rows(
-    split: Split, given: Array | None, keys: Callable[[Array], Sequence[Array]]
-) -> tuple[Callable[[Array], Array], Split]:
+    split: SplitPlan, given: Array | None, keys: Callable[[Array], Sequence[Array]]
+) -> tuple[Callable[[Array], Array], SplitPlan]:
     """The function that gives rows their part, and the split by which what is not given is drawn.
 
     given: the part of every row where the source says it; its training rows may be drawn for val.
-    keys: the content of rows, as `Split.assign` takes it.
+    keys: the content of rows, as `SplitPlan.assign` takes it.
     """
     if given is None:
         return lambda rows: split.assign(*keys(rows)), split
@@ -125,7 +125,7 @@ def part_of_rows(
     return lambda rows: np.where(given[rows] == 0, rest.assign(*keys(rows)), given[rows]), rest
 
 
-def only_by_content(split: Split, what: str) -> None:
+def only_by_content(split: SplitPlan, what: str) -> None:
     """Raise DataError where the config asks for a column to divide by, and there is none."""
     if split.column is not None:
         raise DataError(

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from runner import DataError, Split
+from runner import DataError, SplitPlan
 
 Array = np.ndarray[Any, Any]
 
 
-def parts_of_groups(names: list[str], labels: Array | None, split: Split) -> Array:
+def parts_of_groups(names: list[str], labels: Array | None, split: SplitPlan) -> Array:
     """The part of every group: int8, 0 train, 1 val, 2 test.
 
     names: one a group; with `split.seed` they decide, so that a group added later moves few.

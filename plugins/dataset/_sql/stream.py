@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from runner import Data, DataError, Split, Splits, Stream
+from runner import Data, DataError, SplitPlan, Splits, Stream
 
 from .._files.blocks import GLANCE_ROWS, PARTS, SAMPLE_BYTES, SAMPLE_ROWS
 from .labels import Labels
@@ -105,7 +105,7 @@ def _vocabularies(layout: Layout, columns: list[Array]) -> dict[str, dict[str, i
 # --- Larger than memory --------------------------------------------------------------------------
 
 
-def streamed(reader: Reader, labels: Labels, split: Split, rows: int) -> Splits:
+def streamed(reader: Reader, labels: Labels, split: SplitPlan, rows: int) -> Splits:
     """The query's rows as three streams, after one pass that counts and samples them.
 
     rows: how many the query has; only the share of rows that is sampled follows from it.
@@ -163,7 +163,7 @@ class _Survey:
     """What the first pass found, by part."""
 
     assign: Callable[[Rows], Array]
-    split: Split
+    split: SplitPlan
     """The split by which the parts are drawn, as far as the source does not give them."""
     counts: list[int]
     marks: list[int]
@@ -171,7 +171,7 @@ class _Survey:
     codes: dict[str, dict[str, int]]
 
 
-def _survey(reader: Reader, labels: Labels, split: Split, rows: int) -> _Survey:
+def _survey(reader: Reader, labels: Labels, split: SplitPlan, rows: int) -> _Survey:
     """Pass over all rows once: count, check, sample, and collect labels and texts."""
     layout = reader.layout
     if (split.by or "").startswith("column:"):
@@ -220,12 +220,12 @@ def _draw(layout: Layout, seed: int, share: float) -> Callable[[Rows], Array]:
     if share >= 1:
         return lambda block: np.ones(len(block), bool)
     # Another seed than the split's own, whose numbers are small in test and large in train.
-    chosen = Split(val=share, test=0.0, seed=seed + 2**32)
+    chosen = SplitPlan(val=share, test=0.0, seed=seed + 2**32)
     assign = _in_pieces(chosen, layout)
     return lambda block: assign(block) == 1
 
 
-def _in_pieces(split: Split, layout: Layout) -> Callable[[Rows], Array]:
+def _in_pieces(split: SplitPlan, layout: Layout) -> Callable[[Rows], Array]:
     """The function that gives rows their part by what the runner calls the content of an array.
 
     That is all features. Hashing takes some times the memory of the rows, hence a few at once.
@@ -252,7 +252,7 @@ def _mark(rows: Rows) -> int:
     return total % 2**64
 
 
-def _assignment(reader: Reader, split: Split, rows: int) -> Callable[[Rows], Array]:
+def _assignment(reader: Reader, split: SplitPlan, rows: int) -> Callable[[Rows], Array]:
     """The function that gives each row of a block its part."""
     if split.by is None or split.by == "hash":
         return _remembered(_in_pieces(split, reader.layout))
@@ -261,7 +261,7 @@ def _assignment(reader: Reader, split: Split, rows: int) -> Callable[[Rows], Arr
     return _by_time(reader, split, rows)
 
 
-def _as_named(reader: Reader, split: Split) -> tuple[Callable[[Rows], Array], Split]:
+def _as_named(reader: Reader, split: SplitPlan) -> tuple[Callable[[Rows], Array], SplitPlan]:
     """The function that gives rows the part that their column names, and the split of the rest."""
     counted = [(str(value), rows) for value, rows in reader.by_key() if value is not None]
     values, rows = np.array([value for value, _ in counted]), [count for _, count in counted]
@@ -306,7 +306,7 @@ def _key_of(block: Rows) -> Array:
     return block.key
 
 
-def _by_time(reader: Reader, split: Split, rows: int) -> Callable[[Rows], Array]:
+def _by_time(reader: Reader, split: SplitPlan, rows: int) -> Callable[[Rows], Array]:
     """The latest rows are test, those before them val; rows of one time stay together."""
     if split.folds is not None:
         raise DataError(

@@ -19,7 +19,7 @@ from runner import (
     Query,
     Reading,
     SourceKind,
-    Split,
+    SplitPlan,
     Splits,
     Stream,
     Trained,
@@ -94,7 +94,7 @@ class Table:
 
 def read_table(
     table: Table,
-    split: Split,
+    split: SplitPlan,
     trained: Trained | None,
     expected: Callable[[], int | None] = lambda: None,
 ) -> Data | Splits:
@@ -142,7 +142,9 @@ def _sample(data: Splits) -> Any:
     return data.train.sample[0]
 
 
-def _read(reader: Reader, labels: Labels, split: Split, rows: int, table: Table) -> Data | Splits:
+def _read(
+    reader: Reader, labels: Labels, split: SplitPlan, rows: int, table: Table
+) -> Data | Splits:
     if rows == 0:
         raise DataError(
             f"{reader.query.place} gives no rows: loosen its WHERE, or look at the source"
@@ -177,7 +179,7 @@ def _with_test(
     query: Query,
     layout: Layout,
     labels: Labels,
-    split: Split,
+    split: SplitPlan,
     rows: int,
     table: Table,
 ) -> Data:
@@ -206,7 +208,7 @@ def _with_test(
     return data
 
 
-def layout_of(query: Query, table: Table, split: Split) -> Layout:
+def layout_of(query: Query, table: Table, split: SplitPlan) -> Layout:
     """Which columns are what; DataError for names that are none and types that cannot be used."""
     labels = tuple(query.column(one, "dataset.label") for one in table.labels)
     if not labels:

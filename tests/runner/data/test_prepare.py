@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.components.types import Data, Split, Splits, Task
+from runner.components.types import Data, SplitPlan, Splits, Task
 from runner.config.compose import compose
 from runner.data.prepare import Prepared, load, prepare, split
 from runner.errors import ConfigError, DataError, PluginError
@@ -47,7 +47,7 @@ def prepared(data: Data | Splits, *overrides: str) -> Prepared:
 def test_every_row_is_in_exactly_one_part(
     rows: int, val: float, test: float, seed: int, task: Task
 ) -> None:
-    parts = split(numbered(np.arange(rows) % 7, task), Split(val, test, seed))
+    parts = split(numbered(np.arange(rows) % 7, task), SplitPlan(val, test, seed))
     found = [numbers(part) for part in (parts.train, parts.val, parts.test)]
     assert sorted(row for part in found for row in part) == list(range(rows))
     assert len(found[1]) == round(rows * val)
@@ -65,7 +65,7 @@ def test_every_part_has_its_share_of_every_class(
     sizes: list[int], val: float, test: float, seed: int
 ) -> None:
     labels = np.repeat(np.arange(len(sizes)), sizes)
-    parts = split(numbered(labels, Task.classification(len(sizes))), Split(val, test, seed))
+    parts = split(numbered(labels, Task.classification(len(sizes))), SplitPlan(val, test, seed))
     for part, share in ((parts.val, val), (parts.test, test), (parts.train, 1 - val - test)):
         assert part is not None
         for label, size in enumerate(sizes):
@@ -74,7 +74,7 @@ def test_every_part_has_its_share_of_every_class(
 
 def test_a_binary_task_is_stratified_too() -> None:
     labels = np.array([1] * 10 + [0] * 90)
-    parts = split(numbered(labels, Task.binary()), Split(0.2, 0.2, 0))
+    parts = split(numbered(labels, Task.binary()), SplitPlan(0.2, 0.2, 0))
     assert parts.val is not None
     assert parts.test is not None
     assert (parts.val[1].sum(), parts.test[1].sum(), parts.train[1].sum()) == (2, 2, 6)
@@ -88,25 +88,25 @@ def test_parts_are_drawn_from_the_splits_own_seed_and_never_from_the_runs() -> N
 
 
 def test_a_share_of_nothing_leaves_no_part() -> None:
-    parts = split(numbered(np.arange(9) % 3, Task.classification(3)), Split(0.0, 0.0, 0))
+    parts = split(numbered(np.arange(9) % 3, Task.classification(3)), SplitPlan(0.0, 0.0, 0))
     assert (parts.val, parts.test) == (None, None)
     assert len(parts.train[0]) == 9
 
 
 def test_a_share_too_small_for_a_row_is_refused() -> None:
     with pytest.raises(DataError, match=r"split\.test=0\.01 of 9 rows leaves no row in test"):
-        split(numbered(np.arange(9) % 3, Task.classification(3)), Split(0.3, 0.01, 0))
+        split(numbered(np.arange(9) % 3, Task.classification(3)), SplitPlan(0.3, 0.01, 0))
 
 
 def test_shares_that_leave_no_row_to_train_on_are_refused() -> None:
     with pytest.raises(DataError, match="2 rows leaves no row to train on"):
-        split(numbered([0, 1], Task.binary()), Split(0.4, 0.5, 0))
+        split(numbered([0, 1], Task.binary()), SplitPlan(0.4, 0.5, 0))
 
 
 def test_a_dataset_in_parts_keeps_them() -> None:
     task = Task.regression()
     given = Splits((np.ones((4, 1)), np.arange(4)), None, (np.zeros((2, 1)), np.zeros(2)), task)
-    assert split(given, Split(0.5, 0.4, 1)) is given
+    assert split(given, SplitPlan(0.5, 0.4, 1)) is given
     ready = prepared(given)
     assert ready.rows() == {"train": 4, "test": 2}
 
@@ -251,14 +251,14 @@ def test_preprocessing_is_fitted_on_the_training_part_alone() -> None:
 
 def _rows_of(data: Data) -> list[int]:
     """The numbers of the rows in the training part."""
-    return numbers(split(numbered(data.targets, data.task), Split(0.2, 0.2, 0)).train)
+    return numbers(split(numbered(data.targets, data.task), SplitPlan(0.2, 0.2, 0)).train)
 
 
 def test_the_preprocessing_model_does_to_raw_rows_what_was_done_to_the_parts() -> None:
     data = holes()
     ready = prepared(data, "preprocessing=[impute,standardize]")
     assert ready.preprocessing is not None
-    raw = split(data, Split(0.2, 0.2, 0)).train[0].astype("float32")
+    raw = split(data, SplitPlan(0.2, 0.2, 0)).train[0].astype("float32")
     assert np.allclose(ready.preprocessing(raw), ready.splits.train[0], atol=1e-6)
     assert prepared(numbered([0, 1] * 5, Task.binary())).preprocessing is None
 

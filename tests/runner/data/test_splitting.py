@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import warehouse
-from runner.components.types import Data, Split, Task
+from runner.components.types import Data, SplitPlan, Task
 from runner.config.compose import compose
 from runner.data.prepare import split
 from runner.data.splitting import row_hashes
@@ -28,7 +28,7 @@ def numbered(rows: int, task: Task | None = None, **columns: Any) -> Data:
     return Data(features, np.arange(rows) % 3, task or Task.classification(3), columns)
 
 
-def placed(data: Data, wanted: Split) -> tuple[list[int], list[int], list[int]]:
+def placed(data: Data, wanted: SplitPlan) -> tuple[list[int], list[int], list[int]]:
     """The rows of train, val and test."""
     found = split(data, wanted)
     train, val, test = (
@@ -56,11 +56,11 @@ def test_hashes_and_the_parts_that_follow_from_them_never_change() -> None:
         "0x529206de01ce48f3",
     ]
     keys = np.array([f"k{number}" for number in range(20)])
-    assert Split(0.2, 0.2, 5).assign(keys).tolist() == [
+    assert SplitPlan(0.2, 0.2, 5).assign(keys).tolist() == [
         *(1, 1, 2, 2, 0, 2, 0, 0, 0, 0),
         *(1, 0, 0, 2, 0, 1, 1, 1, 0, 0),
     ]
-    folded = Split(0, 0.2, 0, folds=4, fold=1).assign(np.arange(20))
+    folded = SplitPlan(0, 0.2, 0, folds=4, fold=1).assign(np.arange(20))
     assert folded.tolist() == [
         *(0, 0, 2, 1, 1, 0, 0, 0, 0, 0),
         *(1, 1, 0, 0, 0, 0, 2, 0, 0, 0),
@@ -92,7 +92,7 @@ def test_neighbours_among_large_integers_hash_apart() -> None:
     rows=st.integers(40, 200), seed=st.integers(0, 2**31), by=st.sampled_from(["hash", "hash:key"])
 )
 def test_a_row_keeps_its_part_when_others_come_go_or_move(rows: int, seed: int, by: str) -> None:
-    wanted = Split(0.3, 0.3, seed, by)
+    wanted = SplitPlan(0.3, 0.3, seed, by)
     draw = np.random.Generator(np.random.Philox(key=[seed, 1]))
     some = draw.permutation(rows)[: rows - 5]
     whole = placed(numbered(rows, key=np.arange(rows)), wanted)
@@ -109,10 +109,10 @@ def test_a_row_keeps_its_part_when_others_come_go_or_move(rows: int, seed: int, 
 
 def test_shares_and_folds_hold_on_average() -> None:
     keys = np.arange(100_000)
-    assert np.bincount(Split(0.1, 0.3, 1).assign(keys)) / 1e5 == pytest.approx(
+    assert np.bincount(SplitPlan(0.1, 0.3, 1).assign(keys)) / 1e5 == pytest.approx(
         [0.6, 0.1, 0.3], abs=0.005
     )
-    folds = [Split(0.1, 0.2, 1, folds=4, fold=fold).assign(keys) for fold in range(4)]
+    folds = [SplitPlan(0.1, 0.2, 1, folds=4, fold=fold).assign(keys) for fold in range(4)]
     for part in folds:
         assert np.bincount(part) / 1e5 == pytest.approx([0.6, 0.2, 0.2], abs=0.005)
     # Each row is val once, or test always.
@@ -120,7 +120,7 @@ def test_shares_and_folds_hold_on_average() -> None:
 
 
 def test_equal_rows_are_in_one_part() -> None:
-    wanted = Split(0.3, 0.3, 0, "hash")
+    wanted = SplitPlan(0.3, 0.3, 0, "hash")
     features = np.repeat(np.arange(50.0), 4)[:, None]
     found = split(Data(features, np.arange(200) % 2, Task.binary()), wanted)
     values = [set(part[0][:, 0]) for part in (found.train, found.val, found.test) if part]  # type: ignore[index]
@@ -143,7 +143,7 @@ def test_a_group_is_never_divided(groups: int, seed: int, fold: int | None, text
     who: Any = draw.integers(0, groups, rows)
     if text:
         who = np.array([f"p{number}" for number in who], dtype=object)
-    wanted = Split(0.2, 0.2, seed, "group:who", None if fold is None else 3, fold or 0)
+    wanted = SplitPlan(0.2, 0.2, seed, "group:who", None if fold is None else 3, fold or 0)
     parts = placed(numbered(rows, who=who), wanted)
     assert sorted(row for part in parts for row in part) == list(range(rows))
     seen = [set(who[part]) for part in parts]
@@ -153,7 +153,7 @@ def test_a_group_is_never_divided(groups: int, seed: int, fold: int | None, text
 
 def test_folds_of_groups_are_disjoint_and_cover_all_but_test() -> None:
     data = numbered(120, who=np.arange(120) // 4)
-    found = [placed(data, Split(0, 0.2, 0, "group:who", 5, fold)) for fold in range(5)]
+    found = [placed(data, SplitPlan(0, 0.2, 0, "group:who", 5, fold)) for fold in range(5)]
     assert len({tuple(test) for _, _, test in found}) == 1
     vals = [row for _, val, _ in found for row in val]
     assert sorted(vals + found[0][2]) == list(range(120))
@@ -162,21 +162,21 @@ def test_folds_of_groups_are_disjoint_and_cover_all_but_test() -> None:
 
 def test_by_time_the_latest_rows_are_test_and_those_before_them_val() -> None:
     day = np.random.Generator(np.random.Philox(key=[0, 3])).permutation(100)
-    train, val, test = placed(numbered(100, day=day), Split(0.1, 0.2, 0, "time:day"))
+    train, val, test = placed(numbered(100, day=day), SplitPlan(0.1, 0.2, 0, "time:day"))
     assert max(day[train]) < min(day[val]) and max(day[val]) < min(day[test])
     assert (len(train), len(val), len(test)) == (70, 10, 20)
 
 
 def test_rows_of_one_time_are_in_one_part() -> None:
     day = np.array(["2020-01-01", "2020-01-02", "2020-01-03"], dtype="datetime64[D]")
-    parts = placed(numbered(90, day=day[np.arange(90) // 30]), Split(0.2, 0.2, 0, "time:day"))
+    parts = placed(numbered(90, day=day[np.arange(90) // 30]), SplitPlan(0.2, 0.2, 0, "time:day"))
     assert [len(part) for part in parts] == [30, 30, 30]
 
 
 def test_folds_of_time_validate_on_what_comes_after_what_they_trained_on() -> None:
     data = numbered(100, day=np.arange(100))
     for fold in range(3):
-        train, val, test = placed(data, Split(0, 0.2, 0, "time:day", 3, fold))
+        train, val, test = placed(data, SplitPlan(0, 0.2, 0, "time:day", 3, fold))
         assert (train, val) == (
             list(range(20 * (fold + 1))),
             list(range(20 * (fold + 1), 20 * (fold + 2))),
@@ -187,7 +187,7 @@ def test_folds_of_time_validate_on_what_comes_after_what_they_trained_on() -> No
 def test_a_feature_may_be_what_divides() -> None:
     features = {"who": np.arange(30) // 3, "size": np.arange(30.0)}
     found = split(
-        Data(features, np.arange(30) % 2, Task.binary()), Split(0.2, 0.2, 0, "group:who")
+        Data(features, np.arange(30) % 2, Task.binary()), SplitPlan(0.2, 0.2, 0, "group:who")
     )
     assert isinstance(found.train, tuple) and isinstance(found.val, tuple)
     assert not set(found.train[0]["who"]) & set(found.val[0]["who"])  # type: ignore[call-overload]
@@ -202,7 +202,7 @@ def test_drawn_folds_are_disjoint_stratified_and_leave_test_alone(
     folds: int, seed: int, rows: int
 ) -> None:
     data = numbered(rows)
-    found = [placed(data, Split(0.5, 0.2, seed, None, folds, fold)) for fold in range(folds)]
+    found = [placed(data, SplitPlan(0.5, 0.2, seed, None, folds, fold)) for fold in range(folds)]
     tests = {tuple(test) for _, _, test in found}
     assert len(tests) == 1 and len(found[0][2]) == round(rows * 0.2)
     assert sorted(row for _, val, _ in found for row in val) == sorted(
@@ -240,14 +240,17 @@ def test_settings_that_mean_nothing_are_one_sentence(words: list[str], sentence:
 @pytest.mark.parametrize(
     ("wanted", "sentence"),
     [
-        (Split(0.2, 0.2, 0, "group:whom"), "names no column: did you mean 'who'"),
-        (Split(0.2, 0.2, 0, "time:when"), "'when' has shape"),
-        (Split(0.2, 0.2, 0, "time:late"), "30 rows have no time"),
-        (Split(0.2, 0.2, 0, "group:one"), "split.by=group:one leaves no row in train, of 30 rows"),
-        (Split(0.2, 0.0, 0, "group:two", 3, 2), "with split.folds=3 leaves no row in val"),
+        (SplitPlan(0.2, 0.2, 0, "group:whom"), "names no column: did you mean 'who'"),
+        (SplitPlan(0.2, 0.2, 0, "time:when"), "'when' has shape"),
+        (SplitPlan(0.2, 0.2, 0, "time:late"), "30 rows have no time"),
+        (
+            SplitPlan(0.2, 0.2, 0, "group:one"),
+            "split.by=group:one leaves no row in train, of 30 rows",
+        ),
+        (SplitPlan(0.2, 0.0, 0, "group:two", 3, 2), "with split.folds=3 leaves no row in val"),
     ],
 )
-def test_columns_that_cannot_divide_are_one_sentence(wanted: Split, sentence: str) -> None:
+def test_columns_that_cannot_divide_are_one_sentence(wanted: SplitPlan, sentence: str) -> None:
     data = numbered(
         30,
         who=np.arange(30) // 3,
