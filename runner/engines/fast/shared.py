@@ -95,7 +95,8 @@ class SharedPrograms:
         if not (exact and entry.takes(shape) and self._lend(key, entry, recipe, shape)):
             yield job, make(recipe, contextlib.nullcontext)
             return
-        lent = replace(entry.recipe, callbacks=recipe.callbacks)
+        # All but what the program computes with is the run's own: callbacks, by what it is ranked.
+        lent = replace(recipe, model=entry.recipe.model, optimizer=entry.recipe.optimizer)
         with entry.numbers_of(shape):
             yield replace(job, make=lambda: lent), entry.program
 
