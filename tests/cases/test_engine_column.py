@@ -28,6 +28,7 @@ OLD = {
 }
 
 
+@pytest.mark.slow
 def test_what_stood_in_brackets_is_taken_apart_and_replays_of_old_journals_are_the_same(
     tmp_path: Path,
 ) -> None:

@@ -155,6 +155,7 @@ TABLES = {
 }
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("name", TABLES)
 def test_the_command_loads_what_was_looked_at(look: Look, tmp_path: Path, name: str) -> None:
     body = look(write(tmp_path / "rows.csv", TABLES[name]))
@@ -178,6 +179,7 @@ def test_a_table_that_is_not_utf_8_is_looked_at_all_the_same(look: Look, tmp_pat
     assert loaded(body["command"]).features["Größe"].tolist()[0] == "Köln"  # type: ignore[call-overload]
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("ending", ["parquet", "duckdb", "sqlite", "json"])
 def test_other_sources_are_looked_at_alike(look: Look, tmp_path: Path, ending: str) -> None:
     select = "SELECT (i % 7) / 2 AS a, 'x' || (i % 3) AS b, i % 2 AS y FROM range(60) r(i)"
@@ -200,6 +202,7 @@ def test_other_sources_are_looked_at_alike(look: Look, tmp_path: Path, ending: s
     assert len(loaded(body["command"]).targets) == 40
 
 
+@pytest.mark.slow
 def test_a_server_is_looked_at_by_a_query(look: Look, postgres: str) -> None:
     from tests.servers import writing
 

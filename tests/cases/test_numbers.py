@@ -85,6 +85,7 @@ STEPS = {
 }
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("steps", STEPS)
 def test_every_preprocessing_tells_them_apart_and_so_does_the_saved_one(make, tmp_path, steps):
     import keras

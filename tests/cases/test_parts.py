@@ -261,6 +261,7 @@ def test_a_table_says_one_thing_of_each_file(make, tmp_path):
         given(make, "binary_files", tmp_path, SplitPlan(0, 0, 0), **params)
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("memory", [0, 1024])
 def test_records_in_train_and_test_are_those_parts(make, tmp_path, memory):
     import tensorflow as tf

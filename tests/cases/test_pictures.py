@@ -243,6 +243,7 @@ def test_every_ending_of_pictures_is_taken(make, tmp_path, name):
     assert np.allclose(read(make, tmp_path), 77 / 255, atol=0.01)
 
 
+@pytest.mark.slow
 def test_pictures_are_what_keras_reads(make, tmp_path):
     pixels = RANDOM.integers(0, 256, (40, 60, 3)).astype("uint8")
     saved(tmp_path, Image.fromarray(pixels))

@@ -225,6 +225,7 @@ def check(make: Door, folder: Path, table: Any, style: Style) -> None:
             assert equal(kind, column, values, text_of), ("predict", door, name, column, values)
 
 
+@pytest.mark.slow
 @given(tables(), styles)
 @settings(
     max_examples=6,

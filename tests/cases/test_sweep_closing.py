@@ -104,6 +104,7 @@ def test_a_skipped_winner_is_a_run_of_the_sweep(
     )
 
 
+@pytest.mark.slow
 def test_the_closing_words_name_the_param_that_moved_the_metric(
     sweep: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -117,6 +118,7 @@ def test_the_closing_words_name_the_param_that_moved_the_metric(
     assert not any("batch_size" in line for line in moved)
 
 
+@pytest.mark.slow
 def test_a_job_without_a_value_tells_a_sweeper_the_worst_so_far(
     sweep: Run, results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

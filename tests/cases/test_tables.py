@@ -77,6 +77,7 @@ def source_of(kind: str, select: str, folder: Path, request: pytest.FixtureReque
     return str(file)
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("memory_rows", [1_000_000, 0], ids=["memory", "streamed"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_missing_label_or_key_is_told_with_its_rows_or_left_out(

@@ -41,6 +41,7 @@ def r2_of(events: Any) -> float:
     return float(one.metrics["r2"])
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     "engine", [pytest.param("keras", marks=pytest.mark.slow), "fast", "packed"]
 )
@@ -85,6 +86,7 @@ def test_the_kept_model_says_values_without_classes_of_ours():
 LOSSES = {"mse": {}, "mae": {}, "huber": {"delta": 0.5}, "log_cosh": {}}
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("outputs", [1, 3])
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_loss_is_the_users_and_its_gradient_that_of_standardised_targets(loss, outputs):

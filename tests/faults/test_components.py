@@ -98,6 +98,7 @@ def test_components_that_fail_in_any_way_fail_their_own_run(real: House, tmp_pat
     assert "16 failed, 1 finished" in sweep.said
 
 
+@pytest.mark.slow
 def test_what_is_the_users_to_mend_is_a_sentence_in_the_middle_of_training_too(
     real: House, tmp_path: Path
 ) -> None:

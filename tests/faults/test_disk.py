@@ -118,6 +118,7 @@ def test_a_limit_on_the_size_of_files_is_told_like_a_full_disk(house: House) -> 
     assert max(len(run.losses) for run in house.promised().values()) > 300
 
 
+@pytest.mark.slow
 def test_a_folder_that_turns_read_only_keeps_what_was_acknowledged(
     house: House, disk: Disk
 ) -> None:

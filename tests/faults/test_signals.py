@@ -36,6 +36,7 @@ def test_a_signal_at_any_step_ends_in_one_word(house: House, words: list[str], t
     house.check()
 
 
+@pytest.mark.slow
 def test_a_signal_while_a_command_is_being_imported(house: House) -> None:
     draw = random.Random(11)
     for _ in range(5):

@@ -41,6 +41,7 @@ def test_two_signals_stop_a_run_at_once(house: House) -> None:
     assert house.rows("SELECT error, epochs FROM runs") == [("stopped twice", 1)]
 
 
+@pytest.mark.slow
 def test_a_signal_ends_a_sweep_and_the_same_command_goes_on(house: House) -> None:
     words = ["-m", "seed=1,2,3", "epochs=40"]
     sweep = house.start(*words, pause=0.02)

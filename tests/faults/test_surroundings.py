@@ -39,7 +39,7 @@ def shell(house: House, script: str, **more: str) -> subprocess.CompletedProcess
 # --- Standard streams ----------------------------------------------------------------------------
 
 
-@pytest.mark.many
+@pytest.mark.slow
 @pytest.mark.parametrize("streams", [">&-", ">&- 2>&- <&-", "> /dev/full 2> /dev/full"])
 def test_a_run_goes_on_whatever_its_streams_are(house: House, streams: str) -> None:
     done = shell(house, f"$RUN {streams}")

@@ -91,6 +91,7 @@ def test_a_refused_job_leaves_the_later_batches_of_a_sweeper_alone(house: House)
     assert "sweep     " in sweep.said and "3 finished, 3 refused" in sweep.said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chosen", ["hydra/launcher=basic", "hydra/sweeper=basic"])
 def test_hydras_own_launcher_and_sweeper_can_be_chosen(house: House, chosen: str) -> None:
     assert house.run("-m", "seed=1,2", "epochs=2", chosen).wait() == 0
@@ -118,6 +119,7 @@ def test_what_is_finished_is_skipped_without_tensorflow(house: House) -> None:
     assert "tensorflow" in other.said
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("words", [["seed=1", "skip=finished"], ["-m", "seed=1"]])
 def test_a_warehouse_that_does_not_answer_is_one_error(house: House, words: list[str]) -> None:
     assert house.run("seed=1", "epochs=2").wait() == 0

@@ -177,7 +177,7 @@ LINES = {
 }
 
 
-@pytest.mark.many
+@pytest.mark.slow
 @pytest.mark.parametrize("words", LINES.values(), ids=list(LINES))
 def test_both_engines_agree_and_fast_does_not_decline(words):
     found = apart(words, *both(words))
@@ -254,6 +254,7 @@ def losses(words):
     return [event.loss for event in events_of(job_of(words)) if isinstance(event, EpochEnd)]
 
 
+@pytest.mark.slow
 def test_what_is_drawn_follows_from_the_seed_alone():
     words = (*CANCER, "augmentation=[noise]", "augmentation.noise.deviation=1")
     assert losses(words) == losses(words) != losses(CANCER)
@@ -349,6 +350,7 @@ def test_a_run_is_restored_as_a_model_that_needs_nothing_of_ours(train, results,
     )
 
 
+@pytest.mark.slow
 def test_a_resumed_run_ends_as_if_it_had_not_been_interrupted():
     words = (*CANCER, "epochs=4", "augmentation=[noise,mixup]", "regularizer=[dropout]")
     whole = events_of(job_of((*words, "checkpoint=2")))
@@ -416,6 +418,7 @@ WRONG = {
 }
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("case", WRONG.values(), ids=list(WRONG))
 def test_what_does_not_fit_is_one_sentence_before_anything_trains(site, case):
     words, error, sentence = case

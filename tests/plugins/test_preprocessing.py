@@ -306,6 +306,7 @@ def test_it_becomes_part_of_a_saved_model_without_classes_of_ours(tmp_path, name
             assert np.array_equal(kept, b, equal_nan=b.dtype.kind == "f"), one
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("name", ALL)
 def test_every_component_knows_the_training_split_alone(site, name):
     """What val and test hold changes neither the fitted function nor how many codes there are."""

@@ -165,7 +165,7 @@ def values(model, x):
     return np.asarray(model(x, training=False))
 
 
-@pytest.mark.many
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ON_MODELS)
 def test_every_regularizer_works_on_every_model_and_it_trains(make, model, name):
     x = batch(model)
@@ -346,6 +346,7 @@ def test_max_norm_keeps_the_architecture_s_own_constraint(make):
     assert np.sqrt((kernel**2).sum(axis=0)).max() <= 0.2 + 1e-5
 
 
+@pytest.mark.many
 def test_all_of_them_together_train_and_save(make, model, tmp_path):
     import keras
 

@@ -102,6 +102,7 @@ def identity_of(tmp_path: Path) -> Callable[..., str]:
 # --- What rows become ----------------------------------------------------------------------------
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_source_gives_the_same_columns(make: Any, source: Any, kind: str) -> None:
     query = f"SELECT number, part, colour, price FROM {table_of(kind)}"

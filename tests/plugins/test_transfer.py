@@ -81,7 +81,7 @@ def changed(before: dict[str, Any], tensors: Any) -> set[str]:
 # --- Freezing and unfreezing ---------------------------------------------------------------------
 
 
-@pytest.mark.many
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "free"),
     [
@@ -120,7 +120,7 @@ def test_the_optimizer_has_state_for_all_weights_from_the_start(there: Path) -> 
     assert len(thawed.model.trainable_weights) == 2
 
 
-@pytest.mark.many
+@pytest.mark.slow
 @pytest.mark.parametrize("epoch", [1, 3])
 def test_a_resumed_run_goes_on_frozen_or_not_as_it_was(there: Path, epoch: int) -> None:
     words = [*SMALL, *THAW, "optimizer=sgd", "optimizer.momentum=0.9"]

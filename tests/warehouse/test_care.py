@@ -103,6 +103,7 @@ def test_care_waits_like_a_run_while_the_database_is_held(house: House, rows: As
     assert len(list((house.journals / "archive").glob("care-*"))) == 1
 
 
+@pytest.mark.slow
 def test_gc_removes_only_what_no_live_run_refers_to(house: House) -> None:
     keep, drop, running = new_run_id(), new_run_id(), new_run_id()
     shared = [house.weights(run_id, b"shared") for run_id in (keep, drop)]
@@ -153,6 +154,7 @@ def test_verify_finds_nothing_wrong_with_a_sound_house(house: House) -> None:
     assert (done.returncode, done.stdout) == (0, "all is well\n"), done.stdout
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("added", "name"),
     [

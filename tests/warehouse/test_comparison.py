@@ -111,6 +111,7 @@ def test_one_seed_has_no_interval_and_huge_losses_are_no_error(house: House, row
     assert rows(house, "SELECT count(*) FROM sweep_effects(NULL)") == [(2,)]
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("freedom", [1, 2, 9, 30, 31, 45, 1000])
 def test_the_t_quantile_is_scipys(house: House, rows: Ask, freedom: int) -> None:
     from scipy import stats

@@ -52,6 +52,7 @@ def sound(house: House, rows: Ask) -> None:
     assert rows(house, "SELECT count(*) - count(DISTINCT run_id) FROM runs") == [(0,)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("round", range(ROUNDS))
 @pytest.mark.parametrize("many", [2, 8])
 def test_first_starts_at_once_all_succeed(house: House, rows: Ask, many: int, round: int) -> None:
@@ -101,6 +102,7 @@ def test_makers_do_not_wait_for_holders_and_nothing_is_lost(house: House, rows: 
     sound(house, rows)
 
 
+@pytest.mark.slow
 def test_killed_makers_and_killed_ingests_lose_and_double_nothing(house: House, rows: Ask) -> None:
     chance = random.Random(3)
     heard: dict[str, int] = {}

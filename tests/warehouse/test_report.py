@@ -63,6 +63,7 @@ def figures_of(page: str) -> dict[str, Any]:
     return dict(json.loads(re.search(r"const figures = (\{.*?\});\n", page, re.S)[1]))  # type: ignore[index]
 
 
+@pytest.mark.slow
 def test_the_page_holds_all_and_asks_nobody(house: House, tmp_path: Path) -> None:
     file = tmp_path / "r.html"
     done = house.command("report", "--sweep", SWEEP[-6:], "-o", str(file))
@@ -101,6 +102,7 @@ def test_markdown_and_the_figures_beside_it(house: House, tmp_path: Path) -> Non
     }
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("kind", "ending"),
     [
@@ -189,6 +191,7 @@ def test_nothing_that_is_kept_is_written_over(house: House) -> None:
     assert done.returncode == 2 and "are kept there" in done.stderr and not kept.exists()
 
 
+@pytest.mark.slow
 def test_runs_without_epochs_params_or_metrics(tmp_path: Path) -> None:
     house, file = House(tmp_path / "results"), tmp_path / "r.html"
     done = house.command("report", "--best", "3", "-o", str(file))

@@ -69,6 +69,7 @@ def strew(folder: Path) -> dict[Path, bytes]:
     return strewn
 
 
+@pytest.mark.slow
 def test_no_command_touches_what_the_user_has_put_beside_and_into_the_results(
     house: House, tmp_path: Path
 ) -> None:
@@ -280,6 +281,7 @@ def test_gc_leaves_the_weights_that_a_living_run_was_made_from(house: House) -> 
     assert not (house.results / needed.uri).exists()
 
 
+@pytest.mark.slow
 def test_gc_refuses_to_empty_the_store_unless_that_is_said(house: House) -> None:
     files = []
     for number in range(3):

@@ -212,6 +212,7 @@ def test_what_a_command_says_and_its_exit_code_are_those_of_before(
     assert code == 0 and said.count("finished") >= 2, said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
 def test_with_a_stream_closed_a_command_runs_where_it_is(
     shell: Shell, worker: int, closed: str
@@ -223,6 +224,7 @@ def test_with_a_stream_closed_a_command_runs_where_it_is(
     assert done.returncode == 2
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_arrive(shell: Shell, worker: int, number: int) -> None:
     with shell.long_run() as (run, process):
@@ -233,6 +235,7 @@ def test_signals_arrive(shell: Shell, worker: int, number: int) -> None:
         assert gone(process) and shell.statuses()[-1] == "stopped"
 
 
+@pytest.mark.slow
 def test_signals_at_any_moment_end_in_one_word(shell: Shell, worker: int) -> None:
     draw = random.Random(3)
     for _ in range(6):

@@ -193,6 +193,7 @@ def no_larger(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("name", "form"),
     [

@@ -142,6 +142,7 @@ def _as_link_to_itself(cache: Path) -> None:
     cache.symlink_to(cache)
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     "damage",
     [*map(_as_content, DAMAGED.values()), _as_folder, _as_pipe, _as_link_to_itself],

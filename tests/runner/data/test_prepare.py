@@ -138,6 +138,7 @@ def loaded(site: Site, returned: str) -> Data | Splits:
     return load(compose(["dataset=odd"])[0])
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("returned", "sentence"),
     [
@@ -285,6 +286,7 @@ def test_overfitting_trains_and_judges_one_and_the_same_batch() -> None:
     assert numbers(ready.splits.train) == numbers(ready.splits.val)
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("returned", "said"),
     [

@@ -193,7 +193,7 @@ def without_checkpoints(events: list[Event]) -> list[Event]:
     return [e for e in events if not (isinstance(e, Kept) and e.role == "checkpoint")]
 
 
-@pytest.mark.many
+@pytest.mark.slow
 @pytest.mark.usefixtures("flowing")
 @pytest.mark.parametrize(("first", "then"), [("keras", "fast"), ("fast", "keras")])
 def test_a_resumed_run_ends_as_if_it_had_not_been_interrupted(first: str, then: str) -> None:
@@ -223,6 +223,7 @@ def test_parts_of_its_own_and_split_by_do_not_go_together(train: Any) -> None:
         train(*WORDS, "split.by=hash")
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("engine", ["keras", "fast"])
 @pytest.mark.parametrize(
     ("later", "sentence"),

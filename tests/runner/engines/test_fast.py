@@ -253,6 +253,7 @@ STATEFUL = (
 )
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("first", "then"),
     [
@@ -401,6 +402,7 @@ def test_a_loss_that_is_no_number_ends_the_run_as_failed(odd: Any, train: Train)
     assert "epoch 2" in str(end.error)
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("hook", "told"),
     [

@@ -88,6 +88,7 @@ def flat(batches: list[list[int]]) -> list[int]:
     return [row for batch in batches for row in batch]
 
 
+@pytest.mark.slow
 def test_the_order_of_an_epoch_follows_from_seed_and_epoch_alone(
     spies: Site, train: Train
 ) -> None:
@@ -113,6 +114,7 @@ def test_limited_batches_train_on_the_head_of_each_epochs_order(spies: Site, tra
     assert limited == [batches[:2] for batches in whole]
 
 
+@pytest.mark.slow
 def test_overfitting_trains_on_the_same_batch_in_every_epoch(spies: Site, train: Train) -> None:
     import toys
 
@@ -144,6 +146,7 @@ def test_orders_and_masks_are_pure_functions_of_seed_and_epoch() -> None:
     assert len(states) == 27
 
 
+@pytest.mark.slow
 def test_two_runs_of_one_seed_have_the_same_losses_to_the_last_bit(
     twins: tuple[Any, Any, Path],
 ) -> None:

@@ -178,7 +178,7 @@ def test_packs_side_by_side_share_one_queue(
     check(trained(jobs_of(BASE, *DIFFERENT)), references)
 
 
-@pytest.mark.many
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "call", "xla"),
     [
@@ -222,6 +222,7 @@ def test_a_pack_too_large_for_memory_is_halved_and_says_so_once(
     check(found, references)
 
 
+@pytest.mark.slow
 def test_through_the_python_door_the_warehouse_has_each_run_and_whom_it_was_packed_with(
     results: Path,
 ) -> None:
@@ -758,6 +759,7 @@ def test_only_whole_numbers_are_marked_so(site: Site, annotation: str) -> None:
         compose([*PLAIN, "loss=marked"])
 
 
+@pytest.mark.slow
 def test_a_marked_whole_number_is_whole_in_what_is_kept(site: Site) -> None:
     site.install(POWERS)
     base = ("dataset=iris", "epochs=2", "regularizer=[]", "architecture=powers")
@@ -772,7 +774,7 @@ def test_a_marked_whole_number_is_whole_in_what_is_kept(site: Site) -> None:
     assert '"power": 3' in str(graphs[1])
 
 
-@pytest.mark.many
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "together"),
     [

@@ -136,7 +136,7 @@ PAIRS: dict[str, tuple[Build, Build]] = {
 }
 
 
-@pytest.mark.many
+@pytest.mark.slow
 @pytest.mark.parametrize(("one", "other"), PAIRS.values(), ids=PAIRS)
 def test_networks_that_differ_in_one_attribute_have_structures_of_their_own(
     one: Build, other: Build
@@ -245,7 +245,7 @@ LINES = {
 }
 
 
-@pytest.mark.many
+@pytest.mark.slow
 @pytest.mark.parametrize("line", LINES.values(), ids=LINES)
 def test_runs_one_after_the_other_have_the_losses_that_each_has_alone(
     line: tuple[Any, ...], site: Site

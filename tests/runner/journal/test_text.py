@@ -48,6 +48,7 @@ def test_the_vocabulary_is_that_of_train(file: Path) -> None:
         assert features.dtype == "int32"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["fast", "keras"])
 def test_a_restored_model_takes_text(
     file: Path, train: Callable[..., Any], results: Path, tmp_path: Path, engine: str

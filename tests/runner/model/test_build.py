@@ -160,6 +160,7 @@ def test_probabilities_are_float32_under_mixed_precision() -> None:
 # --- What does not fit ---------------------------------------------------------------------------
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("task", "overrides", "error", "sentence"),
     [

@@ -161,6 +161,7 @@ def test_a_monitor_of_which_nobody_says_is_announced_unless_the_config_does(
     assert "taken for" not in capsys.readouterr().out  # once a process
 
 
+@pytest.mark.slow
 def test_members_of_a_pack_record_it_as_well(toys: Site) -> None:
     words = (*REGRESSION, "metrics=[kappa]", "monitor=val_kappa", "epochs=1")
     for events in trained(jobs_of(words, *RATES)):

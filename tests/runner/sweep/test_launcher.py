@@ -448,6 +448,7 @@ def test_the_jobs_of_a_sweep_are_made_when_they_are_asked_for() -> None:
     assert len(many) == 10**18 and many[10**18 - 1] == ["a=999"] * 6
 
 
+@pytest.mark.slow
 def test_the_same_run_in_another_part_of_a_sweep_is_trained_once(
     monkeypatch: pytest.MonkeyPatch, results: Path
 ) -> None:

@@ -85,6 +85,7 @@ def test_a_run_on_top_of_another_can_be_replayed(house: tuple[Path, Any, Any]) -
     assert {run_id for (run_id,) in back} == {parent.run_id, child.run_id}
 
 
+@pytest.mark.slow
 def test_weights_count_by_what_they_are_not_by_how_they_are_named(
     house: tuple[Path, Any, Any], tmp_path: Path
 ) -> None:
@@ -108,6 +109,7 @@ def test_weights_count_by_what_they_are_not_by_how_they_are_named(
     assert prints[0] == prints[1] != prints[2]
 
 
+@pytest.mark.slow
 def test_an_unknown_run_is_one_sentence_with_ids_that_are_near(
     house: tuple[Path, Any, Any],
 ) -> None:

@@ -26,6 +26,7 @@ stops.run_as_process(work, {patience})
 """
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("name", "unwinding", "patience"),
     [

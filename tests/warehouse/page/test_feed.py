@@ -33,6 +33,7 @@ def feed(house: House) -> Feed:
     return feed
 
 
+@pytest.mark.slow
 def test_changes_are_counted_from_any_generation(feed: Feed, house: House) -> None:
     first = feed.run_ids
     assert len(first) == 2 and feed.generation == 1
@@ -73,6 +74,7 @@ def test_rows_have_the_columns_that_were_chosen(feed: Feed) -> None:
     assert not grid.known("param:") and not grid.known("nothing:x") and grid.known("param::x")
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("x", ["epoch", "step", "time"])
 @pytest.mark.parametrize("group", ["", "optimizer.learning_rate"])
 def test_curves_are_lines_or_bands(feed: Feed, x: str, group: str) -> None:
@@ -124,6 +126,7 @@ def test_what_mattered_is_said_with_what_it_rests_on(house: House) -> None:
     assert options["series"] == [] and "Nothing to say yet" in hint
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("query", "words"),
     [
@@ -148,6 +151,7 @@ def test_what_is_no_reading_is_refused(
     assert [file for file in tmp_path.iterdir() if file.name != "results"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "query",
     [
@@ -191,6 +195,7 @@ def test_what_cannot_be_read_any_more_is_said_and_the_rest_stays(feed: Feed, hou
     assert len(feed.run_ids) == 2
 
 
+@pytest.mark.slow
 def test_a_warehouse_of_somebody_else_reads_and_writes_nothing(
     house: House, tmp_path: Path
 ) -> None:
