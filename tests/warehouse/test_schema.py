@@ -124,7 +124,12 @@ def migrate_before(con: Any, number: int) -> None:
             con.execute("INSERT INTO migrations VALUES (?, ?, '2026-01-01', NULL)", values)
 
 
-CARS = {"dataset.name": "csv", "dataset.path": "data/cars.csv", "dataset.label": "mpg"}
+CARS = {
+    "dataset.query": "null",
+    "dataset.name": "csv",
+    "dataset.path": "data/cars.csv",
+    "dataset.label": "mpg",
+}
 
 
 def dataset_of(name: str) -> list[dict[str, str]]:

@@ -352,7 +352,7 @@ LEFT JOIN (
     SEMI JOIN fresh ON fresh.run_id = c.run_id
     LEFT JOIN params AS p
         ON p.run_id = c.run_id
-        AND p.value IS NOT NULL
+        AND p.value <> 'null'
         AND regexp_matches(p.name, '^dataset\.(path|source|query|which|labels?|targets?)(\.|$)')
     WHERE c.kind = 'dataset'
     GROUP BY c.run_id

@@ -16,7 +16,7 @@ FROM (
     FROM components AS c
     LEFT JOIN params AS p
         ON p.run_id = c.run_id
-        AND p.value IS NOT NULL
+        AND p.value <> 'null'
         AND regexp_matches(p.name, '^dataset\.(path|source|query|which|labels?|targets?)(\.|$)')
     WHERE c.kind = 'dataset'
     GROUP BY c.run_id
