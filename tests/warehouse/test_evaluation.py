@@ -235,6 +235,20 @@ def test_predictions_whose_file_is_gone_or_altered_cost_only_themselves(
     assert len(problems) == 2 and "cannot be read" in text and "has 4 bytes" in text
 
 
+def test_verify_tells_of_predictions_that_were_out_of_the_way_when_their_run_went_in(
+    house: House, rows: Ask, run_id: str
+) -> None:
+    artifact = predictions_of(house, run_id)
+    house.write([*records(run_id), artifact, *ending(run_id)])
+    file = house.results / artifact.uri
+    content = file.read_bytes()
+    file.unlink()
+    warehouse.sync(house.results)
+    file.write_bytes(content)
+    [problem] = verify(Place(house.results))
+    assert "predictions" in problem and run_id in problem
+
+
 def test_predictions_that_their_table_refuses_cost_only_themselves(
     house: House, rows: Ask
 ) -> None:

@@ -109,12 +109,12 @@ class Batch:
         con = self._con
         self._staging.load(con)
         _stage_predictions(con)
-        self._read_predictions()
+        incomplete = self._read_predictions()
         with transaction(con, keep=keep):
             if self._replaces:
                 _remove_replaced(con)
             con.execute(dict(sql_of("ingest"))["insert.sql"])
-            keep_sums(con)
+            keep_sums(con, but=incomplete)
 
     def _stage_run(self, reading: Reading, row: JournalRow) -> None:
         self._replaces |= row.replaces
@@ -124,33 +124,39 @@ class Batch:
             if kind == Artifact.record and fields["kind"] == "predictions":
                 self._predictions.append(fields)
 
-    def _read_predictions(self) -> None:
-        """Stage the rows of the files that are there and are what was written."""
+    def _read_predictions(self) -> list[str]:
+        """Stage the rows of the files that are what was written; the runs of the other files."""
+        return [one["run_id"] for one in self._predictions if not self._is_staged(one)]
+
+    def _is_staged(self, artifact: Fields) -> bool:
+        """Stage the rows of a file of predictions, if it is there and is what was written."""
         import duckdb
 
+        path = self._results / artifact["uri"]
         # A copy: the only folder that the connection reaches is this one, and its name is plain.
         copy = self._folder / "predictions.parquet"
-        for artifact in self._predictions:
-            path = self._results / artifact["uri"]
-            try:
-                source = open_plain(path)
-            except OSError:  # `verify` names what is missing
-                continue
-            with source, copy.open("wb+") as target:
-                shutil.copyfileobj(source, target)
-                target.seek(0)
-                digest = hashlib.file_digest(target, "sha256").hexdigest()
-            if digest != artifact["sha256"]:
-                continue
-            try:
-                self._con.execute(_PREDICTIONS, [artifact["run_id"], as_one_file(str(copy))])
-            except (duckdb.DataError, duckdb.ProgrammingError, duckdb.IntegrityError) as error:
-                self._problem(path, error)
-            except (duckdb.IOException, duckdb.InternalException) as error:
-                # What DuckDB says of a torn file; a full disk is another matter.
-                if "space" in str(error):
-                    raise
-                self._problem(path, error)
+        try:
+            source = open_plain(path)
+        except OSError:  # `verify` names what is missing
+            return False
+        with source, copy.open("wb+") as target:
+            shutil.copyfileobj(source, target)
+            target.seek(0)
+            digest = hashlib.file_digest(target, "sha256").hexdigest()
+        if digest != artifact["sha256"]:
+            return False
+        try:
+            self._con.execute(_PREDICTIONS, [artifact["run_id"], as_one_file(str(copy))])
+        except (duckdb.DataError, duckdb.ProgrammingError, duckdb.IntegrityError) as error:
+            self._problem(path, error)
+            return False
+        except (duckdb.IOException, duckdb.InternalException) as error:
+            # What DuckDB says of a torn file; a full disk is another matter.
+            if "space" in str(error):
+                raise
+            self._problem(path, error)
+            return False
+        return True
 
     def _problem(self, path: Path, error: Exception) -> None:
         self.problems.append(

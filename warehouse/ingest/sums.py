@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from runner.system.databases import identifier, literal
@@ -14,11 +15,16 @@ OF_OTHERS = frozenset({"care", "judgements", "row_sums", "skipped_runs"})
 """Tables whose rows come from other journals than the run's own, and that of the sums."""
 
 
-def keep_sums(con: DuckDBPyConnection) -> None:
-    """Put down the sums of the runs in `fresh`, which have just gone in."""
+def keep_sums(con: DuckDBPyConnection, but: Sequence[str]) -> None:
+    """Put down the sums of the runs in `fresh`, which have just gone in.
+
+    but: runs that went in without their predictions: `verify` is to compare those.
+    """
     con.execute(
         f"INSERT INTO row_sums SELECT run_id, rows, sum, version() "
-        f"FROM ({_sums(con, 'SEMI JOIN fresh USING (run_id)')})"
+        f"FROM ({_sums(con, 'SEMI JOIN fresh USING (run_id)')}) "
+        "WHERE NOT list_contains($1::VARCHAR[], run_id)",
+        [but],
     )
 
 
