@@ -44,6 +44,10 @@ def small(channels: int = 1) -> Any:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where images lie, and the network in several formats."""
+    import keras
+
+    # Its initial weights would be others after every other test of the process.
+    keras.utils.set_random_seed(0)
     folder = tmp_path_factory.mktemp("transfer")
     draw = np.random.Generator(np.random.Philox(key=[6, 0]))
     images = draw.random((60, 12, 12, 1)).astype("float32")

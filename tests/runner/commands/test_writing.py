@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 import runner
+import warehouse
 from runner.commands.export import export
 from runner.commands.prediction import predict
 from runner.commands.restore import restore
@@ -29,10 +30,13 @@ ROWS = "SELECT i / 10 AS x0, 0.5 AS x1, 1.5 AS x2, 0.2 AS x3 FROM range(150) AS 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    """A run that is kept, and its results folder."""
+    """A run that is kept, and its results folder, with the snapshot that readers take."""
     results = tmp_path_factory.mktemp("kept") / "results"
     words = ["dataset=iris", "epochs=1", "limit_batches=1", f"results={results}"]
-    return runner.run(words).run_id, results
+    run_id = runner.run(words).run_id
+    with warehouse.connect(results):
+        pass
+    return run_id, results
 
 
 @pytest.fixture

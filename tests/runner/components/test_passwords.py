@@ -146,11 +146,13 @@ def test_nothing_is_kept_of_what_is_refused(tmp_path: Path) -> None:
         ["predict", "r", "--to", "x.csv", "--source", "a.csv", "--query", query],
         ["evaluate", "r", f"dataset.source={uri}"],
     ]
-    (presets / "broken.yaml").write_text(f"dataset:\n  source: x\n  source: {uri}\n")
+    (presets / "broken.yaml").write_text(
+        f"# @package _global_\ndataset: {{source: x,\n  source: '{uri}'}}\n"
+    )
     commands += [["experiment=broken", *mine], ["experiment=broken", "seed=1,2", *mine, "-m"]]
     for done in session(commands, tmp_path):
         assert done.code == 2, done
         assert "hush" not in done.out + done.err
-        assert "PGPASSWORD" in done.err or "line 3: found duplicate key" in done.err
+        assert "PGPASSWORD" in done.err or "line 3: the key 'source' comes twice" in done.err
     files = [file for file in set(tmp_path.rglob("*")) - set(presets.iterdir()) if file.is_file()]
     assert [file for file in files if b"hush" in file.read_bytes()] == []
