@@ -26,7 +26,7 @@ def options(feed: Feed, sweep: str | None) -> tuple[dict[str, Any], str]:
     values = [charts.finite(row["effect"]) or 0.0 for row in of_one]
     hint = (
         f"Share of the variance of {monitor} that each param explains alone, less what chance "
-        "would: main effects only, and params that vary together share their credit."
+        "would: main effects only, and params that vary together each get the credit of both."
     )
     if few := [row["param"] for row in of_one if (row["fewest"] or 0) < FEW]:
         hint += f" Some values have fewer than {FEW} runs: read little into {', '.join(few)}."
