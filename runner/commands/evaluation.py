@@ -15,7 +15,6 @@ from runner.components.registry import load as load_plugins
 from runner.components.types import Data, Splits, Stream, Task, Trained
 from runner.config.config import Config, config_of
 from runner.data.identity import data_identity
-from runner.data.labels import as_trained
 from runner.data.prepare import load, split
 from runner.engines.outputs import outputs_of, records_of
 from runner.errors import ConfigError, DataError, choices
@@ -65,8 +64,7 @@ def evaluate(
     kept = trained(run, results)
     config = _config(kept, overrides)
     task = _task(kept)
-    with as_trained(task):
-        data = load(config, Trained(task, kept.data.get("reading") or {}))
+    data = load(config, Trained(task, kept.data.get("reading") or {}))
     identity = data_identity(config.one("dataset"), lambda: data, kept.results)
     targets_of = _labels(task, data.task)
     parts = {name: list(_parts(data, config, name)) for name in splits}

@@ -7,6 +7,7 @@ clear sentence each, before anything trains.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -26,6 +27,7 @@ from runner.data.checks import (
     parts,
 )
 from runner.data.class_weights import class_weights
+from runner.data.labels import as_trained
 from runner.data.numbers import warn_of_merged
 from runner.data.parts import chosen, input_name, named
 from runner.data.preprocess import as_given, preprocess
@@ -99,10 +101,11 @@ class Prepared:
 def load(config: Config, trained: Trained | None = None) -> Data | Splits:
     """Call the dataset; DataError where its answer breaks the contract.
 
-    trained: the run whose model is evaluated on the data.
+    trained: the run whose model is evaluated on the data; labels are then what they were to it.
     """
     choice = config.one("dataset")
-    data: Data | Splits = choice(split=config.settings.split, trained=trained)
+    with as_trained(trained.task) if trained else nullcontext():
+        data: Data | Splits = choice(split=config.settings.split, trained=trained)
     where = f"dataset '{choice.component.name}'"
     data = _with_input_names(data)
     check_loaded(data, where, text=bool(config.chosen["preprocessing"]))
