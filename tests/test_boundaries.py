@@ -22,6 +22,7 @@ HEAVY = {"tensorflow", "keras", "sklearn", "pandas", "scipy"}
 ROOMS = [
     "commands",
     "sweep",
+    "search",
     "engines",
     "record",
     "model",
@@ -154,6 +155,7 @@ def test_importing_the_root_needs_only_the_door() -> None:
     } == {
         "runner.components.decorators",
         "runner.components.part_names",
+        "runner.components.search_types",
         "runner.components.types",
         "runner.data.labels",
         "runner.data.missing",

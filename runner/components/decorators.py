@@ -101,6 +101,8 @@ augmentation = Decorator("augmentation")
 callback = Decorator("callback")
 loss = Decorator("loss")
 metric = Decorator("metric")
+sampler = Decorator("sampler")
+pruner = Decorator("pruner")
 hookimpl = pluggy.HookimplMarker(PROJECT)
 """Marks a function of a plugin that is told of an event: one of EVENTS in kinds.py."""
 

@@ -8,12 +8,13 @@ told.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pluggy
 
+from runner.components.search_types import Curve, History, Params, Space, Suggestion
 from runner.components.types import (
     Data,
     Input,
@@ -52,18 +53,30 @@ class Kind:
 
 
 KINDS: dict[str, Kind] = {}
+"""The kinds that a run's config is composed from."""
+SEARCH_KINDS: dict[str, Kind] = {}
+"""Those that choose which runs there are and which of them go on: no part of a run's config."""
+
+
+def kind_named(name: str) -> Kind:
+    """The kind, of a run or of a search."""
+    return (KINDS | SEARCH_KINDS)[name]
 
 
 def _kind(
-    *, key: str = "", many: bool = False, ordered: bool = False
+    *,
+    key: str = "",
+    many: bool = False,
+    ordered: bool = False,
+    kinds: dict[str, Kind] = KINDS,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Make a function below both a pluggy spec and an entry of KINDS."""
+    """Make a function below both a pluggy spec and an entry of `kinds`."""
 
     def mark(spec: Callable[..., Any]) -> Callable[..., Any]:
         name = spec.__name__
         offers = tuple(inspect.signature(spec).parameters)
         contract = inspect.cleandoc(spec.__doc__ or "")
-        KINDS[name] = Kind(name, key or name, many, ordered, offers, contract)
+        kinds[name] = Kind(name, key or name, many, ordered, offers, contract)
         return _spec(spec)
 
     return mark
@@ -258,6 +271,52 @@ def metric(task: Task) -> keras.metrics.Metric | Callable[[Any, Any], Any]:
     `@metric(mode="max")` says that more of it is better, `mode="min"` that less is; best epochs
     follow from that. Most of Keras' own metrics say so themselves. Of a metric of which nobody
     does, the name decides, and a line says which way before anything trains.
+    """
+    raise NotImplementedError
+
+
+@_kind(key="search.sampler", kinds=SEARCH_KINDS)
+def sampler(
+    space: Space, history: History, pending: Sequence[Params], n: int, seed: int, objectives: int
+) -> Sequence[Suggestion | Params]:
+    """Suggest the configurations that a search tries next.
+
+    space: what is varied; `space.active(params)` are the dimensions that count for a choice.
+    history: the search's own trials, in order, and trials of other tasks.
+    pending: configurations that are suggested and not tried yet.
+    n: how many to suggest; they will train together, so that those that agree in all structural
+        dimensions are trained as one program.
+    seed: of the search. Draw from `numpy.random.default_rng([seed, len(history.trials), ...])`.
+    objectives: how many values a trial has. A sampler that does not take it serves searches for
+        one only.
+
+    Returns up to n of Suggestion(params), or of plain params; fewer, or none, where nothing is
+    left to try. It remembers nothing: equal arguments, equal suggestions, so that a search that
+    was stopped goes on as if it had not been. Values: less is better, infinity the worst.
+    """
+    raise NotImplementedError
+
+
+@_kind(key="search.pruner", kinds=SEARCH_KINDS)
+def pruner(
+    curve: Curve,
+    epoch: int,
+    epochs: int,
+    others: Sequence[Curve],
+    past: Sequence[Curve],
+    number: int,
+) -> bool:
+    """Say whether a run is hopeless, after each of its epochs but the last.
+
+    curve: what the run monitors, up to now; less is better.
+    epoch, epochs: how many epochs are over, and how many there may be.
+    others: the curves of the other runs of the sweep, those that ended among them; runs that
+        train together have done as many epochs as this one.
+    past: the curves of finished runs of other tasks.
+    number: which job of the sweep it is, counted from 0.
+
+    Returns whether to stop it. It then has status stopped and reason pruned, keeps all its epochs
+    and the weights of its best one. It remembers nothing: equal arguments, equal answers.
     """
     raise NotImplementedError
 

@@ -24,7 +24,7 @@ import pluggy
 
 from runner.components import kinds
 from runner.components.decorators import MARKS, Marks
-from runner.components.kinds import EVENTS, KINDS, PROJECT, Kind
+from runner.components.kinds import EVENTS, KINDS, PROJECT, SEARCH_KINDS, Kind, kind_named
 from runner.components.listeners import Listener
 from runner.components.signature import Model, Param, check, model_of, params_of
 from runner.errors import ConfigError, PluginError, choices, in_one_line
@@ -101,7 +101,7 @@ class Registry:
             raise PluginError(self.broken[kind, name])
         if (kind, name) not in self.components:
             have = (c.name for c in self.of_kind(kind))
-            key = KINDS[kind].key
+            key = kind_named(kind).key
             raise ConfigError(f"there is no {kind} '{name}' ({key}={name}): {choices(name, have)}")
         return self.components[kind, name]
 
@@ -135,7 +135,7 @@ def load() -> Registry:
     for entry in sorted(importlib.metadata.entry_points(group=ENTRY_POINTS)):
         if entry.name not in disabled:
             _load_plugin(entry, manager, registry)
-    for kind in KINDS.values():
+    for kind in (*KINDS.values(), *SEARCH_KINDS.values()):
         for implementation in getattr(manager.hook, kind.name).get_hookimpls():
             plugin, _, distribution = implementation.plugin_name.partition("|")
             dist, _, version = distribution.partition("|")[0].partition("@")
@@ -193,7 +193,7 @@ def _modules(root: ModuleType) -> Iterator[ModuleType]:
 
 def _kind_of(function: Any) -> Kind:
     """The kind that the function's decorator named."""
-    return KINDS[getattr(function, f"{PROJECT}_impl")["specname"]]
+    return kind_named(getattr(function, f"{PROJECT}_impl")["specname"])
 
 
 def _listens(function: Any) -> bool:

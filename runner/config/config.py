@@ -149,7 +149,9 @@ def parents_of(config: Config) -> list[Parent]:
 
 def flatten(config: Config) -> list[ParamValue]:
     """The config as rows of the params table: dotted name, text, and number where it is one."""
-    return list(_flat("", config.plain()))
+    body = config.plain()
+    del body["search"]  # it says which runs there are, and is recorded once a search
+    return list(_flat("", body))
 
 
 def _flat(prefix: str, node: Any) -> Iterator[ParamValue]:

@@ -47,6 +47,24 @@ class SweepSettings:
     """Limits of a --multirun."""
 
     max_jobs: Annotated[int, Gt(0)] = 100_000
+    max_seconds: Annotated[float, Gt(0)] | None = None
+    max_failures: Annotated[int, Gt(0)] | None = None
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """How `hydra/sweeper=search` looks for the best, and what any sweep stops early."""
+
+    trials: Annotated[int, Gt(0)] = 50
+    sampler: str | dict[str, Any] = "neural"
+    pruner: str | dict[str, Any] = "none"
+    space: str | dict[str, Any] | None = None
+    objectives: list[str] | None = None
+    require: str | list[str] | None = None
+    history: str = "here"
+    batch: Annotated[int, Gt(0)] | None = None
+    seed: Annotated[int, Ge(0), Lt(2**32)] = 0
+    confirm: Annotated[int, Ge(0)] = 3
 
 
 @dataclass(frozen=True)
@@ -145,7 +163,14 @@ class Settings:
     )
     sweep: SweepSettings = _setting(
         SweepSettings(),
-        "max_jobs: a --multirun of more jobs than these is refused before it is planned",
+        "max_jobs: a --multirun of more jobs than these is refused before it is planned; "
+        "max_seconds, max_failures: after so much a sweep ends",
+        outcome=False,
+    )
+    search: SearchSettings = _setting(
+        SearchSettings(),
+        "of hydra/sweeper=search: trials, sampler, space, objectives, require, history, batch, "
+        "seed, confirm; pruner: of any sweep",
         outcome=False,
     )
 
