@@ -101,6 +101,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runner.record.outcome import Outcome
+    from runner.tracking.keras import track_keras
+    from runner.tracking.run import track
+
+    TrackKeras = track_keras
 
 __all__ = [
     "CLOSED",
@@ -138,6 +142,7 @@ __all__ = [
     "Stream",
     "Suggestion",
     "Task",
+    "TrackKeras",
     "Trained",
     "Transform",
     "Trial",
@@ -186,8 +191,22 @@ __all__ = [
     "shut",
     "spill_folder",
     "targets_of",
+    "track",
     "with_plain_names",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Find `track` and `TrackKeras`, which plugins have no need of, when they are asked for."""
+    if name == "track":
+        from runner.tracking.run import track
+
+        return track
+    if name == "TrackKeras":
+        from runner.tracking.keras import track_keras
+
+        return track_keras
+    raise AttributeError(f"module 'runner' has no attribute '{name}'")
 
 
 def run(overrides: Sequence[str] = ()) -> Outcome:

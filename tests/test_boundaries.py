@@ -21,6 +21,7 @@ HEAVY = {"tensorflow", "keras", "sklearn", "pandas", "scipy"}
 # of `runner/`; its __init__ says what it is for.
 ROOMS = [
     "commands",
+    "tracking",
     "sweep",
     "search",
     "engines",

@@ -259,17 +259,21 @@ class Layers(Record):
 class Artifact(Record):
     """A reference to a file that came of a run; it was fsynced before this was written.
 
-    `kind` is "picture" (the model, SVG) or "predictions" (Parquet). `uri` is relative to the
-    results folder.
+    `kind` is "picture" (the model, SVG) or "predictions" (Parquet), or what a script calls it:
+    "source", "figure", "table", "file". `uri` is relative to the results folder.
     """
 
     record: ClassVar[str] = "artifact"
-    key: ClassVar[tuple[str, ...]] = ("kind", "uri")
+    key: ClassVar[tuple[str, ...]] = ("kind", "uri", "name", "epoch")
     run_id: Id
     kind: str
     uri: Uri
     sha256: str
     bytes: int
+    name: str | None = None
+    """What its maker calls it."""
+    epoch: int | None = None
+    """After which epoch it was made, where that is known."""
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ FROM (
 WHERE curve IS NOT NULL AND len(x) = len(y) AND len(x) = len(threshold);
 
 INSERT INTO artifacts
-SELECT run_id, kind, uri, sha256, bytes
+SELECT run_id, kind, uri, sha256, bytes, name, epoch
 FROM staged_artifact SEMI JOIN fresh USING (run_id);
 
 INSERT INTO predictions BY NAME
