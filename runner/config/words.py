@@ -181,9 +181,7 @@ def takes_text(key: str) -> bool:
 
 def takes_fractions(key: str) -> bool:
     """Whether some component takes a number with decimals by this key."""
-    return any(
-        float in _scalars_of(annotation) for annotation in _annotations(load()).get(key, ())
-    )
+    return any(float in scalars_of(annotation) for annotation in _annotations(load()).get(key, ()))
 
 
 def takes_lists(key: str) -> bool:
@@ -222,7 +220,7 @@ def _text_keys(registry: Registry) -> dict[str, frozenset[type]]:
     return {
         key: frozenset.union(*with_text) - {str}
         for key, annotations in _annotations(registry).items()
-        if (with_text := [one for one in map(_scalars_of, annotations) if str in one])
+        if (with_text := [one for one in map(scalars_of, annotations) if str in one])
     }
 
 
@@ -251,14 +249,14 @@ def _is_list(annotation: Any) -> bool:
     return isinstance(origin, type) and issubclass(origin, Sequence)
 
 
-def _scalars_of(annotation: Any) -> frozenset[type]:
+def scalars_of(annotation: Any) -> frozenset[type]:
     """The types of scalar that a value, or an item of a list, may have; a path is text."""
     origin, members = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
-        return _scalars_of(members[0])
+        return scalars_of(members[0])
     union = origin in (typing.Union, types.UnionType)
     if union or (isinstance(origin, type) and issubclass(origin, Sequence)):
-        return frozenset().union(*(_scalars_of(member) for member in members))
+        return frozenset().union(*(scalars_of(member) for member in members))
     if annotation in (str, Path):
         return frozenset({str})
     return frozenset({annotation}) & {int, float, bool}
