@@ -117,6 +117,11 @@ class Settings:
         "record the training loss every so many batches of an epoch; null: never",
         outcome=False,
     )
+    record_system: bool = _setting(
+        True,
+        "sample processors, memory and GPU while it trains, at most once a second",
+        outcome=False,
+    )
     debug: Literal["summary", "overfit"] | None = _setting(
         None, "summary: print the model and stop; overfit: train on one batch"
     )

@@ -147,6 +147,31 @@ class Steps(Record):
 
 
 @dataclass(frozen=True)
+class SystemUsage(Record):
+    """What the process and its machine used while the run trained; a place for each sample.
+
+    It is the process's whatever trains in it: of runs that train together each has the same.
+    """
+
+    record: ClassVar[str] = "system"
+    key: ClassVar[tuple[str, ...]] = ("sample",)
+    run_id: Id
+    sample: int
+    """The number of its first sample in the run, from 1."""
+    seconds: Sequence[float]
+    """Since the run began."""
+    runs_together: Sequence[int]
+    cpu_cores: Sequence[float]
+    """Seconds of processor a second since the sample before: 2.0 is two cores at work."""
+    memory_bytes: Sequence[int]
+    machine_cpu_share: Sequence[float | None]
+    """None in the first sample."""
+    machine_free_bytes: Sequence[int]
+    gpu_share: Sequence[float | None]
+    gpu_memory_bytes: Sequence[int | None]
+
+
+@dataclass(frozen=True)
 class Weights(Record):
     """A reference to saved weights; its file was fsynced before this record was written.
 

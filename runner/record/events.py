@@ -18,6 +18,7 @@ from runner.journal.records import (
     RunEnd,
     RunStart,
     Steps,
+    SystemUsage,
     Tensors,
     Weights,
 )
@@ -68,6 +69,7 @@ Event = RunStart | Steps | EpochEnd | OutputRecord | Predicted | Kept | RunEnd |
 RunRecord = (
     RunStart
     | Steps
+    | SystemUsage
     | EpochEnd
     | OutputRecord
     | Weights

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from runner.record.display import Progress
 from runner.record.events import Event, Kept, Predicted, Refused, RunRecord
 from runner.record.files import store_kept, store_predicted
 from runner.record.outcome import Outcomes
+from runner.record.sampler import Sampler
 from runner.record.sinks import Display, Journals, Plugins, Sink
 
 Closing = Callable[[str, Sequence[EpochEnd]], Replay]
@@ -36,6 +38,8 @@ class Recorder:
             Display(progress),
             Plugins(Listeners(load().listeners)),
         ]
+        self.sampler = Sampler(self._write_samples)
+        """Enter it for the time in which runs train."""
         # A second Ctrl-C ends runs from the watching thread.
         self._lock = threading.RLock()
 
@@ -56,6 +60,7 @@ class Recorder:
 
     def give_up(self, run_id: str, error: JournalError) -> None:
         """End a run whose journal failed, in the journal too if that is possible again."""
+        self.sampler.end(run_id)
         seconds, epochs = self._gathered.seconds(run_id), self._gathered.epochs[run_id]
         end = RunEnd.failed(run_id, str(error), seconds, len(epochs))
         self._journals.end_anyway(end)
@@ -86,11 +91,16 @@ class Recorder:
                 if (look := self._looks.pop(event.data.get("identity"), None)) is not None:
                     yield look.record(event.run_id)
                     look.remember()
+                if (event.config or {}).get("record_system"):
+                    self.sampler.begin(event.run_id)
             case Kept():
                 yield from store_kept(event, self._results)
             case Predicted():
                 yield store_predicted(event, self._results)
             case RunEnd():
+                if (samples := self.sampler.take(event.run_id)) is not None:
+                    yield samples
+                self.sampler.end(event.run_id)
                 if self._closing is not None:
                     yield self._closing(event.run_id, self._gathered.epochs[event.run_id])
                 yield event
@@ -98,6 +108,15 @@ class Recorder:
                 return  # it never began: there is nothing to record
             case _:
                 yield event
+
+    def _write_samples(self, run_id: str) -> None:
+        """Put down what was sampled for a run, if it is still open; called from a thread."""
+        with self._lock:
+            samples = self.sampler.take(run_id)
+            if samples is not None:
+                # The run itself meets the same trouble, and ends by it.
+                with contextlib.suppress(JournalError):
+                    self._journals(samples)
 
     def _pass_on(self, record: RunRecord) -> None:
         for sink in self._others:

@@ -133,7 +133,7 @@ class _Batch:
                     continue
                 start = start_of(run, device, data)
                 jobs.append(Job(start, run.config, data, make, watch.requested, run.resume))
-        with watch:
+        with watch, self._recorder.sampler:
             self._engage(engine, jobs, {run.run_id: run for run in runs}, watch)
         if watch.requested():
             self._results.stop(runs)

@@ -1,4 +1,5 @@
-"""The process and its machine: signals, streams, terminal, temporary files, foreign databases.
+"""The process and its machine: signals, streams, terminal, usage, temporary files, foreign
+databases.
 
 May import: errors.
 """

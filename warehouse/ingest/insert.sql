@@ -16,6 +16,25 @@ SELECT run_id, epoch, unnest(step), unnest(loss)
 FROM staged_steps SEMI JOIN fresh USING (run_id)
 WHERE len(step) = len(loss);
 
+INSERT INTO system
+SELECT
+    run_id,
+    unnest(seconds),
+    unnest(runs_together),
+    unnest(cpu_cores),
+    unnest(memory_bytes),
+    unnest(machine_cpu_share),
+    unnest(machine_free_bytes),
+    unnest(gpu_share),
+    unnest(gpu_memory_bytes)
+FROM staged_system SEMI JOIN fresh USING (run_id)
+WHERE len(seconds) = ALL (
+    SELECT unnest([
+        len(runs_together), len(cpu_cores), len(memory_bytes), len(machine_cpu_share),
+        len(machine_free_bytes), len(gpu_share), len(gpu_memory_bytes)
+    ])
+);
+
 INSERT INTO epochs
 SELECT run_id, epoch, loss, val_loss, learning_rate, seconds, coalesce(wall_seconds, seconds)
 FROM staged_epoch_end SEMI JOIN fresh USING (run_id);
@@ -186,7 +205,7 @@ FROM staged_run_start AS s
 SEMI JOIN fresh USING (run_id)
 JOIN params AS p ON p.run_id = s.run_id
 WHERE split_part(p.name, '.', 1) NOT IN (
-    'seed', 'checkpoint', 'print_every', 'record_steps', 'evaluate', 'keep_predictions',
+    'seed', 'checkpoint', 'print_every', 'record_steps', 'record_system', 'evaluate', 'keep_predictions',
     'engine', 'strict', 'xla', 'kernels', 'device', 'results', 'skip', 'retry', 'sweep'
 )
 GROUP BY s.run_id;

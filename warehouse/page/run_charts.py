@@ -14,6 +14,19 @@ NAMES = {
     "pr": ("Precision and recall", "recall", "precision"),
     "calibration": ("Calibration", "mean probability", "share of positives"),
 }
+BY_EPOCH = (
+    ("Learning rate", "learning rate"),
+    ("Seconds an epoch", "seconds"),
+    ("Rows a second", "rows a second"),
+)
+LOGARITHMIC = {"learning rate"}
+BY_SECOND = (
+    ("Processors", "cores", {"process": 2}),
+    ("Memory", "MB", {"process": 4, "free on the machine": 5}),
+    ("Load", "share", {"processors of the machine": 3, "busiest GPU": 6}),
+    ("GPU memory", "MB", {"all GPUs": 7}),
+)
+"""Title, axis, and line -> column of the question `run_system`."""
 
 
 def by_split(
@@ -48,19 +61,36 @@ def _quality(
     return f"{title} on {split}", charts.lines(lines, [], x=x, y=y, log=False)
 
 
-def learning_rate(rows: Sequence[tuple[Any, ...]]) -> list[Titled]:
-    """The learning rate by epoch where it changes, and how long epochs took."""
-    rates = [(epoch, charts.finite(rate)) for epoch, rate, _ in rows]
-    times = [(epoch, charts.finite(seconds)) for epoch, _, seconds in rows]
+def by_epoch(rows: Sequence[tuple[Any, ...]]) -> list[Titled]:
+    """The learning rate, seconds and rows a second by epoch: what changes of them."""
     drawn = []
-    if len({rate for _, rate in rates}) > 1:
-        lines = [Curve("learning rate", rates)]
-        drawn.append(
-            ("Learning rate", charts.lines(lines, [], x="epoch", y="learning rate", log=True))
-        )
-    if len({seconds for _, seconds in times}) > 1:
-        lines = [Curve("seconds", times)]
-        drawn.append(
-            ("Seconds an epoch", charts.lines(lines, [], x="epoch", y="seconds", log=False))
-        )
+    for place, (title, name) in enumerate(BY_EPOCH, 1):
+        points = _points(rows, place)
+        if len({value for _, value in points}) > 1:
+            log = name in LOGARITHMIC
+            chart = charts.lines([Curve(name, points)], [], x="epoch", y=name, log=log)
+            drawn.append((title, chart))
     return drawn
+
+
+def system(rows: Sequence[tuple[Any, ...]]) -> list[Titled]:
+    """What the process and its machine used, by seconds since the run began."""
+    most = max((row[1] for row in rows), default=1)
+    whose = f" of the process, in which {most} runs trained" if most > 1 else ""
+    drawn = []
+    for title, y, places in BY_SECOND:
+        lines = [
+            Curve(name, points, color=color)
+            for color, (name, points) in enumerate(
+                (name, _points(rows, place)) for name, place in places.items()
+            )
+            if any(value is not None for _, value in points)
+        ]
+        if lines:
+            chart = charts.lines(lines, [], x="seconds", y=y, log=False)
+            drawn.append((f"{title}{whose}", chart))
+    return drawn
+
+
+def _points(rows: Sequence[tuple[Any, ...]], place: int) -> list[tuple[float, float | None]]:
+    return [(row[0], charts.finite(row[place])) for row in rows]

@@ -43,7 +43,8 @@ PARTS = (
     "confusion",
     "points",
     "worst",
-    "learning_rate",
+    "by_epoch",
+    "system",
 )
 LONGEST_TEXT = 100_000
 MOST_ROWS = 500
@@ -226,7 +227,8 @@ class RunPage:
     def _charts(self) -> None:
         """Those of one split, the test if there is one; the others a click away."""
         by_split = run_charts.by_split(self.parts["confusion"].rows, self.parts["points"].rows)
-        rates = run_charts.learning_rate(self.parts["learning_rate"].rows)
+        rates = run_charts.by_epoch(self.parts["by_epoch"].rows)
+        rates += run_charts.system(self.parts["system"].rows)
         splits = sorted(by_split, key=lambda split: (split != "test", split != "val", split))
         _draw_all([*by_split[splits[0]], *rates] if splits else rates)
         for split in splits[1:]:

@@ -18,7 +18,7 @@ FROM (
     FROM runs AS r
     JOIN params AS p ON p.run_id = r.run_id
     WHERE split_part(p.name, '.', 1) NOT IN (
-        'seed', 'checkpoint', 'print_every', 'record_steps', 'evaluate', 'keep_predictions',
+        'seed', 'checkpoint', 'print_every', 'record_steps', 'record_system', 'evaluate', 'keep_predictions',
         'engine', 'strict', 'xla', 'kernels', 'device', 'results', 'skip', 'retry', 'sweep'
     )
     GROUP BY r.run_id
