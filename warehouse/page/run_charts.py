@@ -21,12 +21,14 @@ BY_EPOCH = (
 )
 LOGARITHMIC = {"learning rate"}
 BY_SECOND = (
-    ("Processors", "cores", {"process": 2}),
-    ("Memory", "MB", {"process": 4, "free on the machine": 5}),
-    ("Load", "share", {"processors of the machine": 3, "busiest GPU": 6}),
-    ("GPU memory", "MB", {"all GPUs": 7}),
+    ("Processors of the process", "cores", 2),
+    ("Memory of the process", "MB", 4),
+    ("Load of the machine's processors", "share", 3),
+    ("Free memory of the machine", "MB", 5),
+    ("Load of the busiest GPU", "share", 6),
+    ("Memory in use on all GPUs", "MB", 7),
 )
-"""Title, axis, and line -> column of the question `run_system`."""
+"""Title, axis, and the column of the question `run_system`."""
 
 
 def by_split(
@@ -76,19 +78,18 @@ def by_epoch(rows: Sequence[tuple[Any, ...]]) -> list[Titled]:
 def system(rows: Sequence[tuple[Any, ...]]) -> list[Titled]:
     """What the process and its machine used, by seconds since the run began."""
     most = max((row[1] for row in rows), default=1)
-    whose = f" of the process, in which {most} runs trained" if most > 1 else ""
     drawn = []
-    for title, y, places in BY_SECOND:
-        lines = [
-            Curve(name, points, color=color)
-            for color, (name, points) in enumerate(
-                (name, _points(rows, place)) for name, place in places.items()
-            )
-            if any(value is not None for _, value in points)
-        ]
-        if lines:
-            chart = charts.lines(lines, [], x="seconds", y=y, log=False)
-            drawn.append((f"{title}{whose}", chart))
+    for title, name, place in BY_SECOND:
+        points = _points(rows, place)
+        if all(value is None for _, value in points):
+            continue
+        chart = charts.lines([Curve(name, points)], [], x="seconds", y=name, log=False)
+        chart["yAxis"]["min"] = 0
+        if name == "share":
+            chart["yAxis"]["max"] = 1
+        if most > 1 and title.endswith("of the process"):
+            title += f", in which {most} runs trained"
+        drawn.append((title, chart))
     return drawn
 
 

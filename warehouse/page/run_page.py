@@ -87,6 +87,7 @@ class RunPage:
         self.run_id = run_id
         self.other = other
         self.parts: dict[str, Table] = {}
+        self.drawn: dict[str, ui.echart] = {}
 
     async def draw(self) -> None:
         """The parts that there are."""
@@ -101,6 +102,8 @@ class RunPage:
             self._panel("Facts", self._facts)
             await self._params()
         self._charts()
+        self.moving = ui.element("div").classes("sh-two")
+        self._move()
         self._tables()
         self._files()
         self._commands()
@@ -116,6 +119,7 @@ class RunPage:
         before = self.parts["facts"].rows
         await self._read()
         await self.curves.show([self.run_id])
+        self._move()
         self.head.refresh()
         if before and before[0][0] != self.parts["facts"].rows[0][0]:
             ui.navigate.reload()  # it has ended: evaluations and files are there now
@@ -227,13 +231,25 @@ class RunPage:
     def _charts(self) -> None:
         """Those of one split, the test if there is one; the others a click away."""
         by_split = run_charts.by_split(self.parts["confusion"].rows, self.parts["points"].rows)
-        rates = run_charts.by_epoch(self.parts["by_epoch"].rows)
-        rates += run_charts.system(self.parts["system"].rows)
         splits = sorted(by_split, key=lambda split: (split != "test", split != "val", split))
-        _draw_all([*by_split[splits[0]], *rates] if splits else rates)
+        if splits:
+            _draw_all(by_split[splits[0]])
         for split in splits[1:]:
             with ui.expansion(f"The same on {split}").props("dense").classes("full-width"):
                 _draw_all(by_split[split])
+
+    def _move(self) -> None:
+        """Draw what a run adds to while it trains; charts that are there get their new points."""
+        charts = run_charts.by_epoch(self.parts["by_epoch"].rows)
+        charts += run_charts.system(self.parts["system"].rows)
+        for title, options in charts:
+            name = title.partition(",")[0]
+            if (chart := self.drawn.get(name)) is not None:
+                chart.options.update(options)
+                chart.update()
+                continue
+            with self.moving:
+                self.drawn[name] = _draw(title, options)
 
     def _files(self) -> None:
         for number, (kind, uri, size) in enumerate(self.parts["artifacts"].rows):
@@ -259,9 +275,13 @@ class RunPage:
 def _draw_all(charts: list[run_charts.Titled]) -> None:
     with ui.element("div").classes("sh-two"):
         for title, options in charts:
-            with ui.element("div").classes("sh-panel"):
-                heading(title)
-                ui.echart(options).classes("sh-chart sh-small")
+            _draw(title, options)
+
+
+def _draw(title: str, options: dict[str, Any]) -> ui.echart:
+    with ui.element("div").classes("sh-panel"):
+        heading(title)
+        return ui.echart(options).classes("sh-chart sh-small")
 
 
 def _pre(words: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from runner.journal.file import Journal
 from runner.journal.ids import new_run_id
-from runner.journal.records import RunEnd
+from runner.journal.records import RunEnd, SystemUsage
 from tests.warehouse.conftest import House, ending, records
 from tests.warehouse.page.conftest import NARROW, Visitor
 from warehouse.page import views
@@ -57,7 +57,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
         error="the loss is NaN",
         traceback="Traceback (most recent call last):\nValueError: the loss is NaN",
     )
-    house.write([*records(failed, 1, sweep_id="sweep-one"), end])
+    used = SystemUsage(failed, 1, [1.0], [3], [0.9], [10**8], [None], [10**9], [None], [None])
+    house.write([*records(failed, 1, sweep_id="sweep-one"), used, end])
     return house
 
 
@@ -262,6 +263,8 @@ class TestOtherPages:
         page.wait_for_selector("text=ValueError: the loss is NaN")
         assert "optimizer.learning_rate" in page.inner_text("main")
         assert "python -m runner replay" in page.inner_text("main")
+        assert "Memory of the process, in which 3 runs trained" in page.inner_text("main")
+        assert "busiest GPU" not in page.inner_text("main")
 
     def test_a_hostile_name_is_text_everywhere(self, visitor: Visitor) -> None:
         evil = quote(EVIL, safe="")
