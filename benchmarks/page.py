@@ -73,14 +73,16 @@ FROM made, LATERAL (
         ]) AS value
 ) AS u;
 
-INSERT INTO epochs
+INSERT INTO epochs BY NAME
 SELECT
     run_id,
     epoch,
-    0.05 + exp(-epoch * rate * width / 64.0) + 0.02 * hash(i * 1000 + epoch) / 1.8e19,
-    0.1 + dropout / 10 + exp(-epoch * rate * width / 64.0) + 0.03 * hash(i * 7 + epoch) / 1.8e19,
-    rate,
-    0.25
+    0.05 + exp(-epoch * rate * width / 64.0) + 0.02 * hash(i * 1000 + epoch) / 1.8e19 AS loss,
+    0.1 + dropout / 10 + exp(-epoch * rate * width / 64.0) + 0.03 * hash(i * 7 + epoch) / 1.8e19
+        AS val_loss,
+    rate AS learning_rate,
+    0.25 AS seconds,
+    0.25 AS wall_seconds
 FROM made, range(1, $epochs + 1) AS numbers(epoch);
 
 INSERT INTO metrics
@@ -88,12 +90,15 @@ SELECT run_id, epoch, 'train', 'accuracy', 1 / (1 + loss) FROM epochs
 UNION ALL
 SELECT run_id, epoch, 'val', 'accuracy', 1 / (1 + val_loss) FROM epochs;
 
-INSERT INTO run_metrics
+INSERT INTO run_metrics BY NAME
 SELECT
-    run_id, split, name, arg_min(value, epoch), arg_max(value, epoch), min(value), max(value),
-    CASE WHEN name = 'loss' THEN arg_min(epoch, value) ELSE arg_max(epoch, value) END,
-    CASE WHEN name = 'loss' THEN 'min' ELSE 'max' END
-FROM curves
+    run_id, split, name, arg_min(value, epoch) AS first, arg_max(value, epoch) AS last,
+    min(value) AS min, max(value) AS max,
+    CASE WHEN name = 'loss' THEN arg_min(epoch, value) ELSE arg_max(epoch, value) END
+        AS best_epoch,
+    CASE WHEN name = 'loss' THEN 'min' ELSE 'max' END AS mode,
+    any_value(value) FILTER (epoch = 1 + i % $epochs) AS at_best
+FROM curves JOIN made USING (run_id)
 GROUP BY run_id, split, name;
 
 INSERT INTO evaluations BY NAME

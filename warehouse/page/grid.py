@@ -52,6 +52,7 @@ ASIDE = {
     "checkpoint",
     "print_every",
     "record_steps",
+    "record_system",
     "evaluate",
     "keep_predictions",
     "engine",
