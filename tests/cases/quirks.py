@@ -27,16 +27,19 @@ NAMES = [
 ]
 TEXTS = [
     *("rot", "grün", "blau", "ja; nein", 'sagt "hi"', "a,b", " blank", "zwei\nZeilen", "it's"),
-    *("é", "50% off", "007a", "1/2 cup", "a|b", "tab\there"),
+    *("é", "50% off", "007a", "1/2 cup", "a|b", "tab\there", "Yes", "No", "3.10"),
 ]
 WORDS = ["NA", "?", "-", "n/a", "null", "none"]
 """What somebody writes for a missing value."""
+NUMBER = "-999"
+"""The same, where nobody can know unless it is said."""
 ORDERS = {"day first": "%d/%m/%Y", "month first": "%m/%d/%Y", "points": "%d.%m.%Y"}
 DATES = ["%Y-%m-%d", "%Y/%m/%d", "%d-%m-%Y", *ORDERS.values()]
 TYPES = {
     "whole": "BIGINT",
     "large": "BIGINT",
     "number": "DOUBLE",
+    "mixed": "DOUBLE",
     "money": "DECIMAL(18,2)",
     "percent": "DOUBLE",
     "truth": "BOOLEAN",
@@ -93,12 +96,7 @@ class Table:
     def with_texts(self, style: Style) -> Table:
         """The same where truth values are text, as no option says otherwise."""
         texts = [
-            column
-            if column.kind != "truth"
-            else Column(
-                "text", column.name, [v if v is None else style.truths[v] for v in column.values]
-            )
-            for column in self.columns
+            style.as_text(column) if column.kind == "truth" else column for column in self.columns
         ]
         is_truth = self.label.kind == "truth"
         return Table(texts, style.truths if is_truth else self.classes)
@@ -123,6 +121,7 @@ class Style:
     thousands: str | None = None
     words: Sequence[str] = ("",)
     unit: str = "%s €"
+    percent: str = "%s %%"
     date: str = "%Y-%m-%d"
     clock: str = "%H:%M:%S"
     truths: tuple[str, str] = ("false", "true")
@@ -150,7 +149,13 @@ class Style:
         if kind == "money":
             digits = f"{value:,.2f}" if grouped else f"{value:.2f}"
         digits = digits.translate(str.maketrans({",": self.thousands or "", ".": self.decimal}))
-        return {"money": self.unit % digits, "percent": f"{digits} %"}.get(kind, digits)
+        units = {"money": self.unit, "mixed": self.unit, "percent": self.percent}
+        return units.get(kind, "%s") % digits
+
+    def as_text(self, column: Column) -> Column:
+        """The column as one of text, with the values as they are written."""
+        texts = [v if v is None else self.text(column.kind, v) for v in column.values]
+        return Column("text", column.name, texts)
 
     def params(self, table: Table, *, of_file: bool = True) -> dict[str, Any]:
         """What a user who knows says of the table; of_file: of how the file is written, too."""
@@ -173,25 +178,34 @@ class Style:
 
 # --- Strategies ----------------------------------------------------------------------------------
 
-styles = st.builds(
-    Style,
-    delimiter=st.sampled_from([",", ";", "\t", "|"]),
-    decimal=st.sampled_from([".", ","]),
-    thousands=st.sampled_from([None, None, ",", ".", " ", "'", "\u00a0"]),
-    words=st.lists(st.sampled_from(["", *WORDS]), min_size=1, max_size=3, unique=True),
-    unit=st.sampled_from(["%s €", "$%s", "€ %s", "%s EUR"]),
-    date=st.sampled_from(DATES),
-    clock=st.sampled_from(["%H:%M:%S", "%H:%M"]),
-    truths=st.sampled_from([("false", "true"), ("False", "True"), ("FALSE", "TRUE")]),
-    encoding=st.sampled_from(["utf-8", "utf-8", "utf-8-sig", "latin-1", "cp1252", "utf-16"]),
-    end=st.sampled_from(["\n", "\r\n"]),
-    packed=st.booleans(),
-    quoted=st.booleans(),
-    counted=st.booleans(),
-).filter(
-    # Latin-1 has no €.
-    lambda s: s.decimal != s.thousands and not (s.encoding == "latin-1" and "€" in s.unit)
-)
+
+def _styles(words: Sequence[str]) -> st.SearchStrategy[Style]:
+    """words: what may stand for a missing value."""
+    return st.builds(
+        Style,
+        delimiter=st.sampled_from([",", ";", "\t", "|"]),
+        decimal=st.sampled_from([".", ","]),
+        thousands=st.sampled_from([None, None, ",", ".", " ", "'", "\u00a0"]),
+        words=st.lists(st.sampled_from(words), min_size=1, max_size=3, unique=True),
+        unit=st.sampled_from(["%s", "%s €", "$%s", "€ %s", "%s EUR", "%s $"]),
+        percent=st.sampled_from(["%s %%", "%s%%"]),
+        date=st.sampled_from(DATES),
+        clock=st.sampled_from(["%H:%M:%S", "%H:%M"]),
+        truths=st.sampled_from([("false", "true"), ("False", "True"), ("FALSE", "TRUE")]),
+        encoding=st.sampled_from(["utf-8", "utf-8", "utf-8-sig", "latin-1", "cp1252", "utf-16"]),
+        end=st.sampled_from(["\n", "\r\n"]),
+        packed=st.booleans(),
+        quoted=st.booleans(),
+        counted=st.booleans(),
+    ).filter(
+        # Latin-1 has no €.
+        lambda s: s.decimal != s.thousands and not (s.encoding == "latin-1" and "€" in s.unit)
+    )
+
+
+styles = _styles(["", *WORDS])
+known_styles = _styles(["", *WORDS, NUMBER])
+"""Styles of which `params` says all."""
 
 LABELS: dict[str, tuple[str, Sequence[Any], Sequence[str] | None]] = {
     # What the label is: the kind of its column, its values, the names of its classes.
@@ -210,7 +224,7 @@ LABELS: dict[str, tuple[str, Sequence[Any], Sequence[str] | None]] = {
 @st.composite
 def tables(draw: st.DrawFn, labels: Sequence[str] = tuple(LABELS)) -> Table:
     """A table whose first column, `id`, says which row it is."""
-    rows = draw(st.integers(24, 40))
+    rows = draw(st.integers(12, 40))
     chance = random.Random(draw(st.integers(0, 2**32)))
     kinds = draw(st.lists(st.sampled_from([*TYPES, "text", "yes"]), min_size=1, max_size=6))
     names = draw(st.permutations(NAMES))
@@ -233,11 +247,15 @@ def tables(draw: st.DrawFn, labels: Sequence[str] = tuple(LABELS)) -> Table:
 def _value(kind: str, chance: random.Random) -> Any:
     match kind:
         case "whole":
-            return chance.randrange(-2000, 2000)
+            return chance.choice([*range(-2000, -999), *range(-998, 2000)])
         case "large":
             return chance.randrange(2**24, 2**45)
         case "number":
             return chance.randrange(-(10**7), 10**7) / 1000
+        case "mixed":
+            # Whole ones among fractions, below zero and large.
+            hundredths = chance.randrange(-(10**7), 10**7) / 100
+            return chance.choice([hundredths, chance.randrange(-998, 2**40)])
         case "money":
             return chance.randrange(0, 10**8) / 100
         case "percent":
@@ -257,6 +275,7 @@ def _clear(kind: str) -> Any:
     clear = {
         "number": 1234.25,
         "whole": 17,
+        "mixed": 1234.5,
         "money": 1234567.5,
         "percent": 12.5,
         "date": dt.datetime(2024, 12, 31),

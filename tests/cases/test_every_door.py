@@ -182,7 +182,7 @@ def same(one: Any, other: Any) -> bool:
 
 # --- Doors ---------------------------------------------------------------------------------------
 
-some_rows = st.lists(st.integers(0, 23), min_size=2, max_size=9, unique=True)
+some_rows = st.lists(st.integers(0, 11), min_size=2, max_size=9, unique=True)
 
 
 KINDS = ("parquet", "json", "duckdb", "sqlite", "postgres", "mariadb")
@@ -215,9 +215,12 @@ def check_source(
     style: Style | None,
     rows: list[int],
     order: list[int],
+    times_said: bool,
 ) -> None:
     """The same of a source that `sql` reads; style: of columns of text."""
     params = style.params(table, of_file=False) if style else {}
+    if not times_said:
+        params["time_format"] = None
     if style is None and kind == "sqlite":
         # It has neither truth values nor dates.
         params = {"time_format": ["%Y-%m-%d", "%Y-%m-%d %H:%M:%S"]}
@@ -238,12 +241,26 @@ def check_source(
     given |= {"identity": str(next(NUMBERED))} if query else {}
     first = source(table)
     read = Read(make, "sql", source=first, **given)
+    if style is not None and not times_said:
+        table = with_unread_times(read, table, style)
     check(read, table)
     if kind != "mariadb":
         check(Read(make, "sql", source=first, memory_rows=0, split=WHOLE, **given), table)
     again = source(table.some(rows, order))
     check_new(read, table, again, query, rows)
     check_evaluated(make, "sql", read, table, rows, source=again, **given)
+
+
+def with_unread_times(read: Read, table: Table, style: Style) -> Table:
+    """The same with texts for the times that are read as text, as nothing was said of them."""
+    text = [name for name, values in read.columns.items() if values.dtype == object]
+    columns = [
+        style.as_text(column)
+        if column.kind in ("date", "moment") and column.name in text
+        else column
+        for column in table.columns
+    ]
+    return replace(table, columns=columns)
 
 
 def as_whole(column: Column) -> Column:
@@ -259,7 +276,7 @@ def of(table: Table, order: list[int]) -> list[int]:
     return [place for place in order if place < len(table.features)]
 
 
-@given(table=quirks.tables(), style=quirks.styles, rows=some_rows, order=orders)
+@given(table=quirks.tables(), style=quirks.known_styles, rows=some_rows, order=orders)
 @FEW
 def test_a_csv_file(
     make: Door, folder: Path, table: Table, style: Style, rows: list[int], order: list[int]
@@ -268,7 +285,7 @@ def test_a_csv_file(
 
 
 @pytest.mark.slow
-@given(table=quirks.tables(), style=quirks.styles, rows=some_rows, order=orders)
+@given(table=quirks.tables(), style=quirks.known_styles, rows=some_rows, order=orders)
 @MANY
 def test_many_csv_files(
     make: Door, folder: Path, table: Table, style: Style, rows: list[int], order: list[int]
@@ -284,19 +301,26 @@ def check_texts_or_types(
     style: Style | None,
     rows: list[int],
     order: list[int],
+    times_said: bool,
 ) -> None:
-    """Of a source that has types, or holds texts as they are written."""
+    """Of a source that has types, or holds texts as they are written, times perhaps unsaid."""
     if style is not None:
         # Without an option, text is what a source with types says that it is.
         style = replace(style, words=[*style.words, "NA"])
         table = table.with_texts(style)
-    check_source(make, place, kind, table, style, rows, of(table, order))
+    check_source(make, place, kind, table, style, rows, of(table, order), times_said)
 
 
-maybe_styles = st.one_of(st.none(), quirks.styles)
+maybe_styles = st.one_of(st.none(), quirks.known_styles)
 
 
-@given(table=quirks.tables(), style=maybe_styles, rows=some_rows, order=orders)
+@given(
+    table=quirks.tables(),
+    style=maybe_styles,
+    rows=some_rows,
+    order=orders,
+    times_said=st.booleans(),
+)
 @settings(FEW, max_examples=4)
 def test_a_parquet_file(
     make: Door,
@@ -305,14 +329,21 @@ def test_a_parquet_file(
     style: Style | None,
     rows: list[int],
     order: list[int],
+    times_said: bool,
 ) -> None:
-    check_texts_or_types(make, folder, "parquet", table, style, rows, order)
+    check_texts_or_types(make, folder, "parquet", table, style, rows, order, times_said)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-@given(table=quirks.tables(), style=maybe_styles, rows=some_rows, order=orders)
-@settings(FEW, max_examples=15)
+@given(
+    table=quirks.tables(),
+    style=maybe_styles,
+    rows=some_rows,
+    order=orders,
+    times_said=st.booleans(),
+)
+@settings(FEW, max_examples=18)
 def test_every_source(
     make: Door,
     folder: Path,
@@ -322,12 +353,13 @@ def test_every_source(
     style: Style | None,
     rows: list[int],
     order: list[int],
+    times_said: bool,
 ) -> None:
     place = request.getfixturevalue(kind) if kind in ("postgres", "mariadb") else folder
-    check_texts_or_types(make, place, kind, table, style, rows, order)
+    check_texts_or_types(make, place, kind, table, style, rows, order, times_said)
 
 
-@given(table=quirks.tables(), style=quirks.styles, seed=st.integers(0, 2**32))
+@given(table=quirks.tables(), style=quirks.known_styles, seed=st.integers(0, 2**32))
 @settings(FEW, max_examples=4)
 def test_weights_and_keys(make: Door, folder: Path, table: Table, style: Style, seed: int) -> None:
     chance = random.Random(seed)
@@ -414,8 +446,8 @@ def test_a_series(
 @pytest.mark.slow
 @given(
     table=quirks.tables(),
-    style=quirks.styles,
-    rows=st.lists(st.integers(0, 23), min_size=1, max_size=6, unique=True),
+    style=quirks.known_styles,
+    rows=st.lists(st.integers(0, 11), min_size=1, max_size=6, unique=True),
 )
 @settings(FEW, max_examples=25)
 def test_new_rows_come_by_another_door(
