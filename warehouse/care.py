@@ -35,27 +35,34 @@ def record(place: Place, entries: Iterable[Care]) -> None:
 
 
 def _in_turn(place: Place, entries: list[Care]) -> list[Care]:
-    """The entries, each stamped after all that was said of its run before.
+    """The entries, each stamped after all that was said of its run, or by its alias, before.
 
     A clock that was ahead once, here or on another machine, would else have the last word.
     """
     with connect(place.folder) as con:
         rows = con.execute(
-            "SELECT run_id, max(entered_at) FROM care "
-            "WHERE run_id IN (SELECT unnest($1::VARCHAR[])) GROUP BY run_id",
-            [[each.run_id for each in entries]],
+            "SELECT subject, max(entered_at) FROM care, unnest([run_id, CASE WHEN action IN "
+            "('alias', 'unalias') THEN '@' || text END]) AS s(subject) "
+            "WHERE subject IN (SELECT unnest($1::VARCHAR[])) GROUP BY subject",
+            [[subject for each in entries for subject in _subjects(each)]],
         ).fetchall()
-    newest = {run_id: moment.astimezone(UTC) for run_id, moment in rows}
+    newest = {subject: moment.astimezone(UTC) for subject, moment in rows}
     stamped = []
     for each in entries:
         moment = datetime.fromisoformat(each.entered_at)
-        last = newest.get(each.run_id)
+        last = max((newest[s] for s in _subjects(each) if s in newest), default=None)
         if last is not None and moment <= last:
             # At the last moment there is, the order of the ids decides.
             moment = last + timedelta(microseconds=last < _LAST_MOMENT)
-        newest[each.run_id] = moment
+        newest |= dict.fromkeys(_subjects(each), moment)
         stamped.append(replace(each, entered_at=moment.isoformat(timespec="microseconds")))
     return stamped
+
+
+def _subjects(each: Care) -> list[str | None]:
+    """What an entry is about: a run, and the alias that it gets."""
+    alias = [f"@{each.text}"] if each.action in ("alias", "unalias") else []
+    return [each.run_id, *alias]
 
 
 def write(place: Place, entries: Iterable[Care]) -> None:

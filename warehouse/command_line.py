@@ -10,6 +10,7 @@ from typing import NoReturn
 from runner.errors import WarehouseError
 from runner.journal.results import ENVIRONMENT
 from warehouse.commands import (
+    alias,
     care,
     compare,
     curves,
@@ -35,7 +36,7 @@ from warehouse.place import Place
 SAME = f"the results folder (default: ${ENVIRONMENT}, else ./results)"
 COMMANDS = (
     *(sql, queries, runs, top, show, curves, compare, effects, failures, plot, report),
-    *(sync, rebuild, verify, care, gc, ui),
+    *(sync, rebuild, verify, care, alias, gc, ui),
 )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.errors import WarehouseError
+from runner.errors import WarehouseError, choices
 from runner.journal.weights import path_of
 from warehouse.place import Place
 
@@ -35,8 +35,10 @@ class WeightsFile:
 
 
 def find_run(con: DuckDBPyConnection, text: str) -> str:
-    """The full id of the run that `text` names: a full id, or its head or tail if unique."""
+    """The full id of the run that `text` names: an id, its head or tail if unique, or @alias."""
     wanted = text.strip().lower()
+    if wanted.startswith("@"):
+        return _aliased(con, text.strip().removeprefix("@"))
     rows = con.execute(
         "SELECT run_id FROM runs WHERE starts_with(run_id, $1) OR ends_with(run_id, $1) "
         "ORDER BY run_id",
@@ -53,6 +55,14 @@ def find_run(con: DuckDBPyConnection, text: str) -> str:
         shown = ", ".join(ids[:3]) + (", ..." if len(ids) > 3 else "")
         raise WarehouseError(f"{text!r} names {len(ids)} runs ({shown}); give more of the id")
     return str(ids[0])
+
+
+def _aliased(con: DuckDBPyConnection, alias: str) -> str:
+    """The run that an alias names."""
+    named = dict(con.execute("SELECT alias, run_id FROM aliases").fetchall())
+    if alias not in named:
+        raise WarehouseError(f"there is no alias '{alias}': {choices(alias, named)}")
+    return str(named[alias])
 
 
 def _near(con: DuckDBPyConnection, wanted: str) -> str:

@@ -421,11 +421,11 @@ class Care(Record):
     record: ClassVar[str] = "care"
     key: ClassVar[tuple[str, ...]] = ("entry_id",)
     entry_id: Id
-    action: Literal["tag", "untag", "note", "delete", "undelete", "collect"]
+    action: Literal["tag", "untag", "note", "delete", "undelete", "collect", "alias", "unalias"]
     entered_at: Moment
     run_id: Id | None = None
     text: str | None = None
-    """The tag, the note, or the uri of the weights file that was collected."""
+    """The tag, the note, the alias, or the uri of the weights file that was collected."""
     version: int = FORMAT_VERSION
 
 

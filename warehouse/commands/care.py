@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from runner.errors import WarehouseError
 from runner.system.terminal import say
 from warehouse.care import entry, record
+from warehouse.commands.alias import aliases_of
 from warehouse.lookup import SHORT, find_run
 from warehouse.place import Place
 from warehouse.snapshot import connect
@@ -49,6 +50,12 @@ def run(arguments: argparse.Namespace) -> int:
             "WHERE care.action = 'collect' AND weights.run_id IN (SELECT unnest($1))",
             [runs],
         ).fetchone()
+        if action == "delete" and (named := aliases_of(con, runs)):
+            alias, run_id = named[0]
+            raise WarehouseError(
+                f"run {run_id[-SHORT:]} is @{alias}: take the name away first, by "
+                f"`python -m warehouse alias {alias} --remove`, or give it to another run"
+            )
     record(place, [entry(action, run_id, text) for run_id in runs for text in arguments.texts])
     done = {"tag": "tagged", "untag": "untagged", "note": "noted"}.get(action, f"{action}d")
     say(f"{done} {', '.join(run_id[-SHORT:] for run_id in runs)}")

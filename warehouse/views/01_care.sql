@@ -27,3 +27,26 @@ HAVING arg_max(action, (entered_at, entry_id)) = 'delete';
 COMMENT ON VIEW deleted IS 'The runs that are deleted now; their rows stay, the other views leave them out.';
 COMMENT ON COLUMN deleted.run_id IS 'The run.';
 COMMENT ON COLUMN deleted.deleted_at IS 'When.';
+
+CREATE OR REPLACE VIEW alias_history AS
+SELECT
+    text AS alias,
+    CASE action WHEN 'alias' THEN run_id END AS run_id,
+    entered_at AS since,
+    lead(entered_at) OVER (PARTITION BY text ORDER BY entered_at, entry_id) AS until
+FROM care
+WHERE action IN ('alias', 'unalias') AND run_id IS NOT NULL AND text IS NOT NULL;
+COMMENT ON VIEW alias_history IS 'Which run each alias has named, and when.';
+COMMENT ON COLUMN alias_history.alias IS 'The name, such as production.';
+COMMENT ON COLUMN alias_history.run_id IS 'The run that it named; empty while it named none.';
+COMMENT ON COLUMN alias_history.since IS 'From when, UTC.';
+COMMENT ON COLUMN alias_history.until IS 'Until when; empty if it does still.';
+
+CREATE OR REPLACE VIEW aliases AS
+SELECT alias, run_id, since
+FROM alias_history
+WHERE until IS NULL AND run_id IS NOT NULL;
+COMMENT ON VIEW aliases IS 'Names in use for runs: commands take @production where they take a run.';
+COMMENT ON COLUMN aliases.alias IS 'The name, such as production.';
+COMMENT ON COLUMN aliases.run_id IS 'The run.';
+COMMENT ON COLUMN aliases.since IS 'Since when, UTC.';

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 
-import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from runner.components.registry import load
 from runner.components.search_types import Dimension, Space
 from runner.config.compose import compose, reading_what_is_typed
 from runner.config.config import Config
 from runner.config.settings import SearchSettings
-from runner.errors import ConfigError
-from runner.search.space import Asked, asked_of, words_of
+from runner.search.space import Asked, asked_of
 
 
 @functools.cache
