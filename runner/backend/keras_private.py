@@ -115,6 +115,19 @@ def ever_trainable(model: Any) -> list[Any]:
     return list(variables.values())
 
 
+def layers_below(model: Any) -> list[Any]:
+    """The model and every layer in it, at any depth as far as Keras tells."""
+    try:
+        return list(NAMES.of(model, "flatten_layers")())
+    except Unsupported:
+        return [model, *model.layers]
+
+
+def optimized_by(optimizer: Any) -> list[Any]:
+    """The variables that an optimizer has state for; none where it was never used."""
+    return list(NAMES.of(optimizer, "optimized"))
+
+
 @contextlib.contextmanager
 def variables_made() -> Iterator[list[tuple[Any, Any]]]:
     """A list that is filled with every Keras variable made meanwhile, and its initializer."""

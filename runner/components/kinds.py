@@ -126,6 +126,11 @@ def architecture(
     Or (model, callbacks), for Keras callbacks that belong to the model. One may make frozen layers
     trainable, or trainable ones frozen, when an epoch begins: every engine follows, and the
     optimizer has state for the weights of all layers from the start.
+
+    A model may bring a train_step, test_step, compute_loss or compute_metrics of its own: they train
+    and evaluate it. There its outputs are as its own code gives them; the compiled loss and metrics
+    put the head on top first. A train_step gives logs with one called loss. `compile` takes Keras'
+    names; further optimizers are attributes of the model, and go into checkpoints.
     """
     raise NotImplementedError
 

@@ -15,6 +15,7 @@ from runner.components.types import Mode
 from runner.engines.arrays import Callback, Logs, Model, Variable
 from runner.engines.contract import Job
 from runner.engines.step_losses import StepLosses
+from runner.errors import ModelError
 from runner.journal.records import EpochEnd, RunEnd
 from runner.model.averages import averages_in_place, makes_averages
 from runner.model.build import monitor_of, steps
@@ -22,6 +23,7 @@ from runner.model.checkpoint import restore, snapshot
 from runner.model.files import graph_of, numpy_of, tensors_of, with_preprocessing
 from runner.model.layers import layers_of, owners_of
 from runner.model.names import missing_monitor
+from runner.model.own_steps import class_of
 from runner.record.events import Kept, OnEvent
 from runner.system.terminal import say
 
@@ -124,6 +126,12 @@ class Tracker:
 
     def epoch_over(self, epoch: int, logs: Logs) -> None:
         """Take what the epoch came to, before any callback acts on it: call it first of all."""
+        if "loss" not in logs:
+            names = ", ".join(name for name in logs if not name.startswith("val_"))
+            raise ModelError(
+                f"the train_step of {class_of(self._model)} gives {names or 'nothing'}, and no "
+                "loss: have it give one called loss"
+            )
         wall = time.perf_counter() - self._began
         self.seconds += wall * self.share
         self.wall_seconds += wall

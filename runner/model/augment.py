@@ -15,17 +15,16 @@ import numpy as np
 
 from runner.components.types import Recipe, Task
 from runner.config.config import Choice, Config
-from runner.data.parts import ONE
 from runner.data.prepare import Prepared
 from runner.errors import ModelError, PluginError, RunnerError, in_one_line
-from runner.model.inputs import as_authored, is_graph, keras_inputs, like_data
+from runner.model.inputs import as_authored, as_graph, like_data
+from runner.model.own_steps import own_step, without_steps
 
 if TYPE_CHECKING:
     import keras
 
 OFFERS = ("features", "targets", "generator")
 """What a function that augments may take, by name."""
-OWN_STEPS = ("train_step", "compute_loss", "compute_metrics")
 ROWS = 2
 """Rows of zeros on which every augmentation is tried before anything trains."""
 
@@ -36,27 +35,24 @@ def augment(recipe: Recipe, config: Config, data: Prepared) -> Recipe:
     Raises ModelError where one does not fit the examples, the loss or the model, and PluginError
     where one breaks its contract.
     """
-    import keras
 
     chosen = config.chosen["augmentation"]
     if not chosen:
         return recipe
     model, task = recipe.model, data.splits.task
     names = ",".join(choice.component.name for choice in chosen)
-    for step in OWN_STEPS:
-        if getattr(type(model), step) is not getattr(keras.Model, step):
-            raise ModelError(
-                f"augmentation=[{names}] acts in Keras' own training step, and the model "
-                f"{type(model).__name__} brings a {step} of its own: leave augmentation out"
-            )
+    if (own := own_step(model)) is not None:
+        name, step = own
+        raise ModelError(
+            f"augmentation=[{names}] acts in Keras' own training step, and the model "
+            f"{name} brings a {step} of its own: leave augmentation out"
+        )
     steps = [_step(choice, data, config.settings.seed) for choice in chosen]
     augmentation = _classes().Augmentation(steps, task)
     _try(augmentation, data)
     if augmentation.mixes and task.kind == "classification":
         recipe.loss = _on_shares(recipe.loss, task, names)
-    if not is_graph(model):
-        inputs = keras_inputs(data, one=ONE)
-        model = keras.Model(inputs, model(inputs))
+    model = as_graph(model, data)
     recipe.model = _classes().Augmented(as_authored(model), model.outputs[0], name=model.name)
     recipe.model.augmentation = augmentation
     return recipe
@@ -67,7 +63,7 @@ def without_augmentation(model: keras.Model) -> keras.Model:
     import keras
 
     if not isinstance(model, _classes().Augmented):
-        return model
+        return without_steps(model)
     return keras.Model(model.input, model.outputs[0], name=model.name)
 
 

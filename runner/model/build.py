@@ -15,6 +15,7 @@ from runner.model.augment import augment
 from runner.model.directions import direction, name_of, settle, stated
 from runner.model.inputs import as_authored, is_graph, keras_inputs
 from runner.model.names import missing_monitor, named, other_names
+from runner.model.own_steps import brings_its_own, check_compile, own_loop, with_head
 from runner.model.targets import loss_in_units, scaled_back, units_of
 from runner.system.terminal import say
 
@@ -58,6 +59,7 @@ def build(config: Config, data: Prepared) -> Recipe:
     Raises ModelError, DataError or ConfigError where components do not fit each other.
     """
     recipe = assemble(config, data)
+    check_compile(recipe.model)
     recipe.model.compile(
         optimizer=recipe.optimizer, loss=recipe.loss, metrics=recipe.metrics, jit_compile=False
     )
@@ -190,6 +192,8 @@ def _with_head(model: keras.Model, data: Prepared) -> keras.Model:
         return model
     # float32 even under mixed precision: probabilities need the digits.
     activation = keras.layers.Activation(head, dtype="float32", name="probabilities")
+    if brings_its_own(model) or own_loop(model):
+        return with_head(model, keras_inputs(data, one="features"), activation)
     return _on_top(model, data, activation)
 
 

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from runner.backend.keras_private import optimized_by
 from runner.components.types import Recipe
 from runner.errors import ModelError
 from runner.journal.records import EpochEnd
 from runner.model.files import Tensors, numpy_of
+from runner.model.own_steps import class_of, own_optimizers
+from runner.system.terminal import say
 
 if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
@@ -30,6 +33,8 @@ class Checkpoint:
     state: str
 
 
+OTHERS = "optimizers"
+"""The part that holds the state of optimizers that the model brings itself."""
 Best = tuple[float, int | None, Sequence[Any]]
 """The monitor's best value (sign turned so that less is better), its epoch and its weights."""
 
@@ -41,17 +46,21 @@ def snapshot(recipe: Recipe, best: Best) -> tuple[dict[str, Array], str]:
         "model": recipe.model.weights,
         "optimizer": recipe.model.optimizer.variables,
     }
+    others = own_optimizers(recipe.model)
+    parts |= {f"{OTHERS}/{i:04d}": one.variables for i, one in enumerate(others)}
     tensors = {
         f"{part}/{index:04d}": numpy_of(variable)
         for part, variables in parts.items()
         for index, variable in enumerate(variables)
     }
     tensors |= {f"best/{index:04d}": value for index, value in enumerate(weights)}
-    state = {
+    state: dict[str, Any] = {
         "best": value,
         "best_epoch": epoch,
         "callbacks": [_plain_state(callback) for callback in recipe.callbacks],
     }
+    if others:
+        state["optimizers"] = [_optimized(one, recipe.model) for one in others]
     return tensors, json.dumps(state)
 
 
@@ -63,10 +72,40 @@ def restore(recipe: Recipe, checkpoint: Checkpoint) -> tuple[float, int | None, 
     _assign(recipe.model.weights, _part(checkpoint.tensors, "model"))
     _assign(recipe.model.optimizer.variables, _part(checkpoint.tensors, "optimizer"))
     state = json.loads(checkpoint.state)
+    _restore_others(recipe.model, checkpoint.tensors, state.get("optimizers"))
     for callback, saved in zip(recipe.callbacks, state["callbacks"], strict=True):
         # Keras turns the sign of min_delta when a callback first compares; a new one does so anew.
         vars(callback).update({k: v for k, v in saved.items() if k != "min_delta"})
     return state["best"], state["best_epoch"], _part(checkpoint.tensors, "best")
+
+
+def _optimized(optimizer: Any, model: Any) -> list[int]:
+    """The places, among the model's weights, of those that an optimizer has state for."""
+    places = {id(weight): place for place, weight in enumerate(model.weights)}
+    return [places[id(variable)] for variable in optimized_by(optimizer) if id(variable) in places]
+
+
+def _restore_others(
+    model: Any, tensors: Mapping[str, Array], optimized: Sequence[Sequence[int]] | None
+) -> None:
+    """Give the model's own optimizers their state, which they get when they are first used."""
+    others = own_optimizers(model)
+    if optimized is None:
+        if others:
+            say(
+                f"the checkpoint says nothing of the optimizers of {class_of(model)} itself, "
+                "which begin anew: the run may differ from one that was never interrupted"
+            )
+        return
+    if len(others) != len(optimized):
+        raise ModelError(
+            f"the checkpoint has {len(optimized)} optimizers of the model's own and the run "
+            f"{len(others)}: a component has changed since"
+        )
+    for index, (optimizer, places) in enumerate(zip(others, optimized, strict=True)):
+        if places and not optimizer.built:
+            optimizer.build([model.weights[place] for place in places])
+        _assign(optimizer.variables, _part(tensors, f"{OTHERS}/{index:04d}"))
 
 
 def _part(tensors: Mapping[str, Array], part: str) -> list[Array]:

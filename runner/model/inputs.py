@@ -52,6 +52,16 @@ def is_graph(model: keras.Model) -> bool:
         return False
 
 
+def as_graph(model: keras.Model, data: Prepared) -> keras.Model:
+    """The model as a graph of layers, which knows its inputs; one that is none is its layer."""
+    import keras
+
+    if is_graph(model):
+        return model
+    inputs = keras_inputs(data, one=ONE)
+    return keras.Model(inputs, model(inputs))
+
+
 def inputs_of(model: keras.Model) -> dict[str, Any]:
     """The model's inputs by name; the one of a model that takes an array is "features"."""
     given = model.input

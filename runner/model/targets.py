@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from runner.data.stream import example_of
+from runner.model.own_steps import own_step
 
 if TYPE_CHECKING:
     import keras
@@ -27,7 +28,6 @@ FITTING = ("MeanSquaredError", "MeanAbsoluteError", "Huber", "LogCosh")
 """Keras' losses that go by how far outputs are from targets, wherever these lie."""
 FAR = 1000
 """Targets that are larger as a rule are out of reach of outputs that begin near 0."""
-OWN_STEPS = ("train_step", "test_step", "compute_loss", "compute_metrics")
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,7 @@ def units_of(config: Config, data: Prepared, recipe: Recipe) -> Units | None:
                 stacklevel=2,
             )
         return None
-    kept = (getattr(type(recipe.model), step) is getattr(keras.Model, step) for step in OWN_STEPS)
-    if not all(kept):
+    if own_step(recipe.model) is not None:
         return None
     offset, scale = table.mean(axis=0), table.std(axis=0)
     # What is the same in every row may differ from itself by rounding.

@@ -145,10 +145,12 @@ class EarlierRun:
     def _rebuilt(self) -> keras.Model:
         """The model as the run's components make it, which takes its data and its plugins."""
         from runner.model.build import assemble
+        from runner.model.inputs import as_graph
 
         config = self._config_now()
         data = prepare(load(config), config)
-        return with_preprocessing(assemble(config, data).model, data.preprocessing)
+        model = as_graph(assemble(config, data).model, data)
+        return with_preprocessing(model, data.preprocessing)
 
 
 def earlier_run(run: str, results: Path | None = None) -> EarlierRun:

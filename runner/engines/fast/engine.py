@@ -34,8 +34,10 @@ from runner.engines.lifecycle import (
     release,
 )
 from runner.engines.tracker import Tracker
+from runner.errors import in_one_line
 from runner.journal.records import RunEnd
 from runner.model.build import steps
+from runner.model.own_steps import own_loop, own_step
 from runner.record.events import OnEvent
 
 SHARED = SharedPrograms()
@@ -63,18 +65,16 @@ class FastEngine:
         """Train one job; reason: why no other engine does."""
         if job.stop() or not built(job, record, self.name):
             return
-        declined = declines(job)
-        if declined is not None:
-            if not insists(job, record, self.name, declined):
-                both = "; ".join(filter(None, (reason, f"fast declines: {declined}")))
-                live(job, record, "keras", functools.partial(fit, job, record), both)
-            return
+        if (declined := declines(job)) is not None:
+            return self._leave_to_fit(job, record, declined, reason)
         settings, example = job.config.settings, _example(job.data)
 
         def program_of(recipe: Recipe, bind: Bind) -> Program:
             return Program(recipe.model, example, settings, bind)
 
         with SHARED.borrow(job, program_of) as (shared_job, program):
+            if (declined := untraceable(job, program)) is not None:
+                return self._leave_to_fit(job, record, declined, reason)
             live(
                 shared_job,
                 record,
@@ -83,6 +83,25 @@ class FastEngine:
                 reason,
             )
         release(job)
+
+    def _leave_to_fit(self, job: Job, record: OnEvent, declined: str, reason: str | None) -> None:
+        """Have Keras' own loop train the job, unless it insists on this engine."""
+        if not insists(job, record, self.name, declined):
+            both = "; ".join(filter(None, (reason, f"fast declines: {declined}")))
+            live(job, record, "keras", functools.partial(fit, job, record), both)
+
+
+def untraceable(job: Job, program: Program) -> str | None:
+    """Why a model's own steps cannot be one program, if they cannot; Keras' own always can."""
+    if (own := own_step(job.recipe.model)) is None:
+        return None
+    try:
+        program.trace()
+    except Exception as error:
+        release(job)  # half of it may be traced
+        name, step = own
+        return f"{name} has a {step} of its own, which is no program: {in_one_line(error)}"
+    return None
 
 
 def declines(job: Job) -> str | None:
@@ -95,8 +114,8 @@ def declines(job: Job) -> str | None:
     model = job.recipe.model
     if model.run_eagerly:
         return "the model runs eagerly"
-    if _overrides(model, keras.Model, ("fit", "make_train_function")):
-        return f"{type(model).__name__} has a training loop of its own"
+    if (own := own_loop(model)) is not None:
+        return f"{own[0]} has a training loop of its own"
     return None
 
 

@@ -119,9 +119,10 @@ class Program:
     ) -> dict[str, Tensor]:
         import tensorflow as tf
 
-        def step(at: Tensor) -> None:
+        def step(at: Tensor) -> Logs:
             batch = index[at : at + self._size]
-            self._model.train_step(tf.nest.map_structure(lambda a: tf.gather(a, batch), rows))
+            picked = tf.nest.map_structure(lambda a: tf.gather(a, batch), rows)
+            return dict(self._model.train_step(picked))
 
         with self._bind():
             return self._over_batches(begin, end, step)
@@ -129,25 +130,35 @@ class Program:
     def _test_batches(self, rows: Rows) -> dict[str, Tensor]:
         import tensorflow as tf
 
-        def step(at: Tensor) -> None:
+        def step(at: Tensor) -> Logs:
             end = at + self._size
-            self._model.test_step(tf.nest.map_structure(lambda a: a[at:end], rows))
+            return dict(self._model.test_step(tf.nest.map_structure(lambda a: a[at:end], rows)))
 
         with self._bind():
             return self._over_batches(tf.constant(0), tf.shape(rows[1])[0], step)
 
     def _over_batches(
-        self, begin: Tensor, end: Tensor, step: Callable[[Tensor], None]
+        self, begin: Tensor, end: Tensor, step: Callable[[Tensor], Logs]
     ) -> dict[str, Tensor]:
-        """A loop inside the program, and the metrics after it; the last batch may be smaller."""
+        """A loop inside the program, and the metrics after it; the last batch may be smaller.
+
+        Raises TypeError where the steps tell of something that the metrics do not hold: `fit`
+        reports what the last batch told.
+        """
         import tensorflow as tf
 
+        names: set[str] = set()
+
         def body(at: Tensor) -> tuple[Tensor]:
-            step(at)
+            names.update(step(at))
             return (at + self._size,)
 
         tf.while_loop(lambda at: at < end, body, [begin], parallel_iterations=1)
-        return dict(self._model.get_metrics_result())
+        results = dict(self._model.get_metrics_result())
+        if names != set(results):
+            alone = ", ".join(sorted(names ^ set(results)))
+            raise TypeError(f"a step and the model's metrics do not both tell of {alone}")
+        return results
 
 
 def next_piece(piece: int, seconds: float) -> int:

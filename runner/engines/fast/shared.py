@@ -21,6 +21,7 @@ from runner.engines.arrays import Variable
 from runner.engines.contract import Job
 from runner.engines.structure.member_number import Decision, MemberNumber
 from runner.engines.structure.symbols import Shape, Structural, bound, shape_of
+from runner.model.own_steps import own_step
 
 KEPT = 4
 """How many structures are remembered; each holds a model."""
@@ -160,9 +161,9 @@ def odd(recipe: Recipe) -> str | None:
     """The reason why no program may stand for a recipe: a step of its own, say; else None."""
     import keras
 
-    for step in ("train_step", "test_step", "compute_loss", "compute_metrics"):
-        if getattr(type(recipe.model), step) is not getattr(keras.Model, step):
-            return f"{type(recipe.model).__name__} has a {step} of its own"
+    if (own := own_step(recipe.model)) is not None:
+        name, step = own
+        return f"{name} has a {step} of its own"
     plain = (
         keras.callbacks.EarlyStopping,
         keras.callbacks.ReduceLROnPlateau,
