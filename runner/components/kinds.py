@@ -127,10 +127,10 @@ def architecture(
     trainable, or trainable ones frozen, when an epoch begins: every engine follows, and the
     optimizer has state for the weights of all layers from the start.
 
-    A model may bring a train_step, test_step, compute_loss or compute_metrics of its own: they train
-    and evaluate it. There its outputs are as its own code gives them; the compiled loss and metrics
-    put the head on top first. A train_step gives logs with one called loss. `compile` takes Keras'
-    names; further optimizers are attributes of the model, and go into checkpoints.
+    A model may bring a train_step, test_step, compute_loss or compute_metrics of its own: they
+    train and evaluate it. There its outputs are as its own code gives them; the compiled loss and
+    metrics put the head on top first. A train_step gives logs with one called loss. `compile`
+    takes Keras' names; further optimizers are attributes of the model, and go into checkpoints.
     """
     raise NotImplementedError
 
@@ -244,10 +244,11 @@ def callback(task: Task, epochs: int, monitor: str, mode: str) -> keras.callback
     keeps as numbers, text or flags in its attributes goes into checkpoints and comes back when
     the run is resumed, after its `on_train_begin`.
 
-    Numbers that it puts into the logs in `on_epoch_end` are metrics of the run: they are recorded,
-    and `monitor` may name one. What the runner measured itself is recorded as measured. The
-    weights in the model when val is evaluated count for the epoch and may be kept;
-    what a callback puts there afterwards is trained on, or lost when training is over.
+    Numbers that it puts into the logs in `on_epoch_end`, or of val in `on_test_end`, are metrics
+    of the run: they are recorded, and `monitor` may name one. What the runner measured itself is
+    recorded as measured. The weights in the model when val is evaluated count for the epoch and
+    may be kept; what a callback puts there afterwards is trained on, or lost when training is
+    over.
     """
     raise NotImplementedError
 

@@ -120,6 +120,7 @@ def callbacks_of(job: Job, tracker: Tracker, retrace: Callable[[], None]) -> lis
         on_epoch_begin=lambda epoch, logs: tracker.epoch_begin(epoch + 1),
         on_epoch_end=lambda epoch, logs: tracker.epoch_over(epoch + 1, logs),
         on_test_begin=lambda logs: tracker.test_begin(),
+        on_test_end=lambda logs: tracker.test_over(logs),
     )
     # Callbacks reset themselves when training begins, and act on the epoch's end.
     last = keras.callbacks.LambdaCallback(
@@ -127,7 +128,7 @@ def callbacks_of(job: Job, tracker: Tracker, retrace: Callable[[], None]) -> lis
         on_epoch_begin=epoch_begins,
         on_epoch_end=epoch_ends,
         on_test_begin=lambda logs: tracker.tested_with(callbacks),
-        on_test_end=lambda logs: tracker.test_end(),
+        on_test_end=lambda logs: tracker.test_end(logs),
     )
     return [first, *callbacks, last]
 

@@ -73,6 +73,8 @@ class Tracker:
         """The weights that the present epoch was evaluated with, where others are trained."""
         self._trained = contextlib.ExitStack()
         self._over: _EpochOver | None = None
+        self._val_measured: set[str] = set()
+        self._val_added: dict[str, Any] = {}
         self._began = time.perf_counter()
         self.share = 1.0
         """How much of the present time is the run's own: less than all in a pack."""
@@ -120,11 +122,16 @@ class Tracker:
         if makes_averages(self._model.optimizer) or any(map(_acts_on_tests, callbacks)):
             self._tested = self._present_weights()
 
-    def test_end(self) -> None:
-        """Put back what is trained: call it last of all callbacks."""
+    def test_over(self, logs: Logs) -> None:
+        """Note what val came to, before any callback adds to it: call it first of all."""
+        self._val_measured = set(logs)
+
+    def test_end(self, logs: Logs) -> None:
+        """Note what callbacks added, and put back what is trained: call it last of all."""
+        self._val_added = {f"val_{k}": v for k, v in logs.items() if k not in self._val_measured}
         self._trained.close()
 
-    def epoch_over(self, epoch: int, logs: Logs) -> None:
+    def epoch_over(self, epoch: int, logs: dict[str, Any]) -> None:
         """Take what the epoch came to, before any callback acts on it: call it first of all."""
         if "loss" not in logs:
             names = ", ".join(name for name in logs if not name.startswith("val_"))
@@ -143,6 +150,7 @@ class Tracker:
             seconds=wall * self.share,
             wall_seconds=wall,
         )
+        logs.update(self._val_added)  # where those who come after see it, too
         value = over.measured.get(self._monitor)
         # A callback may still put the monitor into the logs, and weights into the model.
         if value is None or self.best_epoch is None or self._sign * value < self._best:

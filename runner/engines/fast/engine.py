@@ -137,26 +137,30 @@ def run_program(job: Job, record: OnEvent, program: Program, tracker: Tracker) -
     program.warm()
     callbacks = keras.callbacks.CallbackList(
         callbacks_of(job, tracker, program.retrace),
+        add_history=True,
         model=model,
         epochs=settings.epochs,
+        steps=steps(job.config, job.data),
         verbose=0,
     )
     model.stop_training = False
+    logs: Logs = {}
     callbacks.on_train_begin()
     for epoch in range(begin(job), settings.epochs):
         callbacks.on_epoch_begin(epoch)
-        logs = program.train(epoch_of(epoch + 1), tracker.losses)
+        epoch_logs = program.train(epoch_of(epoch + 1), tracker.losses)
         if val:
             callbacks.on_test_begin()
             val_logs = program.evaluate(val())
             callbacks.on_test_end(val_logs)
-            logs |= {f"val_{name}": value for name, value in val_logs.items()}
-        callbacks.on_epoch_end(epoch, logs)
+            epoch_logs |= {f"val_{name}": value for name, value in val_logs.items()}
+        callbacks.on_epoch_end(epoch, epoch_logs)
+        logs = epoch_logs
         if model.stop_training:
             break
     # Optimizers that average weights put the average in place now, as `fit` has them do.
     model.optimizer.finalize_variable_values(model.trainable_weights)
-    callbacks.on_train_end()
+    callbacks.on_train_end(logs)
 
     def evaluate(part: Part) -> Logs:
         return program.evaluate(_evaluating(part, settings.batch_size)())
