@@ -44,6 +44,8 @@ def register(registry: Registry) -> None:
         node=sweeper | {"max_batch_size": None, "params": None},
     )
     for (kind_name, name), component in registry.components.items():
+        if kind_name not in KINDS:
+            continue  # of a search: no part of a run's config
         kind = KINDS[kind_name]
         constants = {} if kind.many else {"name": component.name}
         node = node_of(component.name, component.params, **constants)
