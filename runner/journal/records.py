@@ -31,6 +31,8 @@ Uri = Annotated[str, "uri"]
 Moment = Annotated[str, "moment"]
 """ISO 8601; without an offset it is UTC."""
 Status = Literal["running", "finished", "stopped", "failed", "lost"]
+StopReason = Literal["user", "pruned", "max_seconds"]
+"""Who stopped a run: somebody's Ctrl-C, a pruner, or the time that its sweep has."""
 
 
 class ParamValue(TypedDict):
@@ -382,6 +384,8 @@ class RunEnd(Record):
     traceback: str | None = None
     wall_seconds: float | None = None
     """As in `EpochEnd`."""
+    reason: StopReason | None = None
+    """Of a stopped run, who stopped it; None in older journals."""
 
     @classmethod
     def finished(
@@ -392,10 +396,16 @@ class RunEnd(Record):
 
     @classmethod
     def stopped(
-        cls, run_id: str, reason: str, seconds: float, epochs: int, best_epoch: int | None = None
+        cls,
+        run_id: str,
+        sentence: str,
+        seconds: float,
+        epochs: int,
+        best_epoch: int | None = None,
+        reason: StopReason = "user",
     ) -> RunEnd:
-        """The end, now, of a run that somebody stopped."""
-        return cls(run_id, "stopped", now(), seconds, epochs, best_epoch, reason)
+        """The end, now, of a run that somebody stopped; sentence: who, when and why."""
+        return cls(run_id, "stopped", now(), seconds, epochs, best_epoch, sentence, reason=reason)
 
     @classmethod
     def failed(

@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runner.components.types import Mode
-from runner.journal.records import EpochEnd, Evaluation, Replay, RunEnd, RunStart, Weights
+from runner.journal.records import (
+    EpochEnd,
+    Evaluation,
+    Replay,
+    RunEnd,
+    RunStart,
+    StopReason,
+    Weights,
+)
 from runner.record.events import RunRecord
 
 
@@ -31,6 +39,8 @@ class Outcome:
     weights: Path | None = None
     seconds: float = 0.0
     error: str | None = None
+    reason: StopReason | None = None
+    """Of a stopped run, who stopped it."""
     traceback: str | None = None
     stop_requested: bool = False
     """Whether the user asked to stop while it trained, even if it came to its end anyway."""
@@ -78,6 +88,7 @@ class Outcomes:
         outcome.status, outcome.seconds = end.status, end.seconds
         outcome.epochs, outcome.best_epoch = end.epochs, end.best_epoch
         outcome.error, outcome.traceback = end.error, end.traceback
+        outcome.reason = end.reason
         epochs = self.epochs.pop(end.run_id)
         best = next((event for event in epochs if event.epoch == end.best_epoch), None)
         outcome.best = _value(best, outcome.monitor) if best else None

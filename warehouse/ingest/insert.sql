@@ -338,7 +338,12 @@ SELECT
     coalesce(e.wall_seconds, e.seconds, p.wall_seconds),
     d.dataset,
     s.sweep_jobs,
-    c.config_hash
+    c.config_hash,
+    -- Up to version 2.1 the sentence alone said so.
+    CASE
+        WHEN e.reason IS NULL AND e.status = 'stopped' AND regexp_matches(e.error, '^stopped (by the user|twice)') THEN 'user'
+        ELSE e.reason
+    END
 FROM (
     SELECT
         *,
