@@ -311,18 +311,22 @@ def pruner(
     others: Sequence[Curve],
     past: Sequence[Curve],
     number: int,
-) -> bool:
+    show: Callable[[float], str],
+) -> bool | str:
     """Say whether a run is hopeless, after each of its epochs but the last.
 
     curve: what the run monitors, up to now; less is better.
     epoch, epochs: how many epochs are over, and how many there may be.
-    others: the curves of the other runs of the sweep, those that ended among them; runs that
-        train together have done as many epochs as this one.
-    past: the curves of finished runs of other tasks.
-    number: which job of the sweep it is, counted from 0.
+    others: the curves of the other runs of the sweep on the same data by the same metric, those
+        that ended among them; runs that train together have done as many epochs as this one.
+    past: the curves of finished runs on other data by the same metric; `task` tells which of them
+        may be ranked among each other.
+    number: which run of the sweep it is, counted from 0; a curve has it too.
+    show: a value as text, in the metric's own sign.
 
-    Returns whether to stop it. It then has status stopped and reason pruned, keeps all its epochs
-    and the weights of its best one. It remembers nothing: equal arguments, equal answers.
+    Returns whether to stop it, or why, in words that go into the run's error ("" is no). It then
+    has status stopped and reason pruned, keeps all its epochs and the weights of its best one. It
+    remembers nothing: equal arguments, equal answers. Where it raises, the runs go on without it.
     """
     raise NotImplementedError
 

@@ -7,6 +7,8 @@ negative. A run that failed, diverged or broke a constraint has the value infini
 from __future__ import annotations
 
 import dataclasses
+import functools
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -220,12 +222,26 @@ class Curve:
 
     values: tuple[float, ...]
     status: str = "running"
-    """As `runs.status` has it."""
+    """As `runs.status` has it, and `pruned` where a pruner ended it."""
+    number: int = 0
+    """Which run of the sweep it is, counted from 0."""
+    task: str = ""
+    """Of a past one, what it was trained on: equal for curves that may be ranked together."""
+
+    @functools.cached_property
+    def bests(self) -> tuple[float, ...]:
+        """The best value up to each epoch; infinity as long as none was a number."""
+        numbers = (math.inf if math.isnan(value) else value for value in self.values)
+        return tuple(itertools.accumulate(numbers, min))
 
     def best(self, epoch: int) -> float:
         """The best value up to an epoch, counted from 1; infinity where there is none."""
-        known = [value for value in self.values[:epoch] if not math.isnan(value)]
-        return min(known, default=math.inf)
+        known = min(epoch, len(self.values))
+        return self.bests[known - 1] if known else math.inf
+
+    def counts(self, epoch: int) -> bool:
+        """Whether it can be compared at an epoch: it got so far, or was given up before."""
+        return len(self.values) >= epoch or self.status in ("pruned", "failed")
 
 
 def search_of(annotation: Any) -> Search | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.components.decorators import Stage
-from runner.components.kinds import KINDS, Kind
+from runner.components.kinds import KINDS, SEARCH_KINDS, Kind
 from runner.components.passwords import refuse_passwords
 from runner.components.registry import Component, Registry
 from runner.components.signature import check, plain
@@ -88,6 +88,23 @@ def config_of(body: Mapping[str, Any], registry: Registry, base: Path | None = N
     settings = Settings(**check(settings_model(), values, ""))
     check_split(settings.split)
     return Config(settings, chosen, notes)
+
+
+def search_choice(kind: str, named: str | Mapping[str, Any], registry: Registry) -> Choice:
+    """The sampler or pruner that the config names, its params checked.
+
+    Raises ConfigError for an unknown name, with near ones, and for params that are not its own.
+    """
+    place = SEARCH_KINDS[kind].key
+    node = {"name": named} if isinstance(named, str) else dict(named)
+    name = node.pop("name", None)
+    if not isinstance(name, str):
+        raise ConfigError(
+            f"{place} names no {kind}: give {place}=<name>, or {place}={{name:<name>,<param>:"
+            f"<value>}}, {choices('', registry.names(kind))}"
+        )
+    component = registry.find(kind, name)
+    return Choice(component, component.check(node, place))
 
 
 # What a deleted group (`~schedule`) means; a run without the others makes no sense.

@@ -12,13 +12,33 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from runner.components.types import Recipe
+from runner.components.types import Mode, Recipe
 from runner.config.config import Config
 from runner.config.settings import Settings
 from runner.data.prepare import Prepared
 from runner.journal.records import RunStart
 from runner.model.checkpoint import Checkpoint
 from runner.record.events import OnEvent
+
+
+class Judge(Protocol):
+    """The judge of one run of a sweep: it takes its epochs, and says when it is hopeless."""
+
+    def report(self, monitor: str, mode: Mode, value: float) -> None:
+        """Take the monitor's value of an epoch that is over."""
+        ...
+
+    def verdict(self) -> str | None:
+        """Why the run should end after the epochs so far, if it should.
+
+        To be asked after each epoch but the last; of runs that train side by side, when all of
+        them have reported.
+        """
+        ...
+
+    def end(self, status: str) -> None:
+        """Note how the run ended: a status, or `pruned`."""
+        ...
 
 
 def _never() -> bool:
@@ -38,6 +58,8 @@ class Job:
     """Whether the run should end after its present epoch."""
     resume: Checkpoint | None = None
     """Where to go on, rather than begin."""
+    judge: Judge | None = None
+    """Who says that the run is hopeless, where somebody does."""
 
     @functools.cached_property
     def recipe(self) -> Recipe:

@@ -93,11 +93,14 @@ def release(job: Job) -> None:
     vars(job).pop("recipe", None)
 
 
-def callbacks_of(job: Job, tracker: Tracker, retrace: Callable[[], None]) -> list[Callback]:
+def callbacks_of(
+    job: Job, tracker: Tracker, retrace: Callable[[], None], alone: bool = True
+) -> list[Callback]:
     """The recipe's callbacks between the tracker's two, those that read a monitor last.
 
     retrace: called when an epoch begins with other weights to train than the last one had; what
         is traced of the training step holds for those that were trainable then.
+    alone: whether the run is judged as soon as an epoch is over; else the engine sees to it.
     """
     import keras
 
@@ -113,6 +116,8 @@ def callbacks_of(job: Job, tracker: Tracker, retrace: Callable[[], None]) -> lis
     def epoch_ends(*_: Any) -> None:
         tracker.epoch_end()
         tracker.checkpoint()
+        if alone:
+            tracker.judge()
 
     # One that reads a number of the logs comes after those that may have put it there.
     callbacks = sorted(job.recipe.callbacks, key=lambda callback: hasattr(callback, "monitor"))
@@ -159,4 +164,6 @@ def conclude(
         record(event)
     if tracker.stopped:
         return tracker.stopped_by_user(f"after epoch {tracker.epoch}")
+    if tracker.hopeless:
+        return tracker.pruned()
     return tracker.finished()

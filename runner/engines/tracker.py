@@ -63,8 +63,8 @@ class Tracker:
         self._model = job.recipe.model
         self._named_by = named_by or self._model
         self._generators = generators or known_generators(self._model)
-        self._monitor, mode = ranking_of(job)
-        self._sign = 1.0 if mode == "min" else -1.0
+        self._monitor, self._mode = ranking_of(job)
+        self._sign = 1.0 if self._mode == "min" else -1.0
         self._best = math.inf
         self._best_weights: list[Array] = []
         """Of the best epoch; of the last one where none has a value of the monitor."""
@@ -92,6 +92,8 @@ class Tracker:
         """Why the run cannot go on, if its loss stopped being a number."""
         self.stopped = False
         """Whether somebody asked for a stop."""
+        self.hopeless: str | None = None
+        """Why the run is not worth going on with, as its judge said."""
 
     def train_begin(self) -> None:
         """Go on from the job's checkpoint, if it has one: call it last of all callbacks."""
@@ -180,6 +182,8 @@ class Tracker:
         )
         self.epoch = epoch
         value = self._sign * values.get(self._monitor, math.nan)
+        if self._job.judge:
+            self._job.judge.report(self._monitor, self._mode, self._sign * value)
         if value < self._best:
             self._best, self.best_epoch = value, epoch
         if self.best_epoch in (None, epoch) and over.weights is not None:
@@ -193,6 +197,18 @@ class Tracker:
             self.trouble = missing_monitor(self._monitor, values)
         self.stopped = self._job.stop() and epoch < self._job.config.settings.epochs
         if self.trouble or self.stopped:
+            self._model.stop_training = True
+
+    def judge(self) -> None:
+        """Stop the run if it is hopeless; after its last epoch, and where it ends anyway, no word.
+
+        Those that train side by side are asked about when all have ended the epoch.
+        """
+        judge, epochs = self._job.judge, self._job.config.settings.epochs
+        if judge is None or self._model.stop_training or self.epoch >= epochs:
+            return
+        self.hopeless = judge.verdict()
+        if self.hopeless:
             self._model.stop_training = True
 
     def _present_weights(self) -> list[Array]:
@@ -260,8 +276,15 @@ class Tracker:
     def stopped_by_user(self, when: str = "") -> RunEnd:
         """The end of a run that the user stopped; when: such as "after epoch 3"."""
         self.epoch_end()  # of one that callbacks were acting on
-        reason = f"stopped by the user {when}".rstrip()
-        return RunEnd.stopped(self._job.start.run_id, reason, 0.0, self.epoch, self.best_epoch)
+        sentence = f"stopped by the user {when}".rstrip()
+        return RunEnd.stopped(self._job.start.run_id, sentence, 0.0, self.epoch, self.best_epoch)
+
+    def pruned(self) -> RunEnd:
+        """The end of a run that its judge gave up."""
+        sentence = f"pruned after epoch {self.epoch} {self.hopeless}"
+        return RunEnd.stopped(
+            self._job.start.run_id, sentence, 0.0, self.epoch, self.best_epoch, "pruned"
+        )
 
     def failed(self, error: BaseException | str) -> RunEnd:
         """The end of a run that cannot go on."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -22,11 +22,18 @@ from runner.record.display import Progress, progress_for_output
 from runner.record.events import Event, Refused
 from runner.record.outcome import Outcome
 from runner.record.recorder import Closing, Recorder
+from runner.search.pruning import Pruning, RunPruning
 from runner.sweep.failures import Failures, OnResult, Results, RunResult
 from runner.sweep.plan import Run, data_key, source_key
 from runner.sweep.provenance import start_of
 from runner.sweep.watch import Watch
 from runner.system.terminal import say
+
+PruningOf = Callable[[Run], Pruning | None]
+
+
+def _no_pruning(run: Run) -> None:
+    """Give none: a run by itself has nothing to be compared with."""
 
 
 def train(run: Run, closing: Closing | None = None) -> Outcome:
@@ -47,7 +54,10 @@ def train(run: Run, closing: Closing | None = None) -> Outcome:
 
 
 def train_all(
-    runs: Sequence[Run], on_result: OnResult | None = None, closing: Closing | None = None
+    runs: Sequence[Run],
+    on_result: OnResult | None = None,
+    closing: Closing | None = None,
+    pruning: PruningOf = _no_pruning,
 ) -> dict[str, RunResult]:
     """Train runs, those that can share one call of an engine together; their results by id.
 
@@ -56,13 +66,14 @@ def train_all(
     begins: those are missing from the answer.
 
     on_result: is called for each run as soon as it has come to its end or is refused.
+    pruning: gives the pruning that a run is part of, if any.
     """
     results, progress = Results(on_result), progress_for_output(len(runs))
     try:
         # Op determinism, once on, stays on: those that ask for it come last.
         ordered = sorted(runs, key=lambda run: run.config.settings.deterministic)
         for together in results.groups(ordered, _place):
-            _Batch(results, together, progress, closing).train()
+            _Batch(results, together, progress, closing, pruning).train()
     finally:
         progress.close()
     return results.by_id
@@ -85,9 +96,14 @@ class _Batch:
     """Runs that one engine takes: load, prepare, build, train, record."""
 
     def __init__(
-        self, results: Results, runs: Sequence[Run], progress: Progress, closing: Closing | None
+        self,
+        results: Results,
+        runs: Sequence[Run],
+        progress: Progress,
+        closing: Closing | None,
+        pruning: PruningOf,
     ) -> None:
-        self._results, self._runs = results, runs
+        self._results, self._runs, self._pruning = results, runs, pruning
         self._recorder = Recorder(runs[0].results, progress, closing)
         self._failures = Failures(results, self._recorder)
 
@@ -132,16 +148,26 @@ class _Batch:
                     self._results.settle(run, Outcome(run.run_id, status="summary"))
                     continue
                 start = start_of(run, device, data)
-                jobs.append(Job(start, run.config, data, make, watch.requested, run.resume))
+                judge = self._judge_of(run)
+                jobs.append(Job(start, run.config, data, make, watch.requested, run.resume, judge))
         with watch, self._recorder.sampler:
             self._engage(engine, jobs, {run.run_id: run for run in runs}, watch)
         if watch.requested():
             self._results.stop(runs)
 
+    def _judge_of(self, run: Run) -> RunPruning | None:
+        """Who says that the run is hopeless; nobody of one that goes on from an earlier run."""
+        pruning = None if run.resume is not None else self._pruning(run)
+        if pruning is None:
+            return None
+        return pruning.run(run.run_id, run.identity, run.config.settings.epochs)
+
     def _engage(
         self, engine: Engine, jobs: Sequence[Job], runs: dict[str, Run], watch: Watch
     ) -> None:
         """Have the engine train the jobs; where it gives up over one, have it train the rest."""
+
+        judges = {job.start.run_id: job.judge for job in jobs}
 
         def record(event: Event) -> None:
             run = runs[event.run_id]
@@ -155,6 +181,8 @@ class _Batch:
                 self._failures.give_up(run, error)
                 raise
             if isinstance(event, RunEnd):
+                if judge := judges[event.run_id]:
+                    judge.end("pruned" if event.reason == "pruned" else event.status)
                 self._results.settle(run, self._recorder.outcomes[event.run_id])
 
         def left() -> list[Job]:

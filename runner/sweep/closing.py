@@ -124,7 +124,8 @@ def sweep_lines(
     """The closing lines of a sweep: its runs, what failed or never began and why, the best."""
     with warehouse.connect(results) as connection:
         counts = connection.execute(
-            "SELECT CASE trained WHEN 'before' THEN 'trained before' ELSE status END AS word, "
+            "SELECT CASE WHEN trained = 'before' THEN 'trained before' "
+            "WHEN reason = 'pruned' THEN 'pruned' ELSE status END AS word, "
             "count(*) FROM sweep_runs JOIN runs USING (run_id) WHERE sweep_runs.sweep_id = ? "
             "GROUP BY word, trained ORDER BY trained DESC, word",
             [sweep_id],

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import warehouse
 from runner.journal.file import Journal
@@ -94,10 +95,11 @@ def _in_warehouse(
     with warehouse.connect(results) as connection:
         earlier = warehouse.latest_runs(connection, [run.fingerprint for run in runs])
         of_sweep = _runs_of_sweep(connection, tried) if tried is not None else set()
+        pruned = _pruned(connection, [same[0][0] for same in earlier.values()])
         skips = {}
         for run in runs:
             same = earlier.get(run.fingerprint, [])
-            skip = _reason(run, same, of_sweep, _may_skip(run, multirun))
+            skip = _reason(run, same, of_sweep, _may_skip(run, multirun), pruned)
             if skip is not None:
                 skips[run.run_id] = skip
         best = _best(connection, {skip.run_id for skip in skips.values()})
@@ -108,16 +110,24 @@ def _in_warehouse(
 
 
 def _reason(
-    run: Run, earlier: Sequence[tuple[str, str]], tried: set[str], skips: bool
+    run: Run,
+    earlier: Sequence[tuple[str, str]],
+    tried: set[str],
+    skips: bool,
+    pruned: Mapping[str, Any],
 ) -> Skipped | None:
     """Why an earlier run will do, if one does.
 
-    earlier: runs of the same fingerprint as (run id, status), the newest first.
+    earlier: runs of the same fingerprint as (run id, status), the newest first. pruned: run id ->
+    the pruner that stopped it, as the config named it.
     """
     for run_id, status in earlier:
         if run_id in tried or (skips and status == "finished"):
             return Skipped(run_id, f"is run {run_id}, {status}")
-    retry = run.config.settings.retry
+    settings = run.config.settings
+    if skips and earlier and pruned.get(earlier[0][0]) == settings.search.pruner:
+        return Skipped(earlier[0][0], f"is run {earlier[0][0]}, pruned by the same pruner")
+    retry = settings.retry
     if skips and earlier and earlier[0][1] not in AGAIN[retry] | {"running"}:
         run_id, status = earlier[0]
         return Skipped(run_id, f"is run {run_id}, {status}, and retry={retry}")
@@ -139,6 +149,16 @@ def _twice(runs: Iterable[Run], first: dict[str, Run]) -> dict[str, Skipped]:
 def _runs_of_sweep(connection: DuckDBPyConnection, sweep_id: str) -> set[str]:
     rows = connection.execute("SELECT run_id FROM runs WHERE sweep_id = ?", [sweep_id]).fetchall()
     return {run_id for (run_id,) in rows}
+
+
+def _pruned(connection: DuckDBPyConnection, run_ids: Sequence[str]) -> dict[str, Any]:
+    """Run id -> the pruner that stopped it, as the config named it; of those that one stopped."""
+    rows = connection.execute(
+        "SELECT run_id, json_extract(config, '$.search.pruner') FROM runs "
+        "WHERE reason = 'pruned' AND run_id IN (SELECT unnest($1::VARCHAR[]))",
+        [run_ids],
+    ).fetchall()
+    return {run_id: json.loads(named) for run_id, named in rows if named is not None}
 
 
 def _best(connection: DuckDBPyConnection, run_ids: set[str]) -> dict[str, float | None]:

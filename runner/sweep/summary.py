@@ -46,7 +46,8 @@ def run_lines(outcome: Outcome, results: Path) -> Iterator[str]:
 
 def run_line(outcome: Outcome, overrides: Sequence[str]) -> str:
     """The same in one line, for a run among many."""
-    words = [f"{outcome.status:<9} {outcome.run_id[-8:]}"]
+    status = "pruned" if outcome.reason == "pruned" else outcome.status
+    words = [f"{status:<9} {outcome.run_id[-8:]}"]
     if outcome.best is not None:
         words.append(f"{outcome.monitor} {outcome.best:.4f}")
     elif outcome.error:

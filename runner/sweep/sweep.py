@@ -25,6 +25,7 @@ from runner.sweep.earlier import with_parents
 from runner.sweep.failures import RunResult
 from runner.sweep.launching.jobs import JobConfig
 from runner.sweep.plan import Planner, Run, plan
+from runner.sweep.pruning import Prunings, pruner_of
 from runner.sweep.skip import Skipped, record_skipped, skipped
 from runner.sweep.summary import run_line, run_lines
 from runner.system import stops
@@ -59,6 +60,7 @@ class Sweep:
         self._outcomes: list[Outcome] = []
         self._refused: list[str] = []
         self._traces: set[str] = set()
+        self._prunings = Prunings(self.sweep_id)
 
     def train(self, composed: DictConfig) -> float | None:
         """Train one composed config, as Hydra hands it over: a batch of one.
@@ -185,6 +187,7 @@ class Sweep:
             if isinstance(job.config, RunnerError):
                 raise job.config
             config = with_parents(job.config, base)
+            pruner_of(config)  # a wrong one is told before anything trains
             return planner.plan(
                 config,
                 job.experiment,
@@ -218,7 +221,8 @@ class Sweep:
                     self._say(run, result)
                     intake.add(run.results)
 
-            results = train_all(runs, on_result)
+            self._prunings.refresh()
+            results = train_all(runs, on_result, pruning=self._prunings.of)
         outcomes = [result for result in results.values() if isinstance(result, Outcome)]
         if not self.multirun:
             for outcome in outcomes:
@@ -263,7 +267,8 @@ class Sweep:
 
     def close(self) -> int:
         """Print how the sweep came out; the command's exit code."""
-        statuses = [outcome.status for outcome in self._outcomes]
+        # A run that a pruner stopped is one that nobody has to come back for.
+        statuses = ["finished" if one.reason == "pruned" else one.status for one in self._outcomes]
         if self.multirun:
             try:
                 statuses += self._sum_up()

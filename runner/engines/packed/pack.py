@@ -70,6 +70,8 @@ class Pack:
                     self._each(seated, self._begin_epoch)
                     yield self._train
                     self._each(self.seated(), self._end_epoch)
+                    # When all have reported: those of one epoch are compared with each other.
+                    self._each(self.seated(), lambda member: member.tracker.judge())
             except tf.errors.ResourceExhaustedError as error:
                 if len(self._rows) == 1:
                     self._each(self.seated(), functools.partial(_raise, error))
@@ -119,7 +121,7 @@ class Pack:
         )
         settings = job.config.settings
         callbacks = keras.callbacks.CallbackList(
-            callbacks_of(seated_job, tracker, _never),
+            callbacks_of(seated_job, tracker, _never, alone=False),
             model=model,
             epochs=settings.epochs,
             verbose=0,
