@@ -139,26 +139,28 @@ def _rows(con: DuckDBPyConnection, left_out: Sequence[str]) -> Iterator[str]:
     """
     con.execute("CREATE TEMP TABLE left_out AS SELECT unnest($1::VARCHAR[]) AS run_id", [left_out])
     tables = con.execute(
-        "SELECT table_name, bool_or(column_name = 'judgement_id') FROM duckdb_columns() "
+        "SELECT table_name, bool_or(column_name = 'judgement_id'), "
+        "bool_or(column_name = 'run_id') FROM duckdb_columns() "
         "WHERE database_name = 'again' AND table_name IN (SELECT unnest($1)) "
         "AND table_name NOT IN ('migrations', 'row_sums') GROUP BY ALL ORDER BY ALL",
         [table_names()],
     ).fetchall()
-    for table, has_judgement in tables:
+    for table, has_judgement, has_run in tables:
         ours, theirs = f"again.main.{table}", f"live.main.{table}"
         of_run = " AND judgement_id IS NULL" if has_judgement else ""
         left = f"coalesce(run_id IN (FROM left_out), false){of_run}"
+        whose = "run_id" if has_run else "search_id"
         compared = "" if table in OF_OTHERS else f"WHERE NOT ({left})"
         for first, second, fault in (
             (theirs, ours, "rows that no journal has"),
             (ours, theirs, "rows missing that their journals have"),
         ):
             rows = con.execute(
-                f"SELECT DISTINCT run_id FROM (FROM {first} {compared} EXCEPT ALL "
-                f"FROM {second} {compared}) ORDER BY run_id"
+                f"SELECT DISTINCT {whose} FROM (FROM {first} {compared} EXCEPT ALL "
+                f"FROM {second} {compared}) ORDER BY {whose}"
             ).fetchall()
             if rows:
-                yield f"{table}: {fault}, of {_some([run_id for (run_id,) in rows])}"
+                yield f"{table}: {fault}, of {_some([one for (one,) in rows])}"
     # Lines set aside as bad leave such a gap.
     rows = con.execute(
         "SELECT r.run_id, r.epochs, count(e.epoch) FROM live.runs AS r "

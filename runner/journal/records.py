@@ -457,6 +457,56 @@ class SkippedRuns(Record):
     version: int = FORMAT_VERSION
 
 
+@dataclass(frozen=True)
+class SearchBegun(Record):
+    """A command that searches, in a journal of care; the same search may take several of them."""
+
+    record: ClassVar[str] = "search"
+    key: ClassVar[tuple[str, ...]] = ("entry_id",)
+    entry_id: Id
+    search_id: Id
+    """Equal for commands that go on with one another: a hash of what is searched, and how."""
+    sweep_id: Id
+    begun_at: Moment
+    sampler: Name
+    objectives: Sequence[str]
+    """Metrics, as `outcomes` has them; none where it is what the runs monitor."""
+    space: Mapping[str, Any]
+    """Dimension -> what it may be."""
+    settings: Mapping[str, Any]
+    """Those of `search.*`, and `fixed`: the overrides that all jobs have."""
+    version: int = FORMAT_VERSION
+
+
+@dataclass(frozen=True)
+class Suggestions(Record):
+    """What a search tries next, recorded before anything of it is trained.
+
+    The lists have one item for each suggestion.
+    """
+
+    record: ClassVar[str] = "suggestions"
+    key: ClassVar[tuple[str, ...]] = ("entry_id",)
+    entry_id: Id
+    search_id: Id
+    sweep_id: Id
+    suggested_at: Moment
+    batch: int
+    """Counted from 1, as `number` is."""
+    sampler: Name
+    number: Sequence[int]
+    job: Sequence[str]
+    """The overrides of the job that tries it."""
+    params: Sequence[str]
+    """Dimension -> value, as JSON."""
+    slot: Sequence[str]
+    mean: Sequence[float | None]
+    deviation: Sequence[float | None]
+    prior: Sequence[float | None]
+    evidence: Sequence[float | None]
+    version: int = FORMAT_VERSION
+
+
 OutputRecord = Evaluation | Confusion | Curves
 """Records of the outputs for one split; they stand in the journal of an added evaluation, too."""
 OF_OUTPUTS = tuple(kind.record for kind in typing.get_args(OutputRecord))

@@ -18,8 +18,10 @@ from runner.journal.records import (
     EvaluationAdded,
     Record,
     Replay,
+    SearchBegun,
     SkippedRuns,
     Steps,
+    Suggestions,
 )
 from tests.warehouse.conftest import House, ending, records
 from tests.warehouse.test_evaluation import outputs_and_layers
@@ -97,7 +99,15 @@ def care(run_id: str, entry_id: str) -> list[Record]:
         Care(entry_id, "tag", moment, run_id, "good"),
         Care(f"{entry_id[:-1]}x", "note", moment, run_id, "a note"),
         SkippedRuns(f"{entry_id[:-1]}y", "a-sweep", moment, [run_id], ["seed=1"]),
-    ]
+        SearchBegun(
+            f"{entry_id[:-1]}z", "a-search", "a-sweep", moment, "tpe", [], {"rate": {}}, {}
+        ),
+        Suggestions(
+            f"{entry_id[:-1]}w", "a-search", "a-sweep", moment, 1, "tpe",
+            [1, 2], ["seed=1", "seed=2"], ['{"seed":1}', '{"seed":2}'], ["", "gp"],
+            [None, -0.5], [None, 0.25], [0.0, 1.0], [None, 2.0],
+        ),
+    ]  # fmt: skip
 
 
 def build(home: Path) -> None:

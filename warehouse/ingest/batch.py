@@ -21,7 +21,9 @@ from warehouse.journals.read import JournalFile, Reading
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_OUTLIVE = frozenset({"care", "datasets", "dataset_columns", "skipped_runs"})
+_OUTLIVE = frozenset(
+    {"care", "datasets", "dataset_columns", "searches", "skipped_runs", "suggestions"}
+)
 """Tables whose rows do not go with the run that they name."""
 
 

@@ -206,7 +206,7 @@ SEMI JOIN fresh USING (run_id)
 JOIN params AS p ON p.run_id = s.run_id
 WHERE split_part(p.name, '.', 1) NOT IN (
     'seed', 'checkpoint', 'print_every', 'record_steps', 'record_system', 'evaluate', 'keep_predictions',
-    'engine', 'strict', 'xla', 'kernels', 'device', 'results', 'skip', 'retry', 'sweep'
+    'engine', 'strict', 'xla', 'kernels', 'device', 'results', 'skip', 'retry', 'sweep', 'search'
 )
 GROUP BY s.run_id;
 
@@ -390,6 +390,31 @@ INSERT INTO skipped_runs
 SELECT sweep_id, unnest(run_id), unnest(job), skipped_at, entry_id
 FROM staged_skipped_runs ANTI JOIN skipped_runs USING (entry_id)
 WHERE len(run_id) = len(job);
+
+INSERT INTO searches
+SELECT search_id, sweep_id, begun_at, sampler, objectives, space, settings, entry_id
+FROM staged_search ANTI JOIN searches USING (entry_id);
+
+INSERT INTO suggestions
+SELECT
+    search_id,
+    unnest(number),
+    batch,
+    sampler,
+    unnest(slot),
+    unnest(mean),
+    unnest(deviation),
+    unnest(prior),
+    unnest(evidence),
+    unnest(job),
+    unnest(params),
+    suggested_at,
+    sweep_id,
+    entry_id
+FROM staged_suggestions ANTI JOIN suggestions USING (entry_id)
+WHERE
+    len(number) = greatest(len(job), len(params), len(slot), len(mean), len(deviation), len(prior), len(evidence))
+    AND len(number) = least(len(job), len(params), len(slot), len(mean), len(deviation), len(prior), len(evidence));
 
 INSERT INTO care
 SELECT entry_id, action, entered_at, run_id, text

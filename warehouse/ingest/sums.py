@@ -11,7 +11,9 @@ from warehouse.database import table_names
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-OF_OTHERS = frozenset({"care", "judgements", "row_sums", "skipped_runs"})
+OF_OTHERS = frozenset(
+    {"care", "judgements", "row_sums", "searches", "skipped_runs", "suggestions"}
+)
 """Tables whose rows come from other journals than the run's own, and that of the sums."""
 
 

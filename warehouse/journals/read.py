@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from runner.journal.file import DONE, RUNNING, is_abandoned, run_id_of
-from runner.journal.records import KINDS, OF_OUTPUTS, Care, EvaluationAdded, RunStart, SkippedRuns
+from runner.journal.records import (
+    KINDS,
+    OF_OUTPUTS,
+    Care,
+    EvaluationAdded,
+    RunStart,
+    SearchBegun,
+    SkippedRuns,
+    Suggestions,
+)
 from runner.system.paths import open_plain
 from warehouse.journals.fields import SAFE_ID
 from warehouse.journals.lines import BadLineError, Fields, NewerError, parse
@@ -22,8 +31,8 @@ CARE = "care-"
 JUDGEMENT = "judgement-"
 """How the names of those begin that hold evaluations of kept weights, made later."""
 BESIDE = (CARE, JUDGEMENT)
-OF_CARE = (Care.record, SkippedRuns.record)
-"""What is recorded of runs that are there already."""
+OF_CARE = (Care.record, SkippedRuns.record, SearchBegun.record, Suggestions.record)
+"""What is recorded of runs that are there already, or that a search is about to train."""
 SILENCE = 60.0
 """Seconds without a heartbeat after which another machine's run counts as lost."""
 

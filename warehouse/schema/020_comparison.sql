@@ -19,7 +19,7 @@ FROM (
     JOIN params AS p ON p.run_id = r.run_id
     WHERE split_part(p.name, '.', 1) NOT IN (
         'seed', 'checkpoint', 'print_every', 'record_steps', 'record_system', 'evaluate', 'keep_predictions',
-        'engine', 'strict', 'xla', 'kernels', 'device', 'results', 'skip', 'retry', 'sweep'
+        'engine', 'strict', 'xla', 'kernels', 'device', 'results', 'skip', 'retry', 'sweep', 'search'
     )
     GROUP BY r.run_id
 ) AS c
