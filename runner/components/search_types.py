@@ -59,11 +59,8 @@ class Dimension:
         """The value at a place of the dimension, from 0 to 1 (which counts as the last)."""
         if self.kind == "choice":
             return self.choices[min(int(place * len(self.choices)), len(self.choices) - 1)]
-        low, high = self.low, self.high
-        if self.kind == "int":
-            low, high = low - 0.5, high + 0.5
+        low, high = self._ends
         if self.log:
-            low = max(low, self.low / 2) if self.kind == "int" else low
             value = math.exp(math.log(low) + place * (math.log(high) - math.log(low)))
         else:
             value = low + place * (high - low)
@@ -76,9 +73,18 @@ class Dimension:
             return (self.choices.index(value) + 0.5) / len(self.choices)
         if self.low == self.high:
             return 0.5
+        low, high = self._ends
         if self.log:
-            return (math.log(value) - math.log(self.low)) / math.log(self.high / self.low)
-        return (float(value) - self.low) / (self.high - self.low)
+            return (math.log(value) - math.log(low)) / math.log(high / low)
+        return (float(value) - low) / (high - low)
+
+    @property
+    def _ends(self) -> tuple[float, float]:
+        """Where the places begin and end: a whole number has all that is rounded to it."""
+        if self.kind == "float":
+            return self.low, self.high
+        low = max(self.low - 0.5, self.low / 2) if self.log else self.low - 0.5
+        return low, self.high + 0.5
 
     def contains(self, value: Any) -> bool:
         """Whether the value is one of its values."""

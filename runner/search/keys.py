@@ -15,7 +15,7 @@ from runner.components.search_types import Search, search_of
 from runner.components.signature import Param, check, model_of
 from runner.components.types import ShapeFree
 from runner.config.config import Config
-from runner.config.settings import ABOUT, NAMES, OF_OUTCOME, settings_params
+from runner.config.settings import NAMES, OF_OUTCOME, settings_params
 from runner.config.words import scalars_of
 from runner.errors import ConfigError, choices
 
@@ -86,10 +86,11 @@ class Keys:
             if head not in OF_OUTCOME:
                 raise ConfigError(
                     f"{name} cannot be searched: it says how runs are trained, not what comes "
-                    f"out of them ({ABOUT[head]})"
+                    "out of them"
                 )
             param = next(param for param in settings_params() if param.name == head)
-            return Key(name, _inside(param.annotation, rest), {}, head not in WITHIN_A_PROGRAM)
+            types = _inside(head, param.annotation, rest)
+            return Key(name, types, {}, head not in WITHIN_A_PROGRAM)
         if name.startswith("+"):
             return Key(name)
         known = [*NAMES, *KINDS_BY_KEY, EXPERIMENT]
@@ -140,7 +141,7 @@ class Keys:
             ]
             if not params:
                 continue
-            annotations += [a for p in params for a in _inside(p.annotation, deeper)]
+            annotations += [a for p in params for a in _inside(name, p.annotation, deeper)]
             for key, values in condition.items():
                 conditions.setdefault(key, []).extend(values)
         if not any(len(values) for values in conditions.values()) and not annotations:
@@ -193,11 +194,12 @@ class Keys:
             )
         if kind.many:
             named = {component_name: named[component_name]}
-        have = sorted({param.name for component in named.values() for param in component.params})
-        who = " nor ".join(sorted(named))
+        have = {param.name for component in named.values() for param in component.params}
+        who = " nor ".join(sorted(named)) or "nothing"
+        neither = "neither " if len(named) > 1 else ""
         return (
-            f"{name} cannot be searched: {'neither ' if len(named) > 1 else 'no param of '}{who} "
-            f"{'has' if len(named) > 1 else 'is called'} '{param}': {choices(param, have)}"
+            f"{name} cannot be searched: {neither}{who} has {'a' if neither else 'no'} param "
+            f"'{param}': {choices(param, have)}"
         )
 
 
@@ -210,14 +212,14 @@ def _note(declared: dict[str, list[Search]], name: str, param: Param) -> None:
         declared.setdefault(name, []).append(search)
 
 
-def _inside(annotation: Any, path: str) -> list[Any]:
-    """The type of what lies below a param, by dotted names; none where it says nothing of it."""
+def _inside(place: str, annotation: Any, path: str) -> list[Any]:
+    """The type of what lies below a param, by dotted names; Any where it says nothing of it."""
     for name in filter(None, path.split(".")):
         if not dataclasses.is_dataclass(annotation):
             return [Any]
         hints = typing.get_type_hints(annotation, include_extras=True)
         if name not in hints:
-            raise ConfigError(f"there is no '{name}': {choices(name, hints)}")
+            raise ConfigError(f"{place} has no key '{name}': {choices(name, hints)}")
         annotation = hints[name]
     return [annotation]
 

@@ -13,7 +13,7 @@ from hydra.core.override_parser.types import Override, Quote, QuotedString
 from runner.components.registry import Registry
 from runner.components.search_types import Dimension, Params, Search, Space
 from runner.config.config import Config
-from runner.config.settings import SearchSettings
+from runner.config.settings import NAMES, SearchSettings
 from runner.errors import ConfigError
 from runner.search.keys import EXPERIMENT, KINDS_BY_KEY, Key, Keys
 from runner.search.values import BOUNDS, bounds, values_of_node, values_of_override
@@ -126,9 +126,10 @@ class _Probe:
 
 
 def _key_of(override: Override) -> str:
-    """The override's key; that of something there is has no + or ++, which change nothing."""
+    """The override's key; of something that there is without the + or ++ that it may have."""
     key = override.get_key_element()
-    return key.removeprefix("+") if key.startswith("++") else key
+    bare = key.lstrip("+")
+    return bare if bare.partition(".")[0] in NAMES | set(KINDS_BY_KEY) else key
 
 
 def _is_group(key: str) -> bool:

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import functools
+import json
+from typing import Any
 
+import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from runner.components.registry import load
 from runner.components.search_types import Dimension, Space
 from runner.config.compose import compose, reading_what_is_typed
 from runner.config.config import Config
 from runner.config.settings import SearchSettings
-from runner.search.space import Asked, asked_of
+from runner.errors import ConfigError
+from runner.search.space import Asked, asked_of, words_of
+
+RATE = "optimizer.learning_rate"
+ISSUE = (
+    "optimizer.learning_rate=tag(log,interval(1e-4,1e-1))",
+    "architecture.units=[64],[64,64],[128,64]",
+    "regularizer=[l2],[l2,dropout]",
+    "regularizer.dropout.rate=interval(0,0.5)",
+    "optimizer=adam,sgd",
+    "optimizer.momentum=0,0.9",
+)
 
 
 @functools.cache
@@ -19,17 +35,209 @@ def config_of(*words: str) -> Config:
     return compose(words)[0]
 
 
-def asked(*words: str, space: object = None) -> Asked:
-    search = SearchSettings(space=space)  # type: ignore[arg-type]
+def asked(*words: str, space: Any = None) -> Asked:
     with reading_what_is_typed(multirun=True):
         overrides = OverridesParser.create().parse_overrides(list(words))
+    search = SearchSettings(space=space)
     return asked_of(overrides, search, lambda fixed: config_of(*fixed), load())
 
 
-def space_of(*words: str, space: object = None) -> Space:
+def space_of(*words: str, space: Any = None) -> Space:
     return asked(*words, space=space).space
 
 
-def test_an_interval_is_a_float_between_its_bounds():
-    (one,) = space_of("optimizer.learning_rate=tag(log,interval(1e-4,1e-1))")
-    assert one == Dimension("optimizer.learning_rate", "float", 1e-4, 1e-1, log=True)
+def refused(*words: str, space: Any = None) -> str:
+    with pytest.raises(ConfigError) as error:
+        asked(*words, space=space)
+    sentence = str(error.value)
+    assert "\n" not in sentence
+    return sentence
+
+
+def test_the_space_of_a_command_line_in_hydras_grammar():
+    by_name = {one.name: one for one in space_of(*ISSUE)}
+    assert by_name[RATE] == Dimension(RATE, "float", 1e-4, 1e-1, log=True)
+    units = by_name["architecture.units"]
+    assert units.choices == ((64,), (64, 64), (128, 64))
+    assert units.structural and not units.ordered
+    assert by_name["optimizer"].choices == ("adam", "sgd")
+    assert by_name["regularizer"].choices == (("l2",), ("l2", "dropout"))
+
+
+def test_a_param_counts_only_under_the_choices_that_have_it():
+    space = space_of(*ISSUE)
+    assert space["optimizer.momentum"].only_if == {"optimizer": ("sgd",)}
+    assert space["regularizer.dropout.rate"].only_if == {"regularizer": (("l2", "dropout"),)}
+    assert space[RATE].only_if == {}
+    names = [one.name for one in space]
+    assert all(
+        names.index(other) < names.index(one.name) for one in space for other in one.only_if
+    )
+
+
+def test_a_value_for_a_param_that_only_some_choices_have_goes_to_those():
+    both = asked("optimizer=adam,sgd", "optimizer.momentum=0.9", "epochs=3")
+    assert both.fixed == ["epochs=3"]
+    assert words_of(both.space, {"optimizer": "adam", "optimizer.momentum": 0.9}) == [
+        "optimizer=adam"
+    ]
+    assert words_of(both.space, {"optimizer": "sgd", "optimizer.momentum": 0.9}) == [
+        "optimizer=sgd",
+        "optimizer.momentum=0.9",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("word", "kind"),
+    [
+        ("batch_size=interval(16,256)", "int"),
+        (f"{RATE}=interval(1,2)", "float"),
+        (f"{RATE}=int(interval(1,3))", "int"),
+        ("epochs=range(1,4)", "choice"),
+        ("seed=shuffle(3,1,2)", "choice"),
+    ],
+)
+def test_kinds_of_dimension(word, kind):
+    (one,) = space_of(word)
+    assert one.kind == kind
+    if kind == "choice":
+        assert one.choices == (1, 2, 3) and one.ordered
+
+
+def test_what_needs_a_program_of_its_own():
+    words = (
+        "batch_size=16,32",
+        "seed=1,2",
+        "epochs=1,2",
+        "split.val=0.1,0.2",
+        "architecture.units=[8],[9]",
+        "optimizer.beta_1=0.8,0.9",
+        "optimizer.amsgrad=true,false",
+        "regularizer.dropout.rate=0,0.2",
+        "regularizer.l2.strength=interval(0,1e-3)",
+        "+note=a,b",
+    )
+    structural = {one.name for one in space_of(*words) if one.structural}
+    assert structural == {
+        "batch_size",
+        "split.val",
+        "architecture.units",
+        "optimizer.amsgrad",
+        "regularizer.dropout.rate",
+        "+note",
+    }
+
+
+def test_one_value_is_fixed():
+    one = asked("optimizer=sgd,sgd", "optimizer.momentum=interval(0.9,0.9)", "seed=1,2")
+    assert sorted(one.fixed) == ["optimizer.momentum=0.9", "optimizer=sgd"]
+    assert [dimension.name for dimension in one.space] == ["seed"]
+
+
+def test_the_space_of_a_preset_gives_way_to_the_command_line():
+    space = {
+        "optimizer": {
+            "learning_rate": {"low": 1e-4, "high": 0.1, "log": True},
+            "beta_1": "0.8,0.9",
+        },
+        "architecture.units": [[64], [64, 64]],
+        "epochs": 3,
+    }
+    given_all = asked(space=space)
+    assert given_all.fixed == ["epochs=3"]
+    assert given_all.space[RATE] == Dimension(RATE, "float", 1e-4, 0.1, log=True)
+    assert given_all.space["optimizer.beta_1"].choices == (0.8, 0.9)
+    fewer = asked(f"{RATE}=0.01,0.02", "optimizer.beta_1=0.5", space=space)
+    assert fewer.space[RATE].choices == (0.01, 0.02)
+    assert "optimizer.beta_1" not in [one.name for one in fewer.space]
+    assert "optimizer.beta_1=0.5" in fewer.fixed
+
+
+def test_params_count_under_the_presets_whose_components_have_them():
+    space = space_of("experiment=digits_mlp,mnist_cnn", "architecture.padding=same,valid")
+    assert space["architecture.padding"].only_if == {"experiment": ("mnist_cnn",)}
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ([f"{RATE}=interval(1,0.1)"], "the wrong way round"),
+        ([f"{RATE}=tag(log,interval(0,1))"], "above 0"),
+        ([f"{RATE}=interval(0,1)"], f"{RATE}=0.0 is not valid: input should be greater than 0"),
+        (["regularizer.dropout.rate=interval(0,1)"], "less than 1"),
+        (["batch_size=interval(1.5,8)"], "valid integer"),
+        ([f"{RATE}=tag(lgo,interval(0.1,1))"], "no 'lgo'"),
+        ([f"{RATE}=tag(log,choice(0.1,1))"], "log is for an interval"),
+        (["optimizer=sgd", "optimizer.nesterov=interval(0,1)"], "optimizer.nesterov=true,false"),
+        (["optimizer=adam,sdg"], "did you mean 'sgd'"),
+        (["optimizer=adam,sgd", "optimizer.momentun=0,0.9"], "did you mean 'momentum'"),
+        (["optimizer.momentum=0,0.9"], "adam has no param 'momentum'"),
+        (["regularizer.batch_norm.momentum=0,0.9"], "add it with regularizer=[batch_norm]"),
+        (["epoks=1,2"], "did you mean 'epochs'"),
+        (["split.vall=0.1,0.2"], "did you mean 'val'"),
+        (["search.trials=1,2"], "search.trials cannot be searched"),
+        (["seed=range(100000)"], "give an interval"),
+        (["class_weight={a:1},{a:2}"], "not from groups of keys"),
+        (["epochs=3"], "nothing to vary"),
+    ],
+)
+def test_what_is_wrong_with_words_is_said_in_a_sentence(words, sentence):
+    assert sentence in refused(*words)
+
+
+@pytest.mark.parametrize(
+    ("space", "sentence"),
+    [
+        ({RATE: {"low": 1}}, "{low: 1e-4, high: 1e-1}"),
+        ({RATE: {"low": "a", "high": 1}}, "low=a is not valid: give a number"),
+        ({RATE: {"low": 2, "high": 1}}, "the wrong way round"),
+        ({RATE: []}, "nothing to choose from"),
+        ({RATE: "[1"}, "a bracket is not closed"),
+        ({"optimizer": [1, 2]}, "optimizer takes names"),
+        ("aut", "search.space=aut is not valid"),
+        ("auto:optimizr", "did you mean 'optimizer'"),
+    ],
+)
+def test_what_is_wrong_with_search_space_is_said_in_a_sentence(space, sentence):
+    assert sentence in refused(space=space)
+
+
+PLACE = st.floats(0, 1)
+EVERYTHING = (
+    *ISSUE,
+    "batch_size=interval(16,256)",
+    "architecture.activation=relu,gelu",
+    "optimizer.clipnorm=null,0.5",
+    "optimizer.nesterov=true,false",
+    '+note=plain,"a, b",true,"true",\'say "x"\',1e5,"1e5"',
+)
+
+
+@functools.cache
+def everything() -> Space:
+    return space_of(*EVERYTHING)
+
+
+@settings(max_examples=8)
+@given(st.lists(PLACE, min_size=11, max_size=11))
+def test_the_words_of_a_configuration_compose_to_its_values(places):
+    space = everything()
+    params = space.params(places)
+    words = words_of(space, params)
+    assert [word.partition("=")[0] for word in words] == list(params)
+    with reading_what_is_typed(multirun=True):  # no word may look like several
+        assert not any(
+            one.is_sweep_override() for one in OverridesParser.create().parse_overrides(words)
+        )
+    body = compose(words)[0].plain()
+    for name, value in params.items():
+        composed: Any = body
+        for part in name.removeprefix("+").split("."):
+            composed = composed[part]
+        if name == "regularizer":
+            assert set(composed) == set(value)
+        elif name == "optimizer":
+            assert composed["name"] == value
+        else:
+            plain = json.loads(json.dumps(value))
+            assert composed == plain and isinstance(composed, bool) == isinstance(plain, bool)
