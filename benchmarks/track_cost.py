@@ -29,6 +29,29 @@ OURS = (
     "import warehouse; warehouse.sync('results'); "
     "print(warehouse.connect('results').execute('SELECT count(*) FROM epochs').fetchone()[0])",
 )
+# Blocks as LevelDB's log has them: seven bytes of head, then a record or a part of one.
+WANDB_EPOCHS = """
+import glob, struct
+from wandb.proto import wandb_internal_pb2 as messages
+data = open(glob.glob("wandb/offline-*/*.wandb")[0], "rb").read()
+place, part, found = 7, b"", 0
+while place + 7 <= len(data):
+    if 32768 - place % 32768 < 7:
+        place += 32768 - place % 32768
+        continue
+    _, length, kind = struct.unpack("<IHB", data[place : place + 7])
+    part += data[place + 7 : place + 7 + length]
+    place += 7 + length
+    if kind in (1, 4):
+        record = messages.Record()
+        try:
+            record.ParseFromString(part)
+        except Exception:
+            break
+        found += record.WhichOneof("record_type") == "history"
+        part = b""
+print(found)
+"""
 OTHERS = {
     "mlflow": (
         "import mlflow; mlflow.set_tracking_uri('sqlite:///mlflow.db'); "
@@ -47,23 +70,13 @@ OTHERS = {
     "wandb": (
         "import wandb; run = wandb.init(mode='offline', project='cost', config={'a': 1})",
         "run.log(values)",
-        "import glob; from wandb.sdk.internal.datastore import DataStore\n"
-        "from wandb.proto import wandb_internal_pb2 as pb\n"
-        "store = DataStore(); n = 0\n"
-        "store.open_for_scan(glob.glob('wandb/offline-*/*.wandb')[0])\n"
-        "while True:\n"
-        "    try: data = store.scan_data()\n"
-        "    except Exception: break\n"
-        "    if data is None: break\n"
-        "    record = pb.Record(); record.ParseFromString(data)\n"
-        "    n += record.WhichOneof('record_type') == 'history'\n"
-        "print(n)",
+        WANDB_EPOCHS,
     ),
     "trackio": (
         "import trackio; trackio.init(project='cost', config={'a': 1})",
         "trackio.log(values)",
-        "import glob, sqlite3; print(sqlite3.connect(glob.glob('home/**/cost.db', recursive=True)"
-        "[0]).execute('SELECT count(*) FROM metrics').fetchone()[0])",
+        "import glob, sqlite3; print(sqlite3.connect(glob.glob('home/.cache/**/cost.db', "
+        "recursive=True)[0]).execute('SELECT count(*) FROM metrics').fetchone()[0])",
     ),
 }
 CHILD = """
