@@ -19,6 +19,11 @@ import runner
 from runner.components.registry import load
 from tests import servers
 
+# Hundreds of processes import the same files. Where nobody keeps what is compiled, each compiles
+# them anew, and each worker rewrites all of the tests' assertions.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # Every property test draws the same examples each time, and none fails because a machine is busy.
 hypothesis.settings.register_profile(
     "seeded",

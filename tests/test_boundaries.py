@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import os
 import subprocess
 import sys
@@ -40,6 +41,7 @@ MAY_ASK_THE_WAREHOUSE = {"commands", "sweep"}
 MAY_KNOW_TENSORFLOW = {"backend", "engines"}
 
 
+@functools.cache
 def modules(folder: str) -> dict[str, ast.Module]:
     """Every module below a folder of the repository: dotted name -> syntax tree."""
     found = {}
@@ -49,9 +51,6 @@ def modules(folder: str) -> dict[str, ast.Module]:
         found[name] = ast.parse(file.read_text(encoding="utf-8"))
     assert found
     return found
-
-
-RUNNER, WAREHOUSE, PLUGINS = modules("runner"), modules("warehouse"), modules("plugins")
 
 
 def imported(
@@ -72,18 +71,26 @@ def imported(
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
             if node.level:
-                package = name if name in PACKAGES else name.rpartition(".")[0]
+                package = name if name in packages() else name.rpartition(".")[0]
                 for _ in range(node.level - 1):
                     package = package.rpartition(".")[0]
                 base = f"{package}.{base}".rstrip(".")
             named = [f"{base}.{alias.name}" for alias in node.names]
-            yield from ([n if n in ALL else base for n in named] or [base])
+            yield from ([n if n in every() else base for n in named] or [base])
         else:
             yield from imported(node, name, everywhere, for_types)
 
 
-ALL = RUNNER | WAREHOUSE | PLUGINS
-PACKAGES = {n for n in ALL if (ROOT / n.replace(".", "/") / "__init__.py").is_file()}
+@functools.cache
+def every() -> set[str]:
+    """The names of all modules."""
+    return {name for folder in ("runner", "warehouse", "plugins") for name in modules(folder)}
+
+
+@functools.cache
+def packages() -> set[str]:
+    """Those of them that are packages."""
+    return {n for n in every() if (ROOT / n.replace(".", "/") / "__init__.py").is_file()}
 
 
 def room(module: str) -> str:
@@ -93,21 +100,21 @@ def room(module: str) -> str:
 
 def within_runner() -> Iterator[tuple[str, str]]:
     """Every import of one module of the runner by another."""
-    for name, tree in RUNNER.items():
+    for name, tree in modules("runner").items():
         for other in imported(tree, name):
             if name != "runner" and other.partition(".")[0] == "runner":
                 yield name, other
 
 
 def test_every_module_has_a_room() -> None:
-    assert {room(name) for name in RUNNER} - {""} == set(ROOMS)
+    assert {room(name) for name in modules("runner")} - {""} == set(ROOMS)
 
 
 def test_imports_go_down_only_for_type_checkers_too() -> None:
     order = ["", *ROOMS]
     wrong = [
         f"{name} imports {other}"
-        for name, tree in RUNNER.items()
+        for name, tree in modules("runner").items()
         for other in imported(tree, name, for_types=True)
         if other.startswith("runner.") and name not in NO_ROOM and other != "runner.errors"
         if order.index(room(other)) < order.index(room(name))
@@ -120,7 +127,7 @@ def test_tensorflow_is_named_in_few_rooms() -> None:
     exempt = {"runner.commands.export"}
     wrong = [
         name
-        for name, tree in RUNNER.items()
+        for name, tree in modules("runner").items()
         if "tensorflow" in {other.partition(".")[0] for other in imported(tree, name)}
         if room(name) not in MAY_KNOW_TENSORFLOW and name not in exempt
     ]
@@ -149,7 +156,7 @@ def test_no_two_modules_need_each_other() -> None:
 
 
 def test_importing_the_root_needs_only_the_door() -> None:
-    assert set(imported(RUNNER["runner"], "runner", everywhere=False)) - {
+    assert set(imported(modules("runner")["runner"], "runner", everywhere=False)) - {
         "__future__",
         "typing",
         "runner.system.stops",  # which listens for Ctrl-C while the others are imported
@@ -181,7 +188,7 @@ def test_importing_the_root_needs_only_the_door() -> None:
 def test_only_commands_and_launchers_talk_to_the_warehouse() -> None:
     wrong = [
         f"{name} imports {other}"
-        for name, tree in RUNNER.items()
+        for name, tree in modules("runner").items()
         for other in imported(tree, name)
         if other.partition(".")[0] == "warehouse" and room(name) not in MAY_ASK_THE_WAREHOUSE
     ]
@@ -191,7 +198,7 @@ def test_only_commands_and_launchers_talk_to_the_warehouse() -> None:
 def test_the_warehouse_knows_the_journals_and_nothing_else_of_the_runner() -> None:
     wrong = [
         f"{name} imports {other}"
-        for name, tree in WAREHOUSE.items()
+        for name, tree in modules("warehouse").items()
         for other in imported(tree, name)
         if other.partition(".")[0] == "runner"
         if other != "runner.errors" and room(other) not in {"journal", "system"}
@@ -206,7 +213,7 @@ OF_TENSORFLOW = {("plugins.dataset.tfrecord", "tensorflow")}
 def test_components_know_only_the_public_door() -> None:
     light = set(sys.stdlib_module_names) | {"numpy", "annotated_types", "plugins", "runner"}
     wrong = []
-    for name, tree in PLUGINS.items():
+    for name, tree in modules("plugins").items():
         for other in imported(tree, name):
             top = other.partition(".")[0]
             if top == "runner" and other != "runner":

@@ -36,6 +36,7 @@ def test_a_column_that_has_a_plain_name_keeps_it() -> None:
     assert plain_names(["a b", "a_b", "A B"]) == {"a b": "a_b_2", "a_b": "a_b", "A B": "A_B_3"}
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(max_size=6), unique=True))
 def test_every_name_is_an_identifier_and_none_comes_twice(names: list[str]) -> None:
     plain = plain_names(names)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 import re
-import subprocess
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from runner.commands.table import run_command
 from tests.cases import messy
-from tests.runner.session import as_users_have_it
+from tests.runner.session import Done, session
 
 PAGE = (Path(__file__).parents[2] / "docs" / "first_table.md").read_text(encoding="utf-8")
 
@@ -24,6 +25,16 @@ def commands() -> list[str]:
     """What the page has one type, each on one line."""
     lines = "".join(blocks("console")).replace("\\\n", " ").splitlines()
     return [" ".join(line.split()) for line in lines]
+
+
+def typed(lines: Sequence[str], folder: Path) -> list[Done]:
+    """What came of the lines, read as a shell reads them; they run in one process."""
+    words = [shlex.split(line) for line in lines]
+    assert all(line[:3] == ["python", "-m", "runner"] for line in words)
+    done = session([line[3:] for line in words], folder, {"SWEEPHOUSE_RESULTS": "results"})
+    for one in done:
+        assert one.code in (0, None), one
+    return done
 
 
 @pytest.fixture
@@ -52,21 +63,11 @@ def test_the_page_shows_what_look_prints_and_trains_by_what_it_prints(
 
 @pytest.mark.slow
 def test_six_commands_lead_from_a_messy_table_to_an_exported_model(table: Path) -> None:
-    best = "RUN"
-    environment = as_users_have_it({"SWEEPHOUSE_RESULTS": str(table / "results")})
-    for command in commands():
-        done = subprocess.run(
-            ["bash", "-c", command.replace("RUN", best)],
-            cwd=table,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert done.returncode == 0, (command, done.stderr)
-        if " -m " in f"{command} " and "optimizer" in command:
-            assert "5 finished, 1 trained before" in done.stdout
-            [best] = re.findall(r"^ +1 [\d.]+ +(\w+) epoch", done.stdout, re.M)
+    # Two processes: the sweep says which run the later commands are about.
+    first = typed(commands()[:3], table)
+    assert "5 finished, 1 trained before" in first[2].out
+    [best] = re.findall(r"^ +1 [\d.]+ +(\w+) epoch", first[2].out, re.M)
+    typed([command.replace("RUN", best) for command in commands()[3:]], table)
     assert (table / "kunden.keras").is_file() and (table / "kunden.tflite").is_file()
     with (table / "predictions.csv").open(encoding="utf-8") as opened:
         rows = list(csv.DictReader(opened))

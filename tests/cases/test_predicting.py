@@ -188,6 +188,7 @@ def test_a_run_records_how_its_table_was_read_and_predict_goes_by_it(
     assert evaluated.metrics["all"]["accuracy"] == pytest.approx(np.mean(right))
 
 
+@pytest.mark.slow
 def test_classes_that_differ_in_case_and_rows_without_a_prediction(
     results: Path, tmp_path: Path
 ) -> None:

@@ -56,6 +56,7 @@ def rows(results: Path, query: str, *values: str) -> Sequence[tuple]:
         return con.execute(query, values).fetchall()
 
 
+@pytest.mark.slow
 def test_a_skipped_winner_is_a_run_of_the_sweep(
     sweep: Run, results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -120,6 +120,7 @@ def build_of(targets: Any, *words: str) -> Any:
 STAYS_RAW = ["loss=poisson", "loss=msle", "loss=mape", "targets=raw"]
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("word", STAYS_RAW)
 def test_what_has_a_scale_of_its_own_stays_raw(word):
     with warnings.catch_warnings(record=True) as caught:

@@ -19,8 +19,8 @@ from tests.faults.conftest import Child, House, Process
 from warehouse.place import Place
 from warehouse.verify import verify
 
-KILLS = int(os.environ.get("SWEEPHOUSE_KILLS", "180"))
-REAL_KILLS = max(20, KILLS // 9)
+KILLS = int(os.environ.get("SWEEPHOUSE_KILLS", "100"))
+REAL_KILLS = max(12, KILLS // 9)
 AT_ONCE = 3
 
 

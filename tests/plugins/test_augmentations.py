@@ -186,6 +186,7 @@ def test_both_engines_agree_and_fast_does_not_decline(words):
     assert found.weights < 1e-5, found.where
 
 
+@pytest.mark.slow
 def test_series_are_shifted_by_both_engines_alike(tmp_path):
     np.savez(tmp_path / "series.npz", x=SERIES, y=np.arange(64) % 3)
     words = (
@@ -449,6 +450,7 @@ def test_a_model_with_a_training_step_of_its_own_is_one_sentence(site):
         build(job.config, job.data)
 
 
+@pytest.mark.slow
 def test_a_subclassed_model_is_augmented_too(site):
     site.install("""
     from runner import architecture

@@ -36,7 +36,12 @@ TASKS = {
     "regression of two": Task.regression(2),
 }
 ROWS = 40
-sk = pytest.importorskip("sklearn.metrics")
+
+
+@pytest.fixture(scope="module")
+def sk():
+    """Its reference; whoever collects the tests need not import it."""
+    return pytest.importorskip("sklearn.metrics")
 
 
 def batch(task):
@@ -113,7 +118,7 @@ def hot(task):
     return y, p
 
 
-def test_counts_on_classes_are_those_of_scikit_learn_one_against_the_rest(make):
+def test_counts_on_classes_are_those_of_scikit_learn_one_against_the_rest(make, sk):
     for kind in ("classification", "binary", "multilabel"):
         task = TASKS[kind]
         y, p = hot(task)
@@ -128,7 +133,7 @@ def test_counts_on_classes_are_those_of_scikit_learn_one_against_the_rest(make):
         assert found == (decided & (y == 1)).sum()
 
 
-def test_f1_is_that_of_scikit_learn_on_every_task(make):
+def test_f1_is_that_of_scikit_learn_on_every_task(make, sk):
     for kind in ("classification", "binary", "multilabel"):
         task = TASKS[kind]
         y, p = hot(task)
@@ -139,7 +144,7 @@ def test_f1_is_that_of_scikit_learn_on_every_task(make):
         assert value(make("metric", "f1_score", task=task), task) == pytest.approx(right, rel=1e-5)
 
 
-def test_auc_is_close_to_that_of_scikit_learn(make):
+def test_auc_is_close_to_that_of_scikit_learn(make, sk):
     for kind, params, average in (
         ("binary", {}, "micro"),
         ("multilabel", {"multi_label": True}, "macro"),
@@ -167,7 +172,7 @@ def test_accuracy_follows_the_task(make):
         assert value(metric, task) == pytest.approx(right)
 
 
-def test_errors_do_not_broadcast_targets_of_one_column(make):
+def test_errors_do_not_broadcast_targets_of_one_column(make, sk):
     task = TASKS["regression"]
     y, p = batch(task)
     error = y - p[:, 0]
@@ -181,7 +186,7 @@ def test_errors_do_not_broadcast_targets_of_one_column(make):
     assert got == pytest.approx(right, rel=1e-4)
 
 
-def test_iou_takes_the_number_of_classes_from_the_task(make):
+def test_iou_takes_the_number_of_classes_from_the_task(make, sk):
     task = TASKS["classification"]
     y, p = batch(task)
     right = sk.jaccard_score(y, p.argmax(axis=1), average="macro")

@@ -646,6 +646,7 @@ def test_the_column_that_divides_is_no_feature(make: Any, sources: Any) -> None:
     assert set(data.columns) == {"owner"}
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("kind", ["parquet", "duckdb"])
 def test_an_epochs_order_of_blocks_is_drawn(make: Any, tmp_path: Path, kind: str) -> None:
     file = tmp_path / f"large.{kind}"

@@ -100,6 +100,7 @@ def thawing(input_shape, outputs):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("taken", [("keras", "flatten_layers")], indirect=True, ids="-".join)
 def test_frozen_layers_are_thawed_all_the_same(taken: str, site: Site) -> None:
     site.install(UNFREEZES)

@@ -107,6 +107,7 @@ def test_a_target_that_cannot_be_written_is_refused(
         restore(twins[0].run_id, tmp_path / to, twins[2])
 
 
+@pytest.mark.slow
 def test_a_run_that_kept_nothing_has_nothing_to_restore(
     site: Site, train: Callable[..., Any], results: Path, tmp_path: Path
 ) -> None:

@@ -56,6 +56,7 @@ def test_the_datasets_weights_follow_their_rows_and_multiply_with_the_classes() 
     assert np.allclose(both.weights, weights[place] * np.where(LABELS[place], 3, 1))  # type: ignore[arg-type]
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("engine", ["keras", "fast"])
 def test_losses_are_those_of_fit_with_sample_weights(engine: str) -> None:
     config, data = prepared("class_weight=balanced", weights=np.linspace(0, 2, 100))
@@ -78,6 +79,7 @@ def test_losses_are_those_of_fit_with_sample_weights(engine: str) -> None:
     assert found == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_validation_is_not_weighted() -> None:
     losses = []
     for words in ((), ("class_weight=balanced",)):

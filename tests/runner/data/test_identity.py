@@ -232,6 +232,7 @@ def test_a_silent_dataset_is_known_by_its_arrays(site: Site, results: Path) -> N
     assert len(seen) == 6
 
 
+@pytest.mark.slow
 def test_a_silent_dataset_of_several_inputs_is_known_by_all_of_them(
     site: Site, results: Path
 ) -> None:

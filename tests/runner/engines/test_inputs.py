@@ -143,6 +143,7 @@ def test_a_restored_model_takes_raw_rows_by_name(
     assert (guesses == test[1]).mean() == pytest.approx(outcome.evaluations["test"]["accuracy"])
 
 
+@pytest.mark.slow
 def test_preprocessing_may_make_one_array_of_several_inputs(train: Train) -> None:
     outcome = train("dataset=mixed", "preprocessing=[lookup,together]", "epochs=2")
     assert outcome.status == "finished"

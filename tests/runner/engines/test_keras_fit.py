@@ -108,6 +108,7 @@ def test_the_order_of_an_epoch_follows_from_seed_and_epoch_alone(
     assert undone == [undone[0]] * 6
 
 
+@pytest.mark.slow
 def test_limited_batches_train_on_the_head_of_each_epochs_order(spies: Site, train: Train) -> None:
     whole = seen_epochs(train, "seed=3")
     limited = seen_epochs(train, "seed=3", "limit_batches=2")

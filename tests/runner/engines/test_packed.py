@@ -668,6 +668,7 @@ def test_recipes_that_differ_in_seeds_and_rates_have_one_structure() -> None:
     assert {0.2: 0.4, 0.1: 0.2}.items() <= differ.items()
 
 
+@pytest.mark.slow
 def test_recipes_that_compute_something_else_have_structures_of_their_own() -> None:
     lines = (
         ("regularizer=[]",),

@@ -34,6 +34,7 @@ def overrides(file: Path) -> list[str]:
     return ["dataset=text", f"dataset.path={file}", "preprocessing=[vectorize]"]
 
 
+@pytest.mark.slow
 def test_the_vocabulary_is_that_of_train(file: Path) -> None:
     config, _ = compose(overrides(file))
     data = prepare(load(config), config)

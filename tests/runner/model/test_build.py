@@ -118,6 +118,7 @@ def test_head_loss_and_metric_follow_from_the_task(
         assert ((outputs > 0) & (outputs < 1)).all()
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("layer", ["dense", "layer", "activation"])
 def test_a_model_that_ends_in_an_activation_keeps_it(site: Site, layer: str) -> None:
     site.install(MODELS)
@@ -134,6 +135,7 @@ def test_a_model_that_ends_in_a_linear_layer_gets_a_head(site: Site) -> None:
     assert built("regression", *words).model.layers[-1].name == "units"
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("architecture", ["own_code", "unbuilt"])
 def test_models_without_a_graph_get_a_head_too(site: Site, architecture: str) -> None:
     site.install(MODELS)

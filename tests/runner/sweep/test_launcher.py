@@ -156,7 +156,7 @@ def any_overrides(chance: random.Random) -> list[str]:
 @pytest.mark.slow
 def test_a_job_means_what_hydra_makes_of_it_whatever_is_overridden(composer: Composer) -> None:
     chance, seen = random.Random(20261121), {"error": 0, "default": 0}
-    for _ in range(60):
+    for _ in range(32):
         words = any_overrides(chance)
         want = by_hydra(words)
         assert quickly(composer, words) == want, words

@@ -77,6 +77,7 @@ def test_the_backbone_is_the_run_without_its_head_and_its_preprocessing(
     assert (first["head/kernel"] != second["head/kernel"]).any()
 
 
+@pytest.mark.slow
 def test_a_run_on_top_of_another_can_be_replayed(house: tuple[Path, Any, Any]) -> None:
     results, parent, child = house
     outcome, _ = replay(child.run_id, results)
@@ -120,6 +121,7 @@ def test_an_unknown_run_is_one_sentence_with_ids_that_are_near(
         runner.run([*ON_TOP, f"architecture.weights=run:{wrong}", f"results={results}"])
 
 
+@pytest.mark.slow
 def test_a_run_that_kept_no_weights_is_one_sentence(
     house: tuple[Path, Any, Any], train: Callable[..., Any], results: Path
 ) -> None:
