@@ -6,6 +6,7 @@ by file and never through a link; a folder that holds more than ours stays.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import tempfile
@@ -31,6 +32,21 @@ def new_draft(shelf: Path) -> Path:
     return folder
 
 
+class Hold:
+    """A folder of ours in use: nobody removes it until it is released or the process is gone."""
+
+    def __init__(self, folder: Path) -> None:
+        self._mark = os.open(folder / MARK, os.O_RDONLY | os.O_NOFOLLOW)
+        with suppress(OSError):  # a filesystem without locks
+            fcntl.flock(self._mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def release(self) -> None:
+        """Let go of it."""
+        if self._mark >= 0:
+            os.close(self._mark)
+        self._mark = -1
+
+
 @contextmanager
 def draft(folder: Path) -> Iterator[Path]:
     """A folder for a database in the making; the caller keeps others away from this one.
@@ -48,13 +64,15 @@ def draft(folder: Path) -> Iterator[Path]:
 
 
 def remove(folder: Path) -> None:
-    """Remove a snapshot, or the draft of one; nothing where the folder has no mark of ours."""
+    """Remove a snapshot, or the draft of one; nothing where it is in use or not marked as ours."""
     try:
         opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError:
         return
     try:
         if not stat.S_ISREG(os.lstat(MARK, dir_fd=opened).st_mode):
+            return
+        if _is_held(opened):
             return
         for name in os.listdir(opened):  # noqa: PTH208  # of a descriptor, not of a path
             if not name.startswith("warehouse.duckdb"):
@@ -72,6 +90,20 @@ def remove(folder: Path) -> None:
         os.close(opened)
     with suppress(OSError):
         folder.rmdir()
+
+
+def _is_held(folder: int) -> bool:
+    """Whether a process has the folder in use."""
+    mark = os.open(MARK, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=folder)
+    try:
+        fcntl.flock(mark, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # a filesystem without locks
+        return False
+    finally:
+        os.close(mark)
+    return False
 
 
 def _remove_spill(name: str, folder: int) -> None:

@@ -12,10 +12,10 @@ import hashlib
 import os
 import subprocess
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from runner.errors import WarehouseError
 from runner.system.databases import CLOSED, bounds
@@ -40,6 +40,7 @@ from warehouse.shelf import forget_others, forget_shelves, new_draft, remove
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+Made = TypeVar("Made")
 PATIENCE = 60.0
 """Seconds that a reader waits for an ingest at work."""
 
@@ -54,15 +55,9 @@ def connect(results: str | os.PathLike[str] | None = None) -> DuckDBPyConnection
     """
     place = Place.of(results)
     place.check()
-    with _guarded(place):
-        try:
-            with in_words(place):
-                path = snapshot(place)
-                con = read(path)
-        except OSError as error:
-            raise WarehouseError(
-                f"{place.folder} cannot be read: no snapshot could be made ({error.strerror})"
-            ) from error
+    with copying(place):
+        path = snapshot(place)
+        con = read(path)
         forget_others(path.parent)
     return con
 
@@ -85,18 +80,22 @@ def snapshot(place: Place) -> Path:
     """The file of the newest state, made if need be; the caller keeps ingest away."""
     journals = waiting(place)
     name = _state(place, journals)
-    beside = place.folder / "snapshots"
+    return on_shelf(place, lambda shelf: _on(shelf, name, place, journals))
+
+
+def on_shelf(place: Place, make: Callable[[Path], Made]) -> Made:
+    """Make something in the folder for snapshots, or in one of our own where that cannot be."""
     if place.folder.is_dir():
         try:
             with in_words(place):
-                return _on(_shelf_beside(beside), name, place, journals)
+                return make(_shelf_beside(place.folder / "snapshots"))
         except UnwritableError:
             pass
     # Not ours to write into, or full: elsewhere, so that what is there can be read.
     shelf = private_folder() / hashlib.sha256(str(place.folder).encode()).hexdigest()[:12]
     shelf.mkdir(mode=0o700, exist_ok=True)
     forget_shelves(shelf)
-    return _on(shelf, name, place, journals)
+    return make(shelf)
 
 
 def _shelf_beside(shelf: Path) -> Path:
@@ -118,10 +117,16 @@ def _on(shelf: Path, name: str, place: Place, journals: list[JournalFile]) -> Pa
 
 
 @contextmanager
-def _guarded(place: Place) -> Iterator[None]:
-    """Keep ingest away while the copy is made, wherever there is a folder to lock."""
+def copying(place: Place) -> Iterator[None]:
+    """Keep ingest away, wherever there is a folder to lock; no error but WarehouseError."""
     with place.locked(PATIENCE, reading=True) if place.folder.is_dir() else nullcontext():
-        yield
+        try:
+            with in_words(place):
+                yield
+        except OSError as error:
+            raise WarehouseError(
+                f"{place.folder} cannot be read: no snapshot could be made ({error.strerror})"
+            ) from error
 
 
 def _state(place: Place, journals: list[JournalFile]) -> str:
@@ -149,24 +154,28 @@ def _state(place: Place, journals: list[JournalFile]) -> str:
 def _make(path: Path, place: Place, journals: Iterable[JournalFile]) -> None:
     """The snapshot at `path`, there whole or not at all."""
     folder = new_draft(path.parent.parent)
-    draft = folder / path.name
     try:
-        if place.database.exists():
-            copy_database(place, draft)
-        else:
-            refuse_without_index(place)
-            create(draft)
-        with writing(draft, place, renew_views=True) as writer:
-            refuse_gone(writer.con)
-            try:
-                overlay(writer, place, journals)
-            except ChangedError as error:
-                warnings.warn(f"journals not taken in yet are left out: {error}", stacklevel=2)
-            writer.con.execute("CHECKPOINT")
+        fill(folder / path.name, place, journals)
         remove(path.parent)
         folder.rename(path.parent)
     finally:
         remove(folder)
+
+
+def fill(draft: Path, place: Place, journals: Iterable[JournalFile]) -> None:
+    """Copy the database, in today's form and with the journals laid over it."""
+    if place.database.exists():
+        copy_database(place, draft)
+    else:
+        refuse_without_index(place)
+        create(draft)
+    with writing(draft, place, renew_views=True) as writer:
+        refuse_gone(writer.con)
+        try:
+            overlay(writer, place, journals)
+        except ChangedError as error:
+            warnings.warn(f"journals not taken in yet are left out: {error}", stacklevel=2)
+        writer.con.execute("CHECKPOINT")
 
 
 def copy_database(place: Place, target: Path) -> None:

@@ -77,7 +77,10 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.flush()
         if not arguments.no_browser and _has_browser():
             threading.Timer(0.5, _open, [link]).start()
-        serve(app, listener, token, arguments.host)
+        try:
+            serve(app, listener, token, arguments.host)
+        finally:
+            feed.close()
     return 0
 
 

@@ -30,7 +30,7 @@ from warehouse.page.site import Site
 
 TICK = 0.5
 """Seconds between two looks at the folder."""
-SHARE = 3.0
+SHARE = 6.0
 """How many times what a look costs in CPU the page then waits, so that runs keep the machine."""
 FAVICON = "🧹"
 

@@ -1,7 +1,7 @@
-"""What the page shows, read from the newest snapshot; no toolkit in here.
+"""What the page shows, read from a copy of the newest state; no toolkit in here.
 
-One read-only connection, locked, a cursor for each question. A newer snapshot takes its place
-when the folder has changed; a question that is being answered keeps the old one until it is done.
+One copy that follows the runs, a cursor that only reads for each question. A question that is
+being answered keeps the state that it began with.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runner.errors import WarehouseError
+from warehouse.follow import Follower
 from warehouse.journals.read import waiting
 from warehouse.page import asking
 from warehouse.page.asking import StoppedError
 from warehouse.page.questions import question
 from warehouse.place import Place
-from warehouse.snapshot import connect
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -68,7 +68,7 @@ class Feed:
     """Counts the changes that were seen."""
     problem: str = ""
     """Why the newest state cannot be read, if it cannot: the one before is shown."""
-    _con: DuckDBPyConnection | None = None
+    _follower: Follower | None = None
     _state: str = NEVER
     _marks: dict[str, int] = field(default_factory=dict)
     _changed_at: dict[str, int] = field(default_factory=dict)
@@ -84,27 +84,41 @@ class Feed:
             state = _state_of(self.place)
             if state == self._state:
                 return False
-            try:
-                con = connect(self.place.folder)
-            except WarehouseError as error:
-                if self._con is None:
-                    raise
-                is_new, self.problem = self.problem != str(error), str(error)
-                return is_new
-            is_mended, self.problem = bool(self.problem), ""
-            self._con, self._state = con, state
-            return self._take_marks() or is_mended
+            runs = self._follower.catch_up() if self._follower else None
+            if runs is None:
+                try:
+                    follower = Follower(self.place)
+                except WarehouseError as error:
+                    if self._follower is None:
+                        raise
+                    is_new, self.problem = self.problem != str(error), str(error)
+                    return is_new
+                self._forget()
+                self._follower = follower
+            is_mended, self.problem, self._state = bool(self.problem), "", state
+            return self._take_marks(runs) or is_mended
 
-    def _take_marks(self) -> bool:
-        marks = dict(self.ask("marks").rows)
+    def close(self) -> None:
+        """Let go of the copy that is read."""
+        with self._lock:
+            self._forget()
+
+    def _forget(self) -> None:
+        follower, self._follower = self._follower, None
+        if follower is not None:
+            follower.close()
+
+    def _take_marks(self, runs: set[str] | None) -> bool:
+        """Find out which runs have changed, of all or of some that are there still."""
+        marks = dict(self.ask("marks", runs=None if runs is None else sorted(runs)).rows)
         changed = {run_id for run_id, mark in marks.items() if self._marks.get(run_id) != mark}
-        removed = self._marks.keys() - marks.keys()
+        removed = self._marks.keys() - marks.keys() if runs is None else set()
         if not changed and not removed:
             return False
         self.generation += 1
         self._changed_at |= dict.fromkeys(changed, self.generation)
         self._removed_at |= dict.fromkeys(removed, self.generation)
-        self._marks = marks
+        self._marks = marks if runs is None else self._marks | marks
         return True
 
     def changes(self, since: int) -> Change:
@@ -123,9 +137,10 @@ class Feed:
         """A cursor of its own, interrupted when it has taken that long (StoppedError)."""
         import duckdb
 
-        if self._con is None:
+        if self._follower is None:
             raise WarehouseError("nothing has been read yet")
-        cursor = self._con.cursor()
+        cursor = self._follower.con.cursor()
+        cursor.execute("BEGIN TRANSACTION READ ONLY")
         timer = threading.Timer(seconds, cursor.interrupt)
         timer.daemon = True
         timer.start()

@@ -1,0 +1,123 @@
+"""A copy of the database that follows runs while they train, for who looks again and again.
+
+A snapshot is made anew for every epoch of every run. Here a copy stays open, and only the journals
+that have grown are laid over it once more.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.system.databases import CLOSED, shut
+from warehouse.database import Writer
+from warehouse.ingest.ingest import overlay
+from warehouse.journals.read import BESIDE, JournalFile, waiting
+from warehouse.place import Place
+from warehouse.shelf import Hold, new_draft, remove
+from warehouse.snapshot import copying, fill, on_shelf
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+Seen = dict[str, tuple[str, int]]
+"""Run, or whatever else has a journal -> the journal's state and its bytes."""
+
+
+class Follower:
+    """An open copy, and what of the folder it shows. Raises WarehouseError as `connect` does.
+
+    Ask it by cursors of `con`, which reaches no other file.
+    """
+
+    def __init__(self, place: Place) -> None:
+        place.check()
+        self._place = place
+        with copying(place):
+            self._base, journals = _base(place), waiting(place)
+            self._seen = _seen(journals)
+            on_shelf(place, lambda shelf: self._copy(shelf, journals))
+            self._staging = Path(tempfile.mkdtemp(prefix="sweephouse-"))
+            self.con = _open(self._folder / place.database.name, self._staging)
+
+    def catch_up(self) -> set[str] | None:
+        """Take in what journals have grown by: their runs. None where it takes a new copy."""
+        import duckdb
+
+        if _base(self._place) != self._base:
+            return None
+        journals = waiting(self._place)
+        seen = _seen(journals)
+        if not _goes_on(self._seen, seen):
+            return None
+        grown = {name for name, state in seen.items() if self._seen.get(name) != state}
+        try:
+            writer = Writer(self.con, self._staging)
+            overlay(writer, self._place, [each for each in journals if each.run_id in grown])
+        except duckdb.Error:
+            return None
+        self._seen = seen
+        return grown
+
+    def close(self) -> None:
+        """Let go of it; a cursor that is open still answers."""
+        del self.con  # closing it would close its cursors
+        shutil.rmtree(self._staging, ignore_errors=True)
+        self._hold.release()
+        remove(self._folder)
+
+    def _copy(self, shelf: Path, journals: Sequence[JournalFile]) -> None:
+        folder = new_draft(shelf)
+        self._folder, self._hold = folder, Hold(folder)
+        try:
+            fill(folder / self._place.database.name, self._place, journals)
+        except BaseException:
+            self._hold.release()
+            remove(folder)
+            raise
+
+
+def _open(path: Path, staging: Path) -> DuckDBPyConnection:
+    import duckdb
+
+    con = duckdb.connect(str(path), config=CLOSED)
+    con.execute("SET GLOBAL TimeZone = 'UTC'")
+    # Its folder may be gone by then.
+    con.execute("PRAGMA disable_checkpoint_on_shutdown")
+    shut(con, folders=[staging])
+    return con
+
+
+def _base(place: Place) -> list[tuple[str, int, int, int]]:
+    """What changes with anything that is ingested."""
+    state = []
+    for path in (place.database, *place.logs_of(place.database)):
+        with suppress(OSError):
+            file = path.stat()
+            state.append((path.name, file.st_ino, file.st_size, file.st_mtime_ns))
+    return state
+
+
+def _seen(journals: Sequence[JournalFile]) -> Seen:
+    seen: Seen = {}
+    for journal in journals:
+        with suppress(OSError):
+            seen[journal.run_id] = (journal.state, journal.path.stat().st_size)
+    return seen
+
+
+def _goes_on(before: Seen, now: Seen) -> bool:
+    """Whether journals of runs only came, grew and ended since."""
+    if any(name.startswith(BESIDE) for name in now.keys() - before.keys()):
+        return False
+    for name, (state, size) in before.items():
+        if (state, size) == now.get(name):
+            continue
+        new_state, new_size = now.get(name, ("gone", 0))
+        if state != "running" or new_state not in ("running", "ended") or new_size <= size:
+            return False
+    return True
