@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runner.errors import WarehouseError
+from runner.system.databases import identifier
 from warehouse.follow import Follower
 from warehouse.journals.read import waiting
 from warehouse.page import asking
@@ -153,10 +154,13 @@ class Feed:
             with suppress(duckdb.Error):
                 cursor.close()
 
-    def ask(self, name: str, /, **values: Any) -> Table:
-        """The answer to one of our own questions."""
+    def ask(self, name: str, /, *, only: Sequence[str] = (), **values: Any) -> Table:
+        """The answer to one of our own questions; of its columns `only` these, if any."""
+        text = question(name)
+        if only:  # the others are then not even worked out
+            text = f"SELECT {', '.join(map(identifier, only))} FROM ({text.rstrip().rstrip(';')})"
         with self.cursor() as cursor:
-            rows = cursor.execute(question(name), values or None).fetchall()
+            rows = cursor.execute(text, values or None).fetchall()
             return Table([column[0] for column in cursor.description or ()], rows)
 
     def has(self, name: str) -> bool:

@@ -125,25 +125,32 @@ def _last_word(name: str) -> str:
 def rows(feed: Feed, columns: Sequence[str], runs: Iterable[str] | None = None) -> list[list[Any]]:
     """The rows, of all runs or of some: the run's id, then the columns."""
     ids = None if runs is None else sorted(runs)
-    facts = feed.ask("runs", runs=ids)
-    more: dict[str, dict[str, Any]] = {column: {} for column in columns}
+    named = [column for column in dict.fromkeys(columns) if column in FACTS]
+    facts = feed.ask("runs", only=["run_id", *(n for n in named if n != "run_id")], runs=ids)
+    run_ids = [row[0] for row in facts.rows]
+    filled = {
+        name: _plain(row[place] for row in facts.rows) for place, name in enumerate(facts.columns)
+    }
+    del facts
     for kind, query in KINDS.items():
         names = [c.partition(":")[2] for c in columns if c.startswith(f"{kind}:")]
         if not names:
             continue
+        values: dict[str, dict[str, Any]] = {name: {} for name in names}
         for run_id, name, value, *number in feed.ask(query, names=names, runs=ids).rows:
-            chosen = number[0] if number and number[0] is not None else value
-            more[f"{kind}:{name}"][run_id] = plain(chosen)
-    places = {column: facts.columns.index(column) for column in columns if column in FACTS}
+            values[name][run_id] = number[0] if number and number[0] is not None else value
+        for name in names:
+            filled[f"{kind}:{name}"] = _plain(map(values.pop(name, {}).get, run_ids))
+    return list(map(list, zip(run_ids, *(filled[column] for column in columns), strict=True)))
+
+
+def _plain(values: Iterable[Any]) -> list[Any]:
+    """The values of a column: few of them need more than a look at their type."""
     return [
-        [
-            row[0],
-            *(
-                plain(row[places[column]]) if column in places else more[column].get(row[0])
-                for column in columns
-            ),
-        ]
-        for row in facts.rows
+        value
+        if value is None or type(value) is str or (type(value) is float and math.isfinite(value))
+        else plain(value)
+        for value in values
     ]
 
 
