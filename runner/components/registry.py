@@ -13,8 +13,9 @@ import importlib.metadata
 import inspect
 import os
 import pkgutil
+import traceback
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -24,14 +25,23 @@ import pluggy
 
 from runner.components import kinds
 from runner.components.decorators import MARKS, Marks
+from runner.components.faults import (
+    complaint_of,
+    in_words,
+    kind_of,
+    listens,
+    params_and_model,
+    unheard,
+)
 from runner.components.kinds import EVENTS, KINDS, PROJECT, SEARCH_KINDS, Kind, kind_named
 from runner.components.listeners import Listener
-from runner.components.signature import Model, Param, check, model_of, params_of
+from runner.components.signature import Model, Param, check
 from runner.errors import ConfigError, PluginError, choices, in_one_line
 
 ENTRY_POINTS = "runner"
 DISABLE = "SWEEPHOUSE_DISABLE"
-"""Environment variable: names of plugins, or kind/name of components, between commas."""
+"""Environment variable: names of plugins, or kind/name of components, between commas; a
+plugin/kind/name is that plugin's alone."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +80,15 @@ class Component:
     def check(self, values: Mapping[str, Any], place: str) -> dict[str, Any]:
         """The config's values as the signature types them; ConfigError names what is wrong."""
         return check(self.model, values, place)
+
+    @property
+    def place(self) -> str:
+        """The component in sentences: its kind and name."""
+        return f"{self.kind.name} '{self.name}'"
+
+    def returned(self, made: Any, wanted: str) -> PluginError:
+        """The error for a result that is not what the kind's contract asks for."""
+        return PluginError(f"{self.place} returned {in_words(made)}, not {wanted}")
 
     def __call__(self, offers: Mapping[str, Any], params: Mapping[str, Any]) -> Any:
         """Call the function with what it takes of the offers, and its params."""
@@ -114,9 +133,9 @@ class _Plugins(pluggy.PluginManager):
         if getattr(function, "__module__", None) != plugin.__name__:
             return None
         if not hasattr(function, MARKS):
-            wrong = not _listens(function) or _unheard(function) is not None
+            wrong = not listens(function) or unheard(function) is not None
             return None if wrong else super().parse_hookimpl_opts(plugin, name)
-        if _complaint(function) is not None:
+        if complaint_of(function) is not None:
             return None
         return super().parse_hookimpl_opts(plugin, name)
 
@@ -125,15 +144,19 @@ class _Plugins(pluggy.PluginManager):
 def load() -> Registry:
     """Every installed plugin's components; the built-in ones come by the same door.
 
-    Raises PluginError where two components of a kind have one name. A plugin that cannot be
-    imported, and a component that breaks its contract, are named in a warning.
+    A module that cannot be imported, and a component that breaks its contract, are named in a
+    warning; two components of a kind and name are told of when one is asked for.
     """
-    disabled = {name.strip() for name in os.environ.get(DISABLE, "").split(",") if name.strip()}
+    named = {name.strip() for name in os.environ.get(DISABLE, "").split(",") if name.strip()}
+    disabled = dict.fromkeys(named, False)
     manager = _Plugins(PROJECT)
     manager.add_hookspecs(kinds)
     registry = Registry()
-    for entry in sorted(importlib.metadata.entry_points(group=ENTRY_POINTS)):
-        if entry.name not in disabled:
+    entries = sorted(importlib.metadata.entry_points(group=ENTRY_POINTS))
+    for entry in entries:
+        if entry.name in disabled:
+            disabled[entry.name] = True
+        else:
             _load_plugin(entry, manager, registry)
     for kind in (*KINDS.values(), *SEARCH_KINDS.values()):
         for implementation in getattr(manager.hook, kind.name).get_hookimpls():
@@ -146,129 +169,102 @@ def load() -> Registry:
             plugin = implementation.plugin_name.partition("|")[0]
             takes = tuple(implementation.argnames)
             registry.listeners.append(Listener(event, plugin, implementation.function, takes))
+    for name in (name for name, was_there in disabled.items() if not was_there):
+        of_kind = name.rpartition("/")[0].rpartition("/")[2]
+        have = [f"{k}/{called}" for k, called in registry.components if k == of_kind]
+        have = have or sorted({entry.name for entry in entries})
+        warnings.warn(
+            f"{DISABLE} names '{name}', which is neither a plugin nor a component, said as in "
+            f"optimizer/adam: {choices(name, have)}",
+            stacklevel=2,
+        )
     return registry
 
 
 def _load_plugin(
     entry: importlib.metadata.EntryPoint, manager: pluggy.PluginManager, registry: Registry
 ) -> None:
-    """Import one plugin's modules and register them; a failure is a warning."""
+    """Import one plugin's modules and register them; a warning names one that fails."""
     dist = entry.dist
     origin = f"{dist.name}@{dist.version}" if dist else "unknown@"
-    try:
-        modules = list(_modules(importlib.import_module(entry.module)))
-    # A plugin may fail in any way, SystemExit included, and must not take the runner down.
-    except (Exception, SystemExit) as error:
+    whose = f"plugin '{entry.name}' ({origin.replace('@', ' ')})"
+    if entry.attr:
         warnings.warn(
-            f"plugin '{entry.name}' ({origin.replace('@', ' ')}) is left out: "
-            f"importing {entry.module} failed with {in_one_line(error)}",
+            f"{whose}: its entry point names {entry.attr} in {entry.module}, and all of a module "
+            f'counts: write {entry.name} = "{entry.module}"',
             stacklevel=2,
         )
-        return
+    modules = list(_modules(entry.module, whose))
+    if modules and not any(_has_something(module) for module in modules):
+        warnings.warn(
+            f"{whose} has no component: nothing in {entry.module} is decorated, as with "
+            "@architecture",
+            stacklevel=2,
+        )
     for module in modules:
         if manager.is_registered(module):
             continue  # another entry point leads to it too
         manager.register(module, name=f"{entry.name}|{origin}|{module.__name__}")
-        for function in vars(module).values():
-            # Functions only: asking a lazily loaded module for an attribute would import it.
-            if not inspect.isfunction(function) or function.__module__ != module.__name__:
+        for function in _marked(module):
+            if function.__module__ != module.__name__:
                 continue
             marks = getattr(function, MARKS, None)
             if not isinstance(marks, Marks):
-                if _listens(function) and (complaint := _unheard(function)) is not None:
+                if listens(function) and (complaint := unheard(function)) is not None:
                     warnings.warn(complaint, stacklevel=2)
                 continue
-            if (complaint := _complaint(function)) is not None:
-                registry.broken[_kind_of(function).name, marks.name] = complaint
+            if (complaint := complaint_of(function)) is not None:
+                registry.broken[kind_of(function).name, marks.name] = complaint
                 warnings.warn(complaint, stacklevel=2)
 
 
-def _modules(root: ModuleType) -> Iterator[ModuleType]:
-    """The module and, if it is a package, all below it except tests and private ones."""
-    yield root
-    for info in pkgutil.iter_modules(getattr(root, "__path__", []), f"{root.__name__}."):
+def _modules(name: str, whose: str) -> Iterator[ModuleType]:
+    """The module and, if it is a package, all below it except tests and private ones.
+
+    One that cannot be imported is left out, with a warning that says where it fails.
+    """
+    try:
+        module = importlib.import_module(name)
+    # A plugin may fail in any way, SystemExit included, and must not take the runner down.
+    except (Exception, SystemExit) as error:
+        warnings.warn(
+            f"{whose} is left out: importing {name} failed with {in_one_line(error)}"
+            f"{_where(error, name)}",
+            stacklevel=2,
+        )
+        return
+    yield module
+    for info in pkgutil.iter_modules(getattr(module, "__path__", []), f"{name}."):
         if not info.name.rpartition(".")[2].startswith(("_", "test", "conftest")):
-            yield from _modules(importlib.import_module(info.name))
+            yield from _modules(info.name, whose)
 
 
-def _kind_of(function: Any) -> Kind:
-    """The kind that the function's decorator named."""
-    return kind_named(getattr(function, f"{PROJECT}_impl")["specname"])
+def _where(error: BaseException, name: str) -> str:
+    """The file and line of a plugin where its import failed, as the end of a sentence."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f" ({error.filename}, line {error.lineno})"
+    folder = Path(name.partition(".")[0])
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if folder.name in (*Path(frame.filename).parts, Path(frame.filename).stem)
+    ]
+    return f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
 
 
-def _listens(function: Any) -> bool:
-    """Whether it is marked as one that is told of an event."""
-    return hasattr(function, f"{PROJECT}_impl") and not hasattr(function, MARKS)
+def _marked(module: ModuleType) -> Iterator[Any]:
+    """All in a module that a decorator has marked, be it imported; functions as a rule."""
+    for thing in list(vars(module).values()):
+        # Asking a lazily loaded module for an attribute would import it.
+        if not isinstance(thing, ModuleType):
+            attributes = getattr(thing, "__dict__", {})
+            if MARKS in attributes or f"{PROJECT}_impl" in attributes:
+                yield thing
 
 
-def _unheard(function: Any) -> str | None:
-    """Why a function that wants to be told of an event is not, if anything is wrong with it."""
-    name = getattr(function, f"{PROJECT}_impl").get("specname") or function.__name__
-    where = f"'{function.__name__}' in {function.__module__} is told of nothing"
-    if name not in EVENTS:
-        return f"{where}: there is no event '{name}': {choices(name, EVENTS)}"
-    offers = EVENTS[name].offers
-    takes = [p.name for p in inspect.signature(function).parameters.values()]
-    if odd := [one for one in takes if one not in offers]:
-        return f"{where}: it takes '{odd[0]}', and {name} may take {', '.join(offers)}"
-    return None
-
-
-@functools.cache
-def _complaint(function: Any) -> str | None:
-    """The fault of a component's signature, if any: the function and the contract."""
-    kind = _kind_of(function)
-    where = f"{kind.name} '{function.__name__}' in {function.__module__}"
-    rule = (
-        f"a {kind.name} may take {', '.join(kind.offers) or 'nothing'} before `*` "
-        "and its own typed params after it"
-    )
-    for param in inspect.signature(function).parameters.values():
-        if param.kind in (param.VAR_POSITIONAL, param.VAR_KEYWORD):
-            return f"{where} takes *{param.name}, which the contract has no place for: {rule}"
-        if param.kind is param.KEYWORD_ONLY:
-            if param.name == "name" and not kind.many:
-                return f"{where} has a param 'name', which the config uses itself: call it else"
-        elif param.default is not param.empty:
-            return f"{where} gives '{param.name}' a default but stands it before `*`: {rule}"
-        elif param.name not in kind.offers:
-            return f"{where} takes '{param.name}', which the runner does not offer: {rule}"
-    mode = getattr(function, MARKS).mode
-    if mode is not None and (kind.name != "metric" or mode not in ("min", "max")):
-        return f"{where} says mode={mode!r}: a metric may say 'min' or 'max', another kind nothing"
-    try:
-        params, model = _params_and_model(function)
-        required = {p.name for p in params if p.required}
-        defaults = {p.name: p.default for p in params if p.name not in required}
-        if not required:
-            check(model, defaults, kind.key)
-        identity = getattr(function, MARKS).identity
-        if identity is not None and not _accepts(identity, params):
-            return f"{where} has an identity function that does not take the same params after `*`"
-        profile = getattr(function, MARKS).profile
-        if profile is not None and not _accepts(profile, params):
-            return f"{where} has a profile function that does not take the same params after `*`"
-    except (PluginError, ConfigError) as error:
-        return f"{where} breaks its contract: {error}"
-    except Exception as error:
-        return f"{where} has a type that cannot be configured: {str(error).partition(chr(10))[0]}"
-    return None
-
-
-@functools.cache
-def _params_and_model(function: Any) -> tuple[tuple[Param, ...], Model]:
-    """The params that the config may give a component, and the model that checks them."""
-    params = tuple(params_of(function))
-    return params, model_of(getattr(function, MARKS).name, params)
-
-
-def _accepts(identity: Any, params: Sequence[Param]) -> bool:
-    """Whether the function can be called with exactly these params by name."""
-    try:
-        inspect.signature(identity).bind(**{param.name: None for param in params})
-    except TypeError:
-        return False
-    return True
+def _has_something(module: ModuleType) -> bool:
+    """Whether anything in the module is marked."""
+    return next(_marked(module), None) is not None
 
 
 def _add(
@@ -276,60 +272,30 @@ def _add(
     kind: Kind,
     function: Any,
     origin: tuple[str, str, str],
-    disabled: set[str],
+    disabled: dict[str, bool],
 ) -> None:
     """Enter one component under its name and aliases."""
     marks: Marks = getattr(function, MARKS)
-    if f"{kind.name}/{marks.name}" in disabled:
-        return
-    component = Component(kind, marks.name, function, marks, *_params_and_model(function), *origin)
+    plugin, *_ = origin
+    for name in (f"{kind.name}/{marks.name}", f"{plugin}/{kind.name}/{marks.name}"):
+        if name in disabled:
+            disabled[name] = True
+            return
+    component = Component(kind, marks.name, function, marks, *params_and_model(function), *origin)
     for name in (marks.name, *marks.aliases):
-        other = registry.components.get((kind.name, name))
-        if other is not None:
-            raise PluginError(
+        other = registry.components.pop((kind.name, name), None)
+        if other is None and (kind.name, name) not in registry.broken:
+            registry.components[kind.name, name] = component
+        elif other is not None:
+            registry.broken[kind.name, name] = (
                 f"two components are called {kind.name} '{name}': one of "
                 f"{other.distribution} {other.version} ({other.function.__module__}) and one of "
                 f"{component.distribution} {component.version} ({function.__module__}); "
-                f"disable one with {DISABLE}=<plugin> or {DISABLE}={kind.name}/{name}"
+                f"disable one: {DISABLE}={_as_disabled(other)} or "
+                f"{DISABLE}={_as_disabled(component)}"
             )
-        registry.components[kind.name, name] = component
 
 
-def source_files(function: Any) -> list[Path]:
-    """The component's module and what it imports of its own package, as source files."""
-    root = function.__module__.partition(".")[0]
-    seen: dict[str, Path] = {}
-    _follow(function.__module__, root, seen)
-    return [seen[name] for name in sorted(seen)]
-
-
-def _follow(name: str, root: str, seen: dict[str, Path]) -> None:
-    """Collect the module's file, then those of its package that its text imports."""
-    import ast
-
-    if name in seen:
-        return
-    spec = importlib.util.find_spec(name)
-    if spec is None or not spec.origin or not spec.origin.endswith(".py"):
-        return
-    seen[name] = Path(spec.origin)
-    package = name if spec.submodule_search_locations else name.rpartition(".")[0]
-    for node in ast.walk(ast.parse(seen[name].read_text(encoding="utf-8"))):
-        modules: list[str] = []
-        if isinstance(node, ast.Import):
-            modules = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = "." * node.level + (node.module or "")
-            base = importlib.util.resolve_name(base, package) if node.level else base
-            modules = [base, *(f"{base}.{alias.name}" for alias in node.names)]
-        for module in modules:
-            if module.partition(".")[0] == root and _exists(module):
-                _follow(module, root, seen)
-
-
-def _exists(module: str) -> bool:
-    """Whether the name is a module at all (an imported function is not)."""
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False
+def _as_disabled(component: Component) -> str:
+    """What to type to have this component left out and no other."""
+    return f"{component.plugin}/{component.kind.name}/{component.name}"

@@ -66,7 +66,7 @@ class Param:
     def describe(self) -> str:
         """`name: type = default`, as the help shows it."""
         tail = "" if self.required else f" = {_show(plain(self.default))}"
-        return f"{self.name}: {_type_name(self.annotation)}{tail}"
+        return f"{self.name}: {type_name(self.annotation)}{tail}"
 
 
 def params_of(function: Callable[..., Any]) -> list[Param]:
@@ -249,21 +249,21 @@ def _show(value: Any) -> str:
     return without_password(str(value))
 
 
-def _type_name(annotation: Any) -> str:
+def type_name(annotation: Any) -> str:
     """The type as a reader of the help wants it: no module names, choices spelled out."""
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
     if annotation is RunWeights:
         return "run:ID"
     if origin is typing.Annotated:
         limits = " ".join(_limit(item) for item in args[1:])
-        return f"{_type_name(args[0])} {limits}".strip()
+        return f"{type_name(args[0])} {limits}".strip()
     if origin is typing.Literal:
         names = [_show(arg) for arg in args]
         return "|".join(names if len(names) <= MANY else [*names[:3], "…", names[-1]])
     if origin in (typing.Union, types.UnionType):
-        return "|".join("null" if arg is type(None) else _type_name(arg) for arg in args)
+        return "|".join("null" if arg is type(None) else type_name(arg) for arg in args)
     if origin is not None:
-        inner = ",".join(_type_name(arg) for arg in args if arg is not ...)
+        inner = ",".join(type_name(arg) for arg in args if arg is not ...)
         several = origin is not str and issubclass(origin, Sequence)
         return f"{'list' if several else origin.__name__}[{inner}]"
     if inspect.isclass(annotation) and issubclass(annotation, enum.Enum):

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from runner.components.registry import source_files
 from runner.components.signature import plain
+from runner.components.sources import source_files
 from runner.components.types import RunWeights
 from runner.config.config import Config
 from runner.config.settings import OF_OUTCOME

@@ -10,6 +10,7 @@ import warnings
 import pytest
 
 from runner.components import registry
+from runner.components.sources import source_files
 from runner.errors import ConfigError, PluginError
 
 NUMBERS = itertools.count()
@@ -115,18 +116,30 @@ def test_two_components_of_one_name_are_an_error_that_names_both(install):
     install("mine", TINY)
     install("yours", TINY, version="0.2")
     with pytest.raises(PluginError) as told:
-        registry.load()
+        registry.load().find("dataset", "tiny")
     said = str(told.value)
     assert "dataset 'tiny'" in said
     assert "mine 1.0" in said
     assert "yours 0.2" in said
-    assert "SWEEPHOUSE_DISABLE=dataset/tiny" in said
+    assert "disable one: SWEEPHOUSE_DISABLE=mine/dataset/tiny or " in said
+
+
+@pytest.mark.parametrize("one", ["mine", "yours"])
+def test_a_clash_of_names_stops_those_who_use_the_name_and_ends_as_the_sentence_says(
+    install, monkeypatch, one
+):
+    install("mine", TINY)
+    install("yours", TINY)
+    assert registry.load().find("optimizer", "adam")
+    monkeypatch.setenv(registry.DISABLE, f"{one}/dataset/tiny")
+    registry.load.cache_clear()
+    assert registry.load().find("dataset", "tiny").distribution in {"mine", "yours"} - {one}
 
 
 def test_a_name_of_a_built_in_component_is_taken_too(install):
     install("mine", TINY.replace("tiny", "digits"))
     with pytest.raises(PluginError, match=r"sweephouse .* and one of mine|mine .* of sweephouse"):
-        registry.load()
+        registry.load().find("dataset", "digits")
 
 
 def test_equal_names_of_different_kinds_are_no_clash(install):
@@ -141,7 +154,24 @@ def test_a_plugin_can_be_disabled_by_name(install, monkeypatch, disabled):
     install("yours", TINY)
     monkeypatch.setenv(registry.DISABLE, disabled)
     left = "yours" if disabled == "mine" else "mine"
+    if "other" in disabled:
+        unknown = (
+            "SWEEPHOUSE_DISABLE names 'other', which is neither .* available: mine, sweephouse"
+        )
+        with pytest.warns(UserWarning, match=unknown):
+            registry.load()
     assert registry.load().find("dataset", "tiny").distribution == left
+
+
+@pytest.mark.parametrize("name", ["optimizer/adamm", "mine/dataset/tinny"])
+def test_a_component_that_is_to_be_disabled_and_is_not_there_is_a_warning(
+    install, monkeypatch, name
+):
+    install("mine", TINY)
+    monkeypatch.setenv(registry.DISABLE, name)
+    near = "optimizer/adam" if "adam" in name else "dataset/tiny"
+    with pytest.warns(UserWarning, match=f"names '{name}'.* did you mean '{near}'"):
+        registry.load()
 
 
 def test_a_component_can_be_disabled_by_kind_and_name(install, monkeypatch):
@@ -173,6 +203,32 @@ def test_a_plugin_that_fails_on_import_is_a_warning_and_all_else_works(install, 
     assert found.find("optimizer", "adam")
 
 
+def test_a_module_that_fails_leaves_the_others_of_its_plugin_and_its_line_is_said(install):
+    bad = "\n\nimport nosuchmodule"
+    module = install("mine", {"__init__": "", "bad": bad, "good": TINY, "worse": "x = ("})
+    with pytest.warns(UserWarning) as told:
+        found = registry.load()
+    assert found.find("dataset", "tiny")
+    first, second = (str(one.message) for one in told)
+    assert f"importing {module}.bad failed" in first and first.endswith("bad.py, line 3)")
+    assert f"importing {module}.worse failed" in second and "worse.py, line 1)" in second
+
+
+@pytest.mark.parametrize(
+    ("source", "entry", "sentence"),
+    [
+        ("x = 1", "mine = MODULE", "plugin 'mine' .* has no component: nothing in plugin_"),
+        (TINY, "mine = MODULE:tiny", r"names tiny in plugin_\d+, and all of a module counts"),
+    ],
+)
+def test_an_entry_point_that_promises_what_is_not_there_is_a_warning(
+    install, source, entry, sentence
+):
+    install("mine", source, entry=entry)
+    with pytest.warns(UserWarning, match=sentence):
+        registry.load()
+
+
 def test_an_entry_point_to_a_module_that_is_not_there_is_a_warning(install):
     install("mine", TINY, entry="gone = nosuchplugin")
     with pytest.warns(UserWarning, match="plugin 'gone'.*nosuchplugin"):
@@ -188,12 +244,19 @@ BROKEN = {
     "def bad(*, width: int = 'much'): ...": "width=much is not valid",
     "def bad(*, width: Nonsense = 3): ...": "type is unknown",
     "def bad(*, name: str = 'x'): ...": "a param 'name'",
+    "def bad(*, turn: complex = 1j): ...": "the param 'turn' is of type complex",
+    "def bad(*, turns: list[complex]): ...": r"the param 'turns' is of type list\[complex\]",
+    "async def bad(): ...": "is async",
+    "def bad(): yield 1": "is a generator",
+    "class bad: ...": "is a class: a component is a plain function",
+    "@functools.cache\ndef bad(): ...": "is _lru_cache_wrapper: a component is a plain",
 }
 
 
 @pytest.mark.parametrize("source, said", BROKEN.items())
 def test_a_signature_that_breaks_the_contract_is_named_with_the_contract(install, source, said):
-    head = "from __future__ import annotations\nfrom runner import architecture, dataset\n"
+    head = "from __future__ import annotations\nimport functools\n"
+    head += "from runner import architecture, dataset\n"
     install(
         "mine",
         f"{head}@architecture\n{source}\n@dataset\ndef tiny(): ...\n",
@@ -289,14 +352,30 @@ def test_source_files_are_the_module_and_what_it_imports_of_its_package(install)
         },
     )
     component = registry.load().find("dataset", "tiny")
-    names = [f"{p.parent.name}/{p.name}" for p in registry.source_files(component.function)]
+    names = [f"{p.parent.name}/{p.name}" for p in source_files(component.function)]
     assert {f"{module}/{name}.py" for name in ("part", "helper", "deeper")} <= set(names)
     assert f"{module}/other.py" not in names
 
 
+def test_a_private_module_that_a_function_imports_counts_and_is_not_imported(install):
+    module = install(
+        "mine",
+        {
+            "__init__": "",
+            "part": TINY + "\n        from ._heavy import Layer",
+            "_heavy": "raise MemoryError('TensorFlow, say')\nfrom ._heavier import Layer",
+            "_heavier": "Layer = 1",
+        },
+    )
+    component = registry.load().find("dataset", "tiny")
+    names = {path.name for path in source_files(component.function)}
+    assert {"part.py", "_heavy.py", "_heavier.py"} <= names
+    assert f"{module}._heavy" not in sys.modules
+
+
 def test_source_files_of_a_built_in_component_hold_its_shared_code():
     dropout = registry.load().find("regularizer", "dropout")
-    names = {path.name for path in registry.source_files(dropout.function)}
+    names = {path.name for path in source_files(dropout.function)}
     assert {"dropout.py", "_surgery.py"} <= names
     assert "penalties.py" not in names
 
