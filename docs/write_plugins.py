@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from runner.components import kinds
-from runner.components.kinds import EVENTS, KINDS, Kind
+from runner.components.kinds import EVENTS, KINDS, SEARCH_KINDS, Kind
 from runner.components.registry import Component, load
 
 PAGE = Path(__file__).with_name("plugins.md")
@@ -24,7 +24,7 @@ PART = re.compile(r"(<!-- begin (\w+) -->\n).*?(<!-- end \2 -->)", re.DOTALL)
 
 def contracts() -> Iterator[str]:
     """Every kind with its signature and its contract, whose arguments become a list."""
-    for kind in KINDS.values():
+    for kind in (KINDS | SEARCH_KINDS).values():
         yield f"### {kind.name}\n"
         signature = inspect.signature(getattr(kinds, kind.name))
         takes = ", ".join(str(p).replace("'", "") for p in signature.parameters.values())
@@ -50,6 +50,9 @@ def _star(takes: str) -> str:
 
 def _chosen(kind: Kind) -> str:
     """How the config names components of the kind."""
+    if kind.name in SEARCH_KINDS:
+        params = f"`{kind.key}={{name:my_{kind.name},key:value}}` with params"
+        return f"The command names one: `{kind.key}=my_{kind.name}`, {params}."
     if not kind.many:
         return f"The config chooses one: `{kind.key}=my_{kind.name}`."
     order = " in this order" if kind.ordered else ""
@@ -58,7 +61,7 @@ def _chosen(kind: Kind) -> str:
 
 def components() -> Iterator[str]:
     """Every built-in component with its params."""
-    for kind in KINDS.values():
+    for kind in (KINDS | SEARCH_KINDS).values():
         yield f"### {kind.name}\n"
         yield from _shared(kind)
         for component in load().of_kind(kind.name):
@@ -74,6 +77,8 @@ def _shared(kind: Kind) -> Iterator[str]:
 
 def _common(kind: Kind) -> list[str]:
     every = [c for c in load().of_kind(kind.name) if c.distribution == "sweephouse"]
+    if not every:
+        return []
     described = [[p.describe() for p in component.params] for component in every]
     common = [p for p in described[0] if all(p in others for others in described)]
     return common if len(common) > 2 else []

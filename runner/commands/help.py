@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 
 from runner.commands.table import parsers
-from runner.components.kinds import KINDS
+from runner.components.kinds import KINDS, SEARCH_KINDS
 from runner.components.registry import DISABLE, Component, load
 from runner.config.folders import FOLDER, own_presets, presets
 from runner.config.settings import ABOUT, settings_params
@@ -56,7 +56,7 @@ def _settings() -> Iterator[str]:
 
 def _components() -> Iterator[str]:
     registry = load()
-    for kind in KINDS.values():
+    for kind in (KINDS | SEARCH_KINDS).values():
         several = f"{kind.key}=[a,b]" if kind.many else f"{kind.key}=a"
         yield f"{kind.name.upper()} ({several})"
         for component in registry.of_kind(kind.name):

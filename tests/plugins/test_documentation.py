@@ -20,7 +20,7 @@ PAGE = ROOT / "docs" / "plugins.md"
 def built_in(make):
     return {
         kind: [c for c in make.registry.of_kind(kind) if c.distribution == "sweephouse"]
-        for kind in KINDS
+        for kind in [*KINDS, "pruner"]
     }
 
 
