@@ -20,7 +20,7 @@ def halving(
     others: Sequence[Curve],
     show: Callable[[float], str],
     *,
-    eta: Annotated[float, Gt(1)] = 3.0,
+    eta: Annotated[float, Ge(1.1)] = 3.0,
     first: Annotated[int, Gt(0)] | None = None,
 ) -> bool | str:
     """At rungs `first`, `first` eta, `first` eta^2, ...: only the best 1/eta go on.
@@ -43,7 +43,7 @@ def hyperband(
     number: int,
     show: Callable[[float], str],
     *,
-    eta: Annotated[float, Gt(1)] = 3.0,
+    eta: Annotated[float, Ge(1.1)] = 3.0,
     first: Annotated[int, Gt(0)] | None = None,
     brackets: Annotated[int, Ge(1)] = 2,
 ) -> bool | str:

@@ -34,7 +34,7 @@ def learned(
     show: Callable[[float], str],
     *,
     top: Annotated[float, Gt(0), Lt(1)] = 0.1,
-    risk: Annotated[float, Gt(0), Lt(1)] = 0.05,
+    risk: Annotated[float, Gt(0), Lt(1)] = 0.1,
     neighbours: Annotated[int, Ge(10)] = 40,
     every: Annotated[int, Gt(0)] | None = None,
     least: Annotated[int, Gt(0)] = 5,

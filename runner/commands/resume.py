@@ -53,5 +53,6 @@ def resume(run: str, results: Path | None = None) -> tuple[Outcome, Path]:
         )
     again = earlier.plan_again(resumed_from=earlier.run_id, resume=checkpoint)
     warn_of_changes(earlier, again)
-    say(f"resuming {earlier.run_id} after epoch {len(checkpoint.epochs)}")
+    freed = ", without a pruner" if earlier.reason == "pruned" else ""
+    say(f"resuming {earlier.run_id} after epoch {len(checkpoint.epochs)}{freed}")
     return train(again), earlier.results

@@ -50,6 +50,8 @@ class EarlierRun:
     """As in the run's `run_start`: task, outputs, names, raw_shape."""
     files: Sequence[warehouse.WeightsFile]
     """Its saved weights, the newest first."""
+    reason: str | None = None
+    """Of a stopped run, who stopped it."""
 
     def newest(self, role: str) -> warehouse.WeightsFile | None:
         """The newest file of a role: best, checkpoint or graph."""
@@ -160,12 +162,12 @@ def earlier_run(run: str, results: Path | None = None) -> EarlierRun:
         run_id = warehouse.find_run(connection, run)
         files = warehouse.weights_of(connection, run_id, folder)
         row = connection.execute(
-            "SELECT status, fingerprint, experiment, overrides, versions, config, data "
+            "SELECT status, fingerprint, experiment, overrides, versions, config, data, reason "
             "FROM runs WHERE run_id = ?",
             [run_id],
         ).fetchone()
     assert row is not None
-    status, fingerprint, experiment, overrides, versions, config, data = row
+    status, fingerprint, experiment, overrides, versions, config, data, reason = row
     return EarlierRun(
         run_id,
         folder,
@@ -177,6 +179,7 @@ def earlier_run(run: str, results: Path | None = None) -> EarlierRun:
         _loaded(config, "config", run_id),
         _loaded(data, "data", run_id),
         files,
+        reason,
     )
 
 

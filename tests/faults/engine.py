@@ -102,7 +102,7 @@ def _train(job: Job, record: OnEvent) -> None:
 
 
 def _epochs(job: Job, record: OnEvent) -> Iterator[int]:
-    """Train the job, giving a hand back after every epoch."""
+    """Train the job, giving a hand back after every epoch, and when it is judged."""
     say = acknowledging(record)
     run_id, settings, done = job.start.run_id, job.config.settings, 0
 
@@ -120,6 +120,14 @@ def _epochs(job: Job, record: OnEvent) -> Iterator[int]:
             if job.stop() and epoch < settings.epochs:
                 reason = f"stopped by the user after epoch {epoch}"
                 return say(RunEnd.stopped(run_id, reason, 0.1, done, done))
+            if job.judge:
+                accuracy = job.start.monitor == "val_accuracy"
+                value = metrics["val"]["accuracy"] if accuracy else loss + 0.1
+                job.judge.report(job.start.monitor, job.start.mode, value)
+            yield epoch
+            if job.judge and epoch < settings.epochs and (why := job.judge.verdict()):
+                sentence = f"pruned after epoch {epoch} {why}"
+                return say(RunEnd.stopped(run_id, sentence, 0.1, done, done, "pruned"))
             yield epoch
         record(_kept(job, done, "best"))
         for split in ("val", "test"):
