@@ -80,7 +80,8 @@ def _common(kind: Kind) -> list[str]:
     if not every:
         return []
     described = [[p.describe() for p in component.params] for component in every]
-    common = [p for p in described[0] if all(p in others for others in described)]
+    first = described[0] if described else []
+    common = [p for p in first if all(p in others for others in described)]
     return common if len(common) > 2 else []
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-Activation = Literal[
+from runner import Search
+
+Name = Literal[
     "celu",
     "elu",
     "exponential",
@@ -38,3 +40,4 @@ Activation = Literal[
     "tanh_shrink",
     "threshold",
 ]
+Activation = Annotated[Name, Search(values=("relu", "gelu", "silu", "tanh"))]

@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Lt
 
-from runner import ModelError
+from runner import ModelError, Search
 
 Count = Annotated[int, Ge(1)]
-Rate = Annotated[float, Ge(0), Lt(1)]
+Rate = Annotated[float, Ge(0), Lt(1), Search(0.0, 0.5)]
+"""Of dropout."""
 Normalization = Literal["none", "batch", "layer"]
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from runner import architecture
+from runner import Search, architecture
 
 from ._activations import Activation
 from ._layers import Count, Normalization, dense_layers, head
+
+WIDTHS = ((32,), (64,), (128,), (32, 32), (64, 64), (128, 64), (128, 128))
 
 
 @architecture
@@ -16,7 +18,7 @@ def mlp(
     input_shape: tuple[int, ...],
     outputs: int,
     *,
-    units: Sequence[Count] = (64, 64),
+    units: Annotated[Sequence[Count], Search(values=WIDTHS)] = (64, 64),
     activation: Activation = "relu",
     normalization: Normalization = "none",
 ) -> Any:

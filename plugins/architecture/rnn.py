@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from runner import Input, ModelError, architecture
+from runner import Input, ModelError, Search, architecture
 
 from ._layers import Count, Normalization, head, normalized
 from ._series import series_input
+
+WIDTHS = ((32,), (64,), (128,), (64, 64))
 
 
 @architecture
@@ -17,7 +19,7 @@ def rnn(
     outputs: int,
     *,
     cell: Literal["lstm", "gru"] = "lstm",
-    units: Sequence[Count] = (64,),
+    units: Annotated[Sequence[Count], Search(values=WIDTHS)] = (64,),
     bidirectional: bool = False,
     normalization: Normalization = "none",
     padding: float | None = None,

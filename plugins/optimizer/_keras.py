@@ -7,14 +7,19 @@ from typing import Annotated, Any
 
 from annotated_types import Ge, Gt, Le, Lt
 
-from runner import ModelError
+from runner import ModelError, Search
 
 Positive = Annotated[float, Gt(0)]
 NotNegative = Annotated[float, Ge(0)]
 Decay = Annotated[float, Ge(0), Lt(1)]
 Share = Annotated[float, Ge(0), Le(1)]
+LearningRate = Annotated[float, Gt(0), Search(1e-4, 1e-1, log=True)]
+Momentum = Annotated[float, Ge(0), Lt(1), Search(0.0, 0.99)]
+FirstBeta = Annotated[float, Ge(0), Lt(1), Search(0.8, 0.99)]
 Limit = Positive | None
 WeightDecay = NotNegative | None
+OwnWeightDecay = Annotated[WeightDecay, Search(1e-5, 1e-1, log=True)]
+"""Of an optimizer that is made for it."""
 Every = Annotated[int, Ge(1)] | None
 Batches = Annotated[int, Ge(2)] | None
 

@@ -12,14 +12,27 @@ from annotated_types import Ge, Le
 
 from runner import optimizer
 
-from ._keras import Batches, Decay, Every, Limit, NotNegative, Positive, WeightDecay, make
+from ._keras import (
+    Batches,
+    Decay,
+    Every,
+    FirstBeta,
+    LearningRate,
+    Limit,
+    Momentum,
+    NotNegative,
+    OwnWeightDecay,
+    Positive,
+    WeightDecay,
+    make,
+)
 
 
 @optimizer(aliases=["SGD"])
 def sgd(
     *,
-    learning_rate: Positive = 0.01,
-    momentum: Decay = 0.0,
+    learning_rate: LearningRate = 0.01,
+    momentum: Momentum = 0.0,
     nesterov: bool = False,
     weight_decay: WeightDecay = None,
     clipnorm: Limit = None,
@@ -41,9 +54,9 @@ def sgd(
 @optimizer(aliases=["RMSprop"])
 def rmsprop(
     *,
-    learning_rate: Positive = 0.001,
+    learning_rate: LearningRate = 0.001,
     rho: Decay = 0.9,
-    momentum: Decay = 0.0,
+    momentum: Momentum = 0.0,
     epsilon: NotNegative = 1e-7,
     centered: bool = False,
     weight_decay: WeightDecay = None,
@@ -66,8 +79,8 @@ def rmsprop(
 @optimizer(aliases=["Adam"])
 def adam(
     *,
-    learning_rate: Positive = 0.001,
-    beta_1: Decay = 0.9,
+    learning_rate: LearningRate = 0.001,
+    beta_1: FirstBeta = 0.9,
     beta_2: Decay = 0.999,
     epsilon: NotNegative = 1e-7,
     amsgrad: bool = False,
@@ -91,9 +104,9 @@ def adam(
 @optimizer(aliases=["AdamW"])
 def adamw(
     *,
-    learning_rate: Positive = 0.001,
-    weight_decay: WeightDecay = 0.004,
-    beta_1: Decay = 0.9,
+    learning_rate: LearningRate = 0.001,
+    weight_decay: OwnWeightDecay = 0.004,
+    beta_1: FirstBeta = 0.9,
     beta_2: Decay = 0.999,
     epsilon: NotNegative = 1e-7,
     amsgrad: bool = False,
@@ -116,8 +129,8 @@ def adamw(
 @optimizer(aliases=["Adamax"])
 def adamax(
     *,
-    learning_rate: Positive = 0.001,
-    beta_1: Decay = 0.9,
+    learning_rate: LearningRate = 0.001,
+    beta_1: FirstBeta = 0.9,
     beta_2: Decay = 0.999,
     epsilon: NotNegative = 1e-7,
     weight_decay: WeightDecay = None,
@@ -140,8 +153,8 @@ def adamax(
 @optimizer(aliases=["Nadam"])
 def nadam(
     *,
-    learning_rate: Positive = 0.001,
-    beta_1: Decay = 0.9,
+    learning_rate: LearningRate = 0.001,
+    beta_1: FirstBeta = 0.9,
     beta_2: Decay = 0.999,
     epsilon: NotNegative = 1e-7,
     weight_decay: WeightDecay = None,
@@ -164,7 +177,7 @@ def nadam(
 @optimizer(aliases=["Adagrad"])
 def adagrad(
     *,
-    learning_rate: Positive = 0.001,
+    learning_rate: LearningRate = 0.001,
     initial_accumulator_value: NotNegative = 0.1,
     epsilon: NotNegative = 1e-7,
     weight_decay: WeightDecay = None,
@@ -187,7 +200,7 @@ def adagrad(
 @optimizer(aliases=["Adadelta"])
 def adadelta(
     *,
-    learning_rate: Positive = 0.001,
+    learning_rate: LearningRate = 0.001,
     rho: Decay = 0.95,
     epsilon: NotNegative = 1e-7,
     weight_decay: WeightDecay = None,
@@ -210,7 +223,7 @@ def adadelta(
 @optimizer(aliases=["Adafactor"])
 def adafactor(
     *,
-    learning_rate: Positive = 0.001,
+    learning_rate: LearningRate = 0.001,
     beta_2_decay: Annotated[float, Le(0)] = -0.8,
     epsilon_1: NotNegative = 1e-30,
     epsilon_2: NotNegative = 0.001,
@@ -237,8 +250,8 @@ def adafactor(
 @optimizer(aliases=["Lamb"])
 def lamb(
     *,
-    learning_rate: Positive = 0.001,
-    beta_1: Decay = 0.9,
+    learning_rate: LearningRate = 0.001,
+    beta_1: FirstBeta = 0.9,
     beta_2: Decay = 0.999,
     epsilon: NotNegative = 1e-7,
     weight_decay: WeightDecay = None,
@@ -261,8 +274,8 @@ def lamb(
 @optimizer(aliases=["Lion"])
 def lion(
     *,
-    learning_rate: Positive = 0.001,
-    beta_1: Decay = 0.9,
+    learning_rate: LearningRate = 0.001,
+    beta_1: FirstBeta = 0.9,
     beta_2: Decay = 0.99,
     weight_decay: WeightDecay = None,
     clipnorm: Limit = None,
@@ -284,7 +297,7 @@ def lion(
 @optimizer(aliases=["Ftrl"])
 def ftrl(
     *,
-    learning_rate: Positive = 0.001,
+    learning_rate: LearningRate = 0.001,
     learning_rate_power: Annotated[float, Le(0)] = -0.5,
     initial_accumulator_value: NotNegative = 0.1,
     l1_regularization_strength: NotNegative = 0.0,
@@ -311,12 +324,12 @@ def ftrl(
 @optimizer(aliases=["Muon"])
 def muon(
     *,
-    learning_rate: Positive = 0.001,
+    learning_rate: LearningRate = 0.001,
     adam_beta_1: Decay = 0.9,
     adam_beta_2: Decay = 0.999,
     adam_weight_decay: NotNegative = 0.004,
     epsilon: NotNegative = 1e-7,
-    weight_decay: WeightDecay = 0.004,
+    weight_decay: OwnWeightDecay = 0.004,
     clipnorm: Limit = None,
     clipvalue: Limit = None,
     global_clipnorm: Limit = None,
@@ -331,7 +344,7 @@ def muon(
     muon_b: float = -4.775,
     muon_c: float = 2.0315,
     adam_lr_ratio: Positive = 1.0,
-    momentum: Decay = 0.95,
+    momentum: Momentum = 0.95,
     ns_steps: Annotated[int, Ge(1)] = 5,
     nesterov: bool = True,
     rms_rate: Limit = 0.2,
@@ -347,8 +360,8 @@ def muon(
 @optimizer(aliases=["ScheduleFreeAdamW"])
 def schedule_free_adamw(
     *,
-    learning_rate: Positive = 0.0025,
-    beta_1: Decay = 0.9,
+    learning_rate: LearningRate = 0.0025,
+    beta_1: FirstBeta = 0.9,
     beta_2: Decay = 0.999,
     epsilon: NotNegative = 1e-8,
     warmup_steps: Annotated[int, Ge(0)] = 0,

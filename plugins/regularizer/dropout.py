@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from annotated_types import Ge, Lt
 
-from runner import Recipe, regularizer
+from runner import Recipe, Search, regularizer
 
 from ._surgery import (
     Graph,
@@ -19,9 +19,11 @@ from ._surgery import (
     own_activation,
 )
 
+Rate = Annotated[float, Ge(0), Lt(1), Search(0.0, 0.5)]
+
 
 @regularizer(stage="structure")
-def dropout(recipe: Recipe, *, rate: Annotated[float, Ge(0), Lt(1)] = 0.2) -> Recipe:
+def dropout(recipe: Recipe, *, rate: Rate = 0.2) -> Recipe:
     """Dropout after every hidden layer's activation (Srivastava et al. 2014).
 
     Recurrent layers count as activated. Raises ModelError for a subclassed model. Journal of

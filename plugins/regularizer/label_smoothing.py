@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from annotated_types import Ge, Lt
 
-from runner import ModelError, Recipe, Task, regularizer
+from runner import ModelError, Recipe, Search, Task, regularizer
 
 from .._targets import like_outputs, loss_on
 
@@ -14,10 +14,11 @@ UNFIT = ("hinge", "circle", "ctc")
 """Losses that read targets as signs or as numbers, not as probabilities."""
 
 
+Amount = Annotated[float, Ge(0), Lt(1), Search(0.0, 0.2)]
+
+
 @regularizer
-def label_smoothing(
-    recipe: Recipe, task: Task, *, amount: Annotated[float, Ge(0), Lt(1)] = 0.1
-) -> Recipe:
+def label_smoothing(recipe: Recipe, task: Task, *, amount: Amount = 0.1) -> Recipe:
     """Move this share of every target to all classes alike (Szegedy et al. 2016).
 
     Works for class numbers, yes or no, and labels; val_loss is smoothed as well, as in Keras.

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 from annotated_types import Ge
 
-from runner import Recipe, regularizer
+from runner import Recipe, Search, regularizer
 
 from ._surgery import graph_model, kernels
 
-Strength = Annotated[float, Ge(0)]
+Strength = Annotated[float, Ge(0), Search(1e-6, 1e-2, log=True)]
 
 
 @regularizer

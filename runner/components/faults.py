@@ -10,6 +10,7 @@ from typing import Any
 
 from runner.components.decorators import MARKS
 from runner.components.kinds import EVENTS, PROJECT, Kind, kind_named
+from runner.components.search_types import is_sound, search_of
 from runner.components.signature import Model, Param, check, model_of, params_of, plain, type_name
 from runner.errors import ConfigError, PluginError, choices
 
@@ -77,6 +78,12 @@ def complaint_of(function: Any) -> str | None:
         defaults = {p.name: p.default for p in params if p.name not in required}
         if not required:
             check(model, defaults, kind.key)
+        for one in params:
+            if (search := search_of(one.annotation)) is not None and not is_sound(search):
+                return (
+                    f"{where} marks its param '{one.name}' with {search}, which names no values: "
+                    "give Search(low, high), above 0 with log=True, or Search(values=[...])"
+                )
         identity = getattr(function, MARKS).identity
         if identity is not None and not _accepts(identity, params):
             return f"{where} has an identity function that does not take the same params after `*`"

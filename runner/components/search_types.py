@@ -94,6 +94,16 @@ class Dimension:
             return False
         return self.low <= value <= self.high and (self.kind == "float" or value == int(value))
 
+    def values(self) -> Iterator[Any]:
+        """Its values in order, where they are finitely many."""
+        if self.kind == "choice":
+            yield from self.choices
+        elif self.kind == "int":
+            yield from range(int(self.low), int(self.high) + 1)
+        else:
+            assert self.low == self.high
+            yield self.low
+
     @property
     def size(self) -> float:
         """How many values it has."""
@@ -139,6 +149,23 @@ class Space:
         return self.counted(
             {one.name: one.value(place) for one, place in zip(self, places, strict=True)}
         )
+
+    def configurations(self) -> Iterator[dict[str, Any]]:
+        """Every configuration of a finite space in order, the last dimension the fastest."""
+        return self._configurations({}, 0)
+
+    def _configurations(self, params: dict[str, Any], index: int) -> Iterator[dict[str, Any]]:
+        """Those that begin with these params of the dimensions before `index`."""
+        if index == len(self.dimensions):
+            yield params
+            return
+        dimension = self.dimensions[index]
+        # Those before it alone decide whether it counts.
+        if Space(self.dimensions[: index + 1]).active(params)[-1:] != [dimension]:
+            yield from self._configurations(params, index + 1)
+            return
+        for value in dimension.values():
+            yield from self._configurations(params | {dimension.name: value}, index + 1)
 
     @property
     def size(self) -> float:

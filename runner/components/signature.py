@@ -23,6 +23,7 @@ import pydantic
 from omegaconf import MISSING, BooleanNode, DictConfig, FloatNode, IntegerNode, StringNode
 
 from runner.components.passwords import without_password
+from runner.components.search_types import Search
 from runner.components.types import Place, RunWeights
 from runner.errors import ConfigError, PluginError, choices
 
@@ -256,7 +257,7 @@ def type_name(annotation: Any) -> str:
         return "run:ID"
     if origin is typing.Annotated:
         limits = " ".join(_limit(item) for item in args[1:])
-        return f"{type_name(args[0])} {limits}".strip()
+        return " ".join(f"{type_name(args[0])} {limits}".split())
     if origin is typing.Literal:
         names = [_show(arg) for arg in args]
         return "|".join(names if len(names) <= MANY else [*names[:3], "…", names[-1]])
@@ -273,8 +274,17 @@ def type_name(annotation: Any) -> str:
 
 def _limit(item: Any) -> str:
     """One mark of Annotated, such as Gt(0), as `> 0`."""
+    if isinstance(item, Search):
+        return f"(search {_worth_trying(item)})"
     signs = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
     if not dataclasses.is_dataclass(item):
         return ""
     limits = ((f.name, getattr(item, f.name)) for f in dataclasses.fields(item))
     return " ".join(f"{signs[name]} {value}" for name, value in limits if name in signs)
+
+
+def _worth_trying(search: Search) -> str:
+    """The values that a param says to be worth trying, as `_limit` shows them."""
+    if search.values:
+        return "|".join(_show(value) for value in search.values)
+    return f"{search.low:g} to {search.high:g}{' log' if search.log else ''}"

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Lt
 
+from runner.components.search_types import Search
 from runner.components.signature import Model, Param, model_of
 from runner.components.types import SplitPlan
 
@@ -75,7 +76,9 @@ class Settings:
         0, "initial weights, order of batches, random masks", data=False
     )
     epochs: Annotated[int, Gt(0)] = _setting(20, "how many at most", data=False)
-    batch_size: Annotated[int, Gt(0)] = _setting(32, "rows a step")
+    batch_size: Annotated[int, Gt(0), Search(values=(16, 32, 64, 128, 256))] = _setting(
+        32, "rows a step"
+    )
     class_weight: ClassWeight | None = _setting(
         None, "balanced: all classes count the same in the loss; or {class: factor}"
     )

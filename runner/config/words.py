@@ -26,6 +26,7 @@ from hydra.core.override_parser.types import (
     OverrideType,
     Quote,
     QuotedString,
+    Sweep,
     ValueType,
 )
 from hydra.errors import HydraException
@@ -38,6 +39,7 @@ CLOSING = {"(": ")", "[": "]", "{": "}"}
 WORD = re.compile(r"(?P<key>(?:\+\+?|~)?[^=]*)=(?P<value>.*)", re.DOTALL)
 CALL = re.compile(r"(\w+)\s*\(.*\)", re.DOTALL)
 TWO = re.compile(r"(\S+?)[\s;&]+(\w+(?:\.\w+)*=.*)", re.DOTALL)
+SPACE = "search.space"
 Parse = Callable[[str], Override]
 
 
@@ -70,7 +72,10 @@ def read_override(word: str, parse: Parse, multirun: bool) -> Override:
     value = reader.value(text, multirun)
     sweep = isinstance(value, ChoiceSweep)
     kind = ValueType.SIMPLE_CHOICE_SWEEP if sweep else ValueType.ELEMENT
-    return dataclasses.replace(bare, _value=value, value_type=kind, input_line=word)
+    # A space may be added to that of a preset.
+    added = bare.key_or_group == SPACE and isinstance(value, dict)
+    type_ = OverrideType.FORCE_ADD if added else bare.type
+    return dataclasses.replace(bare, type=type_, _value=value, value_type=kind, input_line=word)
 
 
 class _Reader:
@@ -119,6 +124,8 @@ class _Reader:
             value = self._parse(f"x={text}")._value
         except HydraException:
             return self._unreadable(text)
+        if isinstance(value, Sweep) and not self._key:
+            return _quoted(text)  # of a key of `search.space`: no config can hold a sweep
         # A name that looks like a number is kept as it is typed: +1, 1_000, 007.
         is_other = _is_number(value) and self._is_text and str(value) != text
         return _quoted(text) if is_other or is_mistaken(self._key, value) else value
@@ -191,6 +198,8 @@ def takes_lists(key: str) -> bool:
 
 def _is_misread(override: Override, multirun: bool) -> bool:
     """Whether Hydra takes what it can read for something else than was meant."""
+    if override.key_or_group == SPACE:
+        return isinstance(override._value, dict)
     if not takes_text(override.key_or_group):
         return False
     if override.value() == "" and override.input_line and not override.input_line.endswith("="):

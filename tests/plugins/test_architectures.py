@@ -72,7 +72,7 @@ def test_activations_are_all_of_keras(make):
     import keras
     from runner_plugins.architecture import _activations
 
-    ours = set(typing.get_args(_activations.Activation))
+    ours = set(typing.get_args(_activations.Name))
     table = keras.activations.deserialize.__globals__["ALL_OBJECTS_DICT"]
     assert ours == set(table), "Keras' activations changed: follow in _activations.py"
 
@@ -80,7 +80,7 @@ def test_activations_are_all_of_keras(make):
 def test_every_activation_makes_an_mlp(make):
     from runner_plugins.architecture import _activations
 
-    for name in typing.get_args(_activations.Activation):
+    for name in typing.get_args(_activations.Name):
         model = make(
             "architecture", "mlp", input_shape=(4,), outputs=2, activation=name, units=[4]
         )

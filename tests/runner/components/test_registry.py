@@ -277,6 +277,19 @@ def test_a_direction_is_min_or_max_and_of_a_metric(install, kind, mode):
         registry.load()
 
 
+@pytest.mark.parametrize("search", ["Search(0, 1, log=True)", "Search(2, 1)", "Search()"])
+def test_values_worth_trying_are_two_bounds_or_a_list(install, search):
+    install(
+        "mine",
+        "from typing import Annotated\nfrom runner import Search, optimizer\n@optimizer\n"
+        f"def bad(*, rate: Annotated[float, {search}] = 0.5): ...",
+    )
+    with pytest.warns(UserWarning, match=r"optimizer 'bad' in .* marks its param 'rate' with"):
+        found = registry.load()
+    with pytest.raises(PluginError, match="which names no values"):
+        found.find("optimizer", "bad")
+
+
 def test_the_contract_lists_what_the_kind_offers(install):
     install("mine", "from runner import schedule\n@schedule\ndef bad(rate): ...")
     with pytest.warns(

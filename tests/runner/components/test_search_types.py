@@ -94,7 +94,18 @@ def test_the_size_is_the_number_of_configurations(sizes, nested, two):
     deepest = Dimension("deepest", "choice", choices=("a", "b", "c"), only_if=both)
     deciding = Dimension("inner", "choice", choices=(1, 2), only_if=inner.only_if)
     space = Space((first, deciding if nested else inner, second, third, deepest, fourth))
-    assert space.size == len(listed(space))
+    every = [tuple(one.items()) for one in space.configurations()]
+    assert space.size == len(listed(space)) == len(every)
+    assert set(every) == listed(space)
+
+
+def test_configurations_are_in_order():
+    seed = Dimension("seed", "int", 0, 1)
+    assert [tuple(one.values()) for one in Space((KIND, MOMENTUM, seed)).configurations()] == [
+        ("adam", 0),
+        ("adam", 1),
+        *(("sgd", momentum, number) for momentum in (0.0, 0.5, 0.9) for number in (0, 1)),
+    ]
 
 
 def test_the_size_of_a_space_with_a_float_is_endless():

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from runner.components.search_types import Search
 from runner.components.signature import check, model_of, node_of, params_of, plain
 from runner.errors import ConfigError, PluginError
 
@@ -166,6 +167,20 @@ def test_help_shows_name_type_range_and_default():
     assert shown["widths"] == "widths: list[int] = [64,32]"
     assert shown["path"] == "path: Path = data/x.npz"
     assert shown["block"] == "block: Block = {filters:8,kernel:3,pool:true}"
+
+
+def test_help_shows_the_values_worth_trying():
+    def tried(
+        *,
+        rate: Annotated[float, Ge(0), Search(1e-4, 1e-1, log=True)] = 0.1,
+        units: Annotated[Sequence[int], Search(values=((64,), (64, 64)))] = (64,),
+        limit: Annotated[float | None, Search(0.5, 2)] = None,
+    ): ...
+
+    rate, units, limit = params_of(tried)
+    assert rate.describe() == "rate: float >= 0 (search 0.0001 to 0.1 log) = 0.1"
+    assert units.describe() == "units: list[int] (search [64]|[64,64]) = [64]"
+    assert limit.describe() == "limit: float|null (search 0.5 to 2) = null"
 
 
 def test_only_what_stands_after_the_star_is_a_param():

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.components.registry import load
-from runner.components.search_types import Dimension, Space
+from runner.components.search_types import Dimension, Space, search_of
+from runner.components.signature import check, model_of
 from runner.config.compose import compose, reading_what_is_typed
 from runner.config.config import Config
 from runner.config.settings import SearchSettings
@@ -158,6 +159,87 @@ def test_params_count_under_the_presets_whose_components_have_them():
     assert space["architecture.padding"].only_if == {"experiment": ("mnist_cnn",)}
 
 
+def test_auto_is_whatever_the_components_in_question_declare():
+    every = space_of("regularizer=[l2],[l2,dropout]", "optimizer=adam,sgd", space="auto")
+    by_name = {one.name: one for one in every}
+    assert by_name[RATE] == Dimension(RATE, "float", 1e-4, 1e-1, log=True)
+    assert by_name["optimizer.momentum"].only_if == {"optimizer": ("sgd",)}
+    assert by_name["optimizer.beta_1"].only_if == {"optimizer": ("adam",)}
+    assert by_name["regularizer.dropout.rate"].only_if == {"regularizer": (("l2", "dropout"),)}
+    assert (64, 64) in by_name["architecture.units"].choices
+    assert by_name["batch_size"].choices == (16, 32, 64, 128, 256)
+
+
+def test_a_space_on_the_command_line_is_a_setting_in_the_grammar_of_sweeps():
+    config, _ = compose(
+        [
+            "search.space={optimizer.learning_rate: tag(log, interval(1e-4, 1e-1)), "
+            "optimizer: choice(adam,sgd), batch_size: [16,32], "
+            "regularizer: {dropout: {rate: {low: 0, high: 0.5}}}}"
+        ]
+    )
+    space = space_of(space=config.settings.search.space)
+    assert {one.name: (one.kind, one.log, one.choices) for one in space} == {
+        "optimizer": ("choice", False, ("adam", "sgd")),
+        RATE: ("float", True, ()),
+        "batch_size": ("choice", False, (16, 32)),
+        "regularizer.dropout.rate": ("float", False, ()),
+    }
+
+
+PRESET = """\
+# @package _global_
+search:
+  space:
+    optimizer.learning_rate: tag(log, interval(1e-4, 1e-1))
+    regularizer:
+      dropout:
+        rate: {low: 0, high: 0.5}
+"""
+
+
+def test_the_space_of_a_preset_is_added_to_or_replaced(tmp_path, monkeypatch):
+    (tmp_path / "conf" / "experiment").mkdir(parents=True)
+    (tmp_path / "conf" / "experiment" / "mine.yaml").write_text(PRESET)
+    monkeypatch.chdir(tmp_path)
+
+    def names(*words):
+        config, _ = compose(["experiment=mine", *words])
+        return {one.name for one in space_of(space=config.settings.search.space)}
+
+    both = {RATE, "regularizer.dropout.rate"}
+    assert names() == both
+    assert names("search.space={epochs: [1,2]}") == both | {"epochs"}
+    assert names("search.space=auto:architecture") == {
+        "architecture.units",
+        "architecture.activation",
+    }
+
+
+def test_auto_of_some_kinds_and_without_what_is_given():
+    some = space_of(space="auto:optimizer,regularizer")
+    assert {one.name for one in some} == {
+        RATE,
+        "optimizer.beta_1",
+        "regularizer.l2.strength",
+        "regularizer.dropout.rate",
+    }
+    less = asked(f"{RATE}=0.01", "optimizer.beta_1=0.8,0.9", space="auto:optimizer")
+    assert less.fixed == [f"{RATE}=0.01"]
+    assert [one.choices for one in less.space] == [(0.8, 0.9)]
+
+
+def test_every_value_that_a_built_in_param_declares_is_one_that_it_may_have():
+    for component in load().components.values():
+        kind, params = component.kind, {param.name: param for param in component.params}
+        for name, param in params.items():
+            if (search := search_of(param.annotation)) is None:
+                continue
+            model = model_of(name, [param])
+            for value in search.values or (search.low, search.high):
+                check(model, {name: value}, kind.key)
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -179,6 +261,7 @@ def test_params_count_under_the_presets_whose_components_have_them():
         (["seed=range(100000)"], "give an interval"),
         (["class_weight={a:1},{a:2}"], "not from groups of keys"),
         (["epochs=3"], "nothing to vary"),
+        ([f"{RATE}=interval(0.1,inf)"], "two bounds that are numbers"),
     ],
 )
 def test_what_is_wrong_with_words_is_said_in_a_sentence(words, sentence):

@@ -1,0 +1,29 @@
+"""Configurations that a search has already, so that none is suggested twice."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Any
+
+from runner import History, Params, Space
+
+
+def key_of(params: Params) -> Hashable:
+    """Equal for equal configurations, in whichever order and sequence type they have come."""
+    return frozenset((name, _hashable(value)) for name, value in params.items())
+
+
+def tried(history: History, pending: Sequence[Params]) -> set[Hashable]:
+    """The keys of what is tried, or about to be."""
+    return {key_of(one) for one in (*(trial.params for trial in history.trials), *pending)}
+
+
+def left(space: Space, known: set[Hashable]) -> Iterator[dict[str, Any]]:
+    """The configurations of a finite space that are not known, in order."""
+    return (one for one in space.configurations() if key_of(one) not in known)
+
+
+def _hashable(value: Any) -> Hashable:
+    if isinstance(value, list | tuple):
+        return tuple(map(_hashable, value))
+    return value if isinstance(value, Hashable) else repr(value)
