@@ -27,10 +27,13 @@ class Suggested:
     job: str
     params: Mapping[str, Any]
     sampler: str
+    why: tuple[str, float | None, float | None, float | None, float | None]
+    """slot, mean, deviation, prior and evidence."""
     run_id: str | None
     status: str | None
     """Of its run; None where none began."""
-    error: str | None
+    reason: str | None
+    """Who stopped it."""
     monitor: str | None
     mode: str | None
     values: Mapping[str, tuple[float, str]]
@@ -66,7 +69,8 @@ def suggested(
     rows = con.execute(
         """
         SELECT
-            t.number, t.batch, t.job, t.params, t.sampler, t.run_id, t.status, t.error,
+            t.number, t.batch, t.job, t.params, t.sampler,
+            t.slot, t.mean, t.deviation, t.prior, t.evidence, t.run_id, t.status, t.reason,
             r.monitor, r.mode,
             list(v.metric ORDER BY v.metric), list(v.value ORDER BY v.metric),
             list(v.mode ORDER BY v.metric)
@@ -74,7 +78,7 @@ def suggested(
         LEFT JOIN runs AS r ON r.run_id = t.run_id
         LEFT JOIN run_values AS v
             ON v.run_id = t.run_id
-            AND (v.metric = r.monitor OR v.metric IN (SELECT unnest($2::VARCHAR[])))
+            AND (v.metric = r.monitor OR list_contains($2::VARCHAR[], v.metric))
         WHERE t.search_id = $1
         GROUP BY ALL
         ORDER BY t.number
@@ -83,15 +87,16 @@ def suggested(
     ).fetchall()
     return [
         Suggested(
-            number, batch, job, json.loads(params), sampler, run_id, status, error, monitor, mode,
+            number, batch, job, json.loads(params), sampler,
+            (slot, mean, deviation, prior, evidence), run_id, status, reason, monitor, mode,
             {
                 name: (math.nan if value is None else value, way or "")
                 for name, value, way in zip(names, values, ways, strict=True)
                 if name is not None
             },
         )
-        for number, batch, job, params, sampler, run_id, status, error, monitor, mode,
-            names, values, ways in rows
+        for number, batch, job, params, sampler, slot, mean, deviation, prior, evidence,
+            run_id, status, reason, monitor, mode, names, values, ways in rows
     ]  # fmt: skip
 
 
@@ -159,7 +164,7 @@ WITH judged AS (
     WHERE
         (
             r.status = 'finished'
-            OR (r.status = 'stopped' AND NOT starts_with(r.error, 'stopped by the user'))
+            OR r.reason = 'pruned'
             OR (r.status = 'failed' AND starts_with(r.error, 'the loss became '))
         )
         AND (v.value IS NOT NULL OR r.monitor = $metric)

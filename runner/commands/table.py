@@ -19,6 +19,7 @@ COMMANDS = (
     "predict",
     "evaluate",
     "warm",
+    "search",
     "doctor",
 )
 """Each is the module of that name beside this one."""

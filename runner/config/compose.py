@@ -43,6 +43,8 @@ def register(registry: Registry) -> None:
         name="quick",
         node=sweeper | {"max_batch_size": None, "params": None},
     )
+    searcher = {"_target_": "hydra_plugins.sweephouse.SearchSweeper"}
+    store.store(group="hydra/sweeper", name="search", node=searcher)
     for (kind_name, name), component in registry.components.items():
         if kind_name not in KINDS:
             continue  # of a search: no part of a run's config

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import warehouse
 from runner.errors import WarehouseError
+from runner.sweep.search_closing import search_lines
+from runner.sweep.searching import Search
 from runner.sweep.summary import asking
 
 if TYPE_CHECKING:
@@ -119,9 +121,16 @@ def values_of(results: Path, sweep_id: str) -> Sequence[tuple[float, str]]:
 
 
 def sweep_lines(
-    results: Path, sweep_id: str, failed: Sequence[Failure], refused: Sequence[str]
+    results: Path,
+    sweep_id: str,
+    failed: Sequence[Failure],
+    refused: Sequence[str],
+    search: Search | None = None,
 ) -> Iterator[str]:
-    """The closing lines of a sweep: its runs, what failed or never began and why, the best."""
+    """The closing lines of a sweep: its runs, what failed or never began and why, the best.
+
+    search: that it is part of, whose best are told instead.
+    """
     with warehouse.connect(results) as connection:
         counts = connection.execute(
             "SELECT CASE WHEN trained = 'before' THEN 'trained before' "
@@ -130,7 +139,10 @@ def sweep_lines(
             "GROUP BY word, trained ORDER BY trained DESC, word",
             [sweep_id],
         ).fetchall()
-        listed = list(_best_lines(connection, sweep_id))
+        if search is None:
+            listed = list(_best_lines(connection, sweep_id))
+        else:
+            listed = list(search_lines(connection, search))
     counted = ", ".join(f"{count} {word}" for word, count in counts) or "nothing trained"
     if refused:
         counted += f", {len(refused)} refused"

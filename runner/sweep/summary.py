@@ -20,8 +20,12 @@ DETAILS = {
 
 def asking(results: Path) -> str:
     """The command that asks this results folder."""
-    named = "" if results == Place.of(None).folder else f" --results {shlex.quote(str(results))}"
-    return f"python -m warehouse{named}"
+    return f"python -m warehouse{results_words(results)}"
+
+
+def results_words(results: Path) -> str:
+    """The option that names this results folder; empty where commands take it by themselves."""
+    return "" if results == Place.of(None).folder else f" --results {shlex.quote(str(results))}"
 
 
 def run_lines(outcome: Outcome, results: Path) -> Iterator[str]:

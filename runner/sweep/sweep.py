@@ -26,6 +26,7 @@ from runner.sweep.failures import RunResult
 from runner.sweep.launching.jobs import JobConfig
 from runner.sweep.plan import Planner, Run, plan
 from runner.sweep.pruning import Prunings, pruner_of
+from runner.sweep.searching import Search
 from runner.sweep.skip import Skipped, record_skipped, skipped
 from runner.sweep.summary import run_line, run_lines
 from runner.system import stops
@@ -57,6 +58,10 @@ class Sweep:
         """Whether the user asked to stop, and with the run the sweep."""
         self.begun = False
         """Whether Hydra has handed anything over."""
+        self.search: Search | None = None
+        """The search that the sweep is part of."""
+        self.jobs: int | None = None
+        """How many jobs there will be, where they come batch by batch."""
         self._outcomes: list[Outcome] = []
         self._refused: list[str] = []
         self._traces: set[str] = set()
@@ -195,7 +200,7 @@ class Sweep:
                 base=base,
                 sweep_id=self._id,
                 # Where the jobs come one by one, in processes even, nobody here knows.
-                sweep_jobs=number if self.multirun and number > 1 else None,
+                sweep_jobs=self.jobs or (number if self.multirun and number > 1 else None),
             )
         except RunnerError as error:
             stops.check()
@@ -283,7 +288,7 @@ class Sweep:
         """Print what the warehouse has of the sweep; a status for each run that failed."""
         result = warehouse.sync(self.results, wait=10.0)
         failed = failures_of(self.results, self.sweep_id)
-        for line in sweep_lines(self.results, self.sweep_id, failed, self._refused):
+        for line in sweep_lines(self.results, self.sweep_id, failed, self._refused, self.search):
             say(line)
         if result.reason or result.problems:
             say(f"warehouse {result.sentence()}")

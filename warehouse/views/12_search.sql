@@ -60,7 +60,7 @@ COMMENT ON COLUMN search_runs.job IS 'The overrides of the job.';
 
 CREATE OR REPLACE VIEW trials AS
 WITH run_of AS (
-    SELECT s.search_id, s.job, r.run_id, r.status, r.error, r.monitor
+    SELECT s.search_id, s.job, r.run_id, r.status, r.reason, r.error, r.monitor
     FROM search_runs AS s
     JOIN runs AS r ON r.run_id = s.run_id
     QUALIFY row_number() OVER (
@@ -75,14 +75,16 @@ rated AS (
         t.*,
         r.run_id,
         r.status,
+        r.reason,
         r.error,
         coalesce(b.metric, r.monitor) AS metric,
         v.value,
         v.mode,
         CASE
-            WHEN r.status IN ('finished', 'stopped') AND isfinite(v.value)
-                THEN CASE v.mode WHEN 'max' THEN -v.value ELSE v.value END
-            WHEN r.status IN ('finished', 'stopped', 'failed') THEN 'Infinity'::DOUBLE
+            WHEN r.status NOT IN ('finished', 'failed') AND r.reason IS DISTINCT FROM 'pruned' THEN NULL
+            WHEN r.status = 'failed' OR v.value IS NULL OR NOT isfinite(v.value) THEN 'Infinity'::DOUBLE
+            WHEN v.mode = 'max' THEN -v.value
+            ELSE v.value
         END AS loss
     FROM (
         FROM suggestions
@@ -117,6 +119,7 @@ SELECT
     t.batch,
     t.run_id,
     t.status,
+    t.reason,
     t.metric,
     t.value,
     CASE max(t.mode) OVER whole
@@ -148,6 +151,7 @@ COMMENT ON COLUMN trials.number IS 'The trial, counted from 1.';
 COMMENT ON COLUMN trials.batch IS 'The batch in which it was asked for.';
 COMMENT ON COLUMN trials.run_id IS 'Its run; empty where none began. Of several, one that finished.';
 COMMENT ON COLUMN trials.status IS 'The run''s.';
+COMMENT ON COLUMN trials.reason IS 'Of a stopped run, who stopped it: a pruned one counts by its best epoch, the others are to be trained anew.';
 COMMENT ON COLUMN trials.metric IS 'What the search betters.';
 COMMENT ON COLUMN trials.value IS 'What the run came to.';
 COMMENT ON COLUMN trials.best_so_far IS 'The best value up to this trial.';

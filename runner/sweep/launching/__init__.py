@@ -6,11 +6,12 @@ from runner.backend.hydra_private import offer_plugins
 
 
 def install() -> None:
-    """Make `hydra/launcher=packed` and `hydra/sweeper=quick` known to Hydra."""
+    """Make `hydra/launcher=packed`, `hydra/sweeper=quick` and `=search` known to Hydra."""
     from hydra.core.plugins import Plugins
 
     Plugins.instance()  # executes its own plugins anew: what is derived from them comes after
     from runner.sweep.launching.packed import PackedLauncher
     from runner.sweep.launching.quick import QuickSweeper
+    from runner.sweep.launching.search import SearchSweeper
 
-    offer_plugins("sweephouse", (PackedLauncher, QuickSweeper))
+    offer_plugins("sweephouse", (PackedLauncher, QuickSweeper, SearchSweeper))
