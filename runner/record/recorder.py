@@ -17,8 +17,8 @@ from runner.record.display import Progress
 from runner.record.events import Event, Kept, Predicted, Refused, RunRecord
 from runner.record.files import store_kept, store_predicted
 from runner.record.outcome import Outcomes
-from runner.record.sampler import Sampler
 from runner.record.sinks import Display, Journals, Plugins, Sink
+from runner.record.usage import UsageLog
 
 Closing = Callable[[str, Sequence[EpochEnd]], Replay]
 """Makes a last record of a run from its id and epochs, written before its end."""
@@ -38,7 +38,7 @@ class Recorder:
             Display(progress),
             Plugins(Listeners(load().listeners)),
         ]
-        self.sampler = Sampler(self._write_samples)
+        self.usage = UsageLog(self._write_samples)
         """Enter it for the time in which runs train."""
         # A second Ctrl-C ends runs from the watching thread.
         self._lock = threading.RLock()
@@ -60,7 +60,7 @@ class Recorder:
 
     def give_up(self, run_id: str, error: JournalError) -> None:
         """End a run whose journal failed, in the journal too if that is possible again."""
-        self.sampler.end(run_id)
+        self.usage.end(run_id)
         seconds, epochs = self._gathered.seconds(run_id), self._gathered.epochs[run_id]
         end = RunEnd.failed(run_id, str(error), seconds, len(epochs))
         self._journals.end_anyway(end)
@@ -92,15 +92,15 @@ class Recorder:
                     yield look.record(event.run_id)
                     look.remember()
                 if (event.config or {}).get("record_system"):
-                    self.sampler.begin(event.run_id)
+                    self.usage.begin(event.run_id)
             case Kept():
                 yield from store_kept(event, self._results)
             case Predicted():
                 yield store_predicted(event, self._results)
             case RunEnd():
-                if (samples := self.sampler.take(event.run_id)) is not None:
+                if (samples := self.usage.take(event.run_id)) is not None:
                     yield samples
-                self.sampler.end(event.run_id)
+                self.usage.end(event.run_id)
                 if self._closing is not None:
                     yield self._closing(event.run_id, self._gathered.epochs[event.run_id])
                 yield event
@@ -112,7 +112,7 @@ class Recorder:
     def _write_samples(self, run_id: str) -> None:
         """Put down what was sampled for a run, if it is still open; called from a thread."""
         with self._lock:
-            samples = self.sampler.take(run_id)
+            samples = self.usage.take(run_id)
             if samples is not None:
                 # The run itself meets the same trouble, and ends by it.
                 with contextlib.suppress(JournalError):

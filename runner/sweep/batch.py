@@ -150,7 +150,7 @@ class _Batch:
                 start = start_of(run, device, data)
                 judge = self._judge_of(run)
                 jobs.append(Job(start, run.config, data, make, watch.requested, run.resume, judge))
-        with watch, self._recorder.sampler:
+        with watch, self._recorder.usage:
             self._engage(engine, jobs, {run.run_id: run for run in runs}, watch)
         if watch.requested():
             self._results.stop(runs)

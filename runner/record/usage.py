@@ -78,8 +78,8 @@ class _Samples:
         return SystemUsage(self.run_id, first, *map(list, zip(*rows, strict=True)))
 
 
-class Sampler:
-    """The sampler of the open runs, as a context: outside of it nothing is sampled."""
+class UsageLog:
+    """What the open runs use, as a context: outside of it nothing is sampled."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
         """write: called from the thread for a run whose samples are to be taken and written."""
@@ -97,7 +97,7 @@ class Sampler:
         with self._lock:
             self._runs[run_id] = _Samples(run_id)
         if self._thread is None:
-            self._thread = threading.Thread(target=self._sample, name="sampler", daemon=True)
+            self._thread = threading.Thread(target=self._sample, name="usage", daemon=True)
             self._thread.start()
 
     def take(self, run_id: str) -> SystemUsage | None:
@@ -111,7 +111,7 @@ class Sampler:
         with self._lock:
             self._runs.pop(run_id, None)
 
-    def __enter__(self) -> Sampler:
+    def __enter__(self) -> UsageLog:
         self._is_on = True
         return self
 

@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 from runner.journal.records import RunEnd, RunStart
-from runner.record import sampler
+from runner.record import usage
 from runner.record.display import PlainProgress
 from runner.record.recorder import Recorder
 from runner.system.usage import Meter, Usage
 from tests.runner.record.test_recorder import epoch_of, start_of
 
 
-def sampler_start(run_id: str, config: dict[str, object]) -> RunStart:
+def start_with(run_id: str, config: dict[str, object]) -> RunStart:
     return dataclasses.replace(start_of(run_id), config=config)
 
 
@@ -39,15 +39,15 @@ def samples_in(results: Path) -> dict[str, list[dict[str, Any]]]:
 def test_runs_that_train_together_each_have_the_processs_samples(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sampler, "TICK", 0.03)
-    monkeypatch.setattr(sampler, "WRITE_SECONDS", 0.1)
-    monkeypatch.setattr(sampler, "SHARE", 1.0)
+    monkeypatch.setattr(usage, "TICK", 0.03)
+    monkeypatch.setattr(usage, "WRITE_SECONDS", 0.1)
+    monkeypatch.setattr(usage, "SHARE", 1.0)
     recorder = Recorder(tmp_path, PlainProgress())
     config = {"limit_batches": None, "epochs": 1, "record_system": True}
-    with recorder.sampler:
+    with recorder.usage:
         for run_id in ("a", "b"):
-            recorder(sampler_start(run_id, config))
-        recorder(sampler_start("c", config | {"record_system": False}))
+            recorder(start_with(run_id, config))
+        recorder(start_with("c", config | {"record_system": False}))
         until = time.monotonic() + 10
         while len(samples_in(tmp_path)["b"]) < 2 and time.monotonic() < until:
             sum(range(10_000))
@@ -69,7 +69,7 @@ def test_runs_that_train_together_each_have_the_processs_samples(
 
 
 def test_long_runs_are_sampled_ever_more_sparsely(monkeypatch: pytest.MonkeyPatch) -> None:
-    samples, taken = sampler._Samples("a", began=0.0, before=0.0), 0
+    samples, taken = usage._Samples("a", began=0.0, before=0.0), 0
     for now in range(1, 86_401):
         if samples.is_due(float(now)):
             taken += 1
@@ -85,11 +85,11 @@ def test_a_run_below_a_second_starts_no_reading(
     def meter() -> Meter:
         raise AssertionError("read")
 
-    monkeypatch.setattr(sampler, "Meter", meter)
+    monkeypatch.setattr(usage, "Meter", meter)
     recorder = Recorder(tmp_path, PlainProgress())
     config = {"limit_batches": None, "epochs": 1, "record_system": True}
-    with recorder.sampler:
-        recorder(sampler_start("a", config))
+    with recorder.usage:
+        recorder(start_with("a", config))
         recorder(RunEnd.finished("a", 0.0, 0, None))
     assert samples_in(tmp_path) == {"a": []}
 
@@ -97,9 +97,9 @@ def test_a_run_below_a_second_starts_no_reading(
 def test_without_psutil_there_are_no_samples(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sampler, "TICK", 0.01)
+    monkeypatch.setattr(usage, "TICK", 0.01)
     monkeypatch.setitem(sys.modules, "psutil", None)
-    with sampler.Sampler(lambda run_id: None) as nothing:
+    with usage.UsageLog(lambda run_id: None) as nothing:
         nothing.begin("a")
         assert nothing._thread is not None
         nothing._thread.join(5)
