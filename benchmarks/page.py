@@ -215,7 +215,7 @@ def live(page: Any, server: Server, place: Place, epochs: int = 8) -> dict[str, 
                 )
             )
             moment = time.perf_counter()
-            page.wait_for_function(f"{node}.data.c{place_of_epochs} === {epoch}", timeout=60_000)
+            page.wait_for_function(f"{node}?.data.c{place_of_epochs} === {epoch}", timeout=60_000)
             waits.append(time.perf_counter() - moment)
             time.sleep(max(0.0, 1 - waits[-1]))
         share = (server.cpu - spent) / (time.perf_counter() - begin)

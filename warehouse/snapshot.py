@@ -76,6 +76,18 @@ def read(path: Path) -> DuckDBPyConnection:
     return con
 
 
+def in_brief(error: Exception, reader: str) -> str:
+    """DuckDB's words about a query, or ours where it would do more than read.
+
+    reader: what asked, such as "this page".
+    """
+    message = str(error).strip()
+    refused = ("is no reading", "external access", "disabled by configuration", "read-only mode")
+    if any(words in message for words in refused):
+        return f"{reader} only reads the warehouse; it writes nothing and reaches no other file"
+    return message
+
+
 def snapshot(place: Place) -> Path:
     """The file of the newest state, made if need be; the caller keeps ingest away."""
     journals = waiting(place)

@@ -43,6 +43,9 @@ def run_lines(outcome: Outcome, results: Path) -> Iterator[str]:
         yield f"weights   {outcome.weights}"
     if outcome.closing is not None:
         yield f"replay    {replay_words(outcome.closing)}"
+    if outcome.weights is not None:
+        use = f"python -m runner predict {short}{results_words(results)} --source FILE --to FILE"
+        yield f"use it    {use}, or export"
     where = f"\"SELECT * FROM leaderboard WHERE run_id LIKE '%{short}'\""
     yield f"show it   {asking(results)} show {short}"
     yield f"ask SQL   {asking(results)} sql {where}"

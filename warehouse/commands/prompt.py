@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from runner.errors import WarehouseError
+from runner.system.signals import SignalReader
 from runner.system.terminal import say
 from warehouse.commands.queries import sentence, worked
 
@@ -22,7 +25,8 @@ HELP = """\
 A statement ends with ; and may take several lines. Tab completes tables, columns and words.
 .tables        what can be asked          .columns NAME  the columns of one, with their meaning
 .queries       the worked questions       .query NAME    ask one of them
-.help          this                       .quit          as Ctrl-D does"""
+.help          this                       .quit          as Ctrl-D does
+Ctrl-C forgets the line, or stops the query."""
 KEYWORDS = (
     *("SELECT", "FROM", "WHERE", "GROUP", "BY", "ORDER", "LIMIT", "HAVING", "QUALIFY", "JOIN"),
     *("LEFT", "ANTI", "SEMI", "USING", "ON", "AS", "WITH", "DISTINCT", "COUNT", "AVG", "MIN"),
@@ -53,17 +57,21 @@ FROM duckdb_columns() WHERE NOT internal AND table_name = '{}' ORDER BY column_i
 """
 
 
-def prompt(opened: Callable[[], DuckDBPyConnection], answer: Callable[[str], None]) -> int:
-    """Ask for statements until Ctrl-D; the exit code.
+Opened = Callable[[], "DuckDBPyConnection"]
+"""Gives a connection to the newest state."""
+Print = Callable[["DuckDBPyConnection", str], None]
+"""Prints what a statement gives."""
 
-    opened: a connection to the newest state. answer: print what a statement gives.
-    """
+
+def prompt(opened: Opened, answer: Print) -> int:
+    """Ask for statements until Ctrl-D; the exit code."""
     with opened() as con:
         names = [name for (name,) in con.execute(NAMES).fetchall()]
     history = _with_readline([*names, *KEYWORDS])
     say("The warehouse in SQL, reading only; .help helps, Ctrl-D ends.")
     try:
-        _converse(answer)
+        with _Interrupts() as interrupts:
+            _converse(opened, answer, interrupts)
     finally:
         if history is not None:
             import readline
@@ -76,7 +84,56 @@ def prompt(opened: Callable[[], DuckDBPyConnection], answer: Callable[[str], Non
     return 0
 
 
-def _converse(answer: Callable[[str], None]) -> None:
+class _Interrupts:
+    """Ctrl-C while the prompt is open, as a context: it ends a line or a query, no more."""
+
+    def __init__(self) -> None:
+        self._asked: DuckDBPyConnection | None = None
+        self._heard = False
+        self._reader = SignalReader("prompt", self._stop_query, lambda: None, lambda: None)
+
+    def __enter__(self) -> _Interrupts:
+        self._reader.open()
+        # Whoever reads there now would end the command.
+        self._reader.take_over(self._hear, even_ignored=False)
+        self._reader.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._reader.give_handlers_back()
+        self._reader.give_descriptor_back()
+        self._reader.close()
+
+    @contextmanager
+    def stopping(self, con: DuckDBPyConnection) -> Iterator[None]:
+        """Stop what this connection is asked meanwhile."""
+        self._asked = con
+        try:
+            if self._heard:
+                raise KeyboardInterrupt
+            yield
+        except BaseException:
+            con.interrupt()  # or closing it waits for the query
+            raise
+        finally:
+            self._asked = None
+
+    def taken(self) -> bool:
+        """Whether there was one since this was asked last."""
+        heard, self._heard = self._heard, False
+        return heard
+
+    def _stop_query(self) -> None:
+        """In the reader's thread: the main one hears nothing while DuckDB works."""
+        if (con := self._asked) is not None:
+            con.interrupt()
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        self._heard = number == signal.SIGINT
+        raise KeyboardInterrupt
+
+
+def _converse(opened: Opened, answer: Print, interrupts: _Interrupts) -> None:
     lines: list[str] = []
     while True:
         try:
@@ -84,6 +141,12 @@ def _converse(answer: Callable[[str], None]) -> None:
         except EOFError:
             print()
             return
+        except KeyboardInterrupt:
+            if not interrupts.taken():
+                raise
+            lines = []
+            print()
+            continue
         if not lines and line.strip() in (".quit", ".exit"):
             return
         if not lines and not line.strip():
@@ -96,9 +159,16 @@ def _converse(answer: Callable[[str], None]) -> None:
         try:
             query = _dotted(text.strip()) if dotted else text
             if query is not None:
-                answer(query)
-        except WarehouseError as error:
-            say(f"error: {error}")
+                with opened() as con, interrupts.stopping(con):
+                    answer(con, query)
+        # DuckDB makes errors of its own of one that comes while it works.
+        except (WarehouseError, KeyboardInterrupt, RuntimeError) as error:
+            if interrupts.taken():
+                say("stopped")
+            elif isinstance(error, WarehouseError):
+                say(f"error: {error}")
+            else:
+                raise
 
 
 def _dotted(text: str) -> str | None:

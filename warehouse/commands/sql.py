@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from runner.errors import WarehouseError
 from runner.system.databases import refuse_effects_in
 from warehouse.commands.answer import Answer, ask
 from warehouse.commands.output import add_format, emit
-from warehouse.snapshot import connect
+from warehouse.snapshot import connect, in_brief
 
 if TYPE_CHECKING:
     import duckdb
@@ -44,25 +45,27 @@ def run(arguments: argparse.Namespace) -> int:
             raise WarehouseError("the query is missing; give it as a word, or - to read it")
         from warehouse.commands.prompt import prompt
 
-        return prompt(lambda: connect(arguments.results), lambda text: _print(arguments, text))
-    _print(arguments, _input() if arguments.query == "-" else arguments.query)
-    return 0
-
-
-def _print(arguments: argparse.Namespace, text: str) -> None:
-    """Print what a query gives of the newest state."""
-    import duckdb
-
+        return prompt(lambda: connect(arguments.results), partial(_print, arguments))
+    text = _input() if arguments.query == "-" else arguments.query
     if not text.strip():
         raise WarehouseError("the query is empty")
     with connect(arguments.results) as con:
-        try:
-            statements = refuse_effects_in(con, text)
-            if (answer := _answer(con, statements, text)) is not None:
-                rows = map(answer.iso, answer.rows) if arguments.format == "json" else answer.rows
-                emit(answer.columns, rows, arguments.format, fitting=True)
-        except duckdb.Error as error:
-            raise WarehouseError(f"the query does not work: {_brief(error)}") from error
+        _print(arguments, con, text)
+    return 0
+
+
+def _print(arguments: argparse.Namespace, con: DuckDBPyConnection, text: str) -> None:
+    """Print what a query gives."""
+    import duckdb
+
+    try:
+        statements = refuse_effects_in(con, text)
+        if (answer := _answer(con, statements, text)) is not None:
+            rows = map(answer.iso, answer.rows) if arguments.format == "json" else answer.rows
+            emit(answer.columns, rows, arguments.format, fitting=True)
+    except duckdb.Error as error:
+        brief = in_brief(error, "this command")
+        raise WarehouseError(f"the query does not work: {brief}") from error
 
 
 def _answer(
@@ -103,17 +106,3 @@ def _input() -> str:
     except OSError as error:
         raise WarehouseError(f"standard input cannot be read ({error.strerror})") from error
     return text
-
-
-def _brief(error: Exception) -> str:
-    """DuckDB's sentence and the marked place, without the advice that follows."""
-    message = str(error).strip()
-    if (
-        "is no reading" in message
-        or "external access" in message
-        or "disabled by configuration" in message
-    ):
-        return "this command only reads the warehouse; other files are out of its reach"
-    if "read-only mode" in message:
-        return "this command only reads the warehouse"
-    return message

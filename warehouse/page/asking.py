@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.errors import WarehouseError
 from runner.system.databases import refuse_effects_in
-from warehouse.snapshot import connect
+from warehouse.snapshot import connect, in_brief
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -93,7 +93,7 @@ def _answer(folder: str, text: str, limit: int, parquet: bool) -> Any:
                 return _as_parquet(con, limit)
             rows = con.fetchmany(limit) if described else []
         except duckdb.Error as error:
-            raise WarehouseError(_brief(error)) from error
+            raise WarehouseError(in_brief(error, "this page")) from error
         except (OverflowError, ValueError) as error:
             raise WarehouseError(
                 f"the result cannot be shown ({error}); cast it to VARCHAR"
@@ -111,15 +111,6 @@ def _as_parquet(con: DuckDBPyConnection, limit: int) -> bytes:
     out = io.BytesIO()
     parquet.write_table(con.to_arrow_table().slice(0, limit), out)
     return out.getvalue()
-
-
-def _brief(error: Exception) -> str:
-    """DuckDB's words, or ours for what it refuses."""
-    message = str(error).strip()
-    refused = ("is no reading", "external access", "disabled by configuration", "read-only mode")
-    if any(words in message for words in refused):
-        return "this page only reads the warehouse; it writes nothing and reaches no other file"
-    return message
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ def about_column(look: TableLook, column: ColumnLook, remarks: Remarks) -> None:
             name,
         )
     if column.infinite:
-        remarks.add("infinite", f"'{name}' is infinite in {column.infinite} rows", name)
+        remarks.add("infinite", f"'{name}' is infinite in {column.infinite} of {rows} rows", name)
     if column.family in ("integer", "float"):
         _outliers(look, column, remarks)
 

@@ -86,7 +86,8 @@ def _array(array: Any) -> dict[str, Any]:
 def _said(about: Mapping[str, Any]) -> str:
     shape = " x ".join(map(str, about["shape"])) or "one value"
     span = f", {about['min']:g} to {about['max']:g}" if "min" in about else ""
-    missing = f", missing in {about['missing_rows']} rows" if about.get("missing_rows") else ""
+    rows = about.get("missing_rows")
+    missing = f", missing in {rows} row{'s' if rows > 1 else ''}" if rows else ""
     return f"{shape} {about['type']}{span}{missing}"
 
 
