@@ -141,7 +141,6 @@ class Search:
         self.rows = []
         if not is_results(self.plan.results):
             return
-        warehouse.sync(self.plan.results)
         with warehouse.connect(self.plan.results) as connection:
             self.rows = suggested(connection, self.search_id, self.plan.aims.metrics)
             self._check_metrics(connection)

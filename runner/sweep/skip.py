@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ from warehouse.journals.read import CARE
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+    Snapshots = dict[Path, DuckDBPyConnection]
 
 # Which earlier statuses `retry` trains again.
 AGAIN = {
@@ -42,19 +45,24 @@ class Skipped:
 
 
 def skipped(
-    runs: Sequence[Run], multirun: bool, tried: str | None, before: dict[str, Run] | None = None
+    runs: Sequence[Run],
+    multirun: bool,
+    tried: str | None,
+    before: dict[str, Run] | None = None,
+    snapshots: Snapshots | None = None,
 ) -> dict[str, Skipped]:
     """Run id -> why it need not be trained; one look into each warehouse, whatever the number.
 
     tried: a sweep of which whatever was tried is not tried again.
     before: runs of the same sweep by fingerprint; those that are new are added.
+    snapshots: where they are looked up rather than anew; a folder's first look is kept there.
     """
     before = {} if before is None else before
     asked = [run for run in runs if tried is not None or _may_skip(run, multirun)]
     skips: dict[str, Skipped] = {}
     for results in dict.fromkeys(run.results for run in asked):
         here = [run for run in asked if run.results == results]
-        skips |= _in_warehouse(results, here, multirun, tried)
+        skips |= _in_warehouse(results, here, multirun, tried, snapshots)
         skips |= _twice([run for run in here if run.run_id not in skips], before)
     return skips
 
@@ -85,14 +93,31 @@ def _may_skip(run: Run, multirun: bool) -> bool:
     return skip == "finished" or (skip == "auto" and multirun)
 
 
+def _looking_into(
+    results: Path, snapshots: Snapshots | None
+) -> AbstractContextManager[DuckDBPyConnection]:
+    """A connection to what a warehouse has, or had when it was first looked into."""
+    if snapshots is not None and results in snapshots:
+        return nullcontext(snapshots[results])
+    warehouse.sync(results)
+    connection = warehouse.connect(results)
+    if snapshots is None:
+        return connection
+    snapshots[results] = connection
+    return nullcontext(connection)
+
+
 def _in_warehouse(
-    results: Path, runs: Sequence[Run], multirun: bool, tried: str | None
+    results: Path,
+    runs: Sequence[Run],
+    multirun: bool,
+    tried: str | None,
+    snapshots: Snapshots | None,
 ) -> dict[str, Skipped]:
     """The runs that a warehouse has, or that its user does not want again."""
     if not is_results(results):  # nothing was ever trained there
         return {}
-    warehouse.sync(results)
-    with warehouse.connect(results) as connection:
+    with _looking_into(results, snapshots) as connection:
         earlier = warehouse.latest_runs(connection, [run.fingerprint for run in runs])
         of_sweep = _runs_of_sweep(connection, tried) if tried is not None else set()
         pruned = _pruned(connection, [same[0][0] for same in earlier.values()])

@@ -7,7 +7,7 @@ import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -33,6 +33,9 @@ from runner.system import stops
 from runner.system.stops import INTERRUPTED
 from runner.system.terminal import complain, say
 from warehouse.place import Place
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 SWEEP = "SWEEPHOUSE_SWEEP"
 """Environment variable by which the jobs of one --multirun know that they belong together."""
@@ -62,10 +65,16 @@ class Sweep:
         """The search that the sweep is part of."""
         self.jobs: int | None = None
         """How many jobs there will be, where they come batch by batch."""
+        self.snapshots: dict[Path, DuckDBPyConnection] | None = None
+        """The looks at earlier runs, where each batch needs none of its own."""
         self._outcomes: list[Outcome] = []
         self._refused: list[str] = []
         self._traces: set[str] = set()
         self._prunings = Prunings(self.sweep_id)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a worker process is given: it trains, and neither searches nor sums up."""
+        return self.__dict__ | {"search": None, "snapshots": None}
 
     def train(self, composed: DictConfig) -> float | None:
         """Train one composed config, as Hydra hands it over: a batch of one.
@@ -243,7 +252,7 @@ class Sweep:
     def _skipped(self, runs: Sequence[Run], before: dict[str, Run]) -> dict[str, Skipped]:
         """The runs that need not be trained; TensorFlow is not loaded to tell."""
         tried = self.sweep_id if RECOVERING in os.environ else None
-        return skipped(runs, self.multirun, tried, before)
+        return skipped(runs, self.multirun, tried, before, self.snapshots)
 
     @property
     def _id(self) -> str | None:

@@ -72,6 +72,8 @@ class SearchSweeper(Sweeper):
         except RunnerError as error:
             raise HydraException(str(error)) from None
         self._sweep.search, self._sweep.results = search, asked.results
+        # The search never tries anything twice: what was there before it is looked up once.
+        self._sweep.snapshots = {}
         folder = Path(str(self._master.hydra.sweep.dir))
         folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self._master, folder / "multirun.yaml")
