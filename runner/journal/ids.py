@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 import time
@@ -23,10 +24,21 @@ def new_run_id() -> str:
     with _id_lock:
         moment = time.time_ns() * 4096 // 1_000_000
         _latest[0] = moment = max(moment, _latest[0] + 1)
-    stamp, rest = divmod(moment, 4096)
-    noise = int.from_bytes(os.urandom(8), "big") >> 2
+    return _uuid(*divmod(moment, 4096), int.from_bytes(os.urandom(8), "big"))
+
+
+def run_id_from(content: bytes, milliseconds: int) -> str:
+    """The same for a run that was recorded elsewhere: equal content and moment, equal id."""
+    digest = hashlib.sha256(content).digest()
+    stamp = min(max(milliseconds, 0), 2**48 - 1)
+    rest = int.from_bytes(digest[8:10], "big") >> 4
+    return _uuid(stamp, rest, int.from_bytes(digest[:8], "big"))
+
+
+def _uuid(stamp: int, rest: int, noise: int) -> str:
+    """A UUIDv7 as text: 48 bits of milliseconds, 12 bits, and 62 of the 64 bits of `noise`."""
     version, variant = 0x7, 0b10
-    bits = stamp << 80 | version << 76 | rest << 64 | variant << 62 | noise
+    bits = stamp << 80 | version << 76 | rest << 64 | variant << 62 | noise >> 2
     digits = f"{bits:032x}"
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
