@@ -16,7 +16,7 @@ import numpy as np
 
 from runner import Dimension, History, Params, RunnerError, Space, Suggestion, Trial
 
-from ._distinct import counts, key, untried
+from ._tried import key_of, tried, untried
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -57,7 +57,7 @@ def suggest(
             "pip install 'sweephouse[search]'"
         )
     rng = np.random.default_rng([seed, len(history.trials), len(pending)])
-    tried = {key(params) for params in (*(one.params for one in history.trials), *pending)}
+    known = tried(history, pending)
     slot = name if len(history.trials) >= startup else "random"
     suggestions: list[Suggestion] = []
     with _quiet():
@@ -65,11 +65,11 @@ def suggest(
         study.add_trials(list(_trials(space, history.trials, objectives, notes)))
         study.add_trials([_running(space, params) for params in pending])
         while len(suggestions) < n:
-            asked = _ask(study, space, tried)
-            params = asked or untried(space, tried, rng)
+            asked = _ask(study, space, known)
+            params = asked or untried(space, known, rng)
             if params is None:
                 break
-            tried.add(key(params))
+            known.add(key_of(params))
             suggestions.append(Suggestion(params, slot=slot if asked else "random"))
     return suggestions
 
@@ -171,13 +171,14 @@ def _value(trial: OptunaTrial, dimension: Dimension) -> Any:
     return trial.suggest_float(name, dimension.low, dimension.high, log=dimension.log)
 
 
-def _ask(study: Study, space: Space, tried: Collection[Hashable]) -> dict[str, Any] | None:
-    """A suggestion that was not tried, if one comes in a few attempts."""
+def _ask(study: Study, space: Space, known: Collection[Hashable]) -> dict[str, Any] | None:
+    """A suggestion that is not known, if one comes in a few attempts."""
     for _ in range(ATTEMPTS):
         trial, params = study.ask(), dict[str, Any]()
         for dimension in space:
-            if counts(dimension, params):
+            only_if = dimension.only_if.items()
+            if all(name in params and params[name] in only for name, only in only_if):
                 params[dimension.name] = _value(trial, dimension)
-        if key(params) not in tried:
+        if key_of(params) not in known:
             return params
     return None

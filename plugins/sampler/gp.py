@@ -10,8 +10,8 @@ from annotated_types import Ge
 
 from runner import History, Params, Space, Suggestion, Trial, sampler
 
-from ._distinct import key, untried
 from ._gaussian_process import Posterior, encode, fit, quantiles
+from ._tried import key_of, tried, untried
 
 KEPT = 200
 """So many trials are looked at: the best and the latest."""
@@ -41,17 +41,17 @@ def gp(
     drawn at random. doi:10.1023/A:1008306431147.
     """
     rng = np.random.default_rng([seed, len(history.trials), len(pending)])
-    tried = {key(params) for params in (*(one.params for one in history.trials), *pending)}
+    known = tried(history, pending)
     suggestions: list[Suggestion] = []
     if len(history.trials) >= startup:
         from threadpoolctl import threadpool_limits
 
         # Matrices of a hundred rows are slower on several threads, and less sure to repeat.
         with threadpool_limits(1, user_api="blas"):
-            suggestions = _improving(space, history.trials, pending, n, tried, rng)
-    tried |= {key(suggestion.params) for suggestion in suggestions}
-    while len(suggestions) < n and (params := untried(space, tried, rng)) is not None:
-        tried.add(key(params))
+            suggestions = _improving(space, history.trials, pending, n, known, rng)
+    known |= {key_of(suggestion.params) for suggestion in suggestions}
+    while len(suggestions) < n and (params := untried(space, known, rng)) is not None:
+        known.add(key_of(params))
         suggestions.append(Suggestion(params, slot="random"))
     return suggestions
 
@@ -61,7 +61,7 @@ def _improving(
     history: Sequence[Trial],
     pending: Sequence[Params],
     n: int,
-    tried: Collection[Hashable],
+    known: Collection[Hashable],
     rng: np.random.Generator,
 ) -> list[Suggestion]:
     """Configurations of which the most improvement is expected, one after the other."""
@@ -74,12 +74,12 @@ def _improving(
 
     drawn = [space.params(places) for places in rng.random((DRAWN, len(space))).tolist()]
     leading = [trials[place] for place in np.argsort(outcomes, kind="stable")[:NEAR]]
-    found = _new(tried, [*drawn, *_neighbours(space, leading, rng)])
+    found = _new(known, [*drawn, *_neighbours(space, leading, rng)])
     if not found:
         return []
     promise = Posterior.of(process, encode(space, found)).improvement(best)
     hopeful = [found[place] for place in np.argsort(-promise, kind="stable")[:NEAR]]
-    found = _new(tried, [*found, *_neighbours(space, hopeful, rng)])
+    found = _new(known, [*found, *_neighbours(space, hopeful, rng)])
 
     # What is pending stands before them: it, too, is taken to come out as expected.
     posterior = Posterior.of(process, encode(space, [*pending, *found]))
@@ -107,10 +107,10 @@ def _worth_a_look(outcomes: Any) -> list[int]:
     return sorted({*best, *latest})
 
 
-def _new(tried: Collection[Hashable], configurations: Iterable[Params]) -> list[Params]:
-    """Those that were not tried, each once."""
-    by_key = {key(params): params for params in configurations}
-    return [params for name, params in by_key.items() if name not in tried]
+def _new(known: Collection[Hashable], configurations: Iterable[Params]) -> list[Params]:
+    """Those that are not known, each once."""
+    by_key = {key_of(params): params for params in configurations}
+    return [params for key, params in by_key.items() if key not in known]
 
 
 def _neighbours(

@@ -25,7 +25,7 @@ SPACE = Space(
         Dimension("optimizer", "choice", choices=("adam", "sgd"), structural=True),
         Dimension("optimizer.learning_rate", "float", 1e-4, 1e-1, log=True),
         Dimension("optimizer.momentum", "float", 0, 0.99, only_if={"optimizer": ("sgd",)}),
-        Dimension("units", "choice", choices=((64,), (64, 64), None, True, 1)),
+        Dimension("units", "choice", choices=((64,), (64, 64), None, True)),
         Dimension("batch_size", "choice", choices=(16, 32, 64), ordered=True),
         Dimension("layers", "int", 1, 8, log=True),
     )

@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 import warehouse
 from runner.commands.study import import_study
 from runner.errors import ConfigError
+from warehouse.place import Place
 from warehouse.verify import verify
 
 DISTRIBUTIONS = {
@@ -89,7 +90,7 @@ def test_trials_are_runs_with_their_values_and_params(folder: Path, tmp_path: Pa
         ("failed", "max", 1, 1, "the trial failed"),
     ]
     query = "SELECT value FROM outcomes WHERE metric = 'value' ORDER BY value"
-    assert rows(tmp_path / "results", query) == [(0.3,), (0.8,), (0.9,), (math.inf,)]
+    assert rows(tmp_path / "results", query) == [(0.1,), (0.3,), (0.8,), (0.9,), (math.inf,)]
     query = "SELECT DISTINCT name, value, number FROM params ORDER BY name"
     assert rows(tmp_path / "results", query) == [
         ("lr", "0.01", 0.01),
@@ -97,7 +98,7 @@ def test_trials_are_runs_with_their_values_and_params(folder: Path, tmp_path: Pa
     ]
     query = "SELECT DISTINCT value FROM outcomes WHERE metric = 'constraint_size'"
     assert rows(tmp_path / "results", query) == [(-3.0,)]
-    assert verify(tmp_path / "results").problems == []
+    assert verify(Place.of(tmp_path / "results")) == []
 
 
 def test_twice_is_once_and_what_has_grown_comes_later(tmp_path: Path) -> None:
