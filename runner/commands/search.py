@@ -1,4 +1,7 @@
-"""`search explain`: why each trial of a search was tried, and how well it was foretold."""
+"""`search explain`: why each trial of a search was tried, and how well it was foretold.
+
+And `search import`: the trials of a study of Optuna's as runs.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runner.errors import ConfigError
 from runner.sweep.search_closing import configuration
 from runner.system.terminal import say
 
@@ -34,21 +38,42 @@ FROM trials WHERE search_id = ? AND mean IS NOT NULL
 
 
 def add(words: Words) -> None:
-    """`search explain SEARCH`."""
+    """`search explain SEARCH`, `search import URL`."""
     parser = words.add_parser(
         "search",
-        help="why the trials of a search were tried",
-        description="Why each trial of a search was tried, and how well it was foretold.",
+        help="why the trials of a search were tried; a study of Optuna's into the warehouse",
+        description="Why each trial of a search was tried, and how well it was foretold; or the "
+        "trials of a study of Optuna's as runs, once each.",
     )
-    parser.add_argument("what", choices=["explain"], help="explain: a line for each trial")
     parser.add_argument(
-        "search", help="the search, or a sweep that is part of it: the id, or either end of it"
+        "what",
+        choices=["explain", "import"],
+        help="explain: a line for each trial; import: runs of a study's trials",
     )
+    parser.add_argument(
+        "search",
+        metavar="SEARCH|URL",
+        help="the search, or a sweep that is part of it: the id, or either end of it; or where "
+        "Optuna keeps the study: sqlite:///study.db",
+    )
+    parser.add_argument("--study", metavar="NAME", help="which, where Optuna keeps several there")
     parser.add_argument("--results", type=Path, help="the results folder (default: ./results)")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
+    """Do what the first word says; the exit code."""
+    if arguments.what == "import":
+        from runner.commands.study import import_study
+
+        say(import_study(arguments.search, arguments.study, arguments.results))
+        return 0
+    if arguments.study is not None:
+        raise ConfigError("--study names a study to import: search explain has no use for it")
+    return explain(arguments)
+
+
+def explain(arguments: argparse.Namespace) -> int:
     """Print a line for each trial, and how well all were foretold; the exit code."""
     import warehouse
     from warehouse.place import Place
