@@ -32,6 +32,7 @@ WITH named AS (
         l.mode,
         l.best,
         l.best_epoch,
+        l.reason,
         s.job,
         s.trained
     FROM leaderboard AS l
@@ -161,11 +162,12 @@ def sweep_lines(
 def _best_lines(connection: DuckDBPyConnection, sweep_id: str) -> Iterator[str]:
     """The best runs, and the params that moved what they monitor, by dataset and monitor."""
     groups = connection.execute(
-        f"{NAMED} SELECT dataset, monitor, any_value(mode), count(*) FROM named "
+        f"{NAMED} SELECT dataset, monitor, any_value(mode), count(*), "
+        "count(*) FILTER (WHERE reason = 'pruned') FROM named "
         "GROUP BY dataset, monitor ORDER BY count(*) DESC, dataset, monitor",
         [sweep_id],
     ).fetchall()
-    for dataset, monitor, mode, runs in groups:
+    for dataset, monitor, mode, runs, pruned in groups:
         sign = "-" if mode == "max" else ""
         best = connection.execute(
             f"{NAMED} SELECT run_id, best, best_epoch, trained, job FROM named "
@@ -175,7 +177,8 @@ def _best_lines(connection: DuckDBPyConnection, sweep_id: str) -> Iterator[str]:
         ).fetchall()
         values = _varied(connection, sweep_id, [run_id for run_id, *_ in best])
         of_data = f" on {dataset}" if len(groups) > 1 else ""
-        yield f"best      of {runs} by {monitor} ({mode}){of_data}:"
+        early = f", {pruned} pruned with the best of their epochs" if pruned else ""
+        yield f"best      of {runs} by {monitor} ({mode}){of_data}{early}:"
         for place, (run_id, value, epoch, trained, job) in enumerate(best, 1):
             words = [f"{place:>9}", f"{value:<10.4g}", run_id[-8:], f"epoch {epoch:<4}"]
             words += [values.get(run_id) or job, "(trained before)" * (trained == "before")]

@@ -88,7 +88,8 @@ def test_a_pruned_run_is_stopped_with_all_that_it_had_and_the_sweep_is_well(
     out = capsys.readouterr().out
     assert "sweep     s: 2 finished, 2 pruned" in out
     assert sum(line.startswith("pruned ") for line in out.splitlines()) == 2
-    assert "best      of 4 by val_loss (min):" in out
+    assert "best      of 4 by val_loss (min), 2 pruned with the best of their epochs:" in out
+    assert rows(results, "SELECT finished, failed, stopped, pruned FROM sweeps") == [(2, 0, 2, 2)]
     assert rows(
         results,
         "SELECT status, reason, epochs, error, count(*) FROM runs GROUP BY ALL ORDER BY epochs",

@@ -33,9 +33,10 @@ SELECT
     seed,
     sweep_id,
     started_at,
-    overrides
+    overrides,
+    reason
 FROM judged;
-COMMENT ON VIEW leaderboard IS 'Runs ranked, within a dataset, by the best value of what they monitor; deleted runs are left out.';
+COMMENT ON VIEW leaderboard IS 'Runs ranked, within a dataset, by the best value of what they monitor; deleted runs are left out. A run that a pruner stopped (reason) has the best of the epochs that it was given, and might have done better.';
 COMMENT ON COLUMN leaderboard.rank IS 'The place among the runs that monitor the same on the same dataset, 1 is best; equal values share it, and a run without a value has none.';
 COMMENT ON COLUMN leaderboard.run_id IS 'The run.';
 COMMENT ON COLUMN leaderboard.experiment IS 'Its preset.';
@@ -51,3 +52,4 @@ COMMENT ON COLUMN leaderboard.seed IS 'Its seed.';
 COMMENT ON COLUMN leaderboard.sweep_id IS 'Its sweep.';
 COMMENT ON COLUMN leaderboard.started_at IS 'When it started.';
 COMMENT ON COLUMN leaderboard.overrides IS 'The overrides of its command line.';
+COMMENT ON COLUMN leaderboard.reason IS 'Of a stopped run, who stopped it, as `runs` has it: user, pruned or max_seconds.';

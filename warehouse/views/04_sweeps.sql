@@ -9,7 +9,8 @@ SELECT
     count(*) FILTER (WHERE s.trained = 'before') AS skipped,
     count(*) FILTER (WHERE r.status = 'running') AS running,
     count(*) FILTER (WHERE r.status = 'stopped') AS stopped,
-    max(r.sweep_jobs) FILTER (WHERE s.trained = 'now') AS planned
+    max(r.sweep_jobs) FILTER (WHERE s.trained = 'now') AS planned,
+    count(*) FILTER (WHERE r.reason = 'pruned') AS pruned
 FROM sweep_runs AS s
 JOIN runs AS r ON r.run_id = s.run_id
 LEFT JOIN (
@@ -25,5 +26,6 @@ COMMENT ON COLUMN sweeps.started_at IS 'When its first run started; of a sweep t
 COMMENT ON COLUMN sweeps.ended_at IS 'When its last run so far ended; of a sweep that trained nothing, when it skipped.';
 COMMENT ON COLUMN sweeps.skipped IS 'How many of them an earlier command had trained.';
 COMMENT ON COLUMN sweeps.running IS 'How many of them train now.';
-COMMENT ON COLUMN sweeps.stopped IS 'How many of them were stopped.';
+COMMENT ON COLUMN sweeps.stopped IS 'How many of them were stopped, by whomever.';
+COMMENT ON COLUMN sweeps.pruned IS 'How many of those a pruner stopped.';
 COMMENT ON COLUMN sweeps.planned IS 'How many jobs the command has; empty where that was not known, as under launchers with a process for each job. Jobs that are the same run, and refused ones, count, too.';

@@ -79,7 +79,7 @@ ORDER BY s.asked, CASE s.mode WHEN 'max' THEN -s.mean ELSE s.mean END NULLS LAST
 COMMENT ON MACRO TABLE seeds IS 'Runs of one configuration, whatever their seed, in one row, the best mean first: FROM seeds(), seeds(sweep := ''<sweep id>''), seeds(metric := ''test_accuracy'') with a metric as in `outcomes`; without one, what the runs monitor. The view of the same name describes the columns.';
 
 CREATE OR REPLACE VIEW seeds AS FROM seeds();
-COMMENT ON VIEW seeds IS 'Configurations over their seeds, by what they monitor, the best mean first; the macro `seeds` takes a sweep or another metric. Replays and deleted runs are left out.';
+COMMENT ON VIEW seeds IS 'Configurations over their seeds, by what they monitor, the best mean first; the macro `seeds` takes a sweep or another metric. Replays and deleted runs are left out; a run that a pruner stopped counts with the epochs that it was given.';
 COMMENT ON COLUMN seeds.config_hash IS 'The configuration, as `runs` has it.';
 COMMENT ON COLUMN seeds.experiment IS 'Its preset.';
 COMMENT ON COLUMN seeds.metric IS 'The metric, as in `outcomes`.';

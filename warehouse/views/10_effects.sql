@@ -65,7 +65,7 @@ SELECT
 FROM levelled
 GROUP BY monitor, param, binned, bin, CASE WHEN NOT binned THEN text END
 ORDER BY monitor, param, min(number) NULLS LAST, level;
-COMMENT ON MACRO TABLE param_levels IS 'How runs, given by their full ids, did by each value of each param that varies between them: param_levels([''...'', ''...'']). Columns: monitor, mode, param, binned, level (the value as text; of a number with more than eight values, a bin of about equally many runs, from two to eight bins of five runs or more), runs, mean, deviation, min, max, mean_rank (1 is the least value), variance and rank_variance within the level, number (the level''s least). Only finished and stopped runs with a finite value.';
+COMMENT ON MACRO TABLE param_levels IS 'How runs, given by their full ids, did by each value of each param that varies between them: param_levels([''...'', ''...'']). Columns: monitor, mode, param, binned, level (the value as text; of a number with more than eight values, a bin of about equally many runs, from two to eight bins of five runs or more), runs, mean, deviation, min, max, mean_rank (1 is the least value), variance and rank_variance within the level, number (the level''s least). Only finished and stopped runs with a finite value; one that a pruner stopped counts with the best of the epochs that it was given, since to leave out the worst would hide what made them so.';
 
 CREATE OR REPLACE MACRO param_effects(run_ids) AS TABLE
 WITH levels AS (
