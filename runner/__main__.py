@@ -89,8 +89,9 @@ def _main(words: Sequence[str]) -> int:
 
 
 def _is_command(words: Sequence[str]) -> bool:
-    """Whether the first word is one of our own commands: no option, no override."""
-    return bool(words) and not words[0].startswith(("-", "~", "+")) and "=" not in words[0]
+    """Whether the first word is one of our own commands: no option, no override, no zip(...)."""
+    first = words[0] if words else "-"
+    return not first.startswith(("-", "~", "+", "zip(", "join(")) and "=" not in first
 
 
 def _train(words: Sequence[str]) -> int:

@@ -23,6 +23,8 @@ usage: python -m runner [key=value ...] [--multirun] [Hydra's options]
   python -m runner look sales.csv                             a table of yours: what it holds, and
                                                               the command that trains on it
   python -m runner --multirun optimizer=adam,sgd seed=range(5)
+  python -m runner --multirun 'zip(batch_size=16,32,epochs=10,20)'      pairs: two runs, not four
+  python -m runner --multirun 'join(optimizer=adam; optimizer=sgd optimizer.momentum=0,0.9)'
   python -m warehouse runs                                    what came of it
 
 A value is typed as it is, between single quotes where the shell needs them:

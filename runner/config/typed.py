@@ -18,6 +18,7 @@ from runner.components.registry import load
 from runner.config.folders import presets
 from runner.config.sentences import explain
 from runner.config.settings import NAMES
+from runner.config.ties import is_tie, meant_as_tie, words_inside
 from runner.config.words import takes_fractions, takes_lists, takes_text
 from runner.errors import ConfigError, choices
 
@@ -70,10 +71,14 @@ def refuse_odd_words(words: Sequence[str], multirun: bool) -> None:
     words: overrides, and no options.
     """
     for word, following in zip(words, [*words[1:], ""], strict=False):
+        if is_tie(word):
+            _refuse_odd_tie(word, multirun)
+            continue
         key, equals, _ = word.partition("=")
         if not equals and not word.startswith("~"):
             raise ConfigError(
-                meant_as_override(word, following)
+                meant_as_tie(word)
+                or meant_as_override(word, following)
                 or f"{word} is not valid: an override is key=value, such as epochs=5 (try --help)"
             )
         if not key.lstrip("+~"):
@@ -98,7 +103,7 @@ def refuse_odd_words(words: Sequence[str], multirun: bool) -> None:
 def asked_presets(overrides: Sequence[str]) -> list[str]:
     """The presets that overrides name, in a sweep all of them."""
     names: list[str] = []
-    for word in overrides:
+    for word in [inner for one in overrides for inner in (one, *words_inside(one))]:
         if word.startswith("experiment="):
             value = _parsed(word).value()
             values = value.list if isinstance(value, ChoiceSweep) else [value]
@@ -122,6 +127,19 @@ def meant_as_override(word: str, following: str = "") -> str:
         value = following.lstrip("= ")
     meant = _typed(f"{key}={value}") if value and "=" not in value else f"{key}=<value>"
     return f"{word} is not valid: an override is key=value without spaces; type {meant}"
+
+
+def _refuse_odd_tie(word: str, multirun: bool) -> None:
+    """The same for zip and join, and for what stands inside of them."""
+    name, _, call = word.partition("=")
+    if call.startswith("zip") and (_is_key(name) or name == "experiment"):
+        raise ConfigError(
+            f"{word} is not valid: {name} is a key, and zip pairs several; type zip({name},...) "
+            f"beside {name}=<value>,<value>"
+        )
+    refuse_odd_words(words_inside(word), multirun=True)
+    if not multirun:
+        raise ConfigError(_needs_multirun(word, _parsed(word)))
 
 
 def _parsed(word: str) -> Override:

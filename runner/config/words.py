@@ -33,6 +33,7 @@ from hydra.errors import HydraException
 
 from runner.components.registry import Registry, load
 from runner.config.settings import settings_params
+from runner.config.ties import read_tie
 from runner.errors import ConfigError, choices
 
 CLOSING = {"(": ")", "[": "]", "{": "}"}
@@ -50,6 +51,8 @@ def read_override(word: str, parse: Parse, multirun: bool) -> Override:
 
     Raises HydraException where the key is none, ConfigError where the value means nothing.
     """
+    if (tie := read_tie(word)) is not None:
+        return tie
     try:
         usual = parse(word)
     except HydraException:

@@ -18,6 +18,7 @@ from hydra.errors import HydraException
 
 from runner.components.search_types import Search
 from runner.config.sentences import explain
+from runner.config.ties import Tie
 from runner.config.words import read_override
 from runner.errors import ConfigError
 
@@ -36,6 +37,11 @@ def values_of_override(override: Override) -> Search:
     Raises ConfigError where they are endless or none.
     """
     value, word = override._value, str(override.input_line)
+    if isinstance(override, Tie):
+        raise ConfigError(
+            f"{word} is not valid: zip and join are for grids, and a search chooses every value "
+            "by itself"
+        )
     if isinstance(value, IntervalSweep):
         low, high = value.start, value.end
         assert low is not None and high is not None
