@@ -113,7 +113,7 @@ def propose(
             structures = None
         if len(choice.taken) == len(choice.codes):
             return
-        slot = SLOTS[index % len(SLOTS)] if rng.random() < trust else "plain"
+        slot = SLOTS[(len(known.losses) + index) % len(SLOTS)] if rng.random() < trust else "plain"
         row = _pick(choice, slot, rng)
         chosen = np.vstack([chosen, choice.codes[row]])
         yield _suggestion(prior, known, choice, slot, row)
