@@ -12,8 +12,8 @@ from runner.components.search_types import History, Params, Space, Suggestion
 
 from ._neural.prior import learn
 from ._neural.propose import propose
-from ._neural.startup import spread
 from ._neural.threads import one_thread
+from .quasi import quasi
 
 
 @sampler
@@ -36,5 +36,6 @@ def neural(
         prior = learn(space, history.past, seed)
         known = len(history.trials) + len(pending)
         if prior.network is None and known < startup:
-            return spread(prior, history, pending, n, seed)
+            first = quasi(space, history, pending, n, seed, objectives=1)
+            return [Suggestion(params, "spread") for params in first]
         return list(propose(prior, history, pending, n, seed, structures))

@@ -156,6 +156,12 @@ def test_codes_and_back():
     assert encoding.groups.tolist() == [0, 0, 1, 2, 2, 3, 3, 3, 4, 5]
 
 
+def test_what_comes_back_from_a_file_is_the_same_choice_and_a_flag_is_no_number():
+    space = Space((Dimension("a", "choice", choices=((8,), (8, 8), True, 1, None)),))
+    codes = Encoding(space).codes([{"a": value} for value in ([8, 8], [8], 1, True, None, 2)])
+    assert codes[:, 0].tolist() == [1, 0, 3, 2, 4, ABSENT]
+
+
 def test_quantiles_know_only_the_order():
     values = [3.0, 1e12, -5.0, math.inf, math.nan]
     assert quantiles(values) == pytest.approx([-0.524, 0, -1.282, 0.842, 0.842], abs=1e-3)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -31,8 +29,9 @@ class Pool:
 
 def pool(encoding: Encoding, expect: Callable[[Array], Array], rng: np.random.Generator) -> Pool:
     """All of a small space, or some drawn at random and what improves on the best of them."""
-    codes = everything(encoding)
-    if codes is None:
+    if encoding.space.size <= SMALL:
+        codes = encoding.codes(list(encoding.space.configurations()))
+    else:
         codes = encoding.draw(rng.random((DRAWN, len(encoding.dimensions))))
         codes = codes[distinct(codes, codes[:0])]
         for _ in range(CLIMBS):
@@ -42,26 +41,6 @@ def pool(encoding: Encoding, expect: Callable[[Array], Array], rng: np.random.Ge
     expected = expect(encoding.columns(codes))
     order = np.argsort(expected[:, 0], kind="stable")
     return Pool(codes[order], expected[order])
-
-
-def everything(encoding: Encoding) -> Array | None:
-    """All configurations of a space, if they are few."""
-    if encoding.space.size > SMALL:
-        return None
-    values = [
-        range(len(one.choices)) if one.kind == "choice" else _whole(one.low, one.high)
-        for one in encoding.dimensions
-    ]
-    if math.prod(len(codes) for codes in values) > 16 * SMALL:
-        return None  # so many only by dimensions that seldom count
-    codes = np.array(list(itertools.product(*values)), dtype=float)
-    codes = encoding.counted(codes)
-    return codes[distinct(codes, codes[:0])]
-
-
-def _whole(low: float, high: float) -> list[float]:
-    # A float of one value has the place 0.5; of an int, low is high as well.
-    return [float(value) for value in range(math.ceil(low), math.floor(high) + 1)] or [0.5]
 
 
 def candidates(

@@ -165,14 +165,16 @@ def _number_code(one: Dimension, value: Any) -> float:
 
 def _code(one: Dimension, value: Any) -> float:
     if one.kind == "choice":
-        # True is 1 and 1.0 to Python, and none of them the same choice.
-        alike = (
-            index
-            for index, known in enumerate(one.choices)
-            if known == value and isinstance(known, bool) == isinstance(value, bool)
-        )
+        alike = (index for index, known in enumerate(one.choices) if _are_alike(known, value))
         return float(next(alike, ABSENT))
     return _number_code(one, value)
+
+
+def _are_alike(one: Any, other: Any) -> bool:
+    # True is 1 to Python, and not the same choice; a tuple comes back from a file as a list.
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(_are_alike, one, other))
+    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
 
 
 def _value(one: Dimension, code: float) -> Any:
