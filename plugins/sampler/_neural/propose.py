@@ -23,7 +23,7 @@ BEST = 3
 PULL = 20
 """Of piBO (arXiv:2204.11051): the weight of other tasks after one trial; it falls with trials."""
 DRAWN_AMONG = 128
-SLOTS = ("learned", "pull", "draw")
+SLOTS = ("learned", "pull")
 
 
 @dataclass
