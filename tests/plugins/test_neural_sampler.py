@@ -99,7 +99,7 @@ def test_a_suggestion_says_what_it_was_made_of():
     past = tasks()
     trials = tuple(searched(12, past))
     asked = neural(SPACE, History(trials, past), (), 9, 7)
-    assert {one.slot for one in asked} >= {"learned", "pull", "draw"}
+    assert {one.slot for one in asked} >= {"learned", "pull"}
     assert all(one.evidence == asked[0].evidence and one.evidence > 0 for one in asked)
     assert all(0 < one.prior <= 1 for one in asked if one.slot != "plain")
     assert all(-3 < one.mean < 3 and 0 < one.deviation < 3 for one in asked)

@@ -151,15 +151,6 @@ class Posterior:
         self._candidates, self._known = self._candidates[:count], self._known[:, :count]
         self.mean, self.variance = self.mean[:count], self.variance[:count]
 
-    def draw(self, among: NDArray[np.intp], rng: np.random.Generator) -> Array:
-        """One function drawn from the posterior, at some of the candidates."""
-        columns, known = self._candidates[among], self._known[:, among]
-        covariance = self._covariance(columns, columns) - known.T @ known
-        values, vectors = np.linalg.eigh(covariance)
-        normal = rng.standard_normal(len(among))
-        drawn: Array = vectors @ (np.sqrt(np.maximum(values, 0)) * normal)
-        return self.mean[among] + drawn
-
     def _covariance(self, left: Array, right: Array) -> Array:
         count = len(self._weights)
         a, b = left[:, :count] * self._weights, right[:, :count] * self._weights

@@ -22,8 +22,8 @@ BEST = 3
 """How many of the best trials have their neighbours among the candidates."""
 PULL = 20
 """Of piBO (arXiv:2204.11051): the weight of other tasks after one trial; it falls with trials."""
-DRAWN_AMONG = 128
 SLOTS = ("learned", "pull")
+"""They take turns: improvement on what other tasks taught, and the process alone, pulled by it."""
 
 
 @dataclass
@@ -55,16 +55,11 @@ class Choice:
         if self.plain is not self.learned:
             self.plain.believe(index)
 
-    def scores(self, slot: str, rng: np.random.Generator) -> Array:
+    def scores(self, slot: str) -> Array:
         """How promising every candidate is: more is better (candidates,)."""
         if slot == "learned":
             mean = self.mean("learned")
             return log_expected_improvement(mean, self.learned.variance, self.best["learned"])
-        if slot == "draw":
-            scores = np.full(len(self.codes), -np.inf)
-            promising = np.argsort(-self.scores("learned", rng), kind="stable")[:DRAWN_AMONG]
-            scores[promising] = -self.expected[promising] - self.learned.draw(promising, rng)
-            return scores
         scores = log_expected_improvement(self.plain.mean, self.plain.variance, self.best["plain"])
         if slot == "pull":
             scores = scores - PULL / max(self.trials, 1) * self.expected
@@ -78,7 +73,7 @@ class Choice:
         learned = np.std(self.learned.mean)
         if slot == "pull":
             taught = taught * PULL / max(self.trials, 1)
-            learned = np.std(self.scores("plain", np.random.default_rng()))
+            learned = np.std(self.scores("plain"))
         return float(taught / (taught + learned)) if taught else 0.0
 
 
@@ -114,7 +109,7 @@ def propose(
         if len(choice.taken) == len(choice.codes):
             return
         slot = SLOTS[(len(known.losses) + index) % len(SLOTS)] if rng.random() < trust else "plain"
-        row = _pick(choice, slot, rng)
+        row = _pick(choice, slot)
         chosen = np.vstack([chosen, choice.codes[row]])
         yield _suggestion(prior, known, choice, slot, row)
         choice.believe(row)
@@ -143,13 +138,9 @@ def _structures(structural: NDArray[np.bool_], codes: Array) -> int:
     return len(np.unique(codes[:, structural], axis=0)) if len(codes) else 0
 
 
-def _pick(choice: Choice, slot: str, rng: np.random.Generator) -> int:
-    scores = choice.scores(slot, rng).copy()
+def _pick(choice: Choice, slot: str) -> int:
+    scores = choice.scores(slot)
     scores[choice.taken] = -np.inf
-    if not np.isfinite(scores).any():
-        # All of those that were drawn among are taken: any other will do.
-        scores = choice.scores("plain", rng).copy()
-        scores[choice.taken] = -np.inf
     row = int(np.argmax(scores))
     choice.taken.append(row)
     return row
@@ -157,11 +148,13 @@ def _pick(choice: Choice, slot: str, rng: np.random.Generator) -> int:
 
 def _suggestion(prior: Prior, known: Models, choice: Choice, slot: str, row: int) -> Suggestion:
     posterior = choice.plain if slot == "plain" else choice.learned
+    # Among the trials of this search, as they come to be compared with what they were.
+    middle, scale = (0.0, 1.0) if slot == "plain" else known.place
     return Suggestion(
         prior.encoding.params(choice.codes[row]),
         slot,
-        mean=float(choice.mean(slot)[row]),
-        deviation=float(np.sqrt(posterior.variance[row])),
+        mean=(float(choice.mean(slot)[row]) - middle) / scale,
+        deviation=float(np.sqrt(posterior.variance[row])) / scale,
         prior=choice.share(slot),
         evidence=known.evidence,
     )
