@@ -23,6 +23,7 @@ HEAVY = {"tensorflow", "keras", "sklearn", "pandas", "scipy"}
 ROOMS = [
     "commands",
     "tracking",
+    "testing",
     "sweep",
     "search",
     "engines",

@@ -21,6 +21,7 @@ COMMANDS = (
     "warm",
     "search",
     "doctor",
+    "new",
 )
 """Each is the module of that name beside this one."""
 

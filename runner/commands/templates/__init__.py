@@ -1,0 +1,1 @@
+"""The files of a plugin package, with <name> and the like to be filled in."""
