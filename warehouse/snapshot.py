@@ -84,7 +84,7 @@ def in_brief(error: Exception, reader: str) -> str:
     message = str(error).strip()
     refused = ("is no reading", "external access", "disabled by configuration", "read-only mode")
     if any(words in message for words in refused):
-        return f"{reader} only reads the warehouse; it writes nothing and reaches no other file"
+        return f"{reader} only reads the warehouse; other files are out of its reach"
     return message
 
 
