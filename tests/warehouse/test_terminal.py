@@ -22,6 +22,7 @@ from runner.journal.ids import new_run_id
 from tests.warehouse.conftest import ROOT, House, records
 from tests.warehouse.test_comparison import SWEEP, params, trained
 from warehouse.command_line import parser
+from warehouse.commands import ped_anova
 from warehouse.commands.prompt import completer
 from warehouse.commands.queries import worked
 
@@ -83,6 +84,36 @@ def test_effects_failures_and_worked_questions(house: House) -> None:
     done = house.command("queries", "progress_of_sweep")
     assert done.returncode == 2 and "did you mean 'progress_of_sweeps'" in done.stderr
     assert "FROM sweeps" in house.command("queries", "progress_of_sweeps", "--print").stdout
+
+
+def test_importance_by_ped_anova_knows_params_that_some_runs_lack(tmp_path: Path) -> None:
+    pytest.importorskip("optuna", reason="the extra `search` is not installed")
+    house = House(tmp_path / "results")
+    for number in range(40):
+        rate, has_momentum = 10.0 ** -(number % 4), number % 2 == 0
+        some = {"momentum": number / 40} if has_momentum else {}
+        given = params(number % 3, rate=rate, kind="sgd" if has_momentum else "adam", **some)
+        trained(house, [abs(number % 4 - 2) + number / 1000], sweep_id=SWEEP, params=given)
+    rows = table(house, "effects", "--sweep", SWEEP, "--method", "ped-anova")
+    assert rows[0]["param"] == "rate"
+    assert sum(float(row["importance"]) for row in rows) == pytest.approx(1.0)
+    counted = {row["param"]: (row["levels"], row["runs"]) for row in rows}
+    assert counted["rate"] == ("4", "40") and counted["momentum"][1] == "20"
+    again = table(house, "effects", "--sweep", SWEEP)
+    assert {row["param"]: (row["levels"], row["runs"]) for row in again} == counted
+    few = house.command("effects", "--best", "2", "--method", "ped-anova")
+    assert few.returncode == 0 and "read nothing into those" in few.stdout
+
+
+def test_what_cannot_be_said_of_effects_is_one_sentence(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = house.command("effects", "--sweep", "nosuch")
+    assert done.returncode == 2 and "there is no sweep 'nosuch'" in done.stderr
+    monkeypatch.setattr(ped_anova, "find_spec", lambda name: None)
+    done = house.command("effects", "--sweep", SWEEP, "--method", "ped-anova")
+    assert done.returncode == 2 and "pip install 'sweephouse[search]'" in done.stderr
+    assert house.command("effects", "--sweep", SWEEP).returncode == 0
 
 
 def test_compare_of_many_has_a_column_for_each(house: House) -> None:
