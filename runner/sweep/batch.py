@@ -24,6 +24,7 @@ from runner.record.outcome import Outcome
 from runner.record.recorder import Closing, Recorder
 from runner.search.pruning import Pruning, RunPruning
 from runner.sweep.failures import Failures, OnResult, Results, RunResult
+from runner.sweep.limits import Limits
 from runner.sweep.plan import Run, data_key, source_key
 from runner.sweep.provenance import start_of
 from runner.sweep.watch import Watch
@@ -58,22 +59,23 @@ def train_all(
     on_result: OnResult | None = None,
     closing: Closing | None = None,
     pruning: PruningOf = _no_pruning,
+    limits: Limits | None = None,
 ) -> dict[str, RunResult]:
     """Train runs, those that can share one call of an engine together; their results by id.
 
     Data that several runs share are loaded and prepared once, and no two datasets are in memory
-    at once. Whatever is wrong with one run is that run's own. After Ctrl-C no further run
-    begins: those are missing from the answer.
+    at once. Whatever is wrong with one run is that run's own. After Ctrl-C, or when a limit is
+    reached, no further run begins: those are missing from the answer.
 
     on_result: is called for each run as soon as it has come to its end or is refused.
     pruning: gives the pruning that a run is part of, if any.
     """
-    results, progress = Results(on_result), progress_for_output(len(runs))
+    results, progress = Results(on_result, limits), progress_for_output(len(runs))
     try:
         # Op determinism, once on, stays on: those that ask for it come last.
         ordered = sorted(runs, key=lambda run: run.config.settings.deterministic)
         for together in results.groups(ordered, _place):
-            _Batch(results, together, progress, closing, pruning).train()
+            _Batch(results, together, progress, closing, pruning, limits or Limits()).train()
     finally:
         progress.close()
     return results.by_id
@@ -102,8 +104,10 @@ class _Batch:
         progress: Progress,
         closing: Closing | None,
         pruning: PruningOf,
+        limits: Limits,
     ) -> None:
         self._results, self._runs, self._pruning = results, runs, pruning
+        self._limits = limits
         self._recorder = Recorder(runs[0].results, progress, closing)
         self._failures = Failures(results, self._recorder)
 
@@ -138,7 +142,8 @@ class _Batch:
     def _train_on_same_data(self, runs: Sequence[Run], engine: Engine, device: str) -> None:
         """Train runs whose data are prepared in the same way, by one call of the engine."""
         data = prepare(runs[0].data, runs[0].config)
-        watch = Watch(self._recorder.beat, self._recorder.stop_at_once)
+        time_is_up = self._limits.time_is_up
+        watch = Watch(self._recorder.beat, self._recorder.stop_at_once, time_is_up)
         jobs = []
         for run in runs:
             with self._failures.of([run]):
@@ -149,11 +154,17 @@ class _Batch:
                     continue
                 start = start_of(run, device, data)
                 judge = self._judge_of(run)
-                jobs.append(Job(start, run.config, data, make, watch.requested, run.resume, judge))
+                stop = functools.partial(self._is_to_stop, run, watch)
+                jobs.append(Job(start, run.config, data, make, stop, run.resume, judge))
         with watch, self._recorder.usage:
             self._engage(engine, jobs, {run.run_id: run for run in runs}, watch)
-        if watch.requested():
+        if watch.requested_by_user():
             self._results.stop(runs)
+
+    def _is_to_stop(self, run: Run, watch: Watch) -> bool:
+        """Whether a run is not to go on, or where it has not begun, not to begin."""
+        has_begun = run.run_id in self._recorder.outcomes
+        return watch.requested() or (not has_begun and bool(self._limits.reached))
 
     def _judge_of(self, run: Run) -> RunPruning | None:
         """Who says that the run is hopeless; nobody of one that goes on from an earlier run."""
@@ -173,6 +184,8 @@ class _Batch:
             run = runs[event.run_id]
             if isinstance(event, Refused):
                 return self._results.settle(run, event.error)
+            if isinstance(event, RunEnd) and event.reason == "user":
+                event = self._with_reason(event, watch)
             if isinstance(event, RunStart):
                 event = replace(event, started_at=now())  # the job may have waited its turn
             try:
@@ -188,7 +201,7 @@ class _Batch:
         def left() -> list[Job]:
             return [job for job in jobs if job.start.run_id not in self._results.by_id]
 
-        while jobs and not watch.requested():
+        while jobs and not watch.requested() and not self._limits.reached:
             try:
                 engine.train(jobs, record)
                 return
@@ -198,3 +211,10 @@ class _Batch:
                 if not isinstance(error, JournalError) or len(left()) == len(jobs):
                     self._failures.blame(error, left(), runs)
                 jobs = left()
+
+    def _with_reason(self, end: RunEnd, watch: Watch) -> RunEnd:
+        """The end of a run that stopped, by whose doing: an engine knows only that it was to."""
+        if watch.requested_by_user() or not self._limits.time_is_up():
+            return end
+        sentence = f"stopped by {self._limits.reached} after epoch {end.epochs}"
+        return replace(end, reason="max_seconds", error=sentence)

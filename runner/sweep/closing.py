@@ -19,6 +19,8 @@ BEST = 5
 """Runs of a sweep that are listed."""
 MOVED = 3
 """Params of a sweep that are listed."""
+NOT_BEGUN = 20
+"""Jobs of a sweep that a limit ended that are listed."""
 LEAST_SHARE = 0.01
 """A param with less of the differences to its name moved nothing."""
 Failure = tuple[str, str, str, str]
@@ -109,6 +111,28 @@ def failures_of(results: Path, sweep_id: str) -> Sequence[Failure]:
             "FROM runs WHERE sweep_id = ? AND status IN ('failed', 'lost') ORDER BY run_id",
             [sweep_id],
         ).fetchall()
+
+
+def cut_short(results: Path, sweep_id: str) -> int:
+    """How many runs of a sweep were stopped since its time was up."""
+    with warehouse.connect(results) as connection:
+        query = "SELECT count(*) FROM runs WHERE sweep_id = ? AND reason = 'max_seconds'"
+        [(count,)] = connection.execute(query, [sweep_id]).fetchall()
+    return int(count)
+
+
+def limit_lines(limit: str, stopped: int, not_begun: Sequence[str]) -> Iterator[str]:
+    """The closing lines of a sweep that a limit ended: which one, and what it left out.
+
+    limit: as it was typed. stopped: runs that ended early. not_begun: the overrides of jobs.
+    """
+    parts = [f"{stopped} stopped after their epoch"] * bool(stopped)
+    parts += [f"{len(not_begun)} not begun"] * bool(not_begun)
+    yield f"ended     by {limit}: {', '.join(parts)}; the same command goes on"
+    for words in not_begun[:NOT_BEGUN]:
+        yield f"not begun {words}"
+    if len(not_begun) > NOT_BEGUN:
+        yield f"not begun {len(not_begun) - NOT_BEGUN} more"
 
 
 def values_of(results: Path, sweep_id: str) -> Sequence[tuple[float, str]]:

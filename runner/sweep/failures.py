@@ -10,6 +10,7 @@ from runner.errors import JournalError, RunnerError
 from runner.journal.records import RunEnd, RunStart
 from runner.record.outcome import Outcome
 from runner.record.recorder import Recorder
+from runner.sweep.limits import Limits
 from runner.sweep.plan import Run
 from runner.sweep.provenance import start_of
 from runner.system import stops
@@ -22,9 +23,9 @@ OnResult = Callable[[Run, RunResult], None]
 class Results:
     """The result of every run so far."""
 
-    def __init__(self, on_result: OnResult | None) -> None:
+    def __init__(self, on_result: OnResult | None, limits: Limits | None = None) -> None:
         self.by_id: dict[str, RunResult] = {}
-        self._on_result = on_result
+        self._on_result, self._limits = on_result, limits
         self._stopped = False
 
     def settle(self, run: Run, result: RunResult) -> None:
@@ -35,6 +36,9 @@ class Results:
             # Else the frames that it went through keep the data in memory.
             result.__traceback__ = result.__context__ = None
         self.by_id[run.run_id] = result
+        failed = isinstance(result, RunnerError) or result.status == "failed"
+        if failed and self._limits is not None:
+            self._limits.failures += 1
         if self._on_result is not None:
             self._on_result(run, result)
 
@@ -56,6 +60,8 @@ class Results:
             groups.setdefault(key(run), []).append(run)
         for group in groups.values():
             # Looked at late: the group before may have settled them, or been stopped.
+            if self._limits is not None and self._limits.reached:
+                return
             if missing := self.missing(group):
                 yield missing
 

@@ -20,10 +20,11 @@ from runner.record.display import PlanningProgress
 from runner.record.outcome import Outcome
 from runner.sweep.background import Intake
 from runner.sweep.batch import train, train_all
-from runner.sweep.closing import failures_of, sweep_lines, values_of
+from runner.sweep.closing import cut_short, failures_of, limit_lines, sweep_lines, values_of
 from runner.sweep.earlier import with_parents
 from runner.sweep.failures import RunResult
 from runner.sweep.launching.jobs import JobConfig
+from runner.sweep.limits import Limits, began
 from runner.sweep.plan import Planner, Run, plan
 from runner.sweep.pruning import Prunings, pruner_of
 from runner.sweep.searching import Search
@@ -44,8 +45,9 @@ RECOVERING = "SWEEPHOUSE_RECOVERING"
 has tried is then skipped, however it ended."""
 TOGETHER = 1000
 """Jobs that are planned and looked up in the warehouse at once."""
-FINISHED, FAILED, WRONG = 0, 1, 2
-"""Exit codes: all well; a run failed; nothing began to train. The user's stop has its own."""
+FINISHED, FAILED, WRONG, LIMITED = 0, 1, 2, 3
+"""Exit codes: all well; a run failed; nothing began to train; `sweep.max_seconds` ended it. The
+user's stop has its own."""
 
 
 class Sweep:
@@ -67,6 +69,9 @@ class Sweep:
         """How many jobs there will be, where they come batch by batch."""
         self.snapshots: dict[Path, DuckDBPyConnection] | None = None
         """The looks at earlier runs, where each batch needs none of its own."""
+        self.limits = Limits(began(self.sweep_id))
+        """What ends it before its jobs are done."""
+        self._not_begun: list[str] = []
         self._outcomes: list[Outcome] = []
         self._refused: list[str] = []
         self._traces: set[str] = set()
@@ -223,6 +228,11 @@ class Sweep:
         """
         if not runs:
             return {}
+        if self.multirun and self.search is None:  # whose jobs have no limits of their own
+            self.limits.follow(runs[0].config.settings.sweep)
+        if self.limits.reached:
+            self._leave_out(runs)
+            return {}
         with Intake() as intake:
 
             def on_result(run: Run, result: RunResult) -> None:
@@ -236,7 +246,7 @@ class Sweep:
                     intake.add(run.results)
 
             self._prunings.refresh()
-            results = train_all(runs, on_result, pruning=self._prunings.of)
+            results = train_all(runs, on_result, pruning=self._prunings.of, limits=self.limits)
         outcomes = [result for result in results.values() if isinstance(result, Outcome)]
         if not self.multirun:
             for outcome in outcomes:
@@ -244,10 +254,18 @@ class Sweep:
         for folder in {run.results for run in runs} - {self.results}:
             warehouse.sync(folder, wait=10.0)
         self.stopped = any(outcome.stop_requested for outcome in outcomes)
-        # Those that the user's stop kept from beginning are missing.
-        if self.stopped or len(results) < len(runs):
+        # Those that the user's stop, or a limit, kept from beginning are missing.
+        missing = [run for run in runs if run.run_id not in results]
+        if self.stopped or (missing and (stops.asked() or not self.limits.reached)):
             raise KeyboardInterrupt
+        self._leave_out(missing)
         return results
+
+    def _leave_out(self, runs: Sequence[Run]) -> None:
+        """Note runs that a limit kept from beginning; one that came alone may be in a worker."""
+        self._not_begun += [" ".join(run.overrides) for run in runs]
+        if len(runs) == 1:
+            say(f"not begun: {self._not_begun[-1]} ({self.limits.reached})")
 
     def _skipped(self, runs: Sequence[Run], before: dict[str, Run]) -> dict[str, Skipped]:
         """The runs that need not be trained; TensorFlow is not loaded to tell."""
@@ -282,7 +300,8 @@ class Sweep:
     def close(self) -> int:
         """Print how the sweep came out; the command's exit code."""
         # A run that a pruner stopped is one that nobody has to come back for.
-        statuses = ["finished" if one.reason == "pruned" else one.status for one in self._outcomes]
+        words = {"pruned": "finished", "max_seconds": "limited"}
+        statuses = [words.get(one.reason or "", one.status) for one in self._outcomes]
         if self.multirun:
             try:
                 statuses += self._sum_up()
@@ -299,9 +318,15 @@ class Sweep:
         failed = failures_of(self.results, self.sweep_id)
         for line in sweep_lines(self.results, self.sweep_id, failed, self._refused, self.search):
             say(line)
+        cut = cut_short(self.results, self.sweep_id)
+        if self._not_begun or cut:
+            for line in limit_lines(
+                self.limits.reached or "sweep.max_seconds", cut, self._not_begun
+            ):
+                say(line)
         if result.reason or result.problems:
             say(f"warehouse {result.sentence()}")
-        return ["failed"] * len(failed)
+        return ["failed"] * len(failed) + ["limited"] * (cut + len(self._not_begun))
 
 
 def _record_skipped(sweep_id: str, runs: Sequence[Run], skips: Mapping[str, Skipped]) -> None:
@@ -330,6 +355,8 @@ def exit_code(statuses: Sequence[str], refused: int = 0) -> int:
         return INTERRUPTED
     if "failed" in statuses:
         return FAILED
+    if "limited" in statuses and not refused:
+        return LIMITED
     return (FAILED if statuses else WRONG) if refused else FINISHED
 
 

@@ -20,16 +20,26 @@ class Watch:
 
     beat: called about every ten seconds.
     at_once: called from the watching thread before the process ends; must not need the main one.
+    time_is_up: whether what trains is to stop without being asked.
     """
 
-    def __init__(self, beat: Callable[[], None], at_once: Callable[[], None]) -> None:
-        self._at_once = at_once
+    def __init__(
+        self,
+        beat: Callable[[], None],
+        at_once: Callable[[], None],
+        time_is_up: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._at_once, self._time_is_up = at_once, time_is_up
         self._requested = threading.Event()
         self._reader = SignalReader(
             "watch", on_signal=self._asked, on_silence=beat, patience=lambda: BEAT_SECONDS
         )
 
     def requested(self) -> bool:
+        """Whether somebody asked for a stop, or the time is up."""
+        return self.requested_by_user() or self._time_is_up()
+
+    def requested_by_user(self) -> bool:
         """Whether somebody asked for a stop."""
         return self._requested.is_set()
 

@@ -74,6 +74,7 @@ class SearchSweeper(Sweeper):
         self._sweep.search, self._sweep.results = search, asked.results
         # The search never tries anything twice: what was there before it is looked up once.
         self._sweep.snapshots = {}
+        self._sweep.limits.follow(limits)
         folder = Path(str(self._master.hydra.sweep.dir))
         folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self._master, folder / "multirun.yaml")
@@ -225,10 +226,10 @@ class _Loop:
 
     def _is_cut_short(self) -> bool:
         """Whether a limit of the sweep is reached, which is said."""
-        limits, passed = self._limits, time.monotonic() - self._began
+        limits, reached = self._limits, self._sweep.limits.reached
         failed = len(self._search.failed)
-        if limits.max_seconds is not None and passed >= limits.max_seconds:
-            say(f"sweep.max_seconds={limits.max_seconds:g} are over; the same command goes on")
+        if reached:
+            say(f"{reached} is reached; the same command goes on")
         elif limits.max_failures is not None and failed >= limits.max_failures:
             say(f"{failed} trials failed, sweep.max_failures={limits.max_failures}: it ends here")
         else:

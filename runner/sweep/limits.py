@@ -1,0 +1,51 @@
+"""What ends a sweep before its jobs are done: `sweep.max_seconds`, `sweep.max_failures`."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from runner.config.settings import SweepSettings
+
+BEGAN = "SWEEPHOUSE_SWEEP_BEGAN"
+"""Environment variable: a sweep, and the moment, in seconds since 1970, when its command began."""
+
+
+def began(sweep_id: str) -> float:
+    """When the command of a sweep began, in all of its processes the same."""
+    name, _, moment = os.environ.get(BEGAN, "").partition(" ")
+    if name == sweep_id:
+        return float(moment)
+    now = time.time()
+    os.environ[BEGAN] = f"{sweep_id} {now!r}"
+    return now
+
+
+class Limits:
+    """The limits of a sweep; each of its processes counts the failures that it sees."""
+
+    def __init__(self, began: float = 0.0) -> None:
+        """began: the moment from which its time counts."""
+        self.failures = 0
+        """Runs that failed, or that could not begin."""
+        self._began = began
+        self._settings = SweepSettings()
+
+    def follow(self, settings: SweepSettings) -> None:
+        """Take the limits from settings, of the sweep or of one of its jobs."""
+        self._settings = settings
+
+    def time_is_up(self) -> bool:
+        """Whether what trains is to end after its epoch."""
+        seconds = self._settings.max_seconds
+        return seconds is not None and time.time() - self._began >= seconds
+
+    @property
+    def reached(self) -> str:
+        """The limit that is reached, as it was typed; empty while none is."""
+        if self.time_is_up():
+            return f"sweep.max_seconds={self._settings.max_seconds:g}"
+        failures = self._settings.max_failures
+        if failures is not None and self.failures >= failures:
+            return f"sweep.max_failures={failures}"
+        return ""
