@@ -95,6 +95,8 @@ class _Reader:
         if self._is_text and not text.strip(", \t"):
             return _quoted(text)
         text = text.strip()
+        if self._key == SPACE and not text.startswith("{"):
+            return _quoted(text)  # auto:optimizer,regularizer
         parts = split(text)
         if parts is None or "" in parts:
             if self._is_text and not (parts and multirun):
@@ -202,7 +204,7 @@ def takes_lists(key: str) -> bool:
 def _is_misread(override: Override, multirun: bool) -> bool:
     """Whether Hydra takes what it can read for something else than was meant."""
     if override.key_or_group == SPACE:
-        return isinstance(override._value, dict)
+        return isinstance(override._value, dict | ChoiceSweep)
     if not takes_text(override.key_or_group):
         return False
     if override.value() == "" and override.input_line and not override.input_line.endswith("="):

@@ -216,6 +216,16 @@ def test_the_space_of_a_preset_is_added_to_or_replaced(tmp_path, monkeypatch):
     }
 
 
+@pytest.mark.parametrize("multirun", [False, True])
+def test_the_kinds_of_auto_are_no_sweep(multirun):
+    with reading_what_is_typed(multirun):
+        parse = OverridesParser.create().parse_override
+        word = parse("search.space=auto:optimizer,regularizer")
+        assert not word.is_sweep_override()
+        assert word.value() == "auto:optimizer,regularizer"
+        assert parse("search.space=null").value() is None
+
+
 def test_auto_of_some_kinds_and_without_what_is_given():
     some = space_of(space="auto:optimizer,regularizer")
     assert {one.name for one in some} == {
