@@ -27,6 +27,7 @@ from runner.journal.records import Record, SearchBegun, Suggestions
 from runner.journal.results import JOURNALS, is_results
 from runner.search.ask import as_text, ask, from_record
 from runner.search.objectives import Aims, best_places
+from runner.search.packs import few_structures, most_structures
 from runner.search.pruning import NONE
 from runner.search.space import words_of
 from runner.sweep.past import folder_of, past_tasks
@@ -72,6 +73,8 @@ class Plan:
     base: Path
     """Where the user stands."""
     sweep_id: str
+    packs: bool = False
+    """Whether trials of one structure train as one program."""
 
     @property
     def search_id(self) -> str:
@@ -199,6 +202,8 @@ class Search:
                 f"{in_one_line(error)}; its {len(self.rows)} trials are kept, and the same "
                 "command goes on from there"
             ) from error
+        if plan.packs and plan.space.size == math.inf:  # a grid keeps its points
+            answer = few_structures(plan.space, answer, most_structures(n))
         first = len(self.rows) + 1
         jobs = [self._job(number, one.params) for number, one in enumerate(answer, first)]
         batch = self.rows[-1].batch + 1 if self.rows else 1

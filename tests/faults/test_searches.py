@@ -132,7 +132,7 @@ def test_other_tasks_are_told_of_as_they_were_when_the_search_began(house: House
     words = [*SEARCH, *space, "search.trials=8"]
     assert house.run(*words, die=("run_end", 3)).wait() == -signal.SIGKILL
     # A run of another task that ends later teaches the same search nothing.
-    other = ["dataset=steady", "dataset.rows=48", "seed=range(1,7)", STEADY[0]]
+    other = ["dataset=steady", "dataset.rows=96", "seed=range(1,7)", STEADY[0]]
     assert (done := house.run("-m", *other)).wait() == 0, done.said
     assert (done := house.run(*words)).wait() == 0, done.said
     told = house.rows(

@@ -28,6 +28,7 @@ from runner.search.objectives import aims_of
 from runner.search.space import asked_of, words_of
 from runner.sweep.earlier import with_parents
 from runner.sweep.launching.jobs import Composer
+from runner.sweep.launching.packed import PackedLauncher
 from runner.sweep.plan import plan
 from runner.sweep.searching import MORE_SEEDS, Job, Plan, Search
 from runner.sweep.sweep import Sweep
@@ -121,6 +122,8 @@ class SearchSweeper(Sweeper):
             results=results_folder(config.settings.results, composer.folder),
             base=composer.folder,
             sweep_id=self._sweep.sweep_id,
+            packs=isinstance(self._launcher, PackedLauncher)
+            and config.settings.engine in ("auto", "packed"),
         ), limits
 
     def _settings(self, overrides: Sequence[Override]) -> tuple[SearchSettings, SweepSettings]:
