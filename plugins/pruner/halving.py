@@ -25,11 +25,11 @@ def halving(
 ) -> bool | str:
     """At rungs `first`, `first` eta, `first` eta^2, ...: only the best 1/eta go on.
 
-    first: null is the rung at or after a tenth of all epochs. Runs that train side by side are
-    compared when all have come to the rung; others with those that were there before (the stopping
-    variant of ASHA, Li et al. 2018, arXiv:1810.05934), so that nothing is paused or trained anew.
+    first: null is a tenth of all epochs, and at least 2. Runs that train side by side are compared
+    when all have come to the rung; others with those that were there before (the stopping variant
+    of ASHA, Li et al. 2018, arXiv:1810.05934), so that nothing is paused or trained anew.
     """
-    if epoch not in set(_rungs(first or -(-epochs // 10), eta, epochs)):
+    if epoch not in set(_rungs(first or _first(epochs), eta, epochs)):
         return False
     return _beaten(curve, epoch, others, eta, show)
 
@@ -53,11 +53,16 @@ def hyperband(
     theirs (Li et al. 2017, arXiv:1603.06560).
     """
     bracket = _bracket(number, brackets, eta)
-    begins = math.ceil((first or -(-epochs // 10)) * eta**bracket)
+    begins = math.ceil((first or _first(epochs)) * eta**bracket)
     if epoch not in set(_rungs(begins, eta, epochs)):
         return False
     rivals = [other for other in others if _bracket(other.number, brackets, eta) == bracket]
     return _beaten(curve, epoch, rivals, eta, show)
+
+
+def _first(epochs: int) -> int:
+    """The first rung, where none is given: before it, ranks say little of the end."""
+    return max(2, -(-epochs // 10))
 
 
 def _rungs(first: int, eta: float, epochs: int) -> Iterator[int]:

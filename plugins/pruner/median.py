@@ -25,12 +25,12 @@ def median(
 ) -> bool | str:
     """Worse than the median of at least so many others, by the best value so far.
 
-    Looked at every so many epochs after the warm-up; null: a tenth of all epochs, for both.
-    Others that were stopped before count with their best value (Golovin et al., Google Vizier,
-    2017, doi:10.1145/3097983.3098043).
+    Looked at every so many epochs after the warm-up; null: a tenth of all epochs, for both, and
+    at least 2 of warm-up. Others that were stopped before count with their best value (Golovin et
+    al., Google Vizier, 2017, doi:10.1145/3097983.3098043).
     """
     tenth = max(1, epochs // 10)
-    begins, step = tenth if warmup is None else warmup, every or tenth
+    begins, step = max(2, tenth) if warmup is None else warmup, every or tenth
     if epoch < max(begins, 1) or (epoch - begins) % step:
         return False
     bests = [other.best(epoch) for other in others if other.counts(epoch)]

@@ -40,9 +40,18 @@ JOIN curves AS c
 GROUP BY ALL
 ORDER BY r.run_id
 """
-OF_SWEEP = "run_id IN (SELECT run_id FROM sweep_runs WHERE sweep_id = ?)"
+# The commands of one search are one sweep.
+OF_SWEEP = """
+run_id IN (
+    SELECT run_id FROM sweep_runs
+    WHERE sweep_id = $1 OR sweep_id IN (
+        SELECT other.sweep_id FROM searches AS this JOIN searches AS other USING (search_id)
+        WHERE this.sweep_id = $1
+    )
+)
+"""
 FINISHED = f"""
-status = 'finished' AND replay_of IS NULL AND sweep_id IS DISTINCT FROM ?
+status = 'finished' AND replay_of IS NULL AND sweep_id IS DISTINCT FROM $1
 ORDER BY run_id DESC LIMIT {PAST}
 """
 

@@ -53,14 +53,16 @@ def sweep(site: Site, tmp_path: Path, results: Path, monkeypatch: pytest.MonkeyP
     site.install(TOYS, "prunes")
     monkeypatch.setenv(SIDE, str(tmp_path / "side.txt"))
 
-    def run(name: str, words: str, *jobs: str, code: int = 0) -> Sweep:
+    def run(name: str, words: str, *jobs: str, code: int = 0, at_once: int = 99) -> Sweep:
         monkeypatch.setenv(SWEEP, name)
         one = Sweep(["-m", f"results={results}"])
         shared = ["dataset=steady", f"results={results}", "epochs=4", *words.split()]
         configs = [
             JobConfig(job.split(), *reversed(compose([*shared, *job.split()]))) for job in jobs
         ]
-        one.train_batch(iter(configs), len(configs), Path())
+        for first in range(0, len(configs), at_once):
+            batch = configs[first : first + at_once]
+            one.train_batch(iter(batch), len(batch), Path())
         assert one.close() == code
         return one
 
@@ -155,6 +157,14 @@ def test_earlier_runs_of_the_sweep_are_others_and_other_data_are_past(
     sweep("s", f"{STEADY} search.pruner=watching", "seed=3")
     assert sorted(other.number for other in toys()[0][3]) == [0, 1, 2]
     assert len({id(past) for *_, past, _ in toys()}) == 1
+
+
+def test_jobs_that_are_handed_over_one_by_one_are_one_sweep(sweep: Run) -> None:
+    sweep("s", f"{STEADY} search.pruner=watching", *SEEDS[:3], at_once=1)
+    assert [curve.number for curve, *_ in toys()] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    for curve, _, _, others, *_ in toys():
+        assert [other.number for other in others] == [*range(curve.number)]
+        assert {len(other.values) for other in others} <= {4}
 
 
 def test_a_pruner_that_raises_is_named_once_and_the_runs_go_on(
