@@ -7,8 +7,7 @@ from typing import Annotated
 
 from annotated_types import Ge
 
-from runner import sampler
-from runner.components.search_types import History, Params, Space, Suggestion
+from runner import History, Params, Space, Suggestion, sampler
 
 from ._neural.prior import learn
 from ._neural.propose import propose

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runner.components.search_types import Dimension, Params, Space, Trial
+from runner import Dimension, Params, Space, Trial
 
 Array = NDArray[np.float64]
 ABSENT = -1e6

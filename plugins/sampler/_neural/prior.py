@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from runner.components.search_types import PastTask, Space, Trial
+from runner import PastTask, Space, Trial
 
 from .candidates import Pool, pool
 from .encode import Encoding, loss, quantiles

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from runner.components.search_types import History, Params, Suggestion
+from runner import History, Params, Suggestion
 
 from . import gate
 from .candidates import candidates, within
