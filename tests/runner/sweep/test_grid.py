@@ -27,7 +27,9 @@ PAIRS = [
 def jobs(*words: str, most: int = 1000) -> list[str]:
     with reading_what_is_typed(multirun=True):
         refuse_odd_words(words, multirun=True)
-        sweeper = QuickSweeper(None)
+        # As it is set up: Hydra executes the class that it derives from anew in each application.
+        sweeper = QuickSweeper.__new__(QuickSweeper)
+        sweeper.hydra_context = None
         sweeper.config = SimpleNamespace(sweep=SimpleNamespace(max_jobs=most))
         overrides = OverridesParser.create().parse_overrides(list(words))
         batches = sweeper.split_arguments(overrides, None)
