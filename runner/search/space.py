@@ -50,7 +50,7 @@ def asked_of(
     fixed = {k: str(one.input_line) for k, one in words.items() if k not in swept}
     named = _named_in(search.space)
     swept |= {key: values for key, values in named.items() if key not in words}
-    swept = {key: _in_order(values) for key, values in swept.items()}
+    swept = {key: _each_once(key, _in_order(values), registry) for key, values in swept.items()}
     for key in [key for key, values in swept.items() if _is_group(key) and _is_one(values)]:
         fixed[key] = _word(key, swept.pop(key).values[0])
     groups = {
@@ -182,6 +182,22 @@ def _joined(declared: Sequence[Search]) -> Search:
     lows = [float(one.low) for one in declared if one.low is not None]
     highs = [float(one.high) for one in declared if one.high is not None]
     return Search(min(lows), max(highs), any(one.log for one in declared))
+
+
+def _each_once(key: str, values: Search, registry: Registry) -> Search:
+    """The values of a group without those that are others by another name: adam is Adam."""
+    kind = KINDS_BY_KEY.get(key)
+    if not values.values and _is_group(key):
+        raise ConfigError(f"{key} takes names, and no interval: give {key}=<name>,<name>")
+    if kind is None:
+        return values
+    by_meaning: dict[Any, Any] = {}
+    for value in values.values:
+        names = value if isinstance(value, tuple) else (value,)
+        found = [registry.components.get((kind.name, name)) for name in names]
+        meaning = [one.name if one else name for one, name in zip(found, names, strict=True)]
+        by_meaning.setdefault((isinstance(value, tuple), *meaning), value)
+    return Search(values=tuple(by_meaning.values())) if by_meaning else values
 
 
 def _in_order(values: Search) -> Search:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -103,6 +104,15 @@ def test_kinds_of_dimension(word, kind):
     assert one.kind == kind
     if kind == "choice":
         assert one.choices == (1, 2, 3) and one.ordered
+
+
+def test_a_component_is_one_choice_by_whichever_of_its_names():
+    assert space_of("optimizer=adam,Adam,sgd")["optimizer"].choices == ("adam", "sgd")
+    loader = SimpleNamespace(get_group_options=lambda *_, **__: ["Adam", "adam", "adamw", "sgd"])
+    with reading_what_is_typed(multirun=True):
+        overrides = OverridesParser.create(loader).parse_overrides(["optimizer=glob(*)"])
+    found = asked_of(overrides, SearchSettings(), lambda fixed: config_of(*fixed), load())
+    assert found.space["optimizer"].choices == ("Adam", "adamw", "sgd")
 
 
 def test_what_needs_a_program_of_its_own():
@@ -262,6 +272,7 @@ def test_every_value_that_a_built_in_param_declares_is_one_that_it_may_have():
         ([f"{RATE}=tag(log,choice(0.1,1))"], "log is for an interval"),
         (["optimizer=sgd", "optimizer.nesterov=interval(0,1)"], "optimizer.nesterov=true,false"),
         (["optimizer=adam,sdg"], "did you mean 'sgd'"),
+        (["optimizer=interval(1,2)"], "optimizer takes names, and no interval"),
         (["optimizer=adam,sgd", "optimizer.momentun=0,0.9"], "did you mean 'momentum'"),
         (["optimizer.momentum=0,0.9"], "adam has no param 'momentum'"),
         (["regularizer.batch_norm.momentum=0,0.9"], "add it with regularizer=[batch_norm]"),
