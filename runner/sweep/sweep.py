@@ -229,7 +229,10 @@ class Sweep:
         if not runs:
             return {}
         if self.multirun and self.search is None:  # whose jobs have no limits of their own
-            self.limits.follow(runs[0].config.settings.sweep)
+            settings = runs[0].config.settings.sweep
+            self.limits.follow(settings)
+            if settings.max_failures is not None and len(runs) == 1:
+                self.limits.failures = max(self.limits.failures, self._failures_elsewhere())
         if self.limits.reached:
             self._leave_out(runs)
             return {}
@@ -260,6 +263,13 @@ class Sweep:
             raise KeyboardInterrupt
         self._leave_out(missing)
         return results
+
+    def _failures_elsewhere(self) -> int:
+        """How many runs of the sweep have failed, those in other workers too."""
+        try:
+            return len(failures_of(self.results, self.sweep_id))
+        except WarehouseError:  # there is none yet, or it does not answer now
+            return 0
 
     def _leave_out(self, runs: Sequence[Run]) -> None:
         """Note runs that a limit kept from beginning; one that came alone may be in a worker."""

@@ -122,6 +122,15 @@ def test_after_so_many_failures_no_other_run_begins(sweep, results, capsys, monk
     assert out.count("\nnot begun seed=2\n") == out.count("\nnot begun seed=3\n") == 1
 
 
+def test_failures_in_other_workers_count(sweep, results, monkeypatch):
+    monkeypatch.setenv(FAIL, "7")
+    for number, job in enumerate(["seed=7", "seed=7 epochs=4", "seed=0"]):
+        worker = sweep("workers", "epochs=3 sweep.max_failures=2", job, alone=True)
+        warehouse.sync(results)  # as a worker does after each of its jobs
+        assert len(worker._not_begun) == (number == 2)
+    assert "seed=0" not in statuses(results, "workers")
+
+
 def test_many_jobs_that_were_not_begun_are_counted():
     lines = [*limit_lines("sweep.max_seconds=2", 0, [f"seed={seed}" for seed in range(28)])]
     assert lines[0].startswith("ended     by sweep.max_seconds=2: 28 not begun; ")
