@@ -103,6 +103,14 @@ def surprises(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Exception]]:
         raise AssertionError("packs declined for an exception, no rule of theirs") from raised[0]
 
 
+@pytest.fixture(autouse=True)
+def no_data_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test is given the data that another one's runs have left in memory."""
+    from runner.sweep.plan import Source
+
+    monkeypatch.setattr(Source, "_kept", None)
+
+
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """An empty site folder; what a test installs there is gone after it."""

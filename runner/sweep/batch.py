@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from runner.data import duplicates
-from runner.data.prepare import prepare
 from runner.data.profile import complaints, first_look
 from runner.engines import find_engine
 from runner.engines.contract import Engine, Job
@@ -64,8 +63,9 @@ def train_all(
     """Train runs, those that can share one call of an engine together; their results by id.
 
     Data that several runs share are loaded and prepared once, and no two datasets are in memory
-    at once. Whatever is wrong with one run is that run's own. After Ctrl-C, or when a limit is
-    reached, no further run begins: those are missing from the answer.
+    at once; the last one stays for a later call, if it is not large. Whatever is wrong with one
+    run is that run's own. After Ctrl-C, or when a limit is reached, no further run begins: those
+    are missing from the answer.
 
     on_result: is called for each run as soon as it has come to its end or is refused.
     pruning: gives the pruning that a run is part of, if any.
@@ -127,7 +127,7 @@ class _Batch:
                     for alike in self._results.groups(same, lambda run: data_key(run.config)):
                         with failures.of(alike):
                             self._train_on_same_data(alike, engine, device)
-                same[0].source.release()
+                same[0].source.keep(same[0].identity)
 
     def _look_at_data(self, run: Run) -> None:
         """Load the data, say what seems wrong with them, and have the first run tell of them."""
@@ -141,7 +141,7 @@ class _Batch:
 
     def _train_on_same_data(self, runs: Sequence[Run], engine: Engine, device: str) -> None:
         """Train runs whose data are prepared in the same way, by one call of the engine."""
-        data = prepare(runs[0].data, runs[0].config)
+        data = runs[0].source.prepared(runs[0].config)
         time_is_up = self._limits.time_is_up
         watch = Watch(self._recorder.beat, self._recorder.stop_at_once, time_is_up)
         jobs = []

@@ -2,44 +2,104 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from runner.components.signature import plain
-from runner.components.types import Data, Splits
+from runner.components.types import Data, Splits, Stream
 from runner.config.config import Choice, Config
 from runner.config.fingerprint import files_of, fingerprint
 from runner.config.settings import OF_DATA
 from runner.data.identity import data_identity, file_hashes
-from runner.data.prepare import load
+from runner.data.parts import named
+from runner.data.prepare import Prepared, load, parts, prepare
 from runner.errors import RunnerError
 from runner.journal.ids import new_run_id
 from runner.journal.results import results_folder
 from runner.model.checkpoint import Checkpoint
 from runner.system import stops
 
+KEPT_BYTES = 2**30
+"""Prepared data of more than that are not kept when their runs have ended."""
+
 
 class Source:
-    """A dataset as runs share it: loaded when first asked for, and again after `release`."""
+    """A dataset as runs share it: loaded when first asked for, and again where it was let go.
+
+    When its runs have ended, it may be kept for later ones on the same data, until another
+    dataset is asked for: a search trains batch after batch.
+    """
+
+    _kept: ClassVar[Source | None] = None
 
     def __init__(self, config: Config) -> None:
         """config: any of those that name the dataset and its params."""
         self._config = config
+        self._identity = ""
+        """Of the data, where it is kept."""
         self._data: Data | Splits | None = None
+        self._prepared: tuple[str, Prepared] | None = None
+        """The data as they were prepared last, and their key."""
 
     @property
     def data(self) -> Data | Splits:
         """The data as the dataset returned them; DataError where it breaks the contract."""
+        if Source._kept not in (None, self):
+            Source._kept.release()
+            gc.collect()  # what trained on them refers to itself, and to them
         if self._data is None:
             self._data = load(self._config)
         return self._data
 
+    def prepared(self, config: Config) -> Prepared:
+        """The data, prepared as the config says."""
+        key = data_key(config)
+        if self._prepared is None or self._prepared[0] != key:
+            self._prepared = None  # no two at once
+            self._prepared = key, prepare(self.data, config)
+        return self._prepared[1]
+
     def release(self) -> None:
         """Let go of the data."""
-        self._data = None
+        self._data = self._prepared = None
+        if Source._kept is self:
+            Source._kept = None
+
+    def keep(self, identity: str) -> None:
+        """Keep the data for later runs, unless they are large; let go of them otherwise.
+
+        identity: that of the data.
+        """
+        if self._prepared is None or _bytes_of(self._prepared[1]) > KEPT_BYTES:
+            self.release()
+        else:
+            self._identity, Source._kept = identity, self
+
+    @staticmethod
+    def kept(config: Config, identity: str) -> Source | None:
+        """The source that is kept, if its data are those of the config."""
+        kept = Source._kept
+        if kept is None or kept._identity != identity:
+            return None
+        # Another component of that name may be there by now.
+        same = kept._config.one("dataset").component is config.one("dataset").component
+        return kept if same and source_key(kept._config) == source_key(config) else None
+
+
+def _bytes_of(data: Prepared) -> float:
+    """The memory that the data take; without end where they are a stream."""
+    size = 0
+    for _, part in parts(data.splits):
+        if isinstance(part, Stream):
+            return math.inf
+        features, targets = part
+        size += targets.nbytes + sum(array.nbytes for array in named(features).values())
+    return size
 
 
 @dataclass(frozen=True)
@@ -113,7 +173,8 @@ class Planner:
             unknown = fingerprint(config, "unknown", contents)
             return replace(run, fingerprint=unknown, trouble=identity)
         known = fingerprint(config, identity, contents)
-        return replace(run, fingerprint=known, identity=identity)
+        source = self._sources[key] = Source.kept(config, identity) or source
+        return replace(run, fingerprint=known, identity=identity, source=source)
 
     def _identity(self, key: str, run: Run) -> str | BaseException:
         if key not in self._identities:

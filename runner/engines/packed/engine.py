@@ -37,12 +37,14 @@ from runner.engines.packed.replay import (
     draws_of,
     extremes,
 )
+from runner.engines.packed.shared import SharedTemplates
 from runner.engines.packed.start import Start, start_of
 from runner.engines.packed.template import Template
 from runner.engines.structure.symbols import shape_of
 from runner.errors import in_one_line
 from runner.record.events import OnEvent
 
+SHARED = SharedTemplates()
 ROWS = 16
 """Members of a pack: more of them gain little, and each costs memory."""
 LEAST_ROWS = 8
@@ -110,14 +112,17 @@ class PackedEngine:
             self._alone(alike, ALONE, record)
             return left
         error: Exception | None = None
+        varying = replay.varying
         try:
-            template = Template(model, shape, replay.varying)
+            template = SHARED.borrow(model, start, shape, varying)
             lanes, rows = _room(len(alike), template)
-            if _worth_compiling(alike, rows, template):
-                template.compile_for(rows)
-            if (far := template.differs(rows)) > CLOSE:
+            compiled = _worth_compiling(alike, rows, template)
+            if (far := template.difference(rows, compiled)) > CLOSE:
                 reason = f"its loss would differ from Keras' own by {far:.1g}"
-            if first.config.settings.xla == "always" and not template.program.is_compiled:
+            else:
+                SHARED.remember(template, model, shape, varying)
+            program = template.program(rows, compiled)
+            if first.config.settings.xla == "always" and not program.is_compiled:
                 print("warning: XLA cannot compile the training of a pack", file=sys.stderr)
         except (NotMapped, Unsupported) as known:
             reason = str(known)
@@ -138,7 +143,7 @@ class PackedEngine:
             runs=len(alike),
             prepared=time.perf_counter() - began,
         )
-        train_together([Pack(group, rows, record) for _ in range(lanes)])
+        train_together([Pack(group, rows, compiled, record) for _ in range(lanes)])
         return left
 
     def _probe(

@@ -38,10 +38,12 @@ from runner.record.events import OnEvent
 class Pack:
     """A stack of rows in which the runs of a group train until its queue is empty."""
 
-    def __init__(self, group: Group, rows: int, record: OnEvent) -> None:
+    def __init__(self, group: Group, rows: int, compiled: bool, record: OnEvent) -> None:
+        """compiled: whether XLA compiles the training."""
         group.packs.append(self)
         self._group, self._template, self._record = group, group.template, record
         template = group.template
+        self._program = template.program(rows, compiled)
         self._rows: list[Member | None] = [None] * rows
         self._stack = Stack(template.fresh, rows)
         self._all_variables = range(len(template.fresh))
@@ -171,7 +173,7 @@ class Pack:
         """Compute an epoch of every row, and its logs; where that fails, the rows stay."""
         import tensorflow as tf
 
-        template, program, numbers = self._template, self._template.program, self._numbers
+        template, program, numbers = self._template, self._program, self._numbers
         drawn = np.zeros((len(self._rows), template.taken), np.int64)
         for row, member in enumerate(self._rows):
             if member is not None:
@@ -202,7 +204,7 @@ class Pack:
         self._reset_metrics()
         fresh = self._template.pure.state(self._stack.tensors())
         state = state._replace(other=fresh.other)
-        return self._template.program.evaluate(state, self._numbers, self._template.parts[part])
+        return self._program.evaluate(state, self._numbers, self._template.parts[part])
 
     def _evaluated_weights(self, seat: Seat, model: MemberModel) -> list[MemberValues]:
         """One member's weights, the averages among them."""
@@ -237,9 +239,8 @@ class Pack:
         self._each(members, self._settle)
         state = self._template.pure.state(self._stack.tensors())
         metrics = {part: self._evaluate(state, part) for part in self._template.parts}
-        program = self._template.program
         outputs = {
-            name: program.outputs(state, self._numbers, part[0])
+            name: self._program.outputs(state, self._numbers, part[0])
             for name, part in self._template.parts.items()
         }
         for member in members:

@@ -26,6 +26,8 @@ class Steps:
     def __init__(self, pure: Pure, bind: Bind, numbers: int, rows: Rows, batch_size: int) -> None:
         self.pure, self._bind, self._numbers = pure, bind, numbers
         self._rows, self._size = rows, batch_size
+        self.draws_globally = False
+        """Whether a step draws from Keras' global generator, which every model's build renews."""
         self._looked_up: list[int] = []
         """Which of the trainable values are embeddings, whose gradients are slices."""
 
@@ -43,6 +45,11 @@ class Steps:
             with self._bind(numbers):
                 trainable = [tf.identity(value) for value in state.trainable]
                 loss = pure.loss_of(trainable, state.other, rows, training=True)
+                drawn = zip(pure.other, state.other, loss[1], strict=True)
+                self.draws_globally = any(
+                    variable is pure.generators[-1] and new is not old
+                    for variable, old, new in drawn
+                )
                 gradients = list(trainable)
                 for lookup in pure.lookups(trainable):
                     self._looked_up.append(lookup.weight)

@@ -13,9 +13,9 @@ import numpy as np
 from runner.backend.seeds import seed_generators
 from runner.backend.tensorflow_private import NotMapped
 from runner.data.class_weights import weighted
-from runner.data.prepare import parts
+from runner.data.prepare import Prepared, parts
 from runner.data.stream import example_of, rows_of
-from runner.engines.arrays import MemberNumbers, Tensor
+from runner.engines.arrays import MemberNumbers, Rows, Tensor
 from runner.engines.contract import Job
 from runner.engines.packed.program import Program
 from runner.engines.packed.pure import Pure
@@ -33,10 +33,13 @@ PROOF_STEPS = 3
 class Template:
     """A recipe that stands for all of its shape, with its data and its program."""
 
-    def __init__(self, job: Job, shape: Shape, varying: Sequence[str]) -> None:
+    def __init__(
+        self, job: Job, shape: Shape, varying: Sequence[str], like: Template | None = None
+    ) -> None:
         """job: its recipe is built; shape: that recipe taken apart.
 
         varying: of the recipe's numbers, those that may differ between members.
+        like: one on the same data, which are then shared with it.
 
         Raises NotMapped where the model has an op that cannot be mapped, Unsupported where a
         private name of Keras or TensorFlow is gone.
@@ -48,14 +51,9 @@ class Template:
         self.averages = makes_averages(self.recipe.model.optimizer)
         """Whether other weights are evaluated and kept than those that are trained."""
         model, size = self.recipe.model, job.config.settings.batch_size
-        features, targets = example_of(job.data.splits.train)
-        rows = weighted(features, targets, job.data.weights, job.data.class_weights)
-        self.rows = tf.nest.map_structure(tf.constant, rows)
-        self.parts = {
-            name: tf.nest.map_structure(tf.constant, example_of(part))
-            for name, part in parts(job.data.splits)
-            if name != "train"
-        }
+        self.rows: Rows
+        self.parts: dict[str, Rows]
+        self.rows, self.parts = (like.rows, like.parts) if like else _resident(job.data)
         self.count = rows_of(job.data.splits.train)
         self.taken = min(self.count, steps(job.config, job.data) * size)
         self.batch = size
@@ -68,18 +66,22 @@ class Template:
         self._kept = {i for i, v in enumerate(self.pure.variables) if id(v) in weights}
         self.weights = sum(int(np.prod(weight.shape)) for weight in self.pure.trainable)
         self.fresh = [variable.numpy() for variable in self.pure.variables]
+        self._kernels = job.config.settings.quick_kernels
+        self._spare: Program | None = self._program()
+        self.is_lasting = not self._spare.draws_globally
+        """Whether it may be traced anew after other models were built."""
+        self._programs: dict[int, Program] = {}
+        """Members of a pack -> its program, compiled by XLA; 0 -> that of any number of them."""
+        self._differences: dict[tuple[int, bool], float] = {}
+
+    def _program(self) -> Program:
         while True:
-            self.program = Program(
-                self.pure,
-                self._bind,
-                len(self.paths),
-                self.rows,
-                size,
-                job.config.settings.quick_kernels,
+            program = Program(
+                self.pure, self._bind, len(self.paths), self.rows, self.batch, self._kernels
             )
             try:
-                self.ops = self.program.ops
-                break
+                self.ops = program.ops
+                return program
             except Structural as error:
                 self.paths.remove(error.path)
                 self.decisions.clear()
@@ -124,24 +126,39 @@ class Template:
         numbers = {path: start.numbers[path] for path in self.paths}
         return self._bound(numbers)
 
-    def compile_for(self, members: int) -> None:
-        """Have XLA compile the training of packs of so many members."""
+    def program(self, members: int, compiled: bool) -> Program:
+        """The program for packs of so many members; compiled: by XLA, which begins here."""
+        with self._lock:
+            key = members if compiled else 0
+            if key not in self._programs:
+                program = self._programs[key] = self._spare or self._program()
+                self._spare = None
+                if compiled:
+                    self._compile(program, members)
+            return self._programs[key]
+
+    def _compile(self, program: Program, members: int) -> None:
         if whole := self.taken // self.batch:
             state = self.pure.state(Stack(self.fresh, members).tensors())
             # It draws random numbers inside of a loop, say: it is trained without XLA.
             with contextlib.suppress(NotMapped):
-                self.program.compile_for(state, self._own_numbers(members), whole)
+                program.compile_for(state, self._own_numbers(members), whole)
 
-    def differs(self, members: int) -> float:
+    def difference(self, members: int, compiled: bool) -> float:
         """The relative difference of a few steps' loss from that of Keras' own training step.
 
         What Keras means by a step is code that anybody may override; this is the proof that the
         program does the same. Everything that packs of so many members need is traced by then.
-        Leaves the template's own model changed.
+        It is proven once. Leaves the template's own model changed.
         """
+        if (members, compiled) not in self._differences:
+            self._differences[members, compiled] = self._difference(members, compiled)
+        return self._differences[members, compiled]
+
+    def _difference(self, members: int, compiled: bool) -> float:
         import tensorflow as tf
 
-        model, program = self.recipe.model, self.program
+        model, program = self.recipe.model, self.program(members, compiled)
         count = min(PROOF_STEPS, max(1, self.taken // self.batch))
         drawn = np.arange(min(count * self.batch, self.taken), dtype=np.int64)
         for variable, value in zip(self.pure.variables, self.fresh, strict=True):
@@ -169,3 +186,17 @@ class Template:
     def _own_numbers(self, members: int) -> MemberNumbers:
         values = [self.shape.numbers[path] for path in self.paths]
         return np.repeat(np.asarray([values], np.float32), members, axis=0)
+
+
+def _resident(data: Prepared) -> tuple[Rows, dict[str, Rows]]:
+    """The training rows as a step takes them, and the other parts, as tensors."""
+    import tensorflow as tf
+
+    features, targets = example_of(data.splits.train)
+    rows = weighted(features, targets, data.weights, data.class_weights)
+    others = {
+        name: tf.nest.map_structure(tf.constant, example_of(part))
+        for name, part in parts(data.splits)
+        if name != "train"
+    }
+    return tf.nest.map_structure(tf.constant, rows), others

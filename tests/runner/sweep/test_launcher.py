@@ -33,6 +33,7 @@ from runner.errors import JournalError, RunnerError
 from runner.journal.file import Journal
 from runner.journal.ids import new_run_id
 from runner.journal.records import EpochEnd
+from runner.sweep import plan
 from runner.sweep.batch import train_all
 from runner.sweep.launching.jobs import Composer, JobConfig
 from runner.sweep.launching.quick import Jobs
@@ -355,6 +356,40 @@ def test_no_two_datasets_are_in_memory_at_once(
     monkeypatch.setattr(SpyEngine, "train", lambda spy, *given: spy._steady.train(*given))
     train_all(runs)
     assert most == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("identity", "loaded"),
+    # Of one that is known by its rows alone, each plan has to look at them.
+    [("(identity=lambda rows: str(rows))", 1), ("", 3)],
+)
+def test_a_later_call_on_the_same_data_is_given_what_is_in_memory(
+    toys: Site, results: Path, identity: str, loaded: int
+) -> None:
+    toys.install(TOYS.format(identity=identity))
+    import toys as module
+
+    for seeds in ((1, 2), (3, 4), (5, 6)):
+        train_all(planned(results, *(f"dataset=toys seed={seed}" for seed in seeds)))
+    assert len(module.LOADED) == loaded
+    assert len({id(job.data) for jobs in SEEN for job in jobs}) == loaded
+
+
+def test_a_later_call_on_other_data_of_the_same_name_loads_them(
+    toys: Site, results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toys.install(TOYS.format(identity="(identity=lambda rows: 'the same')"))
+    train_all(planned(results, "dataset=toys"))
+    train_all(planned(results, "dataset=toys split.seed=1"))
+    # Another version of the plugin says that its data are the same: nobody knows.
+    toys.install(TOYS.format(identity="(identity=lambda rows: 'the same')"))
+    train_all(planned(results, "dataset=toys split.seed=1"))
+    train_all(planned(results, "dataset=toys split.seed=1 batch_size=16"))
+    monkeypatch.setattr(plan, "KEPT_BYTES", 10)
+    train_all(planned(results, "dataset=toys split.seed=1 batch_size=8"))
+    train_all(planned(results, "dataset=toys split.seed=1 batch_size=8"))
+    prepared = [jobs[0].data for jobs in SEEN]
+    assert len(set(map(id, prepared))) == len(prepared) == 6
 
 
 def test_what_is_wrong_with_one_run_is_its_own(toys: Site, results: Path) -> None:

@@ -1,0 +1,116 @@
+"""Engine `packed` under a search: batch after batch in one process."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.config.compose import compose
+from runner.engines.packed.engine import SHARED
+from runner.record.outcome import Outcome
+from runner.sweep import plan as planning
+from runner.sweep.batch import train_all
+from runner.sweep.plan import Planner
+from tests.runner.engines.test_packed import (
+    IRIS,
+)
+
+RATES = [f"optimizer.learning_rate={rate}" for rate in (0.01, 0.02, 0.03)]
+DROPS = ["regularizer.dropout.rate=0.1", "regularizer.dropout.rate=0.2", "seed=2"]
+SEARCH = (*IRIS, "regularizer=[dropout]", "engine=packed", "strict=true")
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_remembered() -> Iterator[None]:
+    SHARED.forget()
+    yield
+    SHARED.forget()
+
+
+@pytest.fixture
+def traces(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The members of each pack for which a training step was traced."""
+    from runner.engines.packed.program import Program
+
+    traced: list[int] = []
+    step = Program._step
+
+    def noted(self: Program, state: Any, numbers: Any, *rest: Any) -> Any:
+        traced.append(int(numbers.shape[0]))
+        return step(self, state, numbers, *rest)
+
+    monkeypatch.setattr(Program, "_step", noted)
+    return traced
+
+
+def searched(results: Path, *members: str, base: tuple[str, ...] = SEARCH) -> list[list[float]]:
+    """The losses of a batch of runs, as a search has them trained."""
+    planner, runs = Planner(), []
+    for words in members:
+        line = [*base, *words.split(), f"results={results}"]
+        runs.append(planner.plan(*compose(line), line))
+    outcomes = train_all(runs)
+    found = []
+    for run in runs:
+        outcome = outcomes[run.run_id]
+        assert isinstance(outcome, Outcome) and outcome.status == "finished"
+        found.append(outcome.losses)
+    return found
+
+
+@pytest.mark.slow
+def test_a_later_batch_borrows_what_an_earlier_one_traced_and_its_losses_are_the_same(
+    results: Path, traces: list[int]
+) -> None:
+    """Bit for bit, whatever varies in it and however many its runs are."""
+    batches = [
+        (RATES, 2),  # traced: whole batches, and the last one
+        ([f"{rate} seed=7" for rate in RATES], 0),
+        (DROPS, 2),  # where other numbers vary, these are inputs of a program of its own
+        (RATES[:2], 2),  # another number of rows
+        ([f"{drop} seed=1" for drop in DROPS[:2]], 2),
+        (RATES[::-1], 0),
+    ]
+    together = []
+    for members, count in batches:
+        traces.clear()
+        together.append(searched(results, *members))
+        assert len(traces) == count, members
+    for (members, _), found in zip(batches, together, strict=True):
+        SHARED.forget()
+        assert searched(results, *members, base=(*SEARCH, "retry=all")) == found
+
+
+@pytest.mark.slow
+def test_another_dataset_comes_when_the_last_one_and_its_templates_are_gone(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load, prepare = planning.load, planning.prepare
+    alive: list[Any] = []
+    seen = []
+
+    def loading(config: Any) -> Any:
+        seen.append((sum(one() is not None for one in alive), len(SHARED)))
+        return load(config)
+
+    def preparing(data: Any, config: Any) -> Any:
+        prepared = prepare(data, config)
+        alive.append(weakref.ref(prepared))
+        return prepared
+
+    monkeypatch.setattr(planning, "load", loading)
+    monkeypatch.setattr(planning, "prepare", preparing)
+    gc.disable()
+    try:
+        for dataset in ("iris", "wine", "iris"):
+            for seeds in ((0, 1), (2, 3)):
+                words = [f"dataset={dataset} seed={seed}" for seed in seeds]
+                searched(results, *words)
+    finally:
+        gc.enable()
+    assert seen == [(0, 0)] * 3
