@@ -20,7 +20,7 @@ from runner.data.stream import example_of
 from runner.engines.arrays import Variable
 from runner.engines.contract import Job
 from runner.engines.structure.member_number import Decision, MemberNumber
-from runner.engines.structure.symbols import Shape, Structural, bound, shape_of
+from runner.engines.structure.symbols import Shape, bound, shape_of
 from runner.model.own_steps import own_step
 
 KEPT = 4
@@ -112,7 +112,9 @@ class SharedPrograms:
         try:
             with entry.numbers_of(shape):
                 entry.program.trace()
-        except Structural:
+        except Exception:
+            # Structural, or whatever Python code of the model makes of a number that it does not
+            # expect; what is wrong with the run itself shows when it is traced alone.
             del self._entries[key]
             return False
         return entry.takes(shape)

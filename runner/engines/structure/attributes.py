@@ -7,6 +7,7 @@ whatever has them.
 from __future__ import annotations
 
 import functools
+import inspect
 import itertools
 from collections.abc import Mapping
 from typing import Any
@@ -111,7 +112,13 @@ def telling(value: Any) -> list[str]:
         name
         for name, item in vars(value).items()
         if not name.startswith("_self_")
-        and (name not in books or name in flags or isinstance(item, given))
+        and (
+            name not in books
+            or name in flags
+            or isinstance(item, given)
+            # A function of no arguments may stand for an optimizer's rate.
+            or (name == "_learning_rate" and inspect.isroutine(item))
+        )
     ]
 
 

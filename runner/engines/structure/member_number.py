@@ -11,6 +11,8 @@ from typing import Any
 
 from runner.engines.structure.symbols import Structural
 
+_OF_FLOATS = frozenset(name for name in dir(float) if not name.startswith("_"))
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -49,11 +51,11 @@ class MemberNumber:
     def __bool__(self) -> bool:
         return self._decide(bool)
 
-    def __hash__(self) -> int:
-        return id(self)
-
     def __neg__(self) -> Any:
         return -self.tensor
+
+    def __pos__(self) -> Any:
+        return self.tensor + 0.0
 
     def __abs__(self) -> Any:
         return abs(self.tensor)
@@ -61,7 +63,21 @@ class MemberNumber:
     def _needed(self, *_: Any, **__: Any) -> Any:
         raise Structural(self._path)
 
+    # A set or dict asks whether numbers are equal only where their hashes are.
+    __hash__ = _needed
     __float__ = __int__ = __index__ = __round__ = __array__ = _needed
+    __floor__ = __ceil__ = __trunc__ = __complex__ = __format__ = __str__ = _needed
+    __divmod__ = __rdivmod__ = _needed
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        return float  # to code that asks whether it is one
+
+    def __getattr__(self, name: str) -> Any:
+        # What a float has besides, is_integer say, needs its value; nothing else is there.
+        if name in _OF_FLOATS:
+            raise Structural(self._path)
+        raise AttributeError(name)
 
 
 def _compared(ask: Callable[[Any, Any], Any]) -> Callable[[MemberNumber, Any], Any]:

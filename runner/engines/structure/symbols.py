@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import re
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from runner.engines.structure.attributes import (
     wires_of,
 )
 
+_NEEDS = "its code needs the value of"
 EXACT = 2**24
 """Up to here, float32 holds every whole number."""
 
@@ -36,7 +38,10 @@ class Structural(Exception):  # noqa: N818 - it says which number, and is caught
     """Python code of the model needs to know a number, which so is no input of the program."""
 
     def __init__(self, path: str) -> None:
-        super().__init__(f"its code needs the value of {path}")
+        # Keras raises another of the class, with its own words around those of the first.
+        if inner := re.search(rf"{_NEEDS} ([^\s\x1b]+)", path):
+            path = inner[1]
+        super().__init__(f"{_NEEDS} {path}")
         self.path = path
 
 
@@ -81,7 +86,9 @@ def shape_of(recipe: Recipe) -> Shape:
         "optimizer": recipe.optimizer,
         "metrics": recipe.metrics,
     }
-    described = repr({name: walk(part, name) for name, part in parts.items()})
+    variables = [*recipe.model.variables, *recipe.model.optimizer.variables]
+    shapes = [(tuple(v.shape), str(v.dtype)) for v in variables]
+    described = repr({name: walk(part, name) for name, part in parts.items()} | {"all": shapes})
     structure = hashlib.sha256(described.encode()).hexdigest()
     return Shape(structure, walk.numbers, walk.places)
 

@@ -158,6 +158,21 @@ def test_a_number_of_an_operation_between_layers_is_a_number_of_the_program() ->
 
 
 @pytest.mark.slow
+def test_a_rate_that_is_a_function_is_no_number_of_another_optimizer() -> None:
+    import keras
+
+    inputs = keras.Input((3,))
+    structures = set()
+    for rate in (0.1, lambda: 0.1, lambda: 0.2):
+        model = keras.Model(inputs, keras.layers.Dense(2, name="head")(inputs), name="net")
+        optimizer = keras.optimizers.SGD(rate)
+        model.compile(optimizer, "mse")
+        optimizer.build(model.trainable_variables)
+        structures.add(shape_of(Recipe(model, "mse", optimizer)).structure)
+    assert len(structures) == 3
+
+
+@pytest.mark.slow
 def test_losses_that_wrap_others_differ_as_those_do() -> None:
     import keras
 
