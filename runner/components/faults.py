@@ -49,9 +49,7 @@ def complaint_of(function: Any) -> str | None:
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         return f"{where} is async, and nobody would await it: write `def`"
     if inspect.isgeneratorfunction(function):
-        return (
-            f"{where} is a generator, because it has a `yield`: a component returns what it made"
-        )
+        return f"{where} is a generator, for it has a `yield`: a component returns what it made"
     rule = (
         f"{an(kind.name)} may take {', '.join(kind.offers) or 'nothing'} before `*` "
         "and its own typed params after it"

@@ -118,7 +118,7 @@ def architecture(
     outputs: how many units the head has (classes, labels or values; 1 for a binary task).
     seed: the run's seed; Keras' own random state is set from it already.
 
-    Returns an uncompiled Keras model that maps a batch of shape (batch, *input_shape) to
+    Returns a new, uncompiled Keras model that maps a batch of shape (batch, *input_shape) to
     (batch, outputs). Its last layer is linear: the runner puts softmax or sigmoid on top as the
     task asks. A model that ends in an activation of its own keeps it. With several inputs the
     model has one for each, called as it is: keras.Input(shape, dtype=dtype, name=name).
@@ -142,7 +142,7 @@ def optimizer() -> keras.optimizers.Optimizer:
     It is offered nothing; a param named `learning_rate` is what schedules act upon: its value
     arrives as a number or as a Keras LearningRateSchedule.
 
-    Returns a Keras optimizer, built in or a subclass of your own.
+    Returns a new Keras optimizer, built in or a subclass of your own.
     """
     raise NotImplementedError
 
@@ -188,9 +188,10 @@ def preprocessing(
 ) -> Callable[[Any], Any] | Transform:
     """Fit a transformation of the features on the training split.
 
-    features, targets: the training split's arrays, as the components before it left them (of a
-        stream: its sample). Features of several inputs are a dict of arrays by name; in it text
-        is of dtype object or str, whole numbers are integers, anything else is floating.
+    features, targets: the training split's arrays, read-only, as the components before it left
+        them (of a stream: its sample). Features of several inputs are a dict of arrays by name;
+        in it text is of dtype object or str, whole numbers are integers, anything else is
+        floating.
     task: the dataset's task.
     vocabulary: the inputs that are codes, no numbers, with how many codes there are.
 
@@ -271,8 +272,9 @@ def metric(task: Task) -> keras.metrics.Metric | Callable[[Any, Any], Any]:
 
     task: the dataset's task.
 
-    Returns a Keras metric, a function of (y_true, y_pred), or a list of them. The model's
-    outputs are probabilities for a classification and plain values for a regression.
+    Returns a new Keras metric, a function of (y_true, y_pred), or a list of them; each gives one
+    number, and is not called loss or val_ something. The model's outputs are probabilities for a
+    classification and plain values for a regression.
 
     `@metric(mode="max")` says that more of it is better, `mode="min"` that less is; best epochs
     follow from that. Most of Keras' own metrics say so themselves. Of a metric of which nobody

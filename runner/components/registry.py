@@ -91,8 +91,16 @@ class Component:
         return PluginError(f"{self.place} returned {in_words(made)}, not {wanted}")
 
     def __call__(self, offers: Mapping[str, Any], params: Mapping[str, Any]) -> Any:
-        """Call the function with what it takes of the offers, and its params."""
-        return self.function(*(offers[name] for name in self.needs), **params)
+        """Call the function with what it takes of the offers, and its params.
+
+        A sentence of its own about the contract gets the component's name.
+        """
+        try:
+            return self.function(*(offers[name] for name in self.needs), **params)
+        except PluginError as error:
+            if self.place in str(error):
+                raise
+            raise PluginError(f"{self.place}: {error}") from error
 
 
 @dataclass(eq=False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
-from runner.errors import PluginError
+from runner.errors import PluginError, choices
 from runner.system.terminal import as_text
 
 if TYPE_CHECKING:
@@ -77,6 +77,8 @@ class Task:
     """What the classes, labels or values are called, where the dataset says."""
 
     def __post_init__(self) -> None:
+        if isinstance(self.names, str):
+            raise PluginError(f"a task's names are a tuple, and {self.names!r} is one text")
         # Names of files and folders may be no UTF-8, which nothing could write down.
         names = (as_text(name) if isinstance(name, str) else name for name in self.names)
         object.__setattr__(self, "names", tuple(names))
@@ -290,6 +292,13 @@ class Recipe:
     """Metric, without its split -> which end of it is better, as far as that is stated."""
     monitor: str = ""
     """The metric by which epochs are ranked, as the recipe calls it; the runner sets it."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in self.__dataclass_fields__:
+            raise PluginError(
+                f"a recipe has no '{name}': {choices(name, self.__dataclass_fields__)}"
+            )
+        super().__setattr__(name, value)
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
-from runner.components.types import Data, Splits, Stream, Task
+from runner.components.faults import in_words
+from runner.components.types import Data, Splits, Stream, Task, TaskKind
 from runner.data.missing import LISTED, in_rows, missing_in
 from runner.data.parts import is_text, named
 from runner.data.stream import example_of
@@ -27,13 +28,12 @@ def parts(splits: Splits) -> list[tuple[str, Part]]:
 
 
 def check_loaded(data: Data | Splits, where: str, text: bool) -> None:
-    """Raise DataError or PluginError where what a dataset returned breaks its contract.
+    """Raise DataError or PluginError where the data that a dataset returned break its contract.
 
     where: the dataset, for the sentences.
     text: whether a preprocessing is there that may make numbers of text.
     """
-    if not isinstance(data, Data | Splits):
-        raise PluginError(f"{where} returned {type(data).__name__}, not Data or Splits")
+    _check_task(data.task, where)
     whole = [("", (data.features, data.targets))] if isinstance(data, Data) else parts(data)
     for name, part in whole:
         features, targets = example_of(part)
@@ -52,6 +52,49 @@ def check_loaded(data: Data | Splits, where: str, text: bool) -> None:
                 f"{where} has a vocabulary for '{name}' of type {arrays[name].dtype}; "
                 "codes are integers"
             )
+
+
+def check_parts(data: Data | Splits, where: str) -> None:
+    """Raise PluginError where a dataset's parts are not pairs or streams."""
+    if isinstance(data, Data):
+        return
+    if data.train is None:
+        raise PluginError(f"{where} has no train part")
+    for name, part in parts(data):
+        if not isinstance(part, Stream) and not (isinstance(part, tuple) and len(part) == 2):
+            raise PluginError(
+                f"{where} has {in_words(part)} as its {name} part, which is a pair (features, "
+                "targets) or a Stream"
+            )
+
+
+def _check_task(task: object, where: str) -> None:
+    if not isinstance(task, Task):
+        raise PluginError(
+            f"{where} says {in_words(task)}, which is no Task: give one, such as "
+            "Task.classification(3)"
+        )
+    kinds = get_args(TaskKind)
+    if task.kind not in kinds:
+        raise PluginError(f"{where} has no task that there is: {choices(str(task.kind), kinds)}")
+    if not isinstance(task.outputs, int | np.integer) or isinstance(task.outputs, bool):
+        raise PluginError(
+            f"{where} has a task of {task.outputs} outputs, which is no whole number"
+        )
+    if task.outputs < 1:
+        raise PluginError(f"{where} has a task of {task.outputs}: it needs at least 1 output")
+    if task.kind == "classification" and task.outputs < 2:
+        raise PluginError(
+            f"{where} has a classification of {task.outputs}: it needs at least 2 classes; a yes "
+            "or no is Task.binary()"
+        )
+    count = 2 if task.kind == "binary" else task.outputs
+    noun = {"multilabel": "labels", "regression": "values"}.get(task.kind, "classes")
+    if task.names and len(task.names) != count:
+        raise PluginError(f"{where} has {len(task.names)} names for {count} {noun}")
+    for name in task.names:
+        if task.names.count(name) > 1:
+            raise PluginError(f"{where} has the name '{name}' twice among its {noun}")
 
 
 def check_block(
@@ -82,6 +125,15 @@ def _check_array(where: str, what: str, array: object) -> None:
     if not isinstance(array, np.ndarray):
         kind = type(array).__name__
         raise DataError(f"{where} has {what} of type {kind}; they must be a NumPy array")
+    if array.ndim == 0:
+        raise DataError(f"{where} has {what} of shape (); they must have a row for each example")
+    if 0 in array.shape[1:]:
+        raise DataError(f"{where} has {what} of shape {array.shape[1:]} in every row: no numbers")
+
+
+def is_real(array: Array) -> bool:
+    """Whether its values are real numbers, or flags."""
+    return array.dtype.kind in "biuf"
 
 
 def _check_features(where: str, what: str, array: Array, text: bool) -> None:
@@ -93,7 +145,7 @@ def _check_features(where: str, what: str, array: Array, text: bool) -> None:
                 f'such as {odd[0]!r}; missing text is ""'
             )
         return
-    if not np.issubdtype(array.dtype, np.number) and array.dtype != bool:
+    if not is_real(array):
         mend = (
             "; preprocessing=[encode] makes numbers of text, [vectorize] of sentences"
             if is_text(array)
@@ -109,12 +161,17 @@ def _check_targets(where: str, targets: Array, task: Task) -> None:
     if len(missing := np.flatnonzero(missing_in(targets))):
         rows = in_rows(len(missing), len(targets), missing[:LISTED].tolist())
         raise DataError(f"{where} has {len(missing)} targets that are NaN, None or empty: {rows}")
-    if not np.issubdtype(targets.dtype, np.number) and targets.dtype != bool:
+    if not is_real(targets):
         raise DataError(f"{where} has targets of type {targets.dtype}; they must be numbers")
     values = np.asarray(targets, dtype=np.float64)
     if not np.isfinite(values).all():
         raise DataError(f"{where} has {int(np.isinf(values).sum())} targets that are infinite")
     if task.kind == "regression":
+        if targets.ndim > 2:
+            raise DataError(
+                f"{where} has targets of shape {targets.shape[1:]} in every row; a regression "
+                "takes one value or a row of them"
+            )
         width = 1 if targets.ndim == 1 else targets.shape[1]
         if width != task.outputs:
             raise DataError(f"{where} has {width} values a target; its task says {task.outputs}")

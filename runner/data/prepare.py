@@ -22,6 +22,7 @@ from runner.data.checks import (
     check_block,
     check_labels,
     check_loaded,
+    check_parts,
     check_ready,
     check_shapes,
     parts,
@@ -106,7 +107,10 @@ def load(config: Config, trained: Trained | None = None) -> Data | Splits:
     choice = config.one("dataset")
     with as_trained(trained.task) if trained else nullcontext():
         data: Data | Splits = choice(split=config.settings.split, trained=trained)
-    where = f"dataset '{choice.component.name}'"
+    where = choice.component.place
+    if not isinstance(data, Data | Splits):
+        raise choice.component.returned(data, "Data or Splits")
+    check_parts(data, where)
     data = _with_input_names(data)
     check_loaded(data, where, text=bool(config.chosen["preprocessing"]))
     wanted = config.settings.split
@@ -127,8 +131,6 @@ def _with_input_names(data: Data | Splits) -> Data | Splits:
             return features
         return {input_name(name): array for name, array in features.items()}
 
-    if not isinstance(data, Data | Splits):
-        return data  # told by the check
     vocabulary = {input_name(name): codes for name, codes in data.vocabulary.items()}
     if isinstance(data, Data):
         return replace(data, features=renamed(data.features), vocabulary=vocabulary)

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runner.components.types import Splits, Transform
+from runner.components.faults import in_words
+from runner.components.types import Splits, Task, Transform
 from runner.config.config import Choice
 from runner.data.checks import parts
 from runner.data.numbers import number_type, warn_of_merged
 from runner.data.parts import ONE, chosen, each, is_text, joined, named
 from runner.data.stream import example_of, mapped
-from runner.errors import DataError
+from runner.errors import DataError, PluginError, choices
 
 if TYPE_CHECKING:
     import keras
 
+    from runner.components.registry import Component
     from runner.components.types import Array, Features
 
 PIECE = 8192
@@ -40,24 +43,111 @@ def preprocess(splits: Splits, steps: Sequence[Choice]) -> tuple[Splits, keras.M
     codes = dict(splits.vocabulary)
     raw = _inputs(features, _raw_types(features, codes), "raw")
     value: Any = raw
+    spoiler: str | None = None
+    """The first step that made NaN where there was none."""
     for step in steps:
         features, targets = example_of(splits.train)
-        function = step(
-            features=features, targets=targets, task=splits.task, vocabulary=dict(codes)
-        )
-        if isinstance(function, Transform):
-            codes |= function.vocabulary
-            function = function.function
+        made = _fitted(step, features, targets, splits.task, codes)
+        function = made.function
         before = _inputs(features, _types_of(value))
-        one = keras.Model(before, function(before))
-        splits = over_parts(splits, functools.partial(_apply, one))
+        after = function(before)
+        check_transformed(step.component, after, made.vocabulary)
+        codes |= made.vocabulary
+        one = keras.Model(before, after)
+        splits = over_parts(splits, functools.partial(_apply, one, step.component.place))
+        if spoiler is None and _has_nan(example_of(splits.train)[0]) > _has_nan(features):
+            spoiler = step.component.place
         value = function(value)
+    if spoiler is not None and _has_nan(example_of(splits.train)[0]):
+        raise DataError(
+            f"{spoiler} makes NaN of values that were numbers, missing values (NaN) that nothing "
+            "imputes: let it give numbers, or add impute after it"
+        )
     codes = {name: n for name, n in codes.items() if _holds_codes(name, value)}
     warn_of_merged(example_of(splits.train)[0], splits.feature_names, codes)
     splits = over_parts(splits, functools.partial(_narrow, codes))
     value = _each_tensor(value, lambda name, tensor: _cast(tensor, name in codes))
     model = keras.Model(raw, value, name="preprocessing")
     return replace(splits, vocabulary=codes), model
+
+
+def _fitted(
+    step: Choice, features: Features, targets: Array, task: Task, codes: Mapping[str, int]
+) -> Transform:
+    """What a preprocessing makes of the training split, which it may look at and not change."""
+    wanted = "a function of a batch of features, or Transform(function, vocabulary)"
+    try:
+        made = step(
+            features=each(features, lambda _, array: _read_only(array)),
+            targets=_read_only(targets),
+            task=task,
+            vocabulary=dict(codes),
+        )
+    except ValueError as error:
+        if "read-only" not in str(error):
+            raise
+        raise PluginError(
+            f"{step.component.place} changes the arrays that it is given, which are read-only "
+            f"({error}): let it change a copy, features.copy()"
+        ) from error
+    transform = made if isinstance(made, Transform) else Transform(made, {})
+    if not callable(transform.function) or isinstance(transform.function, type):
+        raise step.component.returned(transform.function, wanted)
+    check_takes_batch(step.component, transform.function)
+    return transform
+
+
+def _read_only(array: Array) -> Array:
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def check_takes_batch(component: Component, function: Any) -> None:
+    """Raise PluginError where a function cannot be called with one argument."""
+    try:
+        inspect.signature(function).bind(None)
+    except ValueError:
+        return  # nobody knows
+    except TypeError:
+        takes = ", ".join(inspect.signature(function).parameters)
+        raise PluginError(
+            f"{component.place} returned a function of ({takes}); it takes one argument, a batch "
+            "of features"
+        ) from None
+
+
+def check_transformed(component: Component, after: Any, codes: Mapping[str, int]) -> None:
+    """Raise PluginError where a function does not give tensors that have a row for each row.
+
+    after: what it gave for symbolic tensors.
+    """
+    import keras
+
+    tensors = after if isinstance(after, dict) else {ONE: after}
+    for name, tensor in tensors.items():
+        which = f" as '{name}'" if isinstance(after, dict) else ""
+        if not isinstance(tensor, keras.KerasTensor):
+            raise PluginError(
+                f"{component.place} gives {in_words(tensor)}{which}, not a tensor or a dict of "
+                "tensors by name, computed from the batch by keras.ops or layers"
+            )
+        if not tensor.shape or tensor.shape[0] is not None:
+            raise PluginError(
+                f"{component.place} lost the batch axis{which}: it gives shape "
+                f"{tuple(tensor.shape)} for a batch of any number of rows"
+            )
+    for name in codes:
+        if name not in tensors:
+            raise PluginError(
+                f"{component.place} has a vocabulary for no input that it gives: "
+                f"{choices(name, tensors)}"
+            )
+
+
+def _has_nan(features: Features) -> bool:
+    arrays = named(features).values()
+    return any(bool(np.isnan(array).any()) for array in arrays if array.dtype.kind == "f")
 
 
 def over_parts(splits: Splits, change: Callable[[Features], Features]) -> Splits:
@@ -117,14 +207,23 @@ def _types_of(value: Any) -> dict[str, str]:
     return {name: str(tensor.dtype) for name, tensor in tensors.items()}
 
 
-def _apply(model: keras.Model, features: Features) -> Features:
-    """What the model makes of the rows, in pieces; eager, since a trace would cost more."""
+def _apply(model: keras.Model, where: str, features: Features) -> Features:
+    """What the model makes of the rows, in pieces; eager, since a trace would cost more.
+
+    where: the preprocessing, for a sentence.
+    """
     rows = len(next(iter(named(features).values())))
     made = []
     for begin in range(0, rows, PIECE):
         given = model(_tensors(chosen(features, slice(begin, begin + PIECE)), model))
         made.append(_each_tensor(given, lambda _, tensor: _array_of(tensor)))
-    return joined(made)
+    whole = joined(made)
+    for array in named(whole).values():
+        if len(array) != rows:
+            raise PluginError(
+                f"{where} gives {len(array)} rows for {rows}: it may drop or add none"
+            )
+    return whole
 
 
 def _array_of(tensor: Any) -> Array:

@@ -21,12 +21,17 @@ AUTO = "auto"
 """The engine for so many runs: `packed` for several, `fast` for one."""
 
 
+def name_of(name: str, runs: int = 1) -> str:
+    """The engine that a name stands for, where so many runs are to be trained by it."""
+    return name if name != AUTO else "packed" if runs > 1 else "fast"
+
+
 def find_engine(name: str, runs: int = 1) -> Engine:
     """The engine called so, or at `module:Class`; ConfigError where there is none.
 
     runs: how many are to be trained by it.
     """
-    known = {AUTO: ENGINES["packed" if runs > 1 else "fast"]} | ENGINES
+    known = {AUTO: ENGINES[name_of(AUTO, runs)]} | ENGINES
     place = known.get(name, name)
     module, colon, attribute = place.partition(":")
     if not colon:

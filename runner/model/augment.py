@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import functools
 import inspect
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from runner.components.faults import in_words
 from runner.components.types import Recipe, Task
 from runner.config.config import Choice, Config
 from runner.data.prepare import Prepared
@@ -82,14 +84,21 @@ class _Step:
             return self.made(features, training=True), targets
         offered = dict(zip(OFFERS, (features, targets, generator), strict=True))
         given = self.made(**{name: offered[name] for name in self.takes})
-        return given if "targets" in self.takes else (given, targets)
+        if "targets" not in self.takes:
+            return given, targets
+        if not isinstance(given, tuple | list) or len(given) != 2:
+            alone = "features alone" if hasattr(given, "dtype") else _given(given)
+            raise PluginError(
+                f"{self.where} takes targets and gives {alone}: it gives (features, targets)"
+            )
+        return given[0], given[1]
 
 
 def _step(choice: Choice, data: Prepared, seed: int) -> _Step:
     """The component's result, checked: PluginError where it can be nothing of the kind."""
     import keras
 
-    where = f"augmentation '{choice.component.name}'"
+    where = choice.component.place
     offers: dict[str, Any] = {"task": data.splits.task, "inputs": data.inputs, "seed": seed}
     if "input_shape" in choice.component.needs:
         offers["input_shape"] = data.input_shape
@@ -102,10 +111,8 @@ def _step(choice: Choice, data: Prepared, seed: int) -> _Step:
                 "encode, or leave it out"
             )
         return _Step(where, made, ())
-    if not callable(made):
-        raise PluginError(
-            f"{where} returned {type(made).__name__}, neither a Keras layer nor a function"
-        )
+    if not callable(made) or isinstance(made, type):
+        raise choice.component.returned(made, "a Keras layer or a function")
     takes = tuple(inspect.signature(made).parameters)
     if "features" not in takes or not set(takes) <= set(OFFERS):
         raise PluginError(
@@ -218,24 +225,49 @@ def _try(augmentation: Any, data: Prepared) -> None:
         except RunnerError:
             raise
         except Exception as error:
+            if not _raised_by_keras(error):
+                raise  # a bug
             raise ModelError(
                 f"{step.where} does not fit examples of shape {shapes}: {in_one_line(error)}"
             ) from error
-        before, after = (
-            keras.tree.map_structure(_described, part) for part in ((features, targets), changed)
-        )
-        for rows, old, new in zip(("features", "targets"), before, after, strict=True):
+        for rows, old, new in zip(
+            ("features", "targets"),
+            map(_shown, (features, targets)),
+            map(_shown, changed),
+            strict=True,
+        ):
             if old != new:
                 raise ModelError(
-                    f"{step.where} turns {rows} ({old}) into others ({new}); the model takes "
-                    "them as they were"
+                    f"{step.where} turns {rows} ({old} a row) into others ({new}); the model "
+                    "takes them as they were"
                 )
         if not step.takes and step.made.weights:
             raise PluginError(f"{step.where} has weights, which an augmentation may not have")
 
 
-def _described(tensor: Any) -> str:
-    return f"{tensor.dtype} of shape {tuple(tensor.shape[1:])}"
+def _raised_by_keras(error: Exception) -> bool:
+    """Whether an operation refused what it was given, rather than the function's own code."""
+    *_, last = traceback.walk_tb(error.__traceback__)
+    return last[0].f_globals.get("__name__", "").partition(".")[0] in ("keras", "tensorflow")
+
+
+def _given(value: Any) -> str:
+    return f"{len(value)} things" if isinstance(value, tuple | list) else in_words(value)
+
+
+def _shown(rows: Any) -> str:
+    """Rows in words; where they are as one expects, without their number."""
+    if isinstance(rows, dict):
+        return ", ".join(f"{name}: {_shown(tensor)}" for name, tensor in rows.items())
+    if not hasattr(rows, "dtype") or not hasattr(rows, "shape"):
+        return _given(rows)
+    count = rows.shape[0] if rows.shape else "no"
+    number = "" if count == ROWS else f"{count} rows of {ROWS}, "
+    return f"{number}{_type(rows)} of shape {tuple(rows.shape[1:])}"
+
+
+def _type(tensor: Any) -> str:
+    return str(getattr(tensor.dtype, "name", tensor.dtype))
 
 
 def _on_shares(loss: Any, task: Task, names: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from runner.backend.keras_private import ever_trainable
@@ -10,12 +11,25 @@ from runner.backend.names import Unsupported
 from runner.components.types import Mode, Recipe, Task
 from runner.config.config import Config
 from runner.data.prepare import Prepared
-from runner.errors import ConfigError, ModelError, PluginError
+from runner.errors import ConfigError, ModelError
 from runner.model.augment import augment
 from runner.model.directions import direction, name_of, settle, stated
 from runner.model.inputs import as_authored, is_graph, keras_inputs
 from runner.model.names import missing_monitor, named, other_names
 from runner.model.own_steps import brings_its_own, check_compile, own_loop, with_head
+from runner.model.returns import (
+    check_callback,
+    check_inputs,
+    check_loss,
+    check_metrics,
+    check_model,
+    check_new,
+    check_optimizer,
+    check_outputs,
+    check_rate,
+    check_recipe,
+    check_schedule,
+)
 from runner.model.targets import loss_in_units, scaled_back, units_of
 from runner.system.terminal import say
 
@@ -92,14 +106,14 @@ def assemble(config: Config, data: Prepared) -> Recipe:
     keras.utils.set_random_seed(config.settings.seed)
     keras.config.set_dtype_policy(config.settings.precision)
     task = data.splits.task
-    metrics, modes, names = _metrics(config, task)
+    metrics, modes, names = _metrics(config, data)
     monitor, mode = monitor_of(config, data, modes, names)
     _say_renamed(config.settings.monitor, monitor)
     optimizer, callbacks = _optimizer(config, data, monitor, mode)
     model, unfreezing = _architecture(config, data, task)
     recipe = Recipe(
         model=model,
-        loss=_loss(config, task),
+        loss=_loss(config, data),
         optimizer=optimizer,
         metrics=metrics,
         callbacks=[*callbacks, *unfreezing],
@@ -108,12 +122,13 @@ def assemble(config: Config, data: Prepared) -> Recipe:
         monitor=monitor,
     )
     for regularizer in config.chosen["regularizer"]:
+        before = replace(recipe)
         recipe = regularizer(
             recipe=recipe, task=task, monitor=monitor, mode=mode, seed=config.settings.seed
         )
         if not isinstance(recipe, Recipe):
-            name = regularizer.component.name
-            raise PluginError(f"regularizer '{name}' returned {type(recipe).__name__}, not Recipe")
+            raise regularizer.component.returned(recipe, "Recipe")
+        check_recipe(regularizer.component.place, recipe, before, data)
     recipe.model = _with_head(recipe.model, data)
     recipe = _in_units(recipe, config, data)
     recipe = augment(recipe, config, data)
@@ -125,8 +140,6 @@ def assemble(config: Config, data: Prepared) -> Recipe:
 
 def _architecture(config: Config, data: Prepared, task: Task) -> tuple[keras.Model, list[Any]]:
     """The model, and the callbacks that the architecture brings."""
-    import keras
-
     choice = config.one("architecture")
     where = f"architecture '{choice.component.name}'"
     inputs, needs = data.inputs, choice.component.needs
@@ -142,20 +155,15 @@ def _architecture(config: Config, data: Prepared, task: Task) -> tuple[keras.Mod
         outputs=task.outputs,
         seed=config.settings.seed,
     )
-    model, callbacks = made if isinstance(made, tuple) and len(made) == 2 else (made, [])
-    if not isinstance(model, keras.Model):
-        raise PluginError(f"{where} returned {type(model).__name__}, not a Keras model")
+    model, callbacks = check_model(choice.component, made)
+    if is_graph(model) and len(model.outputs) != 1:
+        check_outputs(where, model.outputs, data)
     model = _as_data_come(model, data, where)
+    check_inputs(where, model, data)
     # A call builds any model; build() would leave a subclassed model's layers without weights.
-    shape = model(keras_inputs(data)).shape
-    if tuple(shape[1:]) != (task.outputs,):
-        shapes = {name: one.shape for name, one in inputs.items()}
-        raise ModelError(
-            f"{where} gives outputs of shape {tuple(shape[1:])} for an input of shape "
-            f"{shapes if data.several else data.input_shape}; the {task.kind} task needs "
-            f"({task.outputs},)"
-        )
-    return model, list(callbacks)
+    check_outputs(where, model(keras_inputs(data)), data)
+    check_new(choice.component, [*model.variables, *callbacks], "a model or callback")
+    return model, callbacks
 
 
 def _as_data_come(model: keras.Model, data: Prepared, where: str) -> keras.Model:
@@ -235,13 +243,15 @@ def _optimizer(config: Config, data: Prepared, monitor: str, mode: str) -> tuple
 
     choice, schedule = config.one("optimizer"), config.one("schedule")
     params = dict(choice.params)
+    if isinstance(base := params.get("learning_rate"), int | float):
+        check_rate(choice.component, base)
     if "learning_rate" not in params:
         if schedule.component.name != "constant":
             raise ConfigError(
                 f"schedule={schedule.component.name} needs a param learning_rate, and "
                 f"optimizer '{choice.component.name}' has none"
             )
-        return choice.component({}, params), []
+        return check_optimizer(choice.component, choice.component({}, params)), []
     rate = schedule(
         learning_rate=params["learning_rate"],
         epochs=config.settings.epochs,
@@ -249,9 +259,11 @@ def _optimizer(config: Config, data: Prepared, monitor: str, mode: str) -> tuple
         monitor=monitor,
         mode=mode,
     )
-    if isinstance(rate, keras.callbacks.Callback):
-        return choice.component({}, params), [rate]
-    return choice.component({}, params | {"learning_rate": rate}), []
+    rate = check_schedule(schedule.component, rate)
+    is_callback = isinstance(rate, keras.callbacks.Callback)
+    params |= {} if is_callback else {"learning_rate": rate}
+    made = check_optimizer(choice.component, choice.component({}, params))
+    return made, [rate] if is_callback else []
 
 
 def steps(config: Config, data: Prepared) -> int:
@@ -260,20 +272,22 @@ def steps(config: Config, data: Prepared) -> int:
     return min(all_of_them, config.settings.limit_batches or all_of_them)
 
 
-def _loss(config: Config, task: Task) -> Any:
-    return config.one("loss")(task=task)
+def _loss(config: Config, data: Prepared) -> Any:
+    choice = config.one("loss")
+    return check_loss(choice.component, choice(task=data.splits.task), data)
 
 
-def _metrics(config: Config, task: Task) -> tuple[list[Any], dict[str, Mode], dict[str, str]]:
+def _metrics(config: Config, data: Prepared) -> tuple[list[Any], dict[str, Mode], dict[str, str]]:
     """The metrics, each name once; the directions that are stated of them; their other names."""
     metrics: dict[str, Any] = {}
     modes: dict[str, Mode] = {}
     others: dict[str, str] = {}
     for choice in config.chosen["metric"]:
-        made = choice(task=task)
+        made = choice(task=data.splits.task)
+        several = check_metrics(choice.component, made, data)
         if not isinstance(made, list):
             others |= dict.fromkeys(other_names(choice), name_of(made))
-        for one in made if isinstance(made, list) else [made]:
+        for one in several:
             if name_of(one) not in metrics:
                 metrics[name_of(one)] = one
                 modes |= stated([one], choice.component.marks.mode)
@@ -288,17 +302,10 @@ def _say_renamed(asked: str | None, monitor: str) -> None:
 
 
 def _callbacks(config: Config, task: Task, monitor: str, mode: str) -> list[Any]:
-    import keras
-
     made = []
     for choice in config.chosen["callback"]:
         one = choice(task=task, epochs=config.settings.epochs, monitor=monitor, mode=mode)
-        if not isinstance(one, keras.callbacks.Callback):
-            raise PluginError(
-                f"callback '{choice.component.name}' returned {type(one).__name__}, not a Keras "
-                "callback"
-            )
-        made.append(one)
+        made.append(check_callback(choice.component, one))
     return made
 
 

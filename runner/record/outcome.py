@@ -42,6 +42,8 @@ class Outcome:
     reason: StopReason | None = None
     """Of a stopped run, who stopped it."""
     traceback: str | None = None
+    place: str | None = None
+    """The component whose code the error went through, its file and line."""
     stop_requested: bool = False
     """Whether the user asked to stop while it trained, even if it came to its end anyway."""
     closing: Replay | None = None

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from runner.data import duplicates
 from runner.data.profile import complaints, first_look
-from runner.engines import find_engine
+from runner.engines import find_engine, name_of
 from runner.engines.contract import Engine, Job
 from runner.errors import JournalError, RunnerError
 from runner.journal.file import check_writable
@@ -109,7 +109,8 @@ class _Batch:
         self._results, self._runs, self._pruning = results, runs, pruning
         self._limits = limits
         self._recorder = Recorder(runs[0].results, progress, closing)
-        self._failures = Failures(results, self._recorder)
+        engine = name_of(runs[0].config.settings.engine, len(runs))
+        self._failures = Failures(results, self._recorder, engine)
 
     def train(self) -> None:
         """Train them, one set of data after the other; an error ends the runs it is about."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
+from runner.engines import AUTO
 from runner.engines.contract import Job
 from runner.errors import JournalError, RunnerError
 from runner.journal.records import RunEnd, RunStart
 from runner.record.outcome import Outcome
 from runner.record.recorder import Recorder
+from runner.sweep.culprit import culprit
 from runner.sweep.limits import Limits
 from runner.sweep.plan import Run
 from runner.sweep.provenance import start_of
@@ -35,6 +38,8 @@ class Results:
         if isinstance(result, RunnerError):
             # Else the frames that it went through keep the data in memory.
             result.__traceback__ = result.__context__ = None
+        if isinstance(result, Outcome) and result.place is None:
+            result.place = culprit(run.config, result.traceback)
         self.by_id[run.run_id] = result
         failed = isinstance(result, RunnerError) or result.status == "failed"
         if failed and self._limits is not None:
@@ -69,8 +74,9 @@ class Results:
 class Failures:
     """Errors on their way to the runs that they belong to."""
 
-    def __init__(self, results: Results, recorder: Recorder) -> None:
-        self._results, self._recorder = results, recorder
+    def __init__(self, results: Results, recorder: Recorder, engine: str) -> None:
+        """engine: the one that would train, for runs that fail before it begins."""
+        self._results, self._recorder, self._engine = results, recorder, engine
 
     @contextmanager
     def of(self, runs: Sequence[Run]) -> Iterator[None]:
@@ -106,6 +112,8 @@ class Failures:
 
     def record(self, start: RunStart, run: Run, error: BaseException) -> None:
         """Record a run as failed, from its start if that is not recorded yet."""
+        if start.engine == AUTO:
+            start = replace(start, engine=self._engine)
         try:
             if run.run_id not in self._recorder.outcomes:
                 self._recorder(start)

@@ -63,6 +63,12 @@ def run_line(outcome: Outcome, overrides: Sequence[str]) -> str:
     return "  ".join(words).rstrip()
 
 
+def failure_line(outcome: Outcome) -> str:
+    """Why a run failed, and in which component."""
+    place = f", in {outcome.place}" if outcome.place else ""
+    return f"error: run {outcome.run_id} failed: {outcome.error}{place}"
+
+
 def evaluation_lines(evaluations: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
     """The metrics of each split, but for details and single classes."""
     for split, metrics in evaluations.items():

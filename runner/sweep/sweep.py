@@ -29,7 +29,7 @@ from runner.sweep.plan import Planner, Run, plan
 from runner.sweep.pruning import Prunings, pruner_of
 from runner.sweep.searching import Search
 from runner.sweep.skip import Skipped, record_skipped, skipped
-from runner.sweep.summary import run_line, run_lines
+from runner.sweep.summary import failure_line, run_line, run_lines
 from runner.system import stops
 from runner.system.stops import INTERRUPTED
 from runner.system.terminal import complain, say
@@ -300,7 +300,7 @@ class Sweep:
             if trace and trace not in self._traces:
                 self._traces.add(trace)
                 complain(trace)
-            complain(f"error: run {outcome.run_id} failed: {outcome.error}")
+            complain(failure_line(outcome))
 
     def refuse(self, reason: str) -> None:
         """Remember a job that never began to train, unless this process has seen it itself."""
@@ -391,4 +391,4 @@ def close_run(outcome: Outcome, results: Path) -> None:
     if outcome.status == "failed":
         if outcome.traceback:
             complain(outcome.traceback)
-        complain(f"error: run {outcome.run_id} failed: {outcome.error}")
+        complain(failure_line(outcome))
