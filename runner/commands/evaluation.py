@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from runner.journal.file import Journal
 from runner.journal.ids import new_run_id, now
 from runner.journal.records import EvaluationAdded
 from runner.journal.results import JOURNALS
+from runner.model.directions import name_of
 from runner.model.inputs import fits, typed
 from runner.sweep.earlier import EarlierRun, trained
 from warehouse.journals.read import JUDGEMENT
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 ALL = "all"
 """The split that is every row of the data, undivided."""
+BLOCK = 1024
+"""Rows that are evaluated at once."""
 MAY_CHANGE = ("dataset", "split")
 
 
@@ -75,7 +78,10 @@ def evaluate(
         pairs = [_outputs(model, part, targets_of) for part in some]
         if pairs:
             targets, outputs = (np.concatenate(column) for column in zip(*pairs, strict=True))
-            evaluations[name], rows[name] = evaluate_outputs(task, targets, outputs), len(targets)
+            evaluation = evaluate_outputs(task, targets, outputs)
+            own = _own_metrics(config, task, targets, outputs)
+            evaluations[name] = replace(evaluation, metrics=own | evaluation.metrics)
+            rows[name] = len(targets)
     if not evaluations:
         raise ConfigError(
             f"the data have no {' and no '.join(splits)} part: --split all judges every row"
@@ -84,6 +90,24 @@ def evaluate(
     _record(kept, source, {"identity": identity} | rows, evaluations)
     metrics = {name: evaluation.metrics for name, evaluation in evaluations.items()}
     return Evaluated(kept.run_id, source, metrics, rows)
+
+
+def _own_metrics(config: Config, task: Task, targets: Array, outputs: Array) -> dict[str, float]:
+    """The run's own metrics, as Keras computes them of outputs; without its loss, in which
+    penalties are that belong to the training.
+    """
+    import keras
+
+    values: dict[str, float] = {}
+    for choice in config.chosen["metric"]:
+        made = choice(task=task)
+        for metric in made if isinstance(made, list) else [made]:
+            if not isinstance(metric, keras.metrics.Metric):
+                metric = keras.metrics.MeanMetricWrapper(metric, name=name_of(metric))
+            for at in range(0, len(targets), BLOCK):
+                metric.update_state(targets[at : at + BLOCK], outputs[at : at + BLOCK])
+            values.setdefault(name_of(metric), float(metric.result()))
+    return values
 
 
 def _config(kept: EarlierRun, overrides: Sequence[str]) -> Config:
@@ -117,7 +141,7 @@ def _config(kept: EarlierRun, overrides: Sequence[str]) -> Config:
             body[path[0]][path[1]] = value
         else:
             raise ConfigError(f"the override {text} is not valid: {choices(path[0], MAY_CHANGE)}")
-    # The model is there already: what else it was made of is of no interest, nor need it load.
+    # The model is there already: of what else it was made of, its metrics alone are called.
     return config_of(body, load_plugins())
 
 
@@ -168,7 +192,7 @@ def _outputs(model: Any, part: Part, targets_of: Any) -> tuple[Array, Array]:
     for features, raw in blocks:
         _check_shape(model, features)
         targets.append(targets_of(raw))
-        outputs.append(outputs_of(model, _as_given(model, features), 1024))
+        outputs.append(outputs_of(model, _as_given(model, features), BLOCK))
     return np.concatenate(targets), np.concatenate(outputs)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from runner.data.prepare import Part, parts
 from runner.data.stream import rows_of
 from runner.engines.arrays import Logs, Model, Rows
 from runner.engines.contract import Job
+from runner.errors import DataError
 from runner.evaluate.metrics import OutputEvaluation, evaluate_outputs
 from runner.journal.records import Confusion, Curves, Evaluation, OutputRecord
 from runner.record.events import Event, Predicted
@@ -120,9 +122,24 @@ def outputs_of(model: Model, features: Rows, batch_size: int) -> Array:
         rows = keras.tree.map_structure(
             lambda array: keras.ops.convert_to_tensor(array[at : at + size]), features
         )
-        return keras.ops.convert_to_numpy(model(rows, training=False))
+        try:
+            return keras.ops.convert_to_numpy(model(rows, training=False))
+        except Exception as error:
+            raise _unknown_code(error) or error from None
 
     return np.concatenate([piece(at) for at in range(0, len(first), size)])
+
+
+def _unknown_code(error: Exception) -> DataError | None:
+    """The sentence for a code that an embedding has no row for; None for any other error."""
+    found = re.search(r"indices\[[\d,]+\] = (-?\d+) is not in \[0, (\d+)\)", str(error))
+    if found is None:
+        return None
+    code, count = found[1], int(found[2])
+    return DataError(
+        f"the rows have the code {code}, which the model does not know: it was trained with the "
+        f"codes 0 to {count - 1}"
+    )
 
 
 def _widest(model: Model) -> int:
