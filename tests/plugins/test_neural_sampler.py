@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 import numpy as np
 import pytest
@@ -125,6 +126,16 @@ def test_a_batch_keeps_within_the_structures_that_fit(structures):
     asked = neural(SPACE, History((), tasks()), (), 12, 7, structures=structures)
     found = {(one.params["units"], one.params["depth"]) for one in asked}
     assert len(asked) == 12 and len(found) == structures
+
+
+def test_a_long_search_is_asked_as_soon():
+    rng = np.random.default_rng(0)
+    params = [SPACE.params(rng.random(len(SPACE))) for _ in range(900)]
+    trials = tuple(Trial(one, (outcome(one),)) for one in params)
+    start = time.process_time()
+    asked = neural(SPACE, History(trials, tasks()), (), 4, 7)
+    assert time.process_time() - start < 10  # CPU seconds
+    assert max(outcome(one.params) for one in asked) < 0.4
 
 
 def test_failures_and_runs_that_lack_a_param_are_taken_as_they_are():

@@ -15,6 +15,9 @@ from .process import LENGTH, NOISE, SIGNAL, Posterior, Scales, fit
 
 Array = NDArray[np.float64]
 
+FITTED = 256
+"""So many trials at most find the scales, evenly from first to last: it takes their cube."""
+
 
 @dataclass(frozen=True)
 class Models:
@@ -83,7 +86,8 @@ def models(prior: Prior, tried: Array, losses: Array) -> Models:
 def _scales(prior: Prior, columns: Array, losses: Array, learned: bool) -> Scales:
     """The scales by the trials up to the last refit, anew ranked among themselves."""
     count = gate.refit_at(len(losses))
-    columns, losses = columns[:count], losses[:count]
+    rows = np.linspace(0, count - 1, min(count, FITTED)).astype(int)
+    columns, losses, count = columns[rows], losses[rows], len(rows)
     if count < 2:
         dimensions = len(prior.encoding.dimensions)
         return Scales(
