@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import warehouse
 from runner.components.registry import load
@@ -56,10 +56,14 @@ ORDER BY run_id DESC LIMIT {PAST}
 """
 
 
-def pruner_of(config: Config) -> Choice | None:
-    """The pruner that a config names, if it names one; ConfigError where there is none such."""
-    named = config.settings.search.pruner
+def pruner_named(named: str | dict[str, Any]) -> Choice | None:
+    """What `search.pruner` names, if it names one; ConfigError where there is none such."""
     return None if named == NONE else search_choice("pruner", named, load())
+
+
+def pruner_of(config: Config) -> Choice | None:
+    """The pruner that a config names."""
+    return pruner_named(config.settings.search.pruner)
 
 
 @dataclass(frozen=True)

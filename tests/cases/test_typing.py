@@ -148,6 +148,11 @@ SENTENCES: dict[str, tuple[list[str], str]] = {
     "nothing to delete": (["~nosuch"], r"a key 'nosuch' does not exist"),
     "a word": (["seed=1", "train"], r"train is not valid: an override is key=value"),
     "no such reference": (["epochs=${nosuch}"], r"epochs is not valid: .*'nosuch' not found"),
+    "a misspelt pruner": (["-m", "seed=1,2", "search.pruner=medain"], r"did you mean 'median'\?"),
+    "a pruner of a search": (
+        ["-m", "hydra/sweeper=search", "search.sampler=random", "search.pruner=x", "seed=1,2"],
+        r"there is no pruner 'x' \(search.pruner=x\): available: halving",
+    ),
 }
 
 

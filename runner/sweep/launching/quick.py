@@ -14,11 +14,12 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from runner.components.passwords import refuse_passwords
-from runner.errors import PasswordError
+from runner.errors import PasswordError, RunnerError
 from runner.sweep.launching.grid import Jobs, axes_of, number_of
 from runner.sweep.launching.packed import PackedLauncher
+from runner.sweep.pruning import pruner_named
 
-LIMIT = "sweep.max_jobs"
+LIMIT, PRUNER = "sweep.max_jobs", "search.pruner"
 
 
 class QuickSweeper(BasicSweeper):
@@ -36,6 +37,7 @@ class QuickSweeper(BasicSweeper):
         self, overrides: list[Override], max_batch_size: int | None
     ) -> Sequence[Sequence[Sequence[str]]]:
         """The jobs in their batches; HydraException where there are none, or too many."""
+        self._check_pruner(overrides)
         parse = OverridesParser.create(self._loader).parse_overrides
         number, limit = number_of(overrides, parse), self._limit(overrides)
         if number > limit:
@@ -57,6 +59,16 @@ class QuickSweeper(BasicSweeper):
     @property
     def _loader(self) -> ConfigLoader | None:
         return self.hydra_context.config_loader if self.hydra_context else None
+
+    def _check_pruner(self, overrides: Sequence[Override]) -> None:
+        """Refuse an unknown pruner once, rather than with each job; params are the jobs' own."""
+        for override in overrides:
+            named = override.value() if override.key_or_group == PRUNER else None
+            if isinstance(named, str):
+                try:
+                    pruner_named(named)
+                except RunnerError as error:
+                    raise HydraException(str(error)) from None
 
     def _limit(self, overrides: Sequence[Override]) -> int:
         """The number of jobs there may be: as the command line says, else the config."""

@@ -30,6 +30,7 @@ from runner.sweep.earlier import with_parents
 from runner.sweep.launching.jobs import Composer
 from runner.sweep.launching.packed import PackedLauncher
 from runner.sweep.plan import plan
+from runner.sweep.pruning import pruner_named
 from runner.sweep.searching import MORE_SEEDS, Job, Plan, Search
 from runner.sweep.sweep import Sweep
 from runner.system.terminal import complain, say
@@ -101,6 +102,7 @@ class SearchSweeper(Sweeper):
         settings, limits = self._settings(overrides)
         registry, aims = load(), aims_of(settings)
         sampler = sampler_of(settings, registry, aims.count)
+        pruner_named(settings.pruner)  # a wrong one is told before anything is recorded
         asked = asked_of(overrides, settings, compose, registry)
         fixed = [word for word in asked.fixed if _is_of_job(word)]
         first = asked.space.params([0.0] * len(asked.space))
