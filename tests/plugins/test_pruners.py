@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from runner import Curve
-from runner.components.registry import load
+from runner.components.registry import _complaint, load
 from runner.components.search_types import Curve as CurveType
 
 EPOCHS = 30
@@ -195,3 +196,16 @@ def test_learned_waits_where_past_runs_made_up_for_it(ask: Ask) -> None:
     assert not ask("learned", worst, others, past=crossing)
     why = ask("learned", worst, others, past=plain)
     assert why.startswith("30 is worse than 100% of 20 runs, and of 40 such runs of other tasks")
+
+
+def test_the_pruner_of_the_page_works() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "search.md").read_text("utf-8")
+    [source] = [block for block in page.split("```python\n") if "def plateau" in block]
+    space: dict[str, Any] = {"__name__": "plateaus"}
+    exec(source.partition("```")[0], space)
+
+    assert _complaint(space["plateau"]) is None
+    falling, flat = Curve(tuple(map(float, range(9, 0, -1)))), Curve((1.0,) * 9)
+    assert space["plateau"](falling, 9) is False
+    assert space["plateau"](flat, 9) == "nothing better for 5 epochs"
+    assert space["plateau"](flat, 5) is False
