@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from runner import Curve
-from runner.components.registry import _complaint, load
+from runner.components.faults import complaint_of
+from runner.components.registry import load
 from runner.components.search_types import Curve as CurveType
 
 EPOCHS = 30
@@ -204,7 +205,7 @@ def test_the_pruner_of_the_page_works() -> None:
     space: dict[str, Any] = {"__name__": "plateaus"}
     exec(source.partition("```")[0], space)
 
-    assert _complaint(space["plateau"]) is None
+    assert complaint_of(space["plateau"]) is None
     falling, flat = Curve(tuple(map(float, range(9, 0, -1)))), Curve((1.0,) * 9)
     assert space["plateau"](falling, 9) is False
     assert space["plateau"](flat, 9) == "nothing better for 5 epochs"
