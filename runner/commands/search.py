@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import ConfigError
-from runner.sweep.search_closing import configuration
 from runner.system.terminal import say
 
 if TYPE_CHECKING:
@@ -88,10 +87,13 @@ def explain(arguments: argparse.Namespace) -> int:
         return 0
     metric = next((row[11] for row in rows if row[11]), "the monitor")
     say(f"search {search}: {len(rows)} trials by {rows[-1][12]}, {metric}")
-    say("foretold and came: quantiles among the trials; 0 is the middle, less is better")
+    say("came: its quantile among the trials before it, 0 is the middle, less is better")
     titles = ["trial", metric, "why", "foretold", "came", "history", "run", "configuration"]
-    table = [titles, *map(_cells, rows)]
-    widths = [max(len(row[place]) for row in table) for place in range(len(titles) - 1)]
+    cells = list(map(_cells, rows))
+    # A sampler may foretell nothing, and know nothing of other tasks.
+    kept = [place for place in range(len(titles)) if any(row[place] for row in cells)]
+    table = [[row[place] for place in kept] for row in [titles, *cells]]
+    widths = [max(len(row[place]) for row in table) for place in range(len(kept) - 1)]
     for row in table:
         padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
         say("  ".join([*padded, row[-1]]).rstrip())
@@ -102,6 +104,8 @@ def explain(arguments: argparse.Namespace) -> int:
 
 def _cells(row: Row) -> list[str]:
     """One trial; `*` marks one that was the best so far."""
+    from runner.sweep.search_closing import configuration
+
     number, value, slot, mean, deviation, came, prior, evidence, status, run_id, params = row[:11]
     outcome = f"{value:.4g}" if value is not None else status or "never began"
     history = "" if prior is None else f"{prior:.0%}"
@@ -122,7 +126,7 @@ def _cells(row: Row) -> list[str]:
 def _foretold_lines(foretold: Row | None) -> list[str]:
     """How well the trials were foretold, as far as the sampler foretold anything."""
     if foretold is None or not foretold[0]:
-        return ["the sampler foretold nothing that came"]
+        return []
     trials, correlation, within, with_history, without = foretold
     lines = [f"foretold  {trials} trials"]
     if correlation is not None:

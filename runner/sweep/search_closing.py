@@ -55,25 +55,32 @@ def search_lines(connection: DuckDBPyConnection, search: Search) -> Iterator[str
     ).fetchall():
         level = NUMBER.sub(lambda match: f"{float(match[0]):.4g}", level)
         yield f"moved     {name}: {effect:.0%} of the variance; best {level} (mean {mean:.4g})"
-    winner = usable[0] if several else best_places(trials, 1)[0]
-    numbers = {row.number: place for place, row in enumerate(rows)}
-    for place, number, seeds, usable_seeds, mean, deviation, low, high in connection.execute(
-        "SELECT place, number, seeds, usable, mean, deviation, low, high FROM confirmed "
-        "WHERE search_id = $1 ORDER BY place",
-        [search.search_id],
-    ).fetchall():
-        if number not in numbers or mean is None:
-            continue
-        if place == 1:
-            winner = numbers[number]
-        spread = f" +- {deviation:.2g} ({low:.4g} to {high:.4g})" if deviation is not None else ""
-        of = f"{usable_seeds} of {seeds}" if usable_seeds < seeds else f"{seeds}"
-        yield f"confirmed {mean:.4g}{spread} {metric} over {of} seeds  trial {number}"
+    confirmed = _confirmed(connection, search)
+    for number, mean, spread in confirmed:
+        yield f"confirmed {mean:.4g}{spread} {metric}  trial {number}"
     if not several:
-        words = shlex.join(search.words(rows[winner]))
+        winner = rows[best_places(trials, 1)[0]]
+        # The best of a few is the best of all only where the best of all is among them.
+        if winner.number in [number for number, *_ in confirmed]:
+            winner = next(row for row in rows if row.number == confirmed[0][0])
+        words = shlex.join(search.words(winner))
         yield f"train it  python -m runner {words}".rstrip()
     results = results_words(search.plan.results)
     yield f"explain   python -m runner search explain {search.search_id}{results}"
+
+
+def _confirmed(connection: DuckDBPyConnection, search: Search) -> Sequence[tuple[int, float, str]]:
+    """The configurations with more seeds, the best first: trial, mean, and how it spreads."""
+    found = []
+    for number, seeds, usable, mean, deviation, low, high in connection.execute(
+        "SELECT number, seeds, usable, mean, deviation, low, high FROM confirmed "
+        "WHERE search_id = $1 AND mean IS NOT NULL ORDER BY place",
+        [search.search_id],
+    ).fetchall():
+        spread = f" +- {deviation:.2g} ({low:.4g} to {high:.4g})" if deviation is not None else ""
+        of = f"{usable} of {seeds}" if usable < seeds else f"{seeds}"
+        found.append((number, mean, f"{spread} over {of} seeds"))
+    return found
 
 
 def _best(

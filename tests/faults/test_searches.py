@@ -31,16 +31,16 @@ def houses(tmp_path: Path, light: Nursery) -> Any:
 
 
 def test_a_search_that_was_killed_goes_on_as_if_it_had_not_been(houses: Any) -> None:
-    words = [*SEARCH, *SPACE, "search.trials=12"]
+    words = [*SEARCH, *SPACE, "search.batch=3", "search.trials=6"]
     whole, torn = houses("whole"), houses("torn")
     assert (done := whole.run(*words)).wait() == 0, done.said
-    for moment in (("suggestions", 1), ("epoch_end", 3), ("run_end", 6), ("search", 1)):
+    for moment in (("suggestions", 1), ("run_end", 4)):
         assert torn.run(*words, die=moment).wait() == -signal.SIGKILL
     assert (done := torn.run(*words)).wait() == 0, done.said
-    assert len(whole.rows(ASKED)) == 12
+    assert len(whole.rows(ASKED)) == 6
     assert torn.rows(ASKED) == whole.rows(ASKED)
     torn.check()
-    assert torn.rows("SELECT count(DISTINCT search_id), count(*) FROM searches") == [(1, 5)]
+    assert torn.rows("SELECT count(DISTINCT search_id), count(*) FROM searches") == [(1, 3)]
 
 
 def test_a_search_tells_what_it_tried_and_goes_on_where_more_is_asked_for(house: House) -> None:
@@ -76,6 +76,7 @@ def test_a_search_tells_what_it_tried_and_goes_on_where_more_is_asked_for(house:
     assert "foretold  5 trials, correlation" in explained.said
 
 
+@pytest.mark.slow
 def test_failures_are_the_worst_and_end_no_search_unless_they_are_too_many(house: House) -> None:
     space = ["seed=1,2,3", "optimizer.learning_rate=interval(0.1,0.9)"]
     words = [*SEARCH, *space, "epochs=4", "search.trials=8", "search.confirm=0"]
@@ -90,6 +91,7 @@ def test_failures_are_the_worst_and_end_no_search_unless_they_are_too_many(house
     assert "best      of 8 trials by val_loss (min):" in search.said
 
 
+@pytest.mark.slow
 def test_a_search_ends_kindly_at_its_limits(house: House) -> None:
     words = [*SEARCH, *SPACE, "search.trials=40", "search.confirm=3"]
     search = house.run(*words, "sweep.max_seconds=0.01")
@@ -114,6 +116,7 @@ def test_a_sampler_that_raises_ends_the_search_and_keeps_it(house: House) -> Non
     assert house.rows("SELECT count(*) FROM trials") == [(4,)]
 
 
+@pytest.mark.slow
 def test_a_signal_stops_a_search_and_the_same_command_goes_on(house: House) -> None:
     words = [*SEARCH, "seed=interval(1,100000)", "epochs=400", "search.trials=6", *PACK]
     search = house.start(*words, pause=0.005)
@@ -125,6 +128,7 @@ def test_a_signal_stops_a_search_and_the_same_command_goes_on(house: House) -> N
     assert house.rows("SELECT DISTINCT status FROM trials") == [("finished",)]
 
 
+@pytest.mark.slow
 def test_other_tasks_are_told_of_as_they_were_when_the_search_began(house: House) -> None:
     space = ["seed=interval(1,100000)", "epochs=range(2,6)"]
     past = [*SEARCH, *space, "search.trials=8", "dataset.rows=64"]
@@ -159,6 +163,7 @@ WRONG = {
 }
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("what", WRONG)
 def test_what_is_wrong_is_said_in_one_sentence(house: House, what: str) -> None:
 
@@ -169,6 +174,7 @@ def test_what_is_wrong_is_said_in_one_sentence(house: House, what: str) -> None:
     assert len(lines) == 1 and re.search(sentence, lines[0]), search.said
 
 
+@pytest.mark.slow
 def test_a_metric_that_no_run_has_is_named_with_those_there_are(house: House) -> None:
     search = house.run(*SEARCH, *SPACE, "search.objectives=[val_acuracy]")
     assert search.wait() == 1, search.said
@@ -176,6 +182,7 @@ def test_a_metric_that_no_run_has_is_named_with_those_there_are(house: House) ->
     assert f"{sentence} 'val_accuracy'?" in search.said
 
 
+@pytest.mark.slow
 def test_a_maximised_metric_is_maximised(house: House) -> None:
     words = ["search.objectives=[val.accuracy]", "search.trials=4"]
     search = house.run(*SEARCH, *SPACE, *words)

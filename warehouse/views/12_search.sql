@@ -183,11 +183,14 @@ tried AS (
     SELECT
         c.*,
         r.seed,
+        o.job IS NULL AS is_more,
         v.mode,
         CASE WHEN isfinite(v.value) AND r.status IN ('finished', 'stopped') THEN v.value END AS value
     FROM of_config AS c
     JOIN search_runs AS s ON s.search_id = c.search_id
     JOIN runs AS r ON r.run_id = s.run_id AND r.config_hash = c.config_hash
+    LEFT JOIN (SELECT DISTINCT search_id, job FROM suggestions) AS o
+        ON o.search_id = s.search_id AND o.job = s.job
     LEFT JOIN run_values AS v ON v.run_id = r.run_id AND v.metric = c.metric
     QUALIFY row_number() OVER (
         PARTITION BY c.search_id, c.config_hash, r.seed ORDER BY v.value IS NOT NULL DESC, r.run_id DESC
@@ -209,7 +212,8 @@ summed AS (
         max(value) AS max
     FROM tried
     GROUP BY search_id, number, config_hash, metric
-    HAVING count(*) > 1
+    -- Where the seed is varied too, trials may be of one configuration.
+    HAVING count(*) > 1 AND bool_or(is_more)
 )
 
 SELECT
@@ -232,7 +236,7 @@ SELECT
     config_hash
 FROM summed
 ORDER BY search_id, place;
-COMMENT ON VIEW confirmed IS 'The configurations that searches trained with more than one seed at their end, the best mean first.';
+COMMENT ON VIEW confirmed IS 'The configurations that searches trained with more seeds at their end, the best mean first.';
 COMMENT ON COLUMN confirmed.search_id IS 'The search.';
 COMMENT ON COLUMN confirmed.place IS 'By the mean; one that failed under a seed comes after the others.';
 COMMENT ON COLUMN confirmed.number IS 'The first trial of the configuration.';
