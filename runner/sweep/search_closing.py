@@ -50,28 +50,35 @@ def search_lines(connection: DuckDBPyConnection, search: Search) -> Iterator[str
     yield from _front(search, rows, trials) if several else _best(search, rows, trials, mode)
     for name, effect, level, mean in connection.execute(
         "SELECT param, effect, best_level, best_mean FROM param_effects($1::VARCHAR[]) "
-        "WHERE effect >= $2 ORDER BY effect DESC, param LIMIT $3",
-        [[rows[place].run_id for place in usable], LEAST_SHARE, MOVED],
+        "WHERE effect >= $2 AND list_contains($3, param) ORDER BY effect DESC, param LIMIT $4",
+        [
+            [rows[place].run_id for place in usable],
+            LEAST_SHARE,
+            [dimension.name for dimension in search.plan.space],
+            MOVED,
+        ],
     ).fetchall():
         level = NUMBER.sub(lambda match: f"{float(match[0]):.4g}", level)
         yield f"moved     {name}: {effect:.0%} of the variance; best {level} (mean {mean:.4g})"
-    confirmed = _confirmed(connection, search)
-    for number, mean, spread in confirmed:
-        yield f"confirmed {mean:.4g}{spread} {metric}  trial {number}"
+    confirmed = _confirmed(connection, search, metric)
+    for number, words in confirmed:
+        yield f"confirmed {words}  trial {number}"
     if not several:
         winner = rows[best_places(trials, 1)[0]]
         # The best of a few is the best of all only where the best of all is among them.
-        if winner.number in [number for number, *_ in confirmed]:
+        if winner.number in dict(confirmed):
             winner = next(row for row in rows if row.number == confirmed[0][0])
-        words = shlex.join(search.words(winner))
-        yield f"train it  python -m runner {words}".rstrip()
+        overrides = shlex.join(search.words(winner))
+        yield f"train it  python -m runner {overrides}".rstrip()
     results = results_words(search.plan.results)
     yield f"explain   python -m runner search explain {search.search_id}{results}"
 
 
-def _confirmed(connection: DuckDBPyConnection, search: Search) -> Sequence[tuple[int, float, str]]:
-    """The configurations with more seeds, the best first: trial, mean, and how it spreads."""
-    found = []
+def _confirmed(
+    connection: DuckDBPyConnection, search: Search, metric: str
+) -> Sequence[tuple[int, str]]:
+    """The configurations with more seeds, the best first: the trial, the mean and its spread."""
+    confirmed = []
     for number, seeds, usable, mean, deviation, low, high in connection.execute(
         "SELECT number, seeds, usable, mean, deviation, low, high FROM confirmed "
         "WHERE search_id = $1 AND mean IS NOT NULL ORDER BY place",
@@ -79,8 +86,8 @@ def _confirmed(connection: DuckDBPyConnection, search: Search) -> Sequence[tuple
     ).fetchall():
         spread = f" +- {deviation:.2g} ({low:.4g} to {high:.4g})" if deviation is not None else ""
         of = f"{usable} of {seeds}" if usable < seeds else f"{seeds}"
-        found.append((number, mean, f"{spread} over {of} seeds"))
-    return found
+        confirmed.append((number, f"{mean:.4g}{spread} {metric} over {of} seeds"))
+    return confirmed
 
 
 def _best(

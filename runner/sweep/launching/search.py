@@ -218,15 +218,16 @@ class _Loop:
         """`trial 16 of 64: best val_loss 0.1234 (trial 11), 40 s left`."""
         search = self._search
         there = len(search.rows)
-        line = f"trial {there} of {self._trials}: "
+        trials = int(min(self._trials, search.plan.space.size))
+        line = f"trial {there} of {trials}: "
         if search.best is None:
             line += "no usable value so far"
         else:
             row, value = search.best
             line += f"best {search.metric(row)} {value:.4f} (trial {row.number})"
         seconds = (time.monotonic() - self._began) / max(there - self._there, 1)
-        if there < self._trials:
-            line += f", {seconds * (self._trials - there):.0f} s left"
+        if there < trials:
+            line += f", {seconds * (trials - there):.0f} s left"
         say(line)
 
     def _is_cut_short(self) -> bool:
