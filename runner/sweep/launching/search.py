@@ -168,6 +168,7 @@ class _Loop:
         self._search, self._limits = search, limits
         self._launch, self._sweep = launch, sweep
         self._trials = search.plan.settings.trials
+        self._possible = int(min(self._trials, search.plan.space.size))
         self._began = time.monotonic()
         self._there = len(search.rows)
 
@@ -182,7 +183,7 @@ class _Loop:
         if len(search.rows) > self._trials or (len(search.rows) == self._trials and not jobs):
             self._say_over()
         settings = search.plan.settings
-        self._sweep.jobs = self._trials - self._there + settings.confirm * MORE_SEEDS
+        self._sweep.jobs = self._possible - self._there + settings.confirm * MORE_SEEDS
         while True:
             if jobs:
                 self._launch(jobs, search)
@@ -218,16 +219,15 @@ class _Loop:
         """`trial 16 of 64: best val_loss 0.1234 (trial 11), 40 s left`."""
         search = self._search
         there = len(search.rows)
-        trials = int(min(self._trials, search.plan.space.size))
-        line = f"trial {there} of {trials}: "
+        line = f"trial {there} of {self._possible}: "
         if search.best is None:
             line += "no usable value so far"
         else:
             row, value = search.best
             line += f"best {search.metric(row)} {value:.4f} (trial {row.number})"
         seconds = (time.monotonic() - self._began) / max(there - self._there, 1)
-        if there < trials:
-            line += f", {seconds * (trials - there):.0f} s left"
+        if there < self._possible:
+            line += f", {seconds * (self._possible - there):.0f} s left"
         say(line)
 
     def _is_cut_short(self) -> bool:
