@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runner.system.databases import identifier
+from runner.system.databases import identifier, literal
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -31,6 +31,20 @@ class Answer(NamedTuple):
     columns: list[str]
     rows: Iterator[Row]
     iso: Callable[[Row], Row]
+
+
+def with_values(query: str, **values: str | Sequence[str] | None) -> str:
+    """The query with its `$name`s written out: for values given apart, DuckDB imports pandas.
+
+    That takes longer than most queries.
+    """
+    return re.sub(r"\$(\w+)", lambda name: _spelled(values[name[1]]), query)
+
+
+def _spelled(value: str | Sequence[str] | None) -> str:
+    if value is None:
+        return "NULL"
+    return literal(value) if isinstance(value, str) else f"[{', '.join(map(literal, value))}]"
 
 
 def ask(con: DuckDBPyConnection, query: str, values: object = None) -> Answer:

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from runner.system.terminal import say
+from warehouse.commands.answer import with_values
 from warehouse.commands.output import add_format, emit, short
 from warehouse.commands.selection import add_selection, selected
 from warehouse.snapshot import connect
@@ -55,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the table, and what not to read into it."""
     with connect(arguments.results) as con:
         ids = selected(con, arguments)
-        answer = con.execute(QUERY, {"ids": ids})
+        answer = con.execute(with_values(QUERY, ids=ids))
         rows, columns = answer.fetchall(), [name for name, *_ in answer.description or ()]
         words = ADDITIVE
         if arguments.method == "ped-anova":

@@ -9,6 +9,7 @@ from runner.errors import WarehouseError, choices
 from runner.journal.records import Status
 from runner.system.terminal import say
 from warehouse.commands import within
+from warehouse.commands.answer import with_values
 from warehouse.commands.output import add_format, emit, short
 from warehouse.lookup import SHORT
 from warehouse.place import Place
@@ -119,7 +120,7 @@ def run(arguments: argparse.Namespace) -> int:
     with connect(arguments.results) as con:
         if metric:
             _check_metric(con, arguments.sort)
-        rows = con.execute(query, values).fetchall()
+        rows = con.execute(with_values(query, **values)).fetchall()
     if not rows and arguments.format == "table":
         asked = "such run" if where else "run"
         say(f"no {asked} in {Place.of(arguments.results).folder} yet")
@@ -170,7 +171,8 @@ def _print_groups(arguments: argparse.Namespace, where: list[str], values: dict[
             raise WarehouseError(
                 f"no run has a param {arguments.group_by!r}; {choices(arguments.group_by, names)}"
             )
-        rows = con.execute(query, values | {"param": arguments.group_by, "metric": metric})
+        values |= {"param": arguments.group_by, "metric": metric}
+        rows = con.execute(with_values(query, **values))
         columns = [arguments.group_by, *(name for name, *_ in rows.description[1:])]
         groups = rows.fetchall()
     if arguments.format == "table":

@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 import webbrowser
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -64,9 +65,11 @@ def run(arguments: argparse.Namespace) -> int:
     feed = Feed(Place.of(arguments.results))
     listener = _listen(arguments.host, arguments.port)
     with listener:
-        feed.refresh()
-        from warehouse.page.app import build, serve
+        with ThreadPoolExecutor(1) as reading:  # while the toolkit is imported
+            first = reading.submit(feed.refresh)
+            from warehouse.page.app import build, serve
 
+            first.result()
         app = build(feed)
         port = listener.getsockname()[1]
         name = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
