@@ -22,6 +22,7 @@ from runner.journal.records import (
     SkippedRuns,
     Steps,
     Suggestions,
+    SystemUsage,
 )
 from tests.warehouse.conftest import House, ending, records
 from tests.warehouse.test_evaluation import outputs_and_layers
@@ -56,6 +57,8 @@ def everything(house: House, run_id: str) -> list[Record]:
     )
     end = ending(run_id, 2)
     written: list[Record] = [start]
+    used = SystemUsage(run_id, 1, [1.0], [2], [0.5], [9], [None], [9], [0.25], [7])
+    written.append(used)
     for epoch in epochs:
         written += [Steps(run_id, epoch.epoch, [1, 2], [0.5, 0.25]), epoch]  # type: ignore[union-attr]
     written.append(house.weights(run_id, run_id.encode()))
