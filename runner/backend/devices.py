@@ -8,7 +8,7 @@ import gc
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from runner.errors import ConfigError
@@ -124,6 +124,16 @@ def tensorflow_on(wanted: str, deterministic: bool) -> Iterator[str]:
         tf.config.optimizer.set_experimental_options(dict.fromkeys(REWRITES, False))
     with tf.device(place):
         yield device
+
+
+def gradient_of(function: Callable[[Any], Any], value: Any) -> Any:
+    """The gradient of a function's number at a tensor; None where it does not depend on it."""
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        tape.watch(value)
+        result = function(value)
+    return tape.gradient(result, value)
 
 
 def tensor_of(array: Any, dtype: str) -> Any:

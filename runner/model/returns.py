@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from runner.backend.devices import gradient_of
 from runner.components.faults import in_words
 from runner.components.registry import Component
 from runner.components.types import Recipe, Task
@@ -186,7 +187,6 @@ def _is_loss(made: Any) -> bool:
 def check_loss(component: Component, made: Any, data: Prepared) -> Any:
     """The loss that a component returned; a plugin's is tried."""
     import keras
-    import tensorflow as tf
 
     if not _is_loss(made):
         raise component.returned(made, "a Keras loss or a function of (y_true, y_pred)")
@@ -194,12 +194,13 @@ def check_loss(component: Component, made: Any, data: Prepared) -> Any:
     if component.distribution == BUILT_IN:
         return made
     targets, outputs = _one_row(data)
-    with tf.GradientTape() as tape:
-        tape.watch(outputs)
+
+    def total(outputs: Any) -> Any:
         loss = made(targets, outputs)
         _check_value(component, loss)
-        total = keras.ops.sum(keras.ops.cast(loss, "float32"))
-    if tape.gradient(total, outputs) is None:
+        return keras.ops.sum(keras.ops.cast(loss, "float32"))
+
+    if gradient_of(total, outputs) is None:
         raise PluginError(
             f"{component.place} does not depend on the outputs, or not by operations that have a "
             "gradient: nothing would be learned"
