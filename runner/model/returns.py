@@ -21,6 +21,7 @@ from runner.data.stream import example_of
 from runner.errors import ConfigError, ModelError, PluginError
 from runner.model.directions import name_of
 from runner.model.inputs import as_authored, fits, is_graph
+from runner.model.own_steps import own_step
 
 if TYPE_CHECKING:
     import keras
@@ -171,6 +172,12 @@ def check_recipe(where: str, recipe: Recipe, before: Recipe, data: Prepared) -> 
     for callback in recipe.callbacks:
         if not isinstance(callback, keras.callbacks.Callback):
             raise PluginError(f"{where} leaves {in_words(callback)} among the callbacks")
+    if (own := own_step(before.model)) is not None and own_step(recipe.model) is None:
+        name, step = own
+        raise ModelError(
+            f"{where} puts a model of Keras' own class in the place of {name}, whose {step} would "
+            "be lost: leave it out, or regularize inside the architecture"
+        )
     if recipe.model is not before.model and is_graph(recipe.model):
         check_inputs(where, recipe.model, data)
         outputs = recipe.model.outputs

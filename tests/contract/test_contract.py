@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import runner
-from runner.components.kinds import KINDS, Kind
+from runner.components.kinds import KINDS, SEARCH_KINDS, Kind
 from runner.components.registry import load
 from runner.errors import RunnerError
 from runner.sweep.summary import failure_line
@@ -23,14 +23,13 @@ LEFT_OUT = {
     "pruner": "it is asked by a sweep, never by a run",
 }
 """Kinds without a table here, and why."""
+EVERY = {name: kind for name, kind in (KINDS | SEARCH_KINDS).items() if name not in LEFT_OUT}
 RUN = ("dataset=toy", "architecture=linear", "regularizer=[]", "epochs=1", "batch_size=16")
 
 
 def breaches() -> Iterator[tuple[Kind, Breach]]:
     """All of them, kind by kind."""
-    for kind in KINDS.values():
-        if kind.name in LEFT_OUT:
-            continue
+    for kind in EVERY.values():
         for breach in of_every_kind(kind.name, kind.offers):
             yield kind, breach
         if importlib.util.find_spec(f"tests.contract.{kind.name}"):
@@ -42,8 +41,7 @@ ALL = list(breaches())
 
 
 def test_every_kind_has_a_table() -> None:
-    kinds = set(KINDS) - set(LEFT_OUT)
-    assert all(importlib.util.find_spec(f"tests.contract.{kind}") for kind in kinds)
+    assert all(importlib.util.find_spec(f"tests.contract.{kind}") for kind in EVERY)
     names = [breach.name for _, breach in ALL]
     assert sorted(set(names)) == sorted(names)
 

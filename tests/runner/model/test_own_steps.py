@@ -22,7 +22,14 @@ from tests.runner.pairs import apart, compared, events_of, job_of, resumed
 
 OWN = '''
 import numpy as np
-from runner import Data, Task, architecture, dataset
+from runner import Data, Task, architecture, dataset, regularizer
+
+@regularizer
+def plainly(recipe):
+    """The same layers in a model of Keras' own class."""
+    import keras
+    recipe.model = keras.Model(recipe.model.inputs[0], recipe.model.outputs[0])
+    return recipe
 
 @architecture
 def gan(input_shape, outputs):
@@ -320,6 +327,11 @@ def test_packs_leave_such_models_to_engine_fast_and_say_why(own: Site) -> None:
     [
         (("architecture.step=fit",), "the model Coded brings a fit of its own"),
         (("architecture.step=compile",), "the compile of Coded does not take optimizer, loss"),
+        (
+            ("architecture.step=test_step", "architecture.graph=true", "regularizer=[plainly]"),
+            "regularizer 'plainly' puts a model of Keras' own class in the place of Graph, whose "
+            "test_step would be lost",
+        ),
         (
             ("architecture.step=compute_loss", "augmentation=[noise]"),
             "the model Coded brings a compute_loss of its own: leave augmentation out",
