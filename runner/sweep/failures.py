@@ -74,7 +74,7 @@ class Results:
 class Failures:
     """Errors on their way to the runs that they belong to."""
 
-    def __init__(self, results: Results, recorder: Recorder, engine: str) -> None:
+    def __init__(self, results: Results, recorder: Recorder, engine: str = AUTO) -> None:
         """engine: the one that would train, for runs that fail before it begins."""
         self._results, self._recorder, self._engine = results, recorder, engine
 

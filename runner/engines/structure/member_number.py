@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import numbers
 import operator
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -71,7 +72,9 @@ class MemberNumber:
 
     @property  # type: ignore[misc]
     def __class__(self) -> type:
-        return float  # to code that asks whether it is one
+        """A float to a plugin's code that asks; Keras and TensorFlow have rules for floats."""
+        asking = sys._getframe(1).f_globals.get("__name__", "").partition(".")[0]
+        return MemberNumber if asking in ("keras", "tensorflow") else float
 
     def __getattr__(self, name: str) -> Any:
         # What a float has besides, is_integer say, needs its value; nothing else is there.
