@@ -101,7 +101,8 @@ def bound(places: Mapping[str, Sequence[Place]], values: Mapping[str, Any]) -> I
         for path, value in values.items():
             for place in places[path]:
                 number = before[place] = _get(place)
-                whole = isinstance(number, int) and isinstance(value, float)
+                # A member's number only says that it is a float.
+                whole = isinstance(number, int) and type(value) is float
                 place.set(type(number)(value) if whole else value)
         yield
     finally:
