@@ -120,8 +120,6 @@ def test_what_the_same_pruner_stopped_is_not_tried_again_and_by_another_it_is(
     sweep("four", STEADY, *SEEDS)
     out = capsys.readouterr().out
     assert "sweep     four: 1 finished, 3 trained before" in out
-    sweep("five", f"{STEADY} skip=nothing", *SEEDS)
-    assert "sweep     five: 4 finished" in capsys.readouterr().out
 
 
 def test_runs_side_by_side_are_judged_when_all_have_ended_the_epoch(sweep: Run) -> None:
@@ -179,6 +177,7 @@ def test_a_pruner_that_raises_is_named_once_and_the_runs_go_on(
     assert rows(results, "SELECT DISTINCT status FROM runs") == [("finished",)]
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("pruner", "sentence"),
     [
