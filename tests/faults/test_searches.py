@@ -92,13 +92,16 @@ def test_failures_are_the_worst_and_end_no_search_unless_they_are_too_many(house
 
 
 @pytest.mark.slow
-def test_a_search_ends_kindly_at_its_limits(house: House) -> None:
-    words = [*SEARCH, *SPACE, "search.trials=40", "search.confirm=3"]
+def test_a_search_ends_kindly_at_its_limits_and_goes_on(house: House) -> None:
+    words = [*SEARCH, *SPACE, "search.trials=4", "search.confirm=0"]
     search = house.run(*words, "sweep.max_seconds=0.01")
-    assert search.wait() == 0, search.said
-    assert "sweep.max_seconds=0.01 are over; the same command goes on" in search.said
-    assert house.rows("SELECT count(*) FROM trials") == [(4,)]
-    assert "confirmed" not in search.said
+    assert search.wait() == 3, search.said
+    assert "sweep.max_seconds=0.01 is reached; the same command goes on" in search.said
+    assert house.rows("SELECT status, count(*) FROM trials GROUP BY status") == [(None, 4)]
+    asked = house.rows(ASKED)
+    assert (search := house.run(*words)).wait() == 0, search.said
+    assert house.rows("SELECT DISTINCT status FROM trials") == [("finished",)]
+    assert house.rows(ASKED) == asked
 
 
 def test_a_sampler_that_raises_ends_the_search_and_keeps_it(house: House) -> None:

@@ -157,7 +157,8 @@ class SearchSweeper(Sweeper):
                 if not isinstance(error, RunnerError):
                     _ = one.return_value  # raises it, with what it looks like from inside
                 self._sweep.refuse(str(error))
-        search.launched(jobs)
+        if not self._sweep.limits.reached:  # else some were not begun, and are still to come
+            search.launched(jobs)
         search.read()
 
 
@@ -218,7 +219,7 @@ class _Loop:
     def _say_progress(self) -> None:
         """`trial 16 of 64: best val_loss 0.1234 (trial 11), 40 s left`."""
         search = self._search
-        there = len(search.rows)
+        there = len(search.ended[0])
         line = f"trial {there} of {self._possible}: "
         if search.best is None:
             line += "no usable value so far"
