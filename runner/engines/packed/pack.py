@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import sys
 import time
 from collections import deque
@@ -34,6 +35,9 @@ from runner.errors import JournalError
 from runner.journal.records import RunEnd
 from runner.record.events import OnEvent
 
+OF_ROWS = 0.5
+"""The share of an epoch's time that goes with the number of rows."""
+
 
 class Pack:
     """A stack of rows in which the runs of a group train until its queue is empty."""
@@ -43,7 +47,12 @@ class Pack:
         group.packs.append(self)
         self._group, self._template, self._record = group, group.template, record
         template = group.template
+        self._compiled = compiled
         self._program = template.program(rows, compiled)
+        self._traced = True
+        """Whether that is for the present number of rows; else the next epoch begins with it."""
+        self._epoch_seconds = math.inf
+        """How long an epoch takes with so many rows, once that is known."""
         self._rows: list[Member | None] = [None] * rows
         self._stack = Stack(template.fresh, rows)
         self._all_variables = range(len(template.fresh))
@@ -83,6 +92,7 @@ class Pack:
                 # What is wrong with the program is wrong with all that it trains.
                 self._each(self.seated(), functools.partial(_raise, error))
             self._fill()
+            self._shrink()
 
     # -- rows ----------------------------------------------------------------------------------
 
@@ -151,8 +161,38 @@ class Pack:
             f"{rows} at a time",
             file=sys.stderr,
         )
-        smaller = Stack(self._template.fresh, rows)
-        for member in self.seated():
+        self._move(rows)
+
+    def _shrink(self) -> None:
+        """Halve the rows, again and again, where nobody will sit in the rest any more.
+
+        Only if what is left to do is worth tracing everything anew.
+        """
+        rows, seated = len(self._rows), self.seated()
+        if not seated or self._group.queue or self._waiting or any(map(self._is_over, seated)):
+            return
+        # XLA's draws of one row alone are others than TensorFlow's; of two they are the same.
+        least, fewer = max(len(seated), 2 if self._compiled else 1), rows
+        while fewer // 2 >= least:
+            fewer //= 2
+        if fewer < rows and self._is_worth_tracing(fewer, seated):
+            self._move(fewer)
+            self._fill()
+            self._traced, self._epoch_seconds = False, math.inf
+
+    def _is_worth_tracing(self, fewer: int, seated: Sequence[Member]) -> bool:
+        """Whether the epochs to come gain more by fewer rows than a new program for them costs."""
+        template = self._template
+        if not math.isfinite(self._epoch_seconds):
+            return False
+        epochs = max(member.job.config.settings.epochs - member.epoch for member in seated)
+        saved = epochs * self._epoch_seconds * OF_ROWS * (1 - fewer / len(self._rows))
+        return template.is_lasting and saved > template.seconds_to_trace(fewer, self._compiled)
+
+    def _move(self, rows: int) -> None:
+        """Go on with a stack of so many rows; all members wait for a seat in it."""
+        smaller, members = Stack(self._template.fresh, rows), self.seated()
+        for member in members:
             values = [member.seat.stack.read(i, member.seat.row) for i in self._all_variables]
             self._waiting.append((member, values))
         self._stack, self._rows = smaller, [None] * rows
@@ -173,8 +213,13 @@ class Pack:
         """Compute an epoch of every row, and its logs; where that fails, the rows stay."""
         import tensorflow as tf
 
-        template, program, numbers = self._template, self._program, self._numbers
-        drawn = np.zeros((len(self._rows), template.taken), np.int64)
+        template, numbers, began = self._template, self._numbers, time.perf_counter()
+        traced, rows = self._traced, len(self._rows)
+        if not traced:
+            self._program = template.program(rows, self._compiled)
+            self._program.settle()
+        program = self._program
+        drawn = np.zeros((rows, template.taken), np.int64)
         for row, member in enumerate(self._rows):
             if member is not None:
                 seed = member.job.config.settings.seed
@@ -198,6 +243,11 @@ class Pack:
             if member is not None:
                 member.logs = {name: float(values[row]) for name, values in logs.items()}
                 member.model.optimizer.scheduled = float(rates[row])
+        if traced:
+            self._epoch_seconds = min(self._epoch_seconds, time.perf_counter() - began)
+        else:
+            self._traced = True
+            template.traced(rows, self._compiled)
 
     def _evaluate(self, state: State, part: str) -> Logs:
         """Metric -> the rows' values on a part."""

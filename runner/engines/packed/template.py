@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -73,6 +74,9 @@ class Template:
         self._programs: dict[int, Program] = {}
         """Members of a pack -> its program, compiled by XLA; 0 -> that of any number of them."""
         self._differences: dict[tuple[int, bool], float] = {}
+        self._traced: set[tuple[int, bool]] = set()
+        self._traced_seconds = 0.0
+        """How long it took to trace, and to compile, all that the last proven pack needs."""
 
     def _program(self) -> Program:
         while True:
@@ -152,8 +156,19 @@ class Template:
         It is proven once. Leaves the template's own model changed.
         """
         if (members, compiled) not in self._differences:
+            began = time.perf_counter()
             self._differences[members, compiled] = self._difference(members, compiled)
+            self._traced_seconds = time.perf_counter() - began
+            self.traced(members, compiled)
         return self._differences[members, compiled]
+
+    def traced(self, members: int, compiled: bool) -> None:
+        """Note that all is traced that packs of so many members need."""
+        self._traced.add((members, compiled))
+
+    def seconds_to_trace(self, members: int, compiled: bool) -> float:
+        """How long it takes, as far as one can tell, until such packs have all that they need."""
+        return 0.0 if (members, compiled) in self._traced else self._traced_seconds
 
     def _difference(self, members: int, compiled: bool) -> float:
         import tensorflow as tf

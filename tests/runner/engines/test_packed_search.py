@@ -1,4 +1,4 @@
-"""Engine `packed` under a search: batch after batch in one process."""
+"""Engine `packed` under a search: batch after batch in one process, and members that leave."""
 
 from __future__ import annotations
 
@@ -11,13 +11,23 @@ from typing import Any
 import pytest
 
 from runner.config.compose import compose
+from runner.engines.packed import engine, pack
 from runner.engines.packed.engine import SHARED
 from runner.record.outcome import Outcome
 from runner.sweep import plan as planning
 from runner.sweep.batch import train_all
 from runner.sweep.plan import Planner
 from tests.runner.engines.test_packed import (
+    BASE,
+    DIFFERENT,
     IRIS,
+    Told,
+    alone,
+    check,
+    check_packed,
+    jobs_of,
+    losses,
+    trained,
 )
 
 RATES = [f"optimizer.learning_rate={rate}" for rate in (0.01, 0.02, 0.03)]
@@ -114,3 +124,64 @@ def test_another_dataset_comes_when_the_last_one_and_its_templates_are_gone(
     finally:
         gc.enable()
     assert seen == [(0, 0)] * 3
+
+
+# --- Members that leave --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def rows(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The rows of the pack in each call of its training."""
+    from runner.engines.packed.program import Program
+
+    called: list[int] = []
+    train = Program.train
+
+    def noted(self: Program, state: Any, *rest: Any) -> Any:
+        called.append(len(state.trainable[0]))
+        return train(self, state, *rest)
+
+    monkeypatch.setattr(Program, "train", noted)
+    monkeypatch.setattr(engine, "LANES", 1)
+    # However short the epochs, fewer rows are worth a new program.
+    monkeypatch.setattr(pack, "OF_ROWS", 1e9)
+    return called
+
+
+@pytest.fixture(scope="module")
+def references() -> Told:
+    """The different members, each trained alone by Keras."""
+    return alone(jobs_of(BASE, *DIFFERENT))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("xla", ["never", "always"])
+def test_a_pack_whose_members_have_left_goes_on_with_fewer_rows(
+    references: Told, rows: list[int], xla: str
+) -> None:
+    """Members end after 1, 2, 3 and 5 epochs; one of them is stopped early."""
+    members = trained(jobs_of((*BASE, f"xla={xla}"), *DIFFERENT))
+    check_packed(members, len(DIFFERENT))
+    assert [len(losses(events)) for events in members] == [3, 3, 3, 3, 3, 2, 5, 1]
+    fewest = {"never": 1, "always": 2}[xla]
+    assert rows[-5:] == [8, 8, 8, fewest, fewest]
+    check(members, references)
+
+
+@pytest.mark.slow
+def test_where_averages_are_evaluated_they_move_along(rows: list[int]) -> None:
+    words = ("dataset=iris", "regularizer=[dropout]", "optimizer.use_ema=true", "batch_size=16")
+    members = [f"seed={seed} epochs={epochs}" for seed, epochs in enumerate((1, 2, 4, 4))]
+    jobs = jobs_of((*words, "architecture.units=[6]", "epochs=4"), *members)
+    found = trained(jobs)
+    assert rows[-4:] == [4, 4, 2, 2]
+    check(found, alone(jobs))
+
+
+@pytest.mark.slow
+def test_a_pack_stays_as_it_is_where_fewer_rows_gain_little(
+    rows: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pack, "OF_ROWS", 0.5)
+    trained(jobs_of(BASE, *DIFFERENT))
+    assert set(rows) == {8}
