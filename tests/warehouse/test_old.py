@@ -88,7 +88,9 @@ def test_every_view_and_command_answers(house: House) -> None:
         views = con.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
         assert len(views) > 5
         empty = [name for (name,) in views if not con.execute(f"FROM {name}").fetchall()]
-        assert empty == []
+        # Of what old journals know nothing.
+        new = {"aliases", "alias_history", "search_runs", "trials", "confirmed"}
+        assert set(empty) <= new
         assert con.execute(f"FROM compare('{FINISHED}', '{FAILED}')").fetchall()
     for words in (
         ("runs",),

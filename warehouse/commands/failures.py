@@ -21,7 +21,7 @@ FROM runs AS r
 ANTI JOIN deleted AS d ON d.run_id = r.run_id
 LEFT JOIN failures AS f ON f.run_id = r.run_id
 WHERE r.status IN ('failed', 'lost') AND r.run_id IN (FROM members($sweep))
-GROUP BY r.status, reason
+GROUP BY ALL
 ORDER BY runs DESC, reason
 """
 

@@ -26,10 +26,10 @@ def test_a_command_adds_its_words_and_what_runs_them(name: str) -> None:
     [(added, parser)] = parsers([name]).items()
     module = sys.modules[f"runner.commands.{name}"]
     assert (added, parser.prog) == (name, f"runner {name}")
-    given = ["RUN"] if name not in ("warm", "doctor") else []
+    given = {"warm": [], "doctor": [], "search": ["explain", "RUN"], "new": ["loss", "mine"]}
     needed = {"restore": ["--to", "x"], "export": ["--to", "x"]}
     needed["predict"] = ["--to", "x", "--source", "y"]
-    arguments = parser.parse_args([*given, *needed.get(name, [])])
+    arguments = parser.parse_args([*given.get(name, ["RUN"]), *needed.get(name, [])])
     assert arguments.run is module.run
     assert f"\n  {name:<12} {parser.description}\n" in help_text()
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.test_boundaries import RUNNER, WAREHOUSE, imported
+from tests.test_boundaries import imported, modules
 from tests.warehouse.conftest import ROOT, House
 from warehouse.commands import ui
 
@@ -81,10 +81,12 @@ def test_no_other_command_loads_anything_of_the_page() -> None:
 def test_only_the_command_knows_the_page() -> None:
     knows = [
         name
-        for name, tree in (WAREHOUSE | RUNNER).items()
+        for name, tree in (modules("warehouse") | modules("runner")).items()
         if not name.startswith("warehouse.page")
         if any(other.startswith("warehouse.page") for other in imported(tree, name))
     ]
     assert knows == ["warehouse.commands.ui"]
-    tops = imported(WAREHOUSE["warehouse.commands.ui"], "warehouse.commands.ui", everywhere=False)
+    tops = imported(
+        modules("warehouse")["warehouse.commands.ui"], "warehouse.commands.ui", everywhere=False
+    )
     assert not [name for name in tops if name.startswith("warehouse.page")]

@@ -4,5 +4,5 @@ FROM runs AS r
 ANTI JOIN deleted AS d ON d.run_id = r.run_id
 LEFT JOIN failures AS f ON f.run_id = r.run_id
 WHERE r.sweep_id = $sweep AND r.status IN ('failed', 'lost')
-GROUP BY reason
+GROUP BY ALL
 ORDER BY runs DESC, reason;
