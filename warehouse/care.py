@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from runner.journal.file import Journal
+from runner.journal.file import write_journal
 from runner.journal.ids import new_run_id, now
 from runner.journal.records import Care
 from warehouse.ingest.ingest import sync
@@ -67,7 +67,4 @@ def _subjects(each: Care) -> list[str | None]:
 
 def write(place: Place, entries: Iterable[Care]) -> None:
     """Write the entries, as they are, into a journal."""
-    with Journal(place.journals, f"{CARE}{new_run_id()}") as journal:
-        for each in entries:
-            journal.append(each)
-        journal.finish()
+    write_journal(place.journals, f"{CARE}{new_run_id()}", entries)

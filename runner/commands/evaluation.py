@@ -19,7 +19,7 @@ from runner.data.prepare import load, split
 from runner.engines.outputs import outputs_of, records_of
 from runner.errors import ConfigError, DataError, choices
 from runner.evaluate.metrics import OutputEvaluation, evaluate_outputs
-from runner.journal.file import Journal
+from runner.journal.file import write_journal
 from runner.journal.ids import new_run_id, now
 from runner.journal.records import EvaluationAdded
 from runner.journal.results import JOURNALS
@@ -229,10 +229,10 @@ def _record(
         source=source,
         data=dict(data),
     )
-    with Journal(kept.results / JOURNALS, f"{JUDGEMENT}{entry.entry_id}") as journal:
-        journal.append(entry)
-        for name, evaluation in evaluations.items():
-            for record in records_of(kept.run_id, name, evaluation, {}):
-                journal.append(record)
-        journal.finish()
+    records = [
+        record
+        for name, evaluation in evaluations.items()
+        for record in records_of(kept.run_id, name, evaluation, {})
+    ]
+    write_journal(kept.results / JOURNALS, f"{JUDGEMENT}{entry.entry_id}", [entry, *records])
     warehouse.sync(kept.results, wait=5.0)

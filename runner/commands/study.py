@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from runner.errors import ConfigError
-from runner.journal.file import Journal
+from runner.journal.file import write_journal
 from runner.journal.results import JOURNALS, is_results, results_folder
 
 
@@ -41,10 +41,7 @@ def import_study(url: str, name: str | None = None, results: Path | None = None)
     for run in study.runs:
         if run.start.run_id in known:
             continue
-        with Journal(folder / JOURNALS, run.start.run_id) as journal:
-            for record in (run.start, *run.epochs, run.end):
-                journal.append(record)
-            journal.finish()
+        write_journal(folder / JOURNALS, run.start.run_id, [run.start, *run.epochs, run.end])
         counts[run.end.status] += 1
     outcome = warehouse.sync(folder)
     sentence = _sentence(study.name, counts, len(known), study.unended)

@@ -13,6 +13,7 @@ import errno
 import fcntl
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 
@@ -140,6 +141,17 @@ class Journal:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def write_journal(folder: Path, name: str, records: Iterable[Record]) -> None:
+    """Write records into a journal that is ended at once; JournalError where that cannot be done.
+
+    name: a run's id, or what else the journal is of.
+    """
+    with Journal(folder, name) as journal:
+        for record in records:
+            journal.append(record)
+        journal.finish()
 
 
 def run_id_of(path: Path) -> str:

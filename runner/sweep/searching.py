@@ -21,9 +21,9 @@ from runner.components.signature import plain
 from runner.config.config import Choice, Config
 from runner.config.settings import NAMES, OF_OUTCOME, SearchSettings
 from runner.errors import ConfigError, PluginError, RunnerError, choices, in_one_line, trace_of
-from runner.journal.file import Journal
+from runner.journal.file import write_journal
 from runner.journal.ids import new_run_id, now
-from runner.journal.records import Record, SearchBegun, Suggestions
+from runner.journal.records import SearchBegun, Suggestions
 from runner.journal.results import JOURNALS, is_results
 from runner.search.ask import as_text, ask, from_record
 from runner.search.objectives import Aims, best_places
@@ -137,7 +137,7 @@ class Search:
             settings=settings,
         )
         self._before = self._before or record.begun_at
-        _write(self.plan.results, record.entry_id, record)
+        _write(self.plan.results, record)
 
     def read(self) -> None:
         """Ask the warehouse what came of the trials."""
@@ -312,7 +312,7 @@ class Search:
             prior=[_number(one.prior) for _, one in tried],
             evidence=[_number(one.evidence) for _, one in tried],
         )
-        _write(self.plan.results, record.entry_id, record)
+        _write(self.plan.results, record)
 
 
 def described(space: Space) -> dict[str, Any]:
@@ -336,8 +336,6 @@ def _number(value: float | None) -> float | None:
     return None if value is None or math.isnan(value) else float(value)
 
 
-def _write(results: Path, entry_id: str, record: Record) -> None:
+def _write(results: Path, record: SearchBegun | Suggestions) -> None:
     """Record it, in a journal of its own; JournalError where that cannot be done."""
-    with Journal(results / JOURNALS, f"{CARE}{entry_id}") as journal:
-        journal.append(record)
-        journal.finish()
+    write_journal(results / JOURNALS, f"{CARE}{record.entry_id}", [record])

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import warehouse
-from runner.journal.file import Journal
+from runner.journal.file import write_journal
 from runner.journal.ids import new_run_id, now
 from runner.journal.records import SkippedRuns
 from runner.journal.results import JOURNALS, is_results
@@ -82,9 +82,7 @@ def record_skipped(sweep_id: str, runs: Sequence[Run], skips: Mapping[str, Skipp
             run_id=[skips[run.run_id].run_id for run in here],
             job=[" ".join(run.overrides) for run in here],
         )
-        with Journal(results / JOURNALS, f"{CARE}{record.entry_id}") as journal:
-            journal.append(record)
-            journal.finish()
+        write_journal(results / JOURNALS, f"{CARE}{record.entry_id}", [record])
 
 
 def _may_skip(run: Run, multirun: bool) -> bool:
