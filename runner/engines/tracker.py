@@ -16,7 +16,7 @@ from runner.engines.arrays import Callback, Logs, Model, Variable
 from runner.engines.contract import Job
 from runner.engines.step_losses import StepLosses
 from runner.errors import ModelError
-from runner.journal.records import EpochEnd, RunEnd
+from runner.journal.records import EpochEnd, RunEnd, by_split
 from runner.model.averages import averages_in_place, makes_averages
 from runner.model.build import monitor_of, steps
 from runner.model.checkpoint import restore, snapshot
@@ -176,7 +176,7 @@ class Tracker:
                 val_loss=values.get("val_loss"),
                 learning_rate=over.learning_rate,
                 seconds=over.seconds,
-                metrics=_by_split(values),
+                metrics=by_split(_without_rate(values)),
                 wall_seconds=over.wall_seconds,
             )
         )
@@ -342,12 +342,6 @@ def _acts_on_tests(callback: Callback) -> bool:
     )
 
 
-def _by_split(values: Mapping[str, float]) -> dict[str, dict[str, float]]:
-    """Keras' logs by split, without the losses, which have columns of their own."""
-    by_split: dict[str, dict[str, float]] = {}
-    for name, value in values.items():
-        split = "val" if name.startswith("val_") else "train"
-        plain = name.removeprefix("val_")
-        if plain not in ("loss", "learning_rate"):
-            by_split.setdefault(split, {})[plain] = value
-    return by_split
+def _without_rate(values: Mapping[str, float]) -> dict[str, float]:
+    """Keras' logs without the learning rate, which has a field of its own."""
+    return {k: v for k, v in values.items() if k.removeprefix("val_") != "learning_rate"}

@@ -132,6 +132,19 @@ class EpochEnd(Record):
     """From its begin to its end, whatever was done for neighbours; None in older journals."""
 
 
+def by_split(values: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    """An epoch's values as `EpochEnd.metrics` has them: of names with `val_` the split is val.
+
+    The losses, which have fields of their own, are left out.
+    """
+    metrics: dict[str, dict[str, float]] = {}
+    for name, value in values.items():
+        if name not in ("loss", "val_loss"):
+            split = "val" if name.startswith("val_") else "train"
+            metrics.setdefault(split, {})[name.removeprefix("val_")] = value
+    return metrics
+
+
 @dataclass(frozen=True)
 class Steps(Record):
     """The training loss inside of an epoch, written before its `epoch_end`; a place for each step.

@@ -18,7 +18,7 @@ from runner.components.passwords import without_password
 from runner.components.types import Mode
 from runner.errors import ConfigError, RunnerError, choices, in_one_line
 from runner.journal.ids import run_id_from
-from runner.journal.records import EpochEnd, RunEnd, RunStart
+from runner.journal.records import EpochEnd, RunEnd, RunStart, by_split
 from runner.system.paths import from_home
 from runner.tracking.source import start_of
 
@@ -220,12 +220,7 @@ def _epochs(
 
 
 def _epoch_end(run_id: str, epoch: int, values: Mapping[str, float], seconds: float) -> EpochEnd:
-    metrics: dict[str, dict[str, float]] = {}
-    for name, value in values.items():
-        if name not in ("loss", "val_loss"):
-            split = "val" if name.startswith("val_") else "train"
-            metrics.setdefault(split, {})[name.removeprefix("val_")] = value
-    loss = values.get("loss", math.nan)
+    loss, metrics = values.get("loss", math.nan), by_split(values)
     return EpochEnd(run_id, epoch, loss, values.get("val_loss"), math.nan, seconds, metrics)
 
 

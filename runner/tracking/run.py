@@ -30,6 +30,7 @@ from runner.journal.records import (
     RunEnd,
     Steps,
     Weights,
+    by_split,
 )
 from runner.journal.results import JOURNALS, results_folder
 from runner.system.terminal import complain
@@ -154,7 +155,7 @@ class TrackedRun:
                     val_loss=values.get("val_loss"),
                     learning_rate=_number("learning_rate", learning_rate),
                     seconds=seconds,
-                    metrics=_by_split(values),
+                    metrics=by_split(values),
                     wall_seconds=seconds,
                 )
             )
@@ -388,16 +389,6 @@ class TrackedRun:
         """In a forked process: let go of the journal, whose lock tells whether its run lives."""
         if self._journal is not None:
             self._journal.close()
-
-
-def _by_split(values: Mapping[str, float]) -> dict[str, dict[str, float]]:
-    """Metrics by split, without the losses, which have columns of their own."""
-    by_split: dict[str, dict[str, float]] = {}
-    for name, value in values.items():
-        if name not in ("loss", "val_loss"):
-            split = "val" if name.startswith("val_") else "train"
-            by_split.setdefault(split, {})[name.removeprefix("val_")] = value
-    return by_split
 
 
 def _number(name: str, value: Any) -> float:
