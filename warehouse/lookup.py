@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,15 +45,23 @@ def find_run(con: DuckDBPyConnection, text: str) -> str:
         [wanted],
     ).fetchall()
     ids = [run_id for (run_id,) in rows]
-    if wanted in ids:
-        return wanted
     if not wanted or not ids:
         raise WarehouseError(
             f"there is no run {text!r}{_near(con, wanted)}; `python -m warehouse runs` lists them"
         )
+    return only_one(ids, text, "runs")
+
+
+def only_one(ids: Sequence[str], text: str, kind: str) -> str:
+    """The one id that `text` names: a whole one before those that begin or end like it.
+
+    kind: what they are of, such as "runs". Raises WarehouseError where it names several.
+    """
+    if (wanted := text.strip().lower()) in ids:
+        return wanted
     if len(ids) > 1:
         shown = ", ".join(ids[:3]) + (", ..." if len(ids) > 3 else "")
-        raise WarehouseError(f"{text!r} names {len(ids)} runs ({shown}); give more of the id")
+        raise WarehouseError(f"{text!r} names {len(ids)} {kind} ({shown}); give more of the id")
     return str(ids[0])
 
 
@@ -116,13 +124,8 @@ def find_sweep(con: DuckDBPyConnection, text: str) -> str:
         [wanted],
     ).fetchall()
     ids = [sweep_id for (sweep_id,) in rows]
-    if wanted in ids:
-        return wanted
     if not wanted or not ids:
         raise WarehouseError(
             f"there is no sweep {text!r}; `python -m warehouse sql 'FROM sweeps'` lists them"
         )
-    if len(ids) > 1:
-        shown = ", ".join(ids[:3]) + (", ..." if len(ids) > 3 else "")
-        raise WarehouseError(f"{text!r} names {len(ids)} sweeps ({shown}); give more of the id")
-    return str(ids[0])
+    return only_one(ids, text, "sweeps")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.errors import WarehouseError
 from runner.journal.records import ParamValue
+from warehouse.lookup import only_one
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -251,7 +252,4 @@ def find_search(con: DuckDBPyConnection, text: str) -> str:
         raise WarehouseError(
             f"there is no search {text!r}; `python -m warehouse sql 'FROM searches'` lists them"
         )
-    if len(ids) > 1:
-        shown = ", ".join(ids[:3]) + (", ..." if len(ids) > 3 else "")
-        raise WarehouseError(f"{text!r} names {len(ids)} searches ({shown}); give more of the id")
-    return str(ids[0])
+    return only_one(ids, text, "searches")
