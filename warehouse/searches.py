@@ -114,6 +114,7 @@ def metrics_of(con: DuckDBPyConnection, run_ids: Sequence[str]) -> list[str]:
 def past_runs(
     con: DuckDBPyConnection,
     varied: Sequence[str],
+    ignored: Sequence[str],
     own: Sequence[ParamValue],
     identity: str,
     metric: str,
@@ -124,12 +125,14 @@ def past_runs(
     A task is the data, and all of the config that does not vary. Runs that failed are left out.
 
     varied: the params that vary; of components that vary, all params do.
+    ignored: keys of the config in which runs of one task may differ.
     own, identity: the params and the data of the task that is none of them.
     """
     rows = con.execute(
         PAST,
         {
             "varied": list(varied),
+            "ignored": list(ignored),
             "names": [one["name"] for one in own],
             "texts": [one["value"] for one in own],
             "numbers": [one["number"] for one in own],
@@ -194,11 +197,7 @@ fixed AS (
     WHERE
         name NOT IN (SELECT unnest($varied::VARCHAR[]))
         AND split_part(name, '.', 1) NOT IN (SELECT unnest($varied::VARCHAR[]))
-        AND split_part(name, '.', 1) NOT IN (
-            'seed', 'checkpoint', 'print_every', 'record_steps', 'record_system', 'evaluate',
-            'keep_predictions', 'engine', 'strict', 'xla', 'kernels', 'device', 'results', 'skip',
-            'retry', 'sweep', 'search'
-        )
+        AND split_part(name, '.', 1) NOT IN (SELECT unnest($ignored::VARCHAR[]))
     GROUP BY run_id
 ),
 

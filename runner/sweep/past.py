@@ -10,12 +10,15 @@ from typing import Any
 import warehouse
 from runner.components.search_types import Dimension, PastTask, Space, Trial
 from runner.config.config import Config, flatten
+from runner.config.settings import NAMES, OF_OUTCOME
 from runner.errors import ConfigError
 from runner.journal.results import is_results
 from runner.search.ask import as_text
 from warehouse.searches import LEAST_RUNS, PastRun, past_runs
 
 NOT_IN_SPACE = object()
+IGNORED = sorted(NAMES - set(OF_OUTCOME) | {"seed"})
+"""Keys of the config that make no other task."""
 
 
 def past_tasks(
@@ -29,7 +32,7 @@ def past_tasks(
         return ()
     varied = [dimension.name for dimension in space]
     with warehouse.connect(results) as connection:
-        rows = past_runs(connection, varied, flatten(config), identity, metric, before)
+        rows = past_runs(connection, varied, IGNORED, flatten(config), identity, metric, before)
     by_task: dict[str, list[Trial]] = {}
     for row in rows:
         params = _params(space, row)
