@@ -182,6 +182,11 @@ def _flat(prefix: str, node: Any) -> Iterator[ParamValue]:
             if not (prefix and key == "name"):
                 yield from _flat(f"{prefix}.{key}" if prefix else str(key), item)
         return
-    number = float(node) if isinstance(node, int | float) else None
-    text = node if isinstance(node, str) else json.dumps(node, separators=(",", ":"))
-    yield {"name": prefix, "value": text, "number": number}
+    yield param_value(prefix, node)
+
+
+def param_value(name: str, value: Any) -> ParamValue:
+    """A row of the params table: the value as text, and as a number where it is one."""
+    number = float(value) if isinstance(value, int | float) else None
+    text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+    return {"name": name, "value": text, "number": number}

@@ -13,6 +13,7 @@ from typing import Any
 
 from runner.components.passwords import refuse_passwords, without_password
 from runner.components.types import Mode
+from runner.config.config import param_value
 from runner.errors import ConfigError
 from runner.journal.ids import now
 from runner.journal.records import ParamValue, RunStart, UsedComponent
@@ -94,7 +95,7 @@ def _component(dataset: str | None) -> list[UsedComponent]:
 
 def _of_dataset(dataset: str | None) -> Iterator[ParamValue]:
     if dataset is not None:
-        yield {"name": "dataset", "value": dataset, "number": None}
+        yield param_value("dataset", dataset)
 
 
 def _rows(prefix: str, node: Any) -> Iterator[ParamValue]:
@@ -103,9 +104,7 @@ def _rows(prefix: str, node: Any) -> Iterator[ParamValue]:
         for name, value in node.items():
             yield from _rows(f"{prefix}.{name}" if prefix else str(name), value)
         return
-    number = float(node) if isinstance(node, int | float) else None
-    text = node if isinstance(node, str) else json.dumps(node, separators=(",", ":"))
-    yield {"name": prefix, "value": text, "number": number}
+    yield param_value(prefix, node)
 
 
 def _plain(value: Any) -> Any:
