@@ -8,21 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import warehouse
 from runner.errors import WarehouseError
-from runner.sweep.search_closing import search_lines
+from runner.sweep.search_closing import BEST, LEAST_SHARE, MOVED, search_lines
 from runner.sweep.searching import Search
 from runner.sweep.summary import asking
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-BEST = 5
-"""Runs of a sweep that are listed."""
-MOVED = 3
-"""Params of a sweep that are listed."""
 NOT_BEGUN = 20
 """Jobs of a sweep that a limit ended that are listed."""
-LEAST_SHARE = 0.01
-"""A param with less of the differences to its name moved nothing."""
 Failure = tuple[str, str, str, str]
 
 NAMED = """

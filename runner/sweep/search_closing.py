@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 BEST = 5
-"""Trials that are listed."""
+"""Trials, or runs of a sweep, that are listed."""
 FRONT = 20
 """Those of a front that are listed."""
 MOVED = 3
@@ -28,7 +28,7 @@ MOVED = 3
 NUMBER = re.compile(r"(?<![\w.])\d+\.\d{4,}(e-?\d+)?")
 """More digits than one wants to read."""
 LEAST_SHARE = 0.01
-"""A param that explains less of the variance moved nothing."""
+"""A param that explains less of the differences moved nothing."""
 
 
 def search_lines(connection: DuckDBPyConnection, search: Search) -> Iterator[str]:
