@@ -37,7 +37,6 @@ def augment(recipe: Recipe, config: Config, data: Prepared) -> Recipe:
     Raises ModelError where one does not fit the examples, the loss or the model, and PluginError
     where one breaks its contract.
     """
-
     chosen = config.chosen["augmentation"]
     if not chosen:
         return recipe

@@ -122,9 +122,6 @@ class Search:
     def begin(self) -> None:
         """Look up what is there, and record that this command goes on with it."""
         self.read()
-        if is_results(self.plan.results):
-            with warehouse.connect(self.plan.results) as connection:
-                self._before = begun(connection, self.search_id)
         settings = dataclasses.asdict(self.plan.settings) | {"fixed": list(self.plan.fixed)}
         record = SearchBegun(
             entry_id=new_run_id(),
@@ -145,6 +142,7 @@ class Search:
         if not is_results(self.plan.results):
             return
         with warehouse.connect(self.plan.results) as connection:
+            self._before = self._before or begun(connection, self.search_id)
             self.rows = suggested(connection, self.search_id, self.plan.aims.metrics)
             self._check_metrics(connection)
 

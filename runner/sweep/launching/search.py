@@ -221,10 +221,10 @@ class _Loop:
         search = self._search
         there = len(search.ended[0])
         line = f"trial {there} of {self._possible}: "
-        if search.best is None:
+        if (best := search.best) is None:
             line += "no usable value so far"
         else:
-            row, value = search.best
+            row, value = best
             line += f"best {search.metric(row)} {value:.4f} (trial {row.number})"
         seconds = (time.monotonic() - self._began) / max(there - self._there, 1)
         if there < self._possible:
