@@ -95,6 +95,7 @@ from runner.system.databases import (
     shut,
     spill_folder,
 )
+from runner.system.optuna import quiet_optuna
 from runner.system.paths import from_home
 
 if TYPE_CHECKING:
@@ -181,6 +182,7 @@ __all__ = [
     "part_named",
     "preprocessing",
     "pruner",
+    "quiet_optuna",
     "read_query",
     "refuse_effects",
     "regularizer",

@@ -182,6 +182,7 @@ def test_importing_the_root_needs_only_the_door() -> None:
         "runner.data.sources.typed",
         "runner.errors",
         "runner.system.databases",
+        "runner.system.optuna",
         "runner.system.paths",
     }
 

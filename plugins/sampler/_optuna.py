@@ -5,16 +5,23 @@ Choices travel as their places, since Optuna's own are text and numbers only.
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import math
-import warnings
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runner import Dimension, History, Params, RunnerError, Space, Suggestion, Trial
+from runner import (
+    Dimension,
+    History,
+    Params,
+    RunnerError,
+    Space,
+    Suggestion,
+    Trial,
+    quiet_optuna,
+)
 
 from ._tried import key_of, tried, untried
 
@@ -60,7 +67,7 @@ def suggest(
     known = tried(history, pending)
     slot = name if len(history.trials) >= startup else "random"
     suggestions: list[Suggestion] = []
-    with _quiet():
+    with quiet_optuna():
         study = _study(make(int(rng.integers(2**31))), objectives)
         study.add_trials(list(_trials(space, history.trials, objectives, notes)))
         study.add_trials([_running(space, params) for params in pending])
@@ -72,21 +79,6 @@ def suggest(
             known.add(key_of(params))
             suggestions.append(Suggestion(params, slot=slot if asked else "random"))
     return suggestions
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Optuna's lines, and its warnings of parts that may change, from the terminal."""
-    import optuna
-
-    verbosity = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        optuna.logging.set_verbosity(verbosity)
 
 
 def _study(sampler: BaseSampler, objectives: int) -> Study:

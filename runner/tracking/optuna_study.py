@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import json
 import math
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
@@ -19,6 +17,7 @@ from runner.components.types import Mode
 from runner.errors import ConfigError, RunnerError, choices, in_one_line
 from runner.journal.ids import run_id_from
 from runner.journal.records import EpochEnd, RunEnd, RunStart, by_split
+from runner.system.optuna import quiet_optuna
 from runner.system.paths import from_home
 from runner.tracking.source import start_of
 
@@ -65,27 +64,12 @@ def read_study(url: str, name: str | None) -> ReadStudy:
 
     Raises ConfigError where there is no such storage or study.
     """
-    with _quiet():
+    with quiet_optuna():
         study = _study(url, name)
         trials = study.get_trials(deepcopy=False)
         ended = [trial for trial in trials if trial.state.name in ENDED]
         runs = [_run(study, trial) for trial in ended]
     return ReadStudy(study.study_name, runs, len(trials) - len(ended))
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Optuna's lines, and its warnings of parts that may change, from the terminal."""
-    import optuna
-
-    verbosity = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        optuna.logging.set_verbosity(verbosity)
 
 
 def _study(url: str, name: str | None) -> Study:

@@ -7,12 +7,12 @@ way in SQL does.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import WarehouseError
+from runner.system.optuna import quiet_optuna
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -66,9 +66,7 @@ def _shares(outcomes: Mapping[str, float], params: Mapping[str, Values]) -> dict
     """Param -> its share of the importance of all, for runs and the value to be made small."""
     import optuna
 
-    level = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
+    with quiet_optuna():  # of few runs it warns; the counts stand beside
         study = optuna.create_study()
         columns = {
             name: _column({run: value for run, value in values.items() if run in outcomes})
@@ -83,12 +81,8 @@ def _shares(outcomes: Mapping[str, float], params: Mapping[str, Values]) -> dict
                     value=value,
                 )
             )
-        with warnings.catch_warnings():  # of few runs; the counts stand beside
-            warnings.simplefilter("ignore")
-            evaluator = optuna.importance.PedAnovaImportanceEvaluator()
-            found = evaluator.evaluate(study, params=list(params))
-    finally:
-        optuna.logging.set_verbosity(level)
+        evaluator = optuna.importance.PedAnovaImportanceEvaluator()
+        found = evaluator.evaluate(study, params=list(params))
     whole = math.fsum(found.values())
     return {name: value / whole if whole else 0.0 for name, value in found.items()}
 
