@@ -409,7 +409,11 @@ WRONG = {
     ),
     "nothing to call": ((*CANCER, "augmentation=[nothing]"), PluginError, "returned int"),
     "unknown offers": ((*CANCER, "augmentation=[strange]"), PluginError, r"\(features, labels\)"),
-    "another shape": ((*CANCER, "augmentation=[halved]"), ModelError, r"\(30,\)\) into .*\(3,\)"),
+    "another shape": (
+        (*CANCER, "augmentation=[halved]"),
+        ModelError,
+        r"\(30,\) a row\) into .*\(3,\)",
+    ),
     "weights": ((*CANCER, "augmentation=[weighted]"), PluginError, "has weights"),
     "an error of Keras": (
         (*CANCER, "augmentation=[wrong]"),

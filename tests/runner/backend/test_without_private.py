@@ -12,6 +12,7 @@ from runner.backend import seeds as randomness
 from runner.backend.names import Unsupported
 from runner.commands.table import run_command
 from runner.engines.contract import Job
+from runner.engines.packed.engine import SHARED
 from runner.journal.records import EpochEnd
 from tests.conftest import Site
 from tests.runner.engines.test_packed import engine_of, jobs_of, losses, statuses, trained
@@ -43,6 +44,7 @@ def taken(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     monkeypatch.setitem(names.places, key, f"{names.places[key]}_of_old")
     onednn_private.available.cache_clear()
     randomness._warn.cache_clear()
+    SHARED.forget()  # else a pack borrows what was traced while the name was there
     yield f"{names.name(key)}"
     onednn_private.available.cache_clear()
 

@@ -177,7 +177,7 @@ def test_probabilities_are_float32_under_mixed_precision() -> None:
             "binary",
             ["regularizer=[forgetful]"],
             PluginError,
-            "'forgetful' returned NoneType, not Recipe",
+            "'forgetful' returned None, not Recipe",
         ),
         ("binary", ["architecture=cnn"], ModelError, "architecture=cnn takes images"),
         ("binary", ["architecture=rnn"], ModelError, "architecture=rnn takes series"),
