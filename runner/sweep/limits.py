@@ -1,4 +1,4 @@
-"""What ends a sweep before its jobs are done: `sweep.max_seconds`, `sweep.max_failures`."""
+"""How many jobs a sweep has, and what ends it before: sweep.max_seconds, sweep.max_failures."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ import time
 
 from runner.config.settings import SweepSettings
 
+SWEEP = "SWEEPHOUSE_SWEEP"
+"""Environment variable by which the jobs of one --multirun know that they belong together."""
 BEGAN = "SWEEPHOUSE_SWEEP_BEGAN"
 """Environment variable: a sweep, and the moment, in seconds since 1970, when its command began."""
+JOBS = "SWEEPHOUSE_SWEEP_JOBS"
+"""Environment variable: a sweep, and how many jobs its command has."""
 
 
 def began(sweep_id: str) -> float:
@@ -19,6 +23,17 @@ def began(sweep_id: str) -> float:
     now = time.time()
     os.environ[BEGAN] = f"{sweep_id} {now!r}"
     return now
+
+
+def announce_jobs(number: int) -> None:
+    """Let all processes of the sweep know how many jobs it has, though each takes one by one."""
+    os.environ[JOBS] = f"{os.environ.get(SWEEP, '')} {number}"
+
+
+def announced_jobs(sweep_id: str) -> int | None:
+    """How many jobs the sweep has; None where its sweeper does not say."""
+    name, _, number = os.environ.get(JOBS, "").partition(" ")
+    return int(number) if name == sweep_id else None
 
 
 class Limits:

@@ -24,7 +24,7 @@ from runner.sweep.closing import cut_short, failures_of, limit_lines, sweep_line
 from runner.sweep.earlier import with_parents
 from runner.sweep.failures import RunResult
 from runner.sweep.launching.jobs import JobConfig
-from runner.sweep.limits import Limits, began
+from runner.sweep.limits import SWEEP, Limits, announced_jobs, began
 from runner.sweep.plan import Planner, Run, plan
 from runner.sweep.pruning import Prunings, pruner_of
 from runner.sweep.searching import Search
@@ -38,8 +38,6 @@ from warehouse.place import Place
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-SWEEP = "SWEEPHOUSE_SWEEP"
-"""Environment variable by which the jobs of one --multirun know that they belong together."""
 RECOVERING = "SWEEPHOUSE_RECOVERING"
 """Set when the launcher's workers died and the rest of the sweep is trained: whatever the sweep
 has tried is then skipped, however it ended."""
@@ -213,13 +211,16 @@ class Sweep:
                 job.overrides,
                 base=base,
                 sweep_id=self._id,
-                # Where the jobs come one by one, in processes even, nobody here knows.
-                sweep_jobs=self.jobs or (number if self.multirun and number > 1 else None),
+                sweep_jobs=self.jobs or (self._number_of_jobs(number) if self.multirun else None),
             )
         except RunnerError as error:
             stops.check()
             self._say_refused(job.overrides, error)
             return error.with_traceback(None)  # else its frames stay in memory
+
+    def _number_of_jobs(self, number: int) -> int | None:
+        """How many jobs there are: `number` here, or those of which this one comes alone."""
+        return number if number > 1 else announced_jobs(self.sweep_id)
 
     def _train_all(self, runs: Sequence[Run]) -> Mapping[str, RunResult]:
         """Train the runs, and bring them into the warehouse as they end.

@@ -115,6 +115,7 @@ def test_a_killed_worker_of_joblib_and_a_failing_run_cost_no_other(house: House)
     assert "its process is gone" in sweep.said
     tried = house.rows("SELECT seed FROM runs ORDER BY seed")
     assert [seed for (seed,) in tried] == list(range(8)), sweep.said
+    assert house.rows("SELECT DISTINCT sweep_jobs FROM runs") == [(8,)]  # each of a process' own
     # The same command trains only what is missing.
     again = house.run("-m", f"seed={seeds}", "epochs=40")
     assert again.wait() == 0

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from runner.errors import WarehouseError
 from runner.system.terminal import say
+from warehouse.aliases import check_alias, name_runs, named_by
 from warehouse.care import entry, record
 from warehouse.commands.output import add_format, emit
 from warehouse.lookup import SHORT, find_run
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from warehouse.commands import Words
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def add(words: Words) -> None:
@@ -47,10 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
     place = Place.of(arguments.results)
     name = (arguments.name or "").removeprefix("@")
     changes = arguments.rollback or arguments.remove or arguments.run_id is not None
-    if changes and not NAME.fullmatch(name):
-        raise WarehouseError(
-            f"the alias {name!r:.80} is not valid: give up to 64 letters, digits, '.', '_' or '-'"
-        )
+    if changes:
+        check_alias(name)
     if arguments.run_id is not None and (arguments.rollback or arguments.remove):
         raise WarehouseError("--rollback and --remove take no run: give the alias alone")
     with connect(place.folder) as con:
@@ -61,30 +57,22 @@ def run(arguments: argparse.Namespace) -> int:
                 find_run(con, f"@{name}")  # raises, with the names that there are
             emit(columns, rows, arguments.format)
             return 0
-        now = _now(con, name)
-        if arguments.run_id is None and now is None:
-            raise WarehouseError(f"there is no alias '{name}' now")
-        if arguments.rollback:
-            wanted = _before(con, name, now)
-        elif arguments.remove:
-            wanted = None
-        else:
+        now = named_by(con, name)
+        if arguments.run_id is not None:
             wanted = find_run(con, arguments.run_id)
-            if now not in (None, wanted) and not arguments.move:
-                raise WarehouseError(
-                    f"@{name} is run {str(now)[-SHORT:]} already: add --move to give the name to "
-                    f"run {wanted[-SHORT:]}"
-                )
-        if (
-            wanted is not None
-            and con.execute("SELECT 1 FROM deleted WHERE run_id = $1", [wanted]).fetchone()
-        ):
-            raise WarehouseError(f"run {wanted[-SHORT:]} is deleted: `undelete` it first")
+        elif now is None:
+            raise WarehouseError(f"there is no alias '{name}' now")
+        elif arguments.rollback:
+            wanted = _before(con, name, now)
+        else:
+            wanted = None
     if wanted == now:
         say(f"@{name} is run {str(now)[-SHORT:]} already")
         return 0
-    action = "unalias" if wanted is None else "alias"
-    record(place, [entry(action, wanted or now, name)])
+    if wanted is None:
+        record(place, [entry("unalias", now, name)])
+    else:
+        name_runs(place, {name: wanted}, move=arguments.move or arguments.rollback)
     was = f", before that run {now[-SHORT:]}" if now else ""
     say(f"@{name} is {f'run {wanted[-SHORT:]}' if wanted else 'no run'} now{was}")
     return 0
@@ -103,11 +91,6 @@ def _listed(con: DuckDBPyConnection, view: str, name: str) -> tuple[list[str], l
     columns = [column for column, *_ in answer.description]
     rows = [["" if v is None else str(v) for v in row] for row in answer.fetchall()]
     return columns, rows
-
-
-def _now(con: DuckDBPyConnection, name: str) -> str | None:
-    row = con.execute("SELECT run_id FROM aliases WHERE alias = $1", [name]).fetchone()
-    return None if row is None else str(row[0])
 
 
 def _before(con: DuckDBPyConnection, name: str, now: str | None) -> str:

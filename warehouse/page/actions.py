@@ -1,4 +1,4 @@
-"""Tag, note and delete runs from the page: the same records as the commands write."""
+"""Tag, note, name and delete runs from the page: the same records as the commands write."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from nicegui import ui
 
 from runner.errors import WarehouseError
+from warehouse.aliases import in_turn, name_runs
 from warehouse.care import entry, record
 from warehouse.page.address import join
 from warehouse.page.site import TOOL, Site, short
@@ -27,6 +28,7 @@ class Actions:
         """Buttons, of which none can be pressed before a run is chosen."""
         self._add("Compare", "compare_arrows", self._compare)
         self._add("Tag", "sell", lambda: self._ask("tag", "Tag", "the tag"))
+        self._add("Alias", "alternate_email", self._ask_alias)
         self._add("Note", "edit_note", lambda: self._ask("note", "Write a note", "the note"))
         self._add("Delete", "delete", self._ask_to_delete)
         self.update()
@@ -64,6 +66,34 @@ class Actions:
                 ui.button("Cancel", on_click=dialog.close).props("flat dense")
             text.on("keydown.enter", lambda: do(action))
 
+    def _ask_alias(self) -> None:
+        runs = list(self.chosen())
+        with ui.dialog(value=True) as dialog, ui.card().style("width: 420px; max-width: 95vw"):
+            ui.label(f"Alias: {_count(runs)}").classes("sh-heading")
+            hint = "Commands take @NAME where they take a run."
+            if len(runs) > 1:
+                hint += f" These will be NAME-1 to NAME-{len(runs)}, in the order of the choice."
+            ui.label(hint).classes("sh-hint")
+            text = ui.input("the alias").props("autofocus dense outlined").classes("full-width")
+            with ui.element("div").classes("sh-bar"):
+
+                async def do() -> None:
+                    aliases = in_turn(text.value.strip().removeprefix("@"), runs)
+                    try:
+                        place, move = self.site.feed.place, move_them.value
+                        await asyncio.to_thread(name_runs, place, aliases, move, "tick Move")
+                    except (WarehouseError, OSError) as error:
+                        _complain(error)
+                        return
+                    dialog.close()
+                    ui.notify(f"{_count(runs)}: {', '.join(f'@{name}' for name in aliases)}")
+
+                ui.button("Name", on_click=do).props("dense")
+                ui.button("Cancel", on_click=dialog.close).props("flat dense")
+                move_them = ui.checkbox("Move").props("dense")
+                move_them.tooltip("Take the name from the run that has it")
+            text.on("keydown.enter", do)
+
     def _ask_to_delete(self) -> None:
         runs = list(self.chosen())
         with ui.dialog(value=True) as dialog, ui.card().style("max-width: 95vw"):
@@ -86,9 +116,13 @@ class Actions:
         try:
             await asyncio.to_thread(record, self.site.feed.place, entries)
         except (WarehouseError, OSError) as error:
-            ui.notify(str(error), type="negative", close_button=True, timeout=0)
+            _complain(error)
             return
         ui.notify(f"{DONE[action]} {_count(runs)}")
+
+
+def _complain(error: Exception) -> None:
+    ui.notify(str(error), type="negative", close_button=True, timeout=0)
 
 
 def _count(runs: Sequence[str]) -> str:

@@ -28,4 +28,4 @@ COMMENT ON COLUMN sweeps.skipped IS 'How many of them an earlier command had tra
 COMMENT ON COLUMN sweeps.running IS 'How many of them train now.';
 COMMENT ON COLUMN sweeps.stopped IS 'How many of them were stopped, by whomever.';
 COMMENT ON COLUMN sweeps.pruned IS 'How many of those a pruner stopped.';
-COMMENT ON COLUMN sweeps.planned IS 'How many jobs the command has; empty where that was not known, as under launchers with a process for each job. Jobs that are the same run, and refused ones, count, too.';
+COMMENT ON COLUMN sweeps.planned IS 'How many jobs the command has; empty where its sweeper does not say. Jobs that are the same run, and refused ones, count, too.';

@@ -17,6 +17,7 @@ from runner.components.passwords import refuse_passwords
 from runner.errors import PasswordError, RunnerError
 from runner.sweep.launching.grid import Jobs, axes_of, number_of
 from runner.sweep.launching.packed import PackedLauncher
+from runner.sweep.limits import announce_jobs
 from runner.sweep.pruning import pruner_named
 
 LIMIT, PRUNER = "sweep.max_jobs", "search.pruner"
@@ -48,6 +49,7 @@ class QuickSweeper(BasicSweeper):
                 f"or allow more with {LIMIT}=<number>"
             )
         jobs = Jobs(axes_of(overrides, parse))
+        announce_jobs(len(jobs))
         size = max_batch_size or max(len(jobs), 1)
         return [jobs[first : first + size] for first in range(0, len(jobs), size)]
 

@@ -189,6 +189,10 @@ class TestRuns:
         node = f"sweephouse.state.api.getRowNode('{victim}')"
         field = "'c' + (sweephouse.state.columns.indexOf('tags') + 1)"
         visitor.until(f"{node}?.data[{field}] === 'best <b>of</b> all'")
+        page.get_by_role("button", name="Alias", exact=True).click()
+        page.get_by_label("the alias").fill("@production")
+        page.get_by_role("dialog").get_by_role("button", name="Name").click()
+        visitor.until(f"{node}?.data[{field}] === '@production, best <b>of</b> all'")
         page.get_by_role("button", name="Delete", exact=True).click()
         page.get_by_role("dialog").get_by_role("button", name="Delete").click()
         visitor.until(f"{node} === undefined")

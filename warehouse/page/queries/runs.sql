@@ -22,7 +22,16 @@ FROM (
     WHERE $runs::VARCHAR[] IS NULL OR list_contains($runs::VARCHAR[], run_id)
 ) AS r
 JOIN leaderboard AS b ON b.run_id = r.run_id
-LEFT JOIN (SELECT run_id, string_agg(tag, ', ' ORDER BY tag) AS tags FROM tags GROUP BY run_id) AS t
+-- Aliases stand before the tags.
+LEFT JOIN (
+    SELECT run_id, string_agg(word, ', ' ORDER BY word NOT LIKE '@%', word) AS tags
+    FROM (
+        SELECT run_id, tag AS word FROM tags
+        UNION ALL
+        SELECT run_id, '@' || alias FROM aliases
+    )
+    GROUP BY run_id
+) AS t
     ON t.run_id = r.run_id
 LEFT JOIN (SELECT run_id, arg_max(note, noted_at) AS note FROM notes GROUP BY run_id) AS n
     ON n.run_id = r.run_id
