@@ -93,7 +93,8 @@ def dataset(split: SplitPlan, trained: Trained | None) -> Data | Splits:
 
     Returns Data(features, targets, task): features an array of shape (rows, ...), or a dict of
     such arrays for a model with several inputs; targets of shape (rows,) or (rows, values); the
-    runner splits it as the config says. Columns of text (missing text is "") are for the
+    runner splits it as the config says. Several things to tell of a row: targets={"age": ...,
+    "kind": ...} and a dict of tasks by the same names, a head for each. Columns of text (missing text is "") are for the
     preprocessing to encode. `columns=` gives what `split.by` may name beside the features,
     `weights=` how much each row counts in training, `vocabulary=` which inputs are codes, `part=`
     which part each row is of where the source says it (val is drawn from train where it has none).
@@ -107,7 +108,11 @@ def dataset(split: SplitPlan, trained: Trained | None) -> Data | Splits:
 
 @_kind()
 def architecture(
-    input_shape: tuple[int, ...] | None, inputs: Mapping[str, Input], outputs: int, seed: int
+    input_shape: tuple[int, ...] | None,
+    inputs: Mapping[str, Input],
+    outputs: int,
+    heads: Mapping[str, int],
+    seed: int,
 ) -> keras.Model | tuple[keras.Model, list[keras.callbacks.Callback]]:
     """Make the network.
 
@@ -115,13 +120,19 @@ def architecture(
         several inputs, with which an architecture that takes this alone is refused.
     inputs: what the model is given, by name: an Input with `shape`, `dtype` and, for codes (for
         an embedding), `vocabulary`. Data of one array have the one input "features".
-    outputs: how many units the head has (classes, labels or values; 1 for a binary task).
+    outputs: how many units the head has (classes, labels or values; 1 for a binary task); of
+        several heads, all of them together.
+    heads: the units of each head by its name, where the data have several; else empty.
     seed: the run's seed; Keras' own random state is set from it already.
 
     Returns a new, uncompiled Keras model that maps a batch of shape (batch, *input_shape) to
     (batch, outputs). Its last layer is linear: the runner puts softmax or sigmoid on top as the
     task asks. A model that ends in an activation of its own keeps it. With several inputs the
     model has one for each, called as it is: keras.Input(shape, dtype=dtype, name=name).
+
+    Of several heads it gives a dict of linear outputs by the names in `heads`, {"age": (batch, 1),
+    "kind": (batch, 3)}, or (batch, outputs), of which each head gets its columns, in the order of
+    `heads`: one that knows nothing of heads will do.
 
     Or (model, callbacks), for Keras callbacks that belong to the model. One may make frozen layers
     trainable, or trainable ones frozen, when an epoch begins: every engine follows, and the
@@ -167,7 +178,8 @@ def regularizer(recipe: Recipe, task: Task, monitor: str, mode: str, seed: int) 
     """Apply one regularization to whatever is about to be compiled.
 
     recipe: model, loss, optimizer, metrics and callbacks of the run; it may be changed in place.
-    task: the dataset's task.
+        Of several heads, `recipe.loss` is a dict of losses by head.
+    task: the dataset's task; of several heads, of kind "heads", with `task.heads` by name.
     monitor, mode: the metric that judges the run, and "min" or "max".
     seed: the run's seed.
 
@@ -191,7 +203,7 @@ def preprocessing(
     features, targets: the training split's arrays, read-only, as the components before it left
         them (of a stream: its sample). Features of several inputs are a dict of arrays by name;
         in it text is of dtype object or str, whole numbers are integers, anything else is
-        floating.
+        floating. Targets of several heads are a dict of arrays by head.
     task: the dataset's task.
     vocabulary: the inputs that are codes, no numbers, with how many codes there are.
 
@@ -258,7 +270,7 @@ def callback(task: Task, epochs: int, monitor: str, mode: str) -> keras.callback
 def loss(task: Task) -> keras.losses.Loss | Callable[[Any, Any], Any]:
     """Make the loss.
 
-    task: the dataset's task.
+    task: the dataset's task; of several heads, that of one: it is called for each.
 
     Returns a Keras loss, or a function of (y_true, y_pred). The model's outputs are
     probabilities for a classification and plain values for a regression.
@@ -270,7 +282,8 @@ def loss(task: Task) -> keras.losses.Loss | Callable[[Any, Any], Any]:
 def metric(task: Task) -> keras.metrics.Metric | Callable[[Any, Any], Any]:
     """Make a metric that is computed every epoch and at the evaluation.
 
-    task: the dataset's task.
+    task: the dataset's task; of several heads, that of one: it is called for each, and a
+        ModelError leaves the head out. In the logs its name is kind.accuracy, say.
 
     Returns a new Keras metric, a function of (y_true, y_pred), or a list of them; each gives one
     number, and is not called loss or val_ something. The model's outputs are probabilities for a

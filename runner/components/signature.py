@@ -15,7 +15,7 @@ import functools
 import inspect
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -146,11 +146,13 @@ def _sentence(error: pydantic.ValidationError, model: Model, place: str) -> str:
         known = [field.alias or "" for field in model.model_fields.values()]
         wrong = str(first["loc"][-1])
         return f"{place} has no param '{wrong}': {choices(wrong, known)}"
-    if first["type"] == "unexpected_keyword_argument" and len(first["loc"]) == 2:
-        whole, wrong = map(str, first["loc"])
-        field = next(f for f in model.model_fields.values() if f.alias == whole)
-        known = [one.name for one in dataclasses.fields(typing.cast(Any, field.annotation))]
-        return f"{whole} has no key '{wrong}': {choices(wrong, known)}"
+    if first["type"] == "unexpected_keyword_argument" and len(first["loc"]) > 1:
+        param, *_, wrong = map(str, first["loc"])
+        field = next(f for f in model.model_fields.values() if f.alias == param)
+        group = next(filter(dataclasses.is_dataclass, _types_in(field.annotation)), None)
+        if group is not None:
+            known = [one.name for one in dataclasses.fields(group)]
+            return f"{name.rpartition('.')[0]} has no key '{wrong}': {choices(wrong, known)}"
     if first["type"] in NOT_A_LIST:
         # Text is a Sequence to Python, and none to who wants a list.
         kind = "a list, a Sequence" if first["type"] == "sequence_str" else "a list"
@@ -162,6 +164,13 @@ def _sentence(error: pydantic.ValidationError, model: Model, place: str) -> str:
         )
     reason = first["msg"].removeprefix("Value error, ")
     return f"{name}={_show(first['input'])} is not valid: {reason[0].lower()}{reason[1:]}"
+
+
+def _types_in(annotation: Any) -> Iterator[Any]:
+    """The type and those that it is made of."""
+    yield annotation
+    for inner in typing.get_args(annotation):
+        yield from _types_in(inner)
 
 
 def _names(location: Sequence[int | str], model: Model) -> Sequence[int | str]:

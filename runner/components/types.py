@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
     Features = Array | dict[str, Array]
-    Part: TypeAlias = "tuple[Features, Array] | Stream"
+    Targets = Array | Any
+    """One array; of a dataset with several heads a dict of them by name, until it is loaded."""
+    Part: TypeAlias = "tuple[Features, Targets] | Stream"
 
 
 class Place:
@@ -61,7 +63,7 @@ Word = Annotated[str, NumbersToo()]
 """A name, or a word for nothing, that may look like a number."""
 Source = Annotated[str, Place()]
 """A file, a pattern of files, or a URI without a password."""
-TaskKind = Literal["classification", "binary", "multilabel", "regression"]
+TaskKind = Literal["classification", "binary", "multilabel", "regression", "heads"]
 Mode = Literal["min", "max"]
 """Which end of a metric is better."""
 
@@ -75,6 +77,8 @@ class Task:
     """Units of the head: classes, labels or values; 1 for a binary task."""
     names: tuple[str, ...] = ()
     """What the classes, labels or values are called, where the dataset says."""
+    heads: Mapping[str, Task] = field(default_factory=dict, hash=False)
+    """Of kind "heads": the task of each head by its name; `outputs` are those of all of them."""
 
     def __post_init__(self) -> None:
         if isinstance(self.names, str):
@@ -102,6 +106,11 @@ class Task:
     def regression(cls, values: int = 1, names: tuple[str, ...] = ()) -> Task:
         """`values` real numbers; targets of shape (rows,) or (rows, values)."""
         return cls("regression", values, names)
+
+    @classmethod
+    def of_heads(cls, heads: Mapping[str, Task]) -> Task:
+        """Several things at once, a head for each: what Data makes of a dict of tasks."""
+        return cls("heads", sum(int(task.outputs) for task in heads.values()), (), dict(heads))
 
 
 @dataclass(frozen=True)
@@ -174,11 +183,11 @@ class Stream:
 
     rows: int
     """How many there are."""
-    sample: tuple[Features, Array]
+    sample: tuple[Features, Targets]
     """Features and targets of some rows. It gives shapes and types, it is checked before anything
     trains, and in the training part preprocessing is fitted on it: there, up to 100,000 rows
     drawn over all of the part."""
-    read: Callable[[np.random.Generator | None], Iterator[tuple[Features, Array]]]
+    read: Callable[[np.random.Generator | None], Iterator[tuple[Features, Targets]]]
     """Begins a new pass over the part: blocks of (features, targets), of any number of rows, best
     some 64,000. The generator draws the order of the blocks; None asks for the source's own,
     the same in every pass. Rows inside of a block need no shuffling. A thread calls it."""
@@ -190,8 +199,10 @@ class Data:
 
     features: Features
     """One array, or several by name: numbers, or text that the preprocessing makes numbers of."""
-    targets: Array
-    task: Task
+    targets: Targets
+    """One array; of several heads a dict of arrays by name."""
+    task: Task | Any
+    """Of several heads a dict of tasks by the same names."""
     columns: Mapping[str, Array] = field(default_factory=dict)
     """Further values of every row by which `split.by` may divide: keys, groups, times."""
     weights: Array | None = None
@@ -216,7 +227,8 @@ class Splits:
     train: Part
     val: Part | None
     test: Part | None
-    task: Task
+    task: Task | Any
+    """As in Data, and so the targets of every part."""
     weights: Array | None = None
     """How much each training row counts in the loss, (rows,); not for a Stream."""
     vocabulary: Mapping[str, int] = field(default_factory=dict)
@@ -282,7 +294,8 @@ class Recipe:
     """What is about to be compiled, as regularizers receive and return it."""
 
     model: keras.Model
-    loss: keras.losses.Loss | Callable[[Any, Any], Any]
+    loss: keras.losses.Loss | Callable[[Any, Any], Any] | dict[str, Any]
+    """Of several heads a loss for each, by its name."""
     optimizer: keras.optimizers.Optimizer
     metrics: list[Any] = field(default_factory=list)
     callbacks: list[keras.callbacks.Callback] = field(default_factory=list)

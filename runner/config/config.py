@@ -45,6 +45,8 @@ class Config:
     """Kind -> the components in use, in the order in which they apply."""
     notes: Mapping[str, Any]
     """Keys that the user added (`+key=value`): recorded, otherwise unused."""
+    losses: Mapping[str, Choice] = dataclasses.field(default_factory=dict)
+    """Head -> the loss that `heads` gives it instead of the one loss."""
 
     def one(self, kind: str) -> Choice:
         """The component of a kind that holds one."""
@@ -55,6 +57,8 @@ class Config:
         for kind, choices_ in self.chosen.items():
             for choice in choices_:
                 yield KINDS[kind], choice
+        for choice in self.losses.values():
+            yield KINDS["loss"], choice
 
     def plain(self) -> dict[str, Any]:
         """The whole config as JSON can say it; `config_of` reads it back."""
@@ -87,7 +91,16 @@ def config_of(body: Mapping[str, Any], registry: Registry, base: Path | None = N
     values = {key: value for key, value in body.items() if key in NAMES}
     settings = Settings(**check(settings_model(), values, ""))
     check_split(settings.split)
-    return Config(settings, chosen, notes)
+    return Config(settings, chosen, notes, _head_losses(settings, registry))
+
+
+def _head_losses(settings: Settings, registry: Registry) -> dict[str, Choice]:
+    """The losses that heads have of their own."""
+    losses = {}
+    for head, one in (settings.heads or {}).items():
+        if one.loss is not None:
+            losses[head] = _named("loss", one.loss, registry, f"heads.{head}.loss")
+    return losses
 
 
 def search_choice(kind: str, named: str | Mapping[str, Any], registry: Registry) -> Choice:
@@ -95,7 +108,11 @@ def search_choice(kind: str, named: str | Mapping[str, Any], registry: Registry)
 
     Raises ConfigError for an unknown name, with near ones, and for params that are not its own.
     """
-    place = SEARCH_KINDS[kind].key
+    return _named(kind, named, registry, SEARCH_KINDS[kind].key)
+
+
+def _named(kind: str, named: str | Mapping[str, Any], registry: Registry, place: str) -> Choice:
+    """The component that a value names: alone, or in a dict with its params."""
     node = {"name": named} if isinstance(named, str) else dict(named)
     name = node.pop("name", None)
     if not isinstance(name, str):

@@ -66,7 +66,8 @@ def fingerprint(
         )
     parts = {
         "version": FINGERPRINT_VERSION,
-        "settings": {name: body[name] for name in OF_OUTCOME},
+        # One that says nothing is left out: it was no setting when earlier runs were trained.
+        "settings": {k: body[k] for k in OF_OUTCOME if (k, body[k]) != ("heads", None)},
         "notes": config.notes,
         "components": components,
         "data": data_identity,

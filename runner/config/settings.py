@@ -15,7 +15,10 @@ from runner.components.search_types import Search
 from runner.components.signature import Model, Param, model_of
 from runner.components.types import SplitPlan
 
-ClassWeight = Literal["balanced"] | dict[str | int, float]
+ClassWeight = (
+    Literal["balanced"] | dict[str | int, float | Literal["balanced"] | dict[str | int, float]]
+)
+"""Factors by class; of several heads, either by head."""
 
 
 def _setting(default: Any, sentence: str, *, outcome: bool = True, data: bool = True) -> Any:
@@ -41,6 +44,26 @@ class SplitSettings(SplitPlan):
     by: str | None = None
     folds: Annotated[int, Ge(2)] | None = None
     fold: Annotated[int, Ge(0)] = 0
+
+
+@dataclass(frozen=True)
+class HeadSettings:
+    """What one of several heads has of its own."""
+
+    loss: str | dict[str, Any] | None = None
+    """A loss by name, or {name: ..., param: ...}; null: what `loss` says."""
+    weight: Annotated[float, Ge(0)] = 1.0
+    """What its loss counts in the run's."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        def whole(given: Any) -> Any:
+            is_number = isinstance(given, int | float) and not isinstance(given, bool)
+            return {"weight": given} if is_number else given
+
+        return core_schema.no_info_before_validator_function(whole, handler(source))
 
 
 @dataclass(frozen=True)
@@ -80,7 +103,13 @@ class Settings:
         32, "rows a step"
     )
     class_weight: ClassWeight | None = _setting(
-        None, "balanced: all classes count the same in the loss; or {class: factor}"
+        None, "balanced: all classes count the same in the loss; or {class: factor}; by head"
+    )
+    heads: dict[str, HeadSettings] | None = _setting(
+        None,
+        "of several heads: {kind: {loss: focal, weight: 0.5}}, or a weight alone, {kind: 0.5}; "
+        "null: each counts 1",
+        data=False,
     )
     targets: Literal["standardize", "raw"] = _setting(
         "standardize",

@@ -41,6 +41,7 @@ WORD = re.compile(r"(?P<key>(?:\+\+?|~)?[^=]*)=(?P<value>.*)", re.DOTALL)
 CALL = re.compile(r"(\w+)\s*\(.*\)", re.DOTALL)
 TWO = re.compile(r"(\S+?)[\s;&]+(\w+(?:\.\w+)*=.*)", re.DOTALL)
 SPACE = "search.space"
+HEADS = "heads."
 Parse = Callable[[str], Override]
 
 
@@ -61,7 +62,7 @@ def read_override(word: str, parse: Parse, multirun: bool) -> Override:
     if match is None:
         return parse(word) if usual is None else usual
     if usual is not None and not _is_misread(usual, multirun):
-        return usual
+        return _of_a_head(usual)
     key, text = match["key"], match["value"]
     bare = parse(f"{key}=x")  # raises where it is the key that cannot be read
     head = re.split(r"[./]", bare.key_or_group)[0]
@@ -78,7 +79,15 @@ def read_override(word: str, parse: Parse, multirun: bool) -> Override:
     # A space may be added to that of a preset.
     added = bare.key_or_group == SPACE and isinstance(value, dict)
     type_ = OverrideType.FORCE_ADD if added else bare.type
-    return dataclasses.replace(bare, type=type_, _value=value, value_type=kind, input_line=word)
+    read = dataclasses.replace(bare, type=type_, _value=value, value_type=kind, input_line=word)
+    return _of_a_head(read)
+
+
+def _of_a_head(override: Override) -> Override:
+    """The override, which needs no + where it is of a head: which there are, the data say."""
+    if override.type == OverrideType.CHANGE and override.key_or_group.startswith(HEADS):
+        return dataclasses.replace(override, type=OverrideType.FORCE_ADD)
+    return override
 
 
 class _Reader:

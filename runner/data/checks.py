@@ -33,7 +33,7 @@ def check_loaded(data: Data | Splits, where: str, text: bool) -> None:
     where: the dataset, for the sentences.
     text: whether a preprocessing is there that may make numbers of text.
     """
-    _check_task(data.task, where)
+    check_task(data.task, where)
     whole = [("", (data.features, data.targets))] if isinstance(data, Data) else parts(data)
     for name, part in whole:
         features, targets = example_of(part)
@@ -68,13 +68,16 @@ def check_parts(data: Data | Splits, where: str) -> None:
             )
 
 
-def _check_task(task: object, where: str) -> None:
+def check_task(task: object, where: str) -> None:
+    """Raise PluginError for what is no task, or one that cannot be."""
     if not isinstance(task, Task):
         raise PluginError(
             f"{where} says {in_words(task)}, which is no Task: give one, such as "
             "Task.classification(3)"
         )
-    kinds = get_args(TaskKind)
+    if task.heads:
+        return  # each was looked at when they were put side by side
+    kinds = [kind for kind in get_args(TaskKind) if kind != "heads"]
     if task.kind not in kinds:
         raise PluginError(f"{where} has no task that there is: {choices(str(task.kind), kinds)}")
     if not isinstance(task.outputs, int | np.integer) or isinstance(task.outputs, bool):
@@ -104,16 +107,16 @@ def check_block(
     arrays = named(features)
     if not arrays:
         raise DataError(f"{where} has no features")
-    _check_array(where, "targets", targets)
+    check_array(where, "targets", targets)
     for name, array in arrays.items():
         what = "features" + _which(name, features)
-        _check_array(where, what, array)
+        check_array(where, what, array)
         _check_features(where, what, array, text)
         if len(array) != len(targets):
             raise DataError(f"{where} has {len(array)} rows but {len(targets)} targets")
     if len(targets) == 0:
         raise DataError(f"{where} has no rows")
-    _check_targets(where, targets, task)
+    check_targets(where, targets, task)
 
 
 def _which(name: str, features: Features) -> str:
@@ -121,7 +124,8 @@ def _which(name: str, features: Features) -> str:
     return f" '{name}'" if isinstance(features, dict) else ""
 
 
-def _check_array(where: str, what: str, array: object) -> None:
+def check_array(where: str, what: str, array: object) -> None:
+    """Raise DataError for what is no array of rows."""
     if not isinstance(array, np.ndarray):
         kind = type(array).__name__
         raise DataError(f"{where} has {what} of type {kind}; they must be a NumPy array")
@@ -157,7 +161,10 @@ def _check_features(where: str, what: str, array: Array, text: bool) -> None:
         raise DataError(f"{where} has {count} infinite values among its {what}")
 
 
-def _check_targets(where: str, targets: Array, task: Task) -> None:
+def check_targets(where: str, targets: Array, task: Task) -> None:
+    """Raise DataError for targets that are none of the task."""
+    if task.heads:
+        return  # as above
     if len(missing := np.flatnonzero(missing_in(targets))):
         rows = in_rows(len(missing), len(targets), missing[:LISTED].tolist())
         raise DataError(f"{where} has {len(missing)} targets that are NaN, None or empty: {rows}")
@@ -207,7 +214,7 @@ def _check_weights(data: Data | Splits, where: str) -> None:
 
 
 def _check_part(part: object, rows: int, where: str) -> None:
-    _check_array(where, "part", part)
+    check_array(where, "part", part)
     assert isinstance(part, np.ndarray)
     if part.shape != (rows,) or not np.isin(part, (0, 1, 2)).all():
         raise DataError(
@@ -236,7 +243,10 @@ def _said(shapes: Mapping[str, tuple[int, ...]]) -> str:
 
 
 def check_labels(splits: Splits, where: str) -> None:
-    """Raise DataError where train has nothing to tell apart; warn of classes that it lacks."""
+    """Raise DataError where train has nothing to tell apart; warn of classes that it lacks.
+
+    Of one head; several are asked one by one.
+    """
     if splits.task.kind == "multilabel":
         return
     if splits.task.kind == "regression":

@@ -27,7 +27,8 @@ from runner.data.checks import (
     check_shapes,
     parts,
 )
-from runner.data.class_weights import class_weights
+from runner.data.class_weights import HeadFactors, class_weights, row_factors
+from runner.data.heads import side_by_side, splits_by_head
 from runner.data.labels import as_trained
 from runner.data.numbers import warn_of_merged
 from runner.data.parts import chosen, input_name, named
@@ -57,9 +58,9 @@ class Prepared:
     preprocessing: keras.Model | None
     """From a batch of raw examples to a batch of the model's inputs; None if they are equal."""
     weights: Array | None = None
-    """How much each training row counts in the loss: float32 (rows,); None if all count the same,
-    and where the training part is a Stream."""
-    class_weights: Array | None = None
+    """How much each training row counts in the loss: float32 (rows,), of several heads (rows,
+    heads); None if all count the same, and where the training part is a Stream."""
+    class_weights: Array | HeadFactors | None = None
     """Where it is one, how much a row of each class counts: float32 (classes,); or None."""
 
     @property
@@ -111,7 +112,7 @@ def load(config: Config, trained: Trained | None = None) -> Data | Splits:
     if not isinstance(data, Data | Splits):
         raise choice.component.returned(data, "Data or Splits")
     check_parts(data, where)
-    data = _with_input_names(data)
+    data = _with_input_names(side_by_side(data, where))
     check_loaded(data, where, text=bool(config.chosen["preprocessing"]))
     wanted = config.settings.split
     if isinstance(data, Splits) and "split" not in choice.component.needs:
@@ -163,7 +164,10 @@ def prepare(data: Data | Splits, config: Config) -> Prepared:
     """Split, fit the preprocessing on the training part, apply it to all parts."""
     where = f"dataset '{config.one('dataset').component.name}'"
     splits = split(data, config.settings.split)
-    check_labels(splits, where)
+    for name, head in splits_by_head(splits).items():
+        check_labels(head, f"{where} head '{name}'")
+    if not splits.task.heads:
+        check_labels(splits, where)
     example = example_of(splits.train)[0]
     shapes = {name: tuple(array.shape[1:]) for name, array in named(example).items()}
     steps = config.chosen["preprocessing"]
@@ -192,12 +196,14 @@ def prepare(data: Data | Splits, config: Config) -> Prepared:
     )
 
 
-def _row_weights(splits: Splits, by_class: Array | None) -> Array | None:
+def _row_weights(splits: Splits, by_class: Array | HeadFactors | None) -> Array | None:
     """The dataset's weights times those of the classes."""
     weights = splits.weights
+    if weights is not None and splits.task.heads:
+        weights = np.repeat(np.asarray(weights)[:, None], len(splits.task.heads), axis=1)
     if by_class is not None:
-        labels = np.asarray(example_of(splits.train)[1]).reshape(-1).astype(int)
-        weights = by_class[labels] * (1 if weights is None else weights)
+        factors = row_factors(by_class, np.asarray(example_of(splits.train)[1]))
+        weights = factors * (1 if weights is None else weights)
     return None if weights is None else np.asarray(weights, dtype=np.float32)
 
 

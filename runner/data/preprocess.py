@@ -14,6 +14,7 @@ from runner.components.faults import in_words
 from runner.components.types import Splits, Task, Transform
 from runner.config.config import Choice
 from runner.data.checks import parts
+from runner.data.heads import targets_by_head
 from runner.data.numbers import number_type, warn_of_merged
 from runner.data.parts import ONE, chosen, each, is_text, joined, named
 from runner.data.stream import example_of, mapped
@@ -79,7 +80,7 @@ def _fitted(
     try:
         made = step(
             features=each(features, lambda _, array: _read_only(array)),
-            targets=_read_only(targets),
+            targets=_targets(targets, task),
             task=task,
             vocabulary=dict(codes),
         )
@@ -95,6 +96,14 @@ def _fitted(
         raise step.component.returned(transform.function, wanted)
     check_takes_batch(step.component, transform.function)
     return transform
+
+
+def _targets(targets: Array, task: Task) -> Any:
+    """The targets as the dataset has them: of several heads by name."""
+    if task.heads:
+        by_head = targets_by_head(task, targets)
+        return {name: _read_only(array) for name, array in by_head.items()}
+    return _read_only(targets)
 
 
 def _read_only(array: Array) -> Array:

@@ -12,6 +12,7 @@ import numpy as np
 
 from runner.components.part_names import PARTS
 from runner.components.row_hash import TEST, TRAIN, UNUSED, VAL, by_hash, row_hashes
+from runner.data.heads import targets_by_head
 from runner.data.missing import keyed
 from runner.data.parts import chosen
 from runner.errors import DataError, choices
@@ -109,12 +110,24 @@ def _drawn(data: Data, split: SplitPlan) -> tuple[Array, Array, Array]:
     order = random.permutation(rows)
     if data.task.kind in ("classification", "binary"):
         order = _spread(order, np.asarray(data.targets).reshape(-1).astype(int))
+    elif classes := _classes_of_heads(data):
+        together = np.unique(np.stack(classes, axis=1), axis=0, return_inverse=True)[1]
+        order = _spread(order, together.reshape(-1))
     val, test = round(rows * split.val), round(rows * split.test)
     if split.folds is None:
         return order[val + test :], order[:val], order[val : val + test]
     rest = order[test:]
     begin, end = (len(rest) * fold // split.folds for fold in (split.fold, split.fold + 1))
     return np.concatenate([rest[:begin], rest[end:]]), rest[begin:end], order[:test]
+
+
+def _classes_of_heads(data: Data) -> list[Array]:
+    """The class numbers of the heads that have classes."""
+    return [
+        targets
+        for name, targets in targets_by_head(data.task, data.targets).items()
+        if data.task.heads[name].kind in ("classification", "binary")
+    ]
 
 
 def _spread(order: Array, labels: Array) -> Array:

@@ -6,7 +6,7 @@ import contextlib
 import math
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -107,8 +107,12 @@ def asked(job: Job) -> Predict:
     return lambda part: outputs_of(job.recipe.model, part[0], job.config.settings.batch_size)
 
 
-def outputs_of(model: Model, features: Rows, batch_size: int) -> Array:
+def outputs_of(
+    model: Model, features: Rows, batch_size: int, heads: Iterable[str] = ()
+) -> Array:
     """The model's outputs for features that fit into memory, (rows, outputs), in pieces.
+
+    heads: in which order they stand side by side, where the model gives a dict of them.
 
     Eager: for a few large batches, tracing a program would cost more than it saves.
     """
@@ -123,7 +127,10 @@ def outputs_of(model: Model, features: Rows, batch_size: int) -> Array:
             lambda array: keras.ops.convert_to_tensor(array[at : at + size]), features
         )
         try:
-            return keras.ops.convert_to_numpy(model(rows, training=False))
+            made = model(rows, training=False)
+            if isinstance(made, dict):
+                made = keras.ops.concatenate([made[name] for name in heads], axis=-1)
+            return keras.ops.convert_to_numpy(made)
         except Exception as error:
             raise _unknown_code(error) or error from None
 

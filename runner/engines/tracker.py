@@ -21,6 +21,7 @@ from runner.model.averages import averages_in_place, makes_averages
 from runner.model.build import monitor_of, steps
 from runner.model.checkpoint import restore, snapshot
 from runner.model.files import graph_of, numpy_of, tensors_of, with_preprocessing
+from runner.model.heads import apart
 from runner.model.layers import layers_of, owners_of
 from runner.model.names import missing_monitor
 from runner.model.own_steps import class_of
@@ -251,7 +252,8 @@ class Tracker:
     def keep_best(self) -> None:
         """Give the model the weights of its best epoch back and have them stored."""
         self.take_best()
-        model = with_preprocessing(self._model, self._job.data.preprocessing)
+        model = apart(self._model, self._job.data.splits.task)
+        model = with_preprocessing(model, self._job.data.preprocessing)
         tensors, graph = tensors_of(model), graph_of(model)
         owners = owners_of(model, self._model.name)
         self._record(

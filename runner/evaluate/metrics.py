@@ -4,19 +4,21 @@ Its tests hold every value equal to scikit-learn's. What is undefined (one class
 error relative to a target of zero) is left out, never an error.
 
 Metrics are named in snake_case: accuracy, precision_macro, f1_weighted, roc_auc; those of one
-class, label or value carry its name in brackets, as recall[setosa]. Averages over classes are
+class, label or value carry its name in brackets, as recall[setosa]; of several heads, those of
+each begin with its name, as kind.accuracy. Averages over classes are
 over those that occur among targets or predictions, as scikit-learn's are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from runner.components.types import Task
+from runner.data.heads import DOT, outputs_by_head, targets_by_head
 
 if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
@@ -69,6 +71,8 @@ def evaluate_outputs(task: Task, targets: Array, outputs: Array) -> OutputEvalua
     give an empty evaluation.
     """
     outputs = np.asarray(outputs).reshape(len(targets), -1)
+    if task.heads:
+        return _heads(task, np.asarray(targets), outputs)
     if len(targets) == 0 or not np.isfinite(outputs).all():
         return OutputEvaluation({})
     if task.kind == "regression":
@@ -79,6 +83,23 @@ def evaluate_outputs(task: Task, targets: Array, outputs: Array) -> OutputEvalua
     if task.kind == "binary":
         return _binary(task, labels, outputs[:, 0])
     return _classification(task, labels, outputs)
+
+
+def _heads(task: Task, targets: Array, outputs: Array) -> OutputEvaluation:
+    """Each head's evaluation; its name stands before those of metrics and classes."""
+    metrics: dict[str, float] = {}
+    classes: list[str] = []
+    confusion: list[tuple[int, int, int]] = []
+    curves: list[Curve] = []
+    own_targets, own_outputs = targets_by_head(task, targets), outputs_by_head(task, outputs)
+    for head, own in task.heads.items():
+        one = evaluate_outputs(own, own_targets[head], own_outputs[head])
+        metrics |= {f"{head}{DOT}{name}": value for name, value in one.metrics.items()}
+        first = len(classes)
+        confusion += [(first + a, first + p, rows) for a, p, rows in one.confusion]
+        classes += [f"{head}{DOT}{name}" for name in one.classes]
+        curves += [replace(c, class_name=f"{head}{DOT}{c.class_name}") for c in one.curves]
+    return OutputEvaluation(metrics, classes, confusion, curves)
 
 
 def names_of(task: Task) -> tuple[str, ...]:

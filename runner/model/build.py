@@ -9,12 +9,29 @@ from typing import TYPE_CHECKING, Any
 from runner.backend.keras_private import ever_trainable
 from runner.backend.names import Unsupported
 from runner.components.types import Mode, Recipe, Task
-from runner.config.config import Config
+from runner.config.config import Choice, Config
+from runner.data.heads import DOT
 from runner.data.prepare import Prepared
 from runner.errors import ConfigError, ModelError
 from runner.model.augment import augment
 from runner.model.directions import direction, name_of, settle, stated
-from runner.model.inputs import as_authored, is_graph, keras_inputs
+from runner.model.files import plain_names
+from runner.model.heads import (
+    by_head,
+    check_heads,
+    graphs_by_head,
+    heads_of,
+    losses_of,
+    metric_on_head,
+    put_together,
+)
+from runner.model.inputs import (
+    as_authored,
+    ends_in_activation,
+    is_graph,
+    keras_inputs,
+    made_by,
+)
 from runner.model.names import missing_monitor, named, other_names
 from runner.model.own_steps import brings_its_own, check_compile, own_loop, with_head
 from runner.model.returns import (
@@ -30,11 +47,11 @@ from runner.model.returns import (
     check_recipe,
     check_schedule,
 )
-from runner.model.targets import loss_in_units, scaled_back, units_of
+from runner.model.targets import loss_in_deviations, loss_in_units, scaled_back, units_of
 from runner.system.terminal import say
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import keras
 
@@ -106,6 +123,7 @@ def assemble(config: Config, data: Prepared) -> Recipe:
     keras.utils.set_random_seed(config.settings.seed)
     keras.config.set_dtype_policy(config.settings.precision)
     task = data.splits.task
+    check_heads(config, task)
     metrics, modes, names = _metrics(config, data)
     monitor, mode = monitor_of(config, data, modes, names)
     _say_renamed(config.settings.monitor, monitor)
@@ -129,8 +147,7 @@ def assemble(config: Config, data: Prepared) -> Recipe:
         if not isinstance(recipe, Recipe):
             raise regularizer.component.returned(recipe, "Recipe")
         check_recipe(regularizer.component.place, recipe, before, data)
-    recipe.model = _with_head(recipe.model, data)
-    recipe = _in_units(recipe, config, data)
+    recipe = _with_heads(recipe, config, data)
     recipe = augment(recipe, config, data)
     recipe.callbacks += _callbacks(config, task, monitor, mode)
     _check_monitor(monitor, recipe)
@@ -153,11 +170,12 @@ def _architecture(config: Config, data: Prepared, task: Task) -> tuple[keras.Mod
         input_shape=None if len(inputs) > 1 else data.input_shape,
         inputs=inputs,
         outputs=task.outputs,
+        heads={name: head.outputs for name, head in task.heads.items()},
         seed=config.settings.seed,
     )
     model, callbacks = check_model(choice.component, made)
     if is_graph(model) and len(model.outputs) != 1:
-        check_outputs(where, model.outputs, data)
+        check_outputs(where, made_by(model), data)
     model = _as_data_come(model, data, where)
     check_inputs(where, model, data)
     # A call builds any model; build() would leave a subclassed model's layers without weights.
@@ -188,29 +206,52 @@ def _as_data_come(model: keras.Model, data: Prepared, where: str) -> keras.Model
     wanted = {name: given[name] for name in names} if data.several else given[names[0]]
     if type(wanted) is type(as_authored(model)):
         return model
-    return keras.Model(wanted, model.outputs[0], name=model.name)
+    return keras.Model(wanted, made_by(model), name=model.name)
 
 
-def _with_head(model: keras.Model, data: Prepared) -> keras.Model:
-    """The model with softmax or sigmoid on top, unless it ends in an activation of its own."""
+def _with_heads(recipe: Recipe, config: Config, data: Prepared) -> Recipe:
+    """The recipe with the head that the task asks for, or with a head for each of several."""
+    heads = by_head(data)
+    if not heads:
+        recipe.model = _with_head(recipe.model, data)
+        return _in_units(recipe, config, data)
+    graphs, names = graphs_by_head(recipe.model, data), plain_names(heads)
+    assert isinstance(recipe.loss, dict)
+    parts = {}
+    for name, own in heads.items():
+        model = _with_head(graphs[name], own, f"{names[name]}_")
+        part = replace(recipe, model=model, loss=recipe.loss[name])
+        parts[name] = _in_units(part, config, own, name)
+    return put_together(recipe, parts, config, data.splits.task)
+
+
+def _with_head(model: keras.Model, data: Prepared, prefix: str = "") -> keras.Model:
+    """The model with softmax or sigmoid on top, unless it ends in an activation of its own.
+
+    prefix: of the layer's name.
+    """
     import keras
 
     head = HEADS[data.splits.task.kind]
-    if head is None or _ends_in_activation(model):
+    if head is None or ends_in_activation(model):
         return model
     # float32 even under mixed precision: probabilities need the digits.
-    activation = keras.layers.Activation(head, dtype="float32", name="probabilities")
+    activation = keras.layers.Activation(head, dtype="float32", name=f"{prefix}probabilities")
     if brings_its_own(model) or own_loop(model):
         return with_head(model, keras_inputs(data, one="features"), activation)
     return _on_top(model, data, activation)
 
 
-def _in_units(recipe: Recipe, config: Config, data: Prepared) -> Recipe:
-    """The recipe with a regression's targets standardised, unless they stay what they are."""
-    units = units_of(config, data, recipe)
-    if units is not None and not _ends_in_activation(recipe.model):
-        recipe.model = _on_top(recipe.model, data, lambda outputs: scaled_back(outputs, units))
-        recipe.loss = loss_in_units(recipe.loss, units)
+def _in_units(recipe: Recipe, config: Config, data: Prepared, head: str = "") -> Recipe:
+    """The recipe with a regression's targets standardised, unless they stay what they are.
+
+    head: whose they are, where there are several.
+    """
+    units = units_of(config, data, recipe, head)
+    if units is not None and not ends_in_activation(recipe.model):
+        name = f"{plain_names([head])[head]}_units" if head else "units"
+        recipe.model = _on_top(recipe.model, data, lambda outputs: scaled_back(outputs, units, name))
+        recipe.loss = (loss_in_deviations if head else loss_in_units)(recipe.loss, units)
     return recipe
 
 
@@ -223,18 +264,6 @@ def _on_top(model: keras.Model, data: Prepared, change: Callable[[Any], Any]) ->
         return keras.Model(inputs, change(model(inputs)))
     # No list of one: a model over a list warns when it is called with an array.
     return keras.Model(as_authored(model), change(model.outputs[0]))
-
-
-def _ends_in_activation(model: keras.Model) -> bool:
-    import keras
-
-    last = model.layers[-1] if model.layers else None
-    if isinstance(last, keras.Model):
-        return _ends_in_activation(last)
-    if isinstance(last, keras.layers.Softmax | keras.layers.Rescaling):
-        return True
-    linear = (None, keras.activations.linear)
-    return getattr(last, "activation", None) not in linear
 
 
 def _optimizer(config: Config, data: Prepared, monitor: str, mode: str) -> tuple[Any, list[Any]]:
@@ -273,25 +302,54 @@ def steps(config: Config, data: Prepared) -> int:
 
 
 def _loss(config: Config, data: Prepared) -> Any:
-    choice = config.one("loss")
+    if data.splits.task.heads:
+        return losses_of(config, data, _made_loss)
+    return _made_loss(config.one("loss"), data)
+
+
+def _made_loss(choice: Choice, data: Prepared) -> Any:
     return check_loss(choice.component, choice(task=data.splits.task), data)
 
 
 def _metrics(config: Config, data: Prepared) -> tuple[list[Any], dict[str, Mode], dict[str, str]]:
     """The metrics, each name once; the directions that are stated of them; their other names."""
     metrics: dict[str, Any] = {}
-    modes: dict[str, Mode] = {}
+    modes: dict[str, Mode] = {f"{head}{DOT}loss": "min" for head in data.splits.task.heads}
     others: dict[str, str] = {}
     for choice in config.chosen["metric"]:
+        for several, aliases in _made_metrics(choice, data):
+            others |= aliases
+            for one in several:
+                if name_of(one) not in metrics:
+                    metrics[name_of(one)] = one
+                    modes |= stated([one], choice.component.marks.mode)
+    return list(metrics.values()), modes, {k: v for k, v in others.items() if k not in metrics}
+
+
+def _made_metrics(choice: Choice, data: Prepared) -> Iterator[tuple[list[Any], dict[str, str]]]:
+    """The metrics that a choice makes, and their other names; of each head that it is for.
+
+    Raises ModelError where it is for none.
+    """
+    if not data.splits.task.heads:
         made = choice(task=data.splits.task)
         several = check_metrics(choice.component, made, data)
-        if not isinstance(made, list):
-            others |= dict.fromkeys(other_names(choice), name_of(made))
-        for one in several:
-            if name_of(one) not in metrics:
-                metrics[name_of(one)] = one
-                modes |= stated([one], choice.component.marks.mode)
-    return list(metrics.values()), modes, {k: v for k, v in others.items() if k not in metrics}
+        alone = not isinstance(made, list)
+        yield several, dict.fromkeys(other_names(choice), name_of(made)) if alone else {}
+        return
+    heads, reasons, fits = heads_of(data.splits.task), [], False
+    for name, own in by_head(data).items():
+        try:
+            found = list(_made_metrics(choice, own))
+        except ModelError as error:
+            reasons.append(error)
+            continue
+        fits = True
+        for several, aliases in found:
+            aliases = {f"{name}{DOT}{a}": f"{name}{DOT}{b}" for a, b in aliases.items()}
+            yield [metric_on_head(one, heads[name]) for one in several], aliases
+    if not fits:
+        raise reasons[0]
 
 
 @functools.cache

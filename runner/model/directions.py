@@ -40,7 +40,8 @@ def stated(metrics: Iterable[Any], mode: Mode | None = None) -> dict[str, Mode]:
 def direction(monitor: str, modes: Mapping[str, Mode]) -> Mode:
     """Which end of a metric is better, as stated or else by its name."""
     name = monitor.removeprefix("val_")
-    guess: Mode = "max" if MORE_IS_BETTER.search(name) else "min"
+    # Of a head, by what is measured: kind.accuracy, accent.loss.
+    guess: Mode = "max" if MORE_IS_BETTER.search(name.rpartition(".")[2]) else "min"
     return modes.get(name, guess)
 
 

@@ -1,4 +1,4 @@
-"""The form in which a model gets features: one array, or a dict of arrays by name."""
+"""The form of what goes into a model, one array or a dict by name, and of what comes out."""
 
 from __future__ import annotations
 
@@ -42,6 +42,25 @@ def as_authored(model: keras.Model) -> Any:
     import keras
 
     return model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+
+
+def made_by(model: keras.Model) -> Any:
+    """The outputs of a graph of layers: one, or several in the structure that they have."""
+    alone = len(model.outputs) == 1 and not isinstance(model.output, dict)
+    return model.outputs[0] if alone else model.output
+
+
+def ends_in_activation(model: keras.Model) -> bool:
+    """Whether its last layer is no linear one, so that nothing is to be put on top of it."""
+    import keras
+
+    last = model.layers[-1] if model.layers else None
+    if isinstance(last, keras.Model):
+        return ends_in_activation(last)
+    if isinstance(last, keras.layers.Softmax | keras.layers.Rescaling):
+        return True
+    linear = (None, keras.activations.linear)
+    return getattr(last, "activation", None) not in linear
 
 
 def is_graph(model: keras.Model) -> bool:

@@ -18,9 +18,9 @@ from runner.components.faults import in_words
 from runner.components.registry import Component
 from runner.components.types import Recipe, Task
 from runner.data.stream import example_of
-from runner.errors import ConfigError, ModelError, PluginError
+from runner.errors import ConfigError, ModelError, PluginError, choices
 from runner.model.directions import name_of
-from runner.model.inputs import as_authored, fits, is_graph
+from runner.model.inputs import as_authored, fits, is_graph, made_by
 from runner.model.own_steps import own_step
 
 if TYPE_CHECKING:
@@ -84,6 +84,8 @@ def check_outputs(where: str, made: Any, data: Prepared) -> None:
     fault = None
     if made is None:
         fault = "nothing"
+    elif isinstance(made, dict) and task.heads:
+        return _check_heads(where, made, task)
     elif isinstance(made, dict):
         fault = f"outputs by name ({', '.join(map(str, made))})"
     elif isinstance(made, list | tuple):
@@ -92,11 +94,36 @@ def check_outputs(where: str, made: Any, data: Prepared) -> None:
         fault = f"outputs of shape {tuple(made.shape[1:])}"
     if fault is not None:
         inputs = {name: one.shape for name, one in data.inputs.items()}
+        needs = f"the {task.kind} task needs ({task.outputs},)"
+        if task.heads:
+            needs = (
+                f"the heads {', '.join(task.heads)} need a dict of outputs by these names, or "
+                f"({task.outputs},) in all"
+            )
         raise ModelError(
             f"{where} gives {fault} for an input of shape "
-            f"{inputs if data.several else data.input_shape}; the {task.kind} task needs "
-            f"({task.outputs},)"
+            f"{inputs if data.several else data.input_shape}; {needs}"
         )
+
+
+def _check_heads(where: str, made: dict[str, Any], task: Task) -> None:
+    """Raise ModelError where outputs by name are not those of the heads."""
+    for name in [*made, *task.heads]:
+        if name not in task.heads:
+            raise ModelError(
+                f"{where} gives outputs for '{name}', which is no head of the data: "
+                f"{choices(str(name), task.heads)}"
+            )
+        if name not in made:
+            raise ModelError(
+                f"{where} gives no outputs for the head '{name}', only for {', '.join(made)}"
+            )
+        shape, wanted = tuple(made[name].shape[1:]), (task.heads[name].outputs,)
+        if shape != wanted:
+            raise ModelError(
+                f"{where} gives outputs of shape {shape} for the head '{name}', a "
+                f"{task.heads[name].kind} that needs {wanted}"
+            )
 
 
 def check_optimizer(component: Component, made: Any) -> Any:
@@ -164,7 +191,13 @@ def check_recipe(where: str, recipe: Recipe, before: Recipe, data: Prepared) -> 
             raise PluginError(
                 f"{where} leaves the recipe {what} that {verb} {in_words(value)}, not {wanted}"
             )
-    if not _is_loss(recipe.loss):
+    losses = _by_name(recipe.loss)
+    if list(losses) != list(_by_name(before.loss)):
+        raise PluginError(
+            f"{where} leaves the recipe a loss that is {in_words(recipe.loss)}, not one for each "
+            f"head: {', '.join(_by_name(before.loss))}"
+        )
+    if not all(map(_is_loss, losses.values())):
         raise PluginError(
             f"{where} leaves the recipe a loss that is {in_words(recipe.loss)}, not a Keras loss "
             "or a function"
@@ -180,8 +213,12 @@ def check_recipe(where: str, recipe: Recipe, before: Recipe, data: Prepared) -> 
         )
     if recipe.model is not before.model and is_graph(recipe.model):
         check_inputs(where, recipe.model, data)
-        outputs = recipe.model.outputs
-        check_outputs(where, outputs[0] if len(outputs) == 1 else outputs, data)
+        check_outputs(where, made_by(recipe.model), data)
+
+
+def _by_name(loss: Any) -> Any:
+    """The losses of several heads, or the one under no name."""
+    return loss if isinstance(loss, dict) else {"": loss}
 
 
 def _is_loss(made: Any) -> bool:

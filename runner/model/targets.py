@@ -38,8 +38,10 @@ class Units:
     scale: Any
 
 
-def units_of(config: Config, data: Prepared, recipe: Recipe) -> Units | None:
+def units_of(config: Config, data: Prepared, recipe: Recipe, head: str = "") -> Units | None:
     """In what the recipe's targets are learned; None where they stay what they are.
+
+    head: whose they are, where there are several.
 
     That is where the config says so, where the task is no regression, and where the loss or the
     model has a scale of its own.
@@ -53,7 +55,7 @@ def units_of(config: Config, data: Prepared, recipe: Recipe) -> Units | None:
     table = targets.reshape(len(targets), -1)
     if type(recipe.loss) not in [getattr(keras.losses, name) for name in FITTING]:
         if (size := float(np.abs(table).mean())) > FAR:
-            loss = config.one("loss").component.name
+            loss = config.losses.get(head, config.one("loss")).component.name
             warnings.warn(
                 f"the targets are about {size:.4g} in size, and loss={loss} learns them as they "
                 "are: outputs, which begin near 0, may never reach them; loss=mse, mae, huber and "
@@ -71,13 +73,22 @@ def units_of(config: Config, data: Prepared, recipe: Recipe) -> Units | None:
     return Units(tuple(offset.tolist()), tuple(scale.tolist()))
 
 
-def scaled_back(outputs: Any, units: Units) -> Any:
+def scaled_back(outputs: Any, units: Units, name: str = "units") -> Any:
     """The outputs of a model in the user's units."""
     import keras
 
     # float32 even under mixed precision: the values need the digits.
-    layer = keras.layers.Rescaling(units.scale, units.offset, dtype="float32", name="units")
+    layer = keras.layers.Rescaling(units.scale, units.offset, dtype="float32", name=name)
     return layer(outputs)
+
+
+def loss_in_deviations(loss: Any, units: Units) -> keras.losses.Loss:
+    """The loss of standardised targets, value and gradient.
+
+    Of several heads losses are added up: in deviations, a head counts as much in any unit.
+    """
+    made: keras.losses.Loss = _loss_class()(loss, units.offset, units.scale, told=False)
+    return made
 
 
 def loss_in_units(loss: Any, units: Units) -> keras.losses.Loss:
@@ -93,8 +104,9 @@ def _loss_class() -> Any:
     from keras import ops
 
     class InUnits(keras.losses.Loss):  # type: ignore[misc]
-        def __init__(self, inner: Any, offset: Any, scale: Any) -> None:
+        def __init__(self, inner: Any, offset: Any, scale: Any, told: bool = True) -> None:
             super().__init__(name=inner.name, reduction=inner.reduction)
+            self.told = told
             self.inner = inner
             self.offset = offset
             self.scale = scale
@@ -102,6 +114,8 @@ def _loss_class() -> Any:
         def call(self, y_true: Any, y_pred: Any) -> Any:
             y_true = ops.reshape(ops.cast(y_true, y_pred.dtype), ops.shape(y_pred))
             learned = self.inner.call(self._standard(y_true), self._standard(y_pred))
+            if not self.told:
+                return learned
             reported = ops.stop_gradient(self.inner.call(y_true, y_pred))
             return reported + (learned - ops.stop_gradient(learned))
 

@@ -147,11 +147,12 @@ class EarlierRun:
     def _rebuilt(self) -> keras.Model:
         """The model as the run's components make it, which takes its data and its plugins."""
         from runner.model.build import assemble
+        from runner.model.heads import apart
         from runner.model.inputs import as_graph
 
         config = self._config_now()
         data = prepare(load(config), config)
-        model = as_graph(assemble(config, data).model, data)
+        model = apart(as_graph(assemble(config, data).model, data), data.splits.task)
         return with_preprocessing(model, data.preprocessing)
 
 
