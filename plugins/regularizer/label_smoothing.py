@@ -21,17 +21,23 @@ Amount = Annotated[float, Ge(0), Lt(1), Search(0.0, 0.2)]
 def label_smoothing(recipe: Recipe, task: Task, *, amount: Amount = 0.1) -> Recipe:
     """Move this share of every target to all classes alike (Szegedy et al. 2016).
 
-    Works for class numbers, yes or no, and labels; val_loss is smoothed as well, as in Keras.
-    Raises ModelError for a regression and for losses that do not take probabilities.
-    arXiv:1512.00567, section 7.
+    Works for class numbers, yes or no, and labels; val_loss is smoothed as well, as in Keras. Of
+    several heads, those with classes are smoothed. Raises ModelError for a regression and for
+    losses that do not take probabilities. arXiv:1512.00567, section 7.
     """
-    if task.kind == "regression":
+    heads = task.heads or {"": task}
+    losses = recipe.loss if isinstance(recipe.loss, dict) else {"": recipe.loss}
+    with_classes = {name: one for name, one in heads.items() if one.kind != "regression"}
+    if not with_classes:
         raise ModelError(
             "regularizer=label_smoothing needs classes, and the dataset's task is regression: "
             "leave it out"
         )
     if amount > 0:
-        recipe.loss = _smoothed(recipe.loss, task, amount)
+        losses |= {
+            name: _smoothed(losses[name], one, amount) for name, one in with_classes.items()
+        }
+        recipe.loss = losses if task.heads else losses[""]
     return recipe
 
 

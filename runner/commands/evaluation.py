@@ -14,6 +14,7 @@ import warehouse
 from runner.components.registry import load as load_plugins
 from runner.components.types import Data, Splits, Stream, Task, Trained
 from runner.config.config import Config, config_of
+from runner.data.heads import DOT, outputs_by_head, targets_by_head
 from runner.data.identity import data_identity
 from runner.data.prepare import load, split
 from runner.engines.outputs import outputs_of, records_of
@@ -66,16 +67,17 @@ def evaluate(
     """
     kept = trained(run, results)
     config = _config(kept, overrides)
-    task = _task(kept)
+    task = Task.recorded(kept.data)
     data = load(config, Trained(task, kept.data.get("reading") or {}))
     identity = data_identity(config.one("dataset"), lambda: data, kept.results)
     targets_of = _labels(task, data.task)
     parts = {name: list(_parts(data, config, name)) for name in splits}
     model = kept.model()
+    heads = tuple(task.heads)
     evaluations: dict[str, OutputEvaluation] = {}
     rows: dict[str, int] = {}
     for name, some in parts.items():
-        pairs = [_outputs(model, part, targets_of) for part in some]
+        pairs = [_outputs(model, part, targets_of, heads) for part in some]
         if pairs:
             targets, outputs = (np.concatenate(column) for column in zip(*pairs, strict=True))
             evaluation = evaluate_outputs(task, targets, outputs)
@@ -99,6 +101,12 @@ def _own_metrics(config: Config, task: Task, targets: Array, outputs: Array) -> 
     import keras
 
     values: dict[str, float] = {}
+    if task.heads:
+        own, given = outputs_by_head(task, outputs), targets_by_head(task, targets)
+        for head, one in task.heads.items():
+            found = _own_metrics(config, one, given[head], own[head])
+            values |= {f"{head}{DOT}{name}": value for name, value in found.items()}
+        return values
     for choice in config.chosen["metric"]:
         made = choice(task=task)
         for metric in made if isinstance(made, list) else [made]:
@@ -145,15 +153,13 @@ def _config(kept: EarlierRun, overrides: Sequence[str]) -> Config:
     return config_of(body, load_plugins())
 
 
-def _task(kept: EarlierRun) -> Task:
-    return Task(kept.data["task"], kept.data["outputs"], tuple(kept.data["names"]))
-
-
 def _labels(ours: Task, theirs: Task) -> Any:
     """From the data's targets to those of the run's task; DataError where they do not fit.
 
     Classes are matched by name where both name them, so that fewer or in another order will do.
     """
+    if ours.heads or theirs.heads:
+        return _labels_of_heads(ours, theirs)
     if ours.kind == theirs.kind and ours.kind in ("classification", "binary"):
         if theirs.names and ours.names and theirs.names != ours.names:
             unknown = [name for name in theirs.names if name not in ours.names]
@@ -174,6 +180,26 @@ def _labels(ours: Task, theirs: Task) -> Any:
     return np.asarray
 
 
+def _labels_of_heads(ours: Task, theirs: Task) -> Any:
+    """The same head by head."""
+    if list(ours.heads) != list(theirs.heads):
+        raise DataError(
+            f"the run was trained for {_heads_said(ours)}, and the data have {_heads_said(theirs)}"
+        )
+    change = {name: _labels(head, theirs.heads[name]) for name, head in ours.heads.items()}
+
+    def changed(targets: Array) -> Array:
+        own = targets_by_head(theirs, targets)
+        columns = [change[name](one).reshape(len(targets), -1) for name, one in own.items()]
+        return np.concatenate(columns, axis=1)
+
+    return changed
+
+
+def _heads_said(task: Task) -> str:
+    return f"the heads {', '.join(task.heads)}" if task.heads else f"one {task.kind}"
+
+
 def _parts(data: Data | Splits, config: Config, name: str) -> Iterator[Part]:
     """The parts that go by the name: one, none, or all that there are."""
     if name == ALL and isinstance(data, Data):
@@ -186,13 +212,13 @@ def _parts(data: Data | Splits, config: Config, name: str) -> Iterator[Part]:
             yield part
 
 
-def _outputs(model: Any, part: Part, targets_of: Any) -> tuple[Array, Array]:
+def _outputs(model: Any, part: Part, targets_of: Any, heads: Sequence[str]) -> tuple[Array, Array]:
     blocks = part.read(None) if isinstance(part, Stream) else [part]
     targets, outputs = [], []
     for features, raw in blocks:
         _check_shape(model, features)
         targets.append(targets_of(raw))
-        outputs.append(outputs_of(model, _as_given(model, features), BLOCK))
+        outputs.append(outputs_of(model, _as_given(model, features), BLOCK, heads))
     return np.concatenate(targets), np.concatenate(outputs)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from runner.commands.writing import refuse_own, written
 from runner.components.types import Task
+from runner.data.heads import outputs_by_head
 from runner.data.parts import input_name
 from runner.data.sources.reading import Reading
 from runner.data.sources.rows import (
@@ -232,11 +233,11 @@ def _write(
     """
     import duckdb
 
-    task = Task(kept.data["task"], kept.data["outputs"], tuple(kept.data["names"]))
+    task = Task.recorded(kept.data)
     rows, lost, names = 0, 0, {}
     try:
         for features in blocks:
-            outputs = outputs_of(model, features, BLOCK)
+            outputs = outputs_of(model, features, BLOCK, task.heads)
             is_lost = (~np.isfinite(outputs)).any(axis=1)
             lost += int(is_lost.sum())
             columns = _columns(task, outputs)
@@ -301,7 +302,13 @@ def _copied(
 
 
 def _columns(task: Task, outputs: Array) -> dict[str, Array]:
-    """The columns that are written of some rows."""
+    """The columns that are written of some rows; of several heads, each begins with its name."""
+    if task.heads:
+        return {
+            f"{head}_{column}": values
+            for head, own in outputs_by_head(task, outputs).items()
+            for column, values in _columns(task.heads[head], own).items()
+        }
     names = names_of(task)
     if task.kind == "regression":
         if task.outputs == 1:

@@ -94,8 +94,8 @@ def dataset(split: SplitPlan, trained: Trained | None) -> Data | Splits:
     Returns Data(features, targets, task): features an array of shape (rows, ...), or a dict of
     such arrays for a model with several inputs; targets of shape (rows,) or (rows, values); the
     runner splits it as the config says. Several things to tell of a row: targets={"age": ...,
-    "kind": ...} and a dict of tasks by the same names, a head for each. Columns of text (missing text is "") are for the
-    preprocessing to encode. `columns=` gives what `split.by` may name beside the features,
+    "kind": ...} and a dict of tasks by the same names, a head for each. Columns of text (missing
+    text is "") are for the preprocessing to encode. `columns=` gives what `split.by` may name beside the features,
     `weights=` how much each row counts in training, `vocabulary=` which inputs are codes, `part=`
     which part each row is of where the source says it (val is drawn from train where it has none).
 

@@ -112,6 +112,18 @@ class Task:
         """Several things at once, a head for each: what Data makes of a dict of tasks."""
         return cls("heads", sum(int(task.outputs) for task in heads.values()), (), dict(heads))
 
+    def record(self) -> dict[str, Any]:
+        """The task as `run_start` has it; `recorded` reads it back."""
+        heads = {name: head.record() for name, head in self.heads.items()}
+        body = {"task": self.kind, "outputs": self.outputs, "names": list(self.names)}
+        return body | ({"heads": heads} if heads else {})
+
+    @classmethod
+    def recorded(cls, body: Mapping[str, Any]) -> Task:
+        """The task of a run, from its record."""
+        heads = {name: cls.recorded(head) for name, head in body.get("heads", {}).items()}
+        return cls(body["task"], body["outputs"], tuple(body["names"]), heads)
+
 
 @dataclass(frozen=True)
 class Input:

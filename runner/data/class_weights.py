@@ -52,8 +52,9 @@ def class_weights(
         return _by_head(wanted, splits)
     if task.kind not in ("classification", "binary"):
         raise ConfigError(f"{place} needs a task with classes; this is {task.kind}")
-    if isinstance(wanted, Mapping) and any(isinstance(one, str | Mapping) for one in wanted.values()):
-        raise ConfigError(f"{place} says it for several heads, and there is one task: give factors")
+    given = wanted.values() if isinstance(wanted, Mapping) else ()
+    if odd := [one for one in given if not isinstance(one, int | float)]:
+        raise ConfigError(f"{place} has {odd[0]} for a class, where a factor is due: a number")
     classes = max(2, task.outputs)
     if wanted == "balanced":
         labels = np.asarray(example_of(splits.train)[1]).reshape(-1).astype(int)

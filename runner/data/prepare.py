@@ -164,8 +164,8 @@ def prepare(data: Data | Splits, config: Config) -> Prepared:
     """Split, fit the preprocessing on the training part, apply it to all parts."""
     where = f"dataset '{config.one('dataset').component.name}'"
     splits = split(data, config.settings.split)
-    for name, head in splits_by_head(splits).items():
-        check_labels(head, f"{where} head '{name}'")
+    for name, one in splits_by_head(splits).items():
+        check_labels(one, f"{where} head '{name}'")
     if not splits.task.heads:
         check_labels(splits, where)
     example = example_of(splits.train)[0]

@@ -107,9 +107,7 @@ def asked(job: Job) -> Predict:
     return lambda part: outputs_of(job.recipe.model, part[0], job.config.settings.batch_size)
 
 
-def outputs_of(
-    model: Model, features: Rows, batch_size: int, heads: Iterable[str] = ()
-) -> Array:
+def outputs_of(model: Model, features: Rows, batch_size: int, heads: Iterable[str] = ()) -> Array:
     """The model's outputs for features that fit into memory, (rows, outputs), in pieces.
 
     heads: in which order they stand side by side, where the model gives a dict of them.

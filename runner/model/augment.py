@@ -49,6 +49,11 @@ def augment(recipe: Recipe, config: Config, data: Prepared) -> Recipe:
             f"{name} brings a {step} of its own: leave augmentation out"
         )
     steps = [_step(choice, data, config.settings.seed) for choice in chosen]
+    if task.heads and (mixing := [step.where for step in steps if "targets" in step.takes]):
+        raise ModelError(
+            f"{mixing[0]} changes targets, and the data have the heads {', '.join(task.heads)}: "
+            "augmentations of several heads change features alone, leave it out"
+        )
     augmentation = _classes().Augmentation(steps, task)
     _try(augmentation, data)
     if augmentation.mixes and task.kind == "classification":
@@ -214,7 +219,7 @@ def _try(augmentation: Any, data: Prepared) -> None:
     import keras
 
     task = data.splits.task
-    one = (task.outputs,) if task.kind in ("multilabel", "regression") else ()
+    one = (task.outputs,) if task.kind in ("multilabel", "regression", "heads") else ()
     features = like_data(data, lambda _, x: keras.ops.zeros((ROWS, *x.shape), x.dtype))
     targets = _shares(np.zeros((ROWS, *one), "int64"), task)
     shapes = ", ".join(str(x.shape) for x in data.inputs.values())

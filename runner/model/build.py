@@ -250,7 +250,9 @@ def _in_units(recipe: Recipe, config: Config, data: Prepared, head: str = "") ->
     units = units_of(config, data, recipe, head)
     if units is not None and not ends_in_activation(recipe.model):
         name = f"{plain_names([head])[head]}_units" if head else "units"
-        recipe.model = _on_top(recipe.model, data, lambda outputs: scaled_back(outputs, units, name))
+        recipe.model = _on_top(
+            recipe.model, data, lambda outputs: scaled_back(outputs, units, name)
+        )
         recipe.loss = (loss_in_deviations if head else loss_in_units)(recipe.loss, units)
     return recipe
 

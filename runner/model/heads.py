@@ -237,7 +237,9 @@ def metric_on_head(metric: Any, head: Head) -> Any:
     return metric
 
 
-def put_together(recipe: Recipe, parts: Mapping[str, Recipe], config: Config, task: Task) -> Recipe:
+def put_together(
+    recipe: Recipe, parts: Mapping[str, Recipe], config: Config, task: Task
+) -> Recipe:
     """The recipe whose heads are one.
 
     parts: head -> a recipe whose model is a graph that ends in the head's outputs, and whose loss

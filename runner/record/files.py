@@ -10,7 +10,7 @@ from runner.journal.records import Artifact, Layers, Weights
 from runner.model.layers import Layer
 from runner.record.drawing import draw
 from runner.record.events import Kept, Predicted, RunRecord
-from runner.record.predictions import table_of, to_parquet
+from runner.record.predictions import tables_of, to_parquet
 from runner.record.tensor_stats import figures_of
 
 
@@ -32,8 +32,8 @@ def store_kept(kept: Kept, results: Path) -> Iterator[RunRecord]:
 
 def store_predicted(predicted: Predicted, results: Path) -> Artifact:
     """Store the outputs of one part, row by row."""
-    table = table_of(predicted.task, predicted.split, predicted.targets, predicted.outputs)
-    return _artifact(predicted.run_id, "predictions", to_parquet(table), ".parquet", results)
+    tables = tables_of(predicted.task, predicted.split, predicted.targets, predicted.outputs)
+    return _artifact(predicted.run_id, "predictions", to_parquet(tables), ".parquet", results)
 
 
 def _row(kept: Kept, role: str, stored: weights.Stored, form: str) -> Weights:

@@ -7,18 +7,32 @@ into a table of its own, so that any DuckDB client reads them from the database 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from runner.components.types import Task
+from runner.data.heads import DOT, outputs_by_head, targets_by_head
 from runner.evaluate.metrics import names_of, predicted_of
 from runner.system.terminal import printable
 
 if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
+
+
+def tables_of(task: Task, split: str, targets: Array, outputs: Array) -> list[dict[str, Array]]:
+    """`table_of`, of several heads a table for each, in which `output` names it first."""
+    if not task.heads:
+        return [table_of(task, split, targets, outputs)]
+    own = outputs_by_head(task, np.asarray(outputs).reshape(len(targets), -1))
+    tables = []
+    for head, actual in targets_by_head(task, np.asarray(targets)).items():
+        table = table_of(task.heads[head], split, actual, own[head])
+        named = [head if one is None else f"{head}{DOT}{one}" for one in table["output"]]
+        tables.append({**table, "output": np.array([*map(_encodable, named)], dtype=object)})
+    return tables
 
 
 def table_of(task: Task, split: str, targets: Array, outputs: Array) -> dict[str, Array]:
@@ -63,22 +77,24 @@ def _encodable(name: str) -> str:
     return printable(name) if any("\ud800" <= sign <= "\udfff" for sign in name) else name
 
 
-def to_parquet(columns: Mapping[str, Array]) -> bytes:
-    """The columns as a Parquet file; `outputs`, (rows, n), as lists."""
+def to_parquet(tables: Sequence[Mapping[str, Array]]) -> bytes:
+    """The rows of all tables as a Parquet file; `outputs`, (rows, n), as lists."""
     import duckdb
 
-    flat = {name: column for name, column in columns.items() if name != "outputs"}
-    wide = {f"o{i}": column for i, column in enumerate(columns["outputs"].T.copy())}
-    table = flat | wide
     with tempfile.TemporaryDirectory(prefix="sweephouse-") as folder, duckdb.connect() as con:
         file = Path(folder) / "predictions.parquet"
-        con.register("block", table)
-        kept = ", ".join(flat)
+        selected = []
+        for number, columns in enumerate(tables):
+            flat = {name: column for name, column in columns.items() if name != "outputs"}
+            wide = {f"o{i}": column for i, column in enumerate(columns["outputs"].T.copy())}
+            con.register(f"block{number}", flat | wide)
+            selected.append(
+                # Columns without any name would else have no type.
+                f"SELECT {', '.join(flat)}, [{', '.join(wide)}] AS outputs FROM (SELECT * REPLACE "
+                "(output::VARCHAR AS output, target_name::VARCHAR AS target_name, "
+                f"predicted_name::VARCHAR AS predicted_name) FROM block{number})"
+            )
         con.execute(
-            # Columns without any name would else have no type.
-            f"COPY (SELECT {kept}, [{', '.join(wide)}] AS outputs FROM (SELECT * REPLACE ("
-            "output::VARCHAR AS output, target_name::VARCHAR AS target_name, "
-            "predicted_name::VARCHAR AS predicted_name) FROM block)) "
-            f"TO '{file}' (FORMAT parquet, COMPRESSION zstd)"
+            f"COPY ({' UNION ALL '.join(selected)}) TO '{file}' (FORMAT parquet, COMPRESSION zstd)"
         )
         return file.read_bytes()

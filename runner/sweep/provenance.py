@@ -31,13 +31,7 @@ def start_of(run: Run, device: str, data: Prepared | None = None) -> RunStart:
     commit, dirty = git_state()
     shape: dict[str, Any] = {"identity": run.identity}
     if data is not None:
-        task = data.splits.task
-        shape |= {
-            "task": task.kind,
-            "outputs": task.outputs,
-            "names": list(task.names),
-            **data.shapes(),
-        } | data.rows()
+        shape |= data.splits.task.record() | data.shapes() | data.rows()
         if data.splits.reading:
             shape["reading"] = dict(data.splits.reading)
     return RunStart(
