@@ -95,9 +95,10 @@ def dataset(split: SplitPlan, trained: Trained | None) -> Data | Splits:
     such arrays for a model with several inputs; targets of shape (rows,) or (rows, values); the
     runner splits it as the config says. Several things to tell of a row: targets={"age": ...,
     "kind": ...} and a dict of tasks by the same names, a head for each. Columns of text (missing
-    text is "") are for the preprocessing to encode. `columns=` gives what `split.by` may name beside the features,
-    `weights=` how much each row counts in training, `vocabulary=` which inputs are codes, `part=`
-    which part each row is of where the source says it (val is drawn from train where it has none).
+    text is "") are for the preprocessing to encode. `columns=` gives what `split.by` may name
+    beside the features, `weights=` how much each row counts in training, `vocabulary=` which
+    inputs are codes, `part=` which part each row is of where the source says it (val is drawn from
+    train where it has none).
 
     A source with parts of its own returns Splits(train, val, test, task), each part a pair
     (features, targets), or a Stream(rows, sample, read) where it is too large for memory; if it

@@ -4,8 +4,8 @@ Its tests hold every value equal to scikit-learn's. What is undefined (one class
 error relative to a target of zero) is left out, never an error.
 
 Metrics are named in snake_case: accuracy, precision_macro, f1_weighted, roc_auc; those of one
-class, label or value carry its name in brackets, as recall[setosa]; of several heads, those of
-each begin with its name, as kind.accuracy. Averages over classes are
+class, label or value carry its name in brackets, as recall[setosa]; those of
+one of several heads have its name in front, as kind.accuracy and recall[kind.setosa]. Averages over classes are
 over those that occur among targets or predictions, as scikit-learn's are.
 """
 
@@ -94,12 +94,18 @@ def _heads(task: Task, targets: Array, outputs: Array) -> OutputEvaluation:
     own_targets, own_outputs = targets_by_head(task, targets), outputs_by_head(task, outputs)
     for head, own in task.heads.items():
         one = evaluate_outputs(own, own_targets[head], own_outputs[head])
-        metrics |= {f"{head}{DOT}{name}": value for name, value in one.metrics.items()}
+        metrics |= {_name_of_head(head, name): value for name, value in one.metrics.items()}
         first = len(classes)
         confusion += [(first + a, first + p, rows) for a, p, rows in one.confusion]
         classes += [f"{head}{DOT}{name}" for name in one.classes]
         curves += [replace(c, class_name=f"{head}{DOT}{c.class_name}") for c in one.curves]
     return OutputEvaluation(metrics, classes, confusion, curves)
+
+
+def _name_of_head(head: str, name: str) -> str:
+    """`kind.accuracy`, and of one class `recall[kind.setosa]`: its class is `kind.setosa`."""
+    whole, bracket, inner = name.partition("[")
+    return f"{whole}[{head}{DOT}{inner}" if bracket else f"{head}{DOT}{name}"
 
 
 def names_of(task: Task) -> tuple[str, ...]:

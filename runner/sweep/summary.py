@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from runner.data.heads import DOT
 from runner.journal.records import Replay
 from runner.record.outcome import Outcome
 from warehouse.place import Place
@@ -70,11 +71,16 @@ def failure_line(outcome: Outcome) -> str:
 
 
 def evaluation_lines(evaluations: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
-    """The metrics of each split, but for details and single classes."""
+    """The metrics of each split, and head of several, but for details and single classes."""
     for split, metrics in evaluations.items():
-        shown = {k: v for k, v in metrics.items() if "[" not in k and k not in DETAILS}
-        values = "  ".join(f"{name} {value:.4f}" for name, value in shown.items())
-        yield f"{split:<9} {values}"
+        shown: dict[str, list[str]] = {split: []}
+        for name, value in metrics.items():
+            head, _, own = name.rpartition(DOT)
+            if "[" not in name and own not in DETAILS:
+                place = f"{split} {head}" if head else split
+                shown.setdefault(place, []).append(f"{own} {value:.4f}")
+        for place, values in shown.items():
+            yield f"{place:<9} {'  '.join(values)}"
 
 
 def replay_words(replay: Replay) -> str:

@@ -234,7 +234,7 @@ def _worth_compiling(jobs: Sequence[Job], rows: int, template: Template) -> bool
 
 def _kind(job: Job) -> str:
     """Equal for jobs that may share a program, as far as their configs tell."""
-    kinds = {kind.key for kind in KINDS.values()}
+    kinds = {*(kind.key for kind in KINDS.values()), "heads"}
     plain = {
         key: _without_numbers(value) if key in kinds else value
         for key, value in job.config.plain().items()
