@@ -51,7 +51,7 @@ def csv(
     *,
     path: Path,
     query: str | None = None,
-    label: Word | list[Word],
+    label: Word | list[Word] | dict[Word, AskedTask],
     features: list[Word] | None = None,
     delimiter: str | None = None,
     header: bool | None = None,
@@ -71,7 +71,8 @@ def csv(
     """Rows of a CSV file, or of all that a pattern matches; types are found out.
 
     query: one SELECT over the table `source`; all of it without one.
-    label: one column or several.
+    label: one column or several, which are values or labels of one task; {age: auto, kind:
+        classification} makes a head of each, with its own task.
     features: the columns to learn from; null: all but the label and what split.by names.
     delimiter: what stands between the columns; null: found out.
     header: whether the first line names the columns; null: found out.

@@ -115,7 +115,7 @@ def sql(
     *,
     source: Source,
     query: str | None = None,
-    label: Word | list[Word],
+    label: Word | list[Word] | dict[Word, AskedTask],
     features: list[Word] | None = None,
     task: AskedTask = "auto",
     text: Text = "strings",
@@ -139,7 +139,8 @@ def sql(
     source: a Parquet, CSV or JSON file or pattern, a DuckDB or SQLite file, or
         postgres://user@host/database or mysql://user@host/database, without the password.
     query: one SELECT; files are the table `source`, and all of it without a query.
-    label: one column or several.
+    label: one column or several, which are values or labels of one task; {age: auto, kind:
+        classification} makes a head of each, with its own task.
     features: the columns to learn from; null: all but the label and what split.by names.
     task: auto: floats are values to predict, text, truth values and few whole numbers classes.
     text: columns of text as strings, for a preprocessing to encode, or as integer codes.

@@ -18,7 +18,7 @@ from runner.data.heads import DOT, outputs_by_head, targets_by_head
 from runner.data.identity import data_identity
 from runner.data.prepare import load, split
 from runner.engines.outputs import outputs_of, records_of
-from runner.errors import ConfigError, DataError, choices
+from runner.errors import ConfigError, DataError, ModelError, choices
 from runner.evaluate.metrics import OutputEvaluation, evaluate_outputs
 from runner.journal.file import write_journal
 from runner.journal.ids import new_run_id, now
@@ -94,7 +94,9 @@ def evaluate(
     return Evaluated(kept.run_id, source, metrics, rows)
 
 
-def _own_metrics(config: Config, task: Task, targets: Array, outputs: Array) -> dict[str, float]:
+def _own_metrics(
+    config: Config, task: Task, targets: Array, outputs: Array, of_head: bool = False
+) -> dict[str, float]:
     """The run's own metrics, as Keras computes them of outputs; without its loss, in which
     penalties are that belong to the training.
     """
@@ -104,11 +106,16 @@ def _own_metrics(config: Config, task: Task, targets: Array, outputs: Array) -> 
     if task.heads:
         own, given = outputs_by_head(task, outputs), targets_by_head(task, targets)
         for head, one in task.heads.items():
-            found = _own_metrics(config, one, given[head], own[head])
+            found = _own_metrics(config, one, given[head], own[head], of_head=True)
             values |= {f"{head}{DOT}{name}": value for name, value in found.items()}
         return values
     for choice in config.chosen["metric"]:
-        made = choice(task=task)
+        try:
+            made = choice(task=task)
+        except ModelError:
+            if not of_head:
+                raise
+            continue  # it is for other heads
         for metric in made if isinstance(made, list) else [made]:
             if not isinstance(metric, keras.metrics.Metric):
                 metric = keras.metrics.MeanMetricWrapper(metric, name=name_of(metric))

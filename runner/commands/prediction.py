@@ -125,7 +125,8 @@ def feature_names(kept: EarlierRun) -> list[str]:
 def labels_of(kept: EarlierRun) -> list[str]:
     """The columns that the run learned to tell; empty where its dataset did not say."""
     label = kept.config.get("dataset", {}).get("label")
-    return [str(one) for one in (label if isinstance(label, list) else [label]) if one is not None]
+    several = isinstance(label, list | dict)
+    return [str(one) for one in (label if several else [label]) if one is not None]
 
 
 def _columns_of_inputs(table: Table, inputs: Mapping[str, Any]) -> list[str]:

@@ -189,6 +189,12 @@ class Labels:
         """Whether they are read for a trained model, for which one class will do."""
         return _trained.get() is not None
 
+    def _trained(self) -> Task | None:
+        """The task of the trained model that the labels are read for: of several heads, theirs."""
+        trained = _trained.get()
+        heads = trained.heads if trained is not None else {}
+        return heads.get(self.names[0], trained) if heads and self.names else trained
+
     @property
     def _repeated(self) -> bool:
         """Whether a value comes with two rows and more, as a class does."""
@@ -196,11 +202,11 @@ class Labels:
 
     def _wanted(self) -> str:
         """The kind of task that a trained model has, or that the config asks for."""
-        trained = _trained.get()
+        trained = self._trained()
         return self.asked if trained is None else trained.kind
 
     def _settled(self) -> Task:
-        trained = _trained.get()
+        trained = self._trained()
         kind = self._wanted()
         if kind == "auto":
             kind = self._guess()

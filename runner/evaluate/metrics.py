@@ -4,9 +4,9 @@ Its tests hold every value equal to scikit-learn's. What is undefined (one class
 error relative to a target of zero) is left out, never an error.
 
 Metrics are named in snake_case: accuracy, precision_macro, f1_weighted, roc_auc; those of one
-class, label or value carry its name in brackets, as recall[setosa]; those of
-one of several heads have its name in front, as kind.accuracy and recall[kind.setosa]. Averages over classes are
-over those that occur among targets or predictions, as scikit-learn's are.
+class, label or value carry its name in brackets, as recall[setosa]; those of one of several heads
+its name in front, as kind.accuracy and recall[kind.setosa]. Averages over classes are over those
+that occur among targets or predictions, as scikit-learn's are.
 """
 
 from __future__ import annotations

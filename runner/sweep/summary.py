@@ -80,6 +80,8 @@ def evaluation_lines(evaluations: Mapping[str, Mapping[str, float]]) -> Iterator
                 place = f"{split} {head}" if head else split
                 shown.setdefault(place, []).append(f"{own} {value:.4f}")
         for place, values in shown.items():
+            if not values and len(shown) > 1:
+                continue  # all that there is is of heads
             yield f"{place:<9} {'  '.join(values)}"
 
 

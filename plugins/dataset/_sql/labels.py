@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from runner import AskedTask, Column, DataError, Task
-from runner import Labels as AnyLabels
+from runner import Labels as Seen
 
 Array = np.ndarray[Any, Any]
 EXACT = 2**53
 """Up to here the DOUBLE in which a number comes holds every whole one."""
 
 
-class Labels(AnyLabels):
+class Labels(Seen):
     """Labels in columns that have a name and a type, given as numbers with NaN, or text."""
 
     def __init__(self, columns: Sequence[Column], asked: AskedTask) -> None:
@@ -69,3 +69,43 @@ class Labels(AnyLabels):
                 values = np.ma.array(np.where(missing, 0, values).astype(kind), mask=missing)
             typed.append(values)
         return typed
+
+
+class HeadLabels:
+    """The same for several heads, a column each; tasks and targets are dicts by its name."""
+
+    def __init__(self, columns: Sequence[Column], asked: Sequence[AskedTask]) -> None:
+        """asked: each column's task, or auto."""
+        pairs = zip(columns, asked, strict=True)
+        self._heads = {column.name: Labels([column], task) for column, task in pairs}
+
+    def see(self, labels: Sequence[Array]) -> None:
+        """Take one block into account."""
+        for head, values in zip(self._heads.values(), labels, strict=True):
+            head.see([values])
+
+    def targets(self, labels: Sequence[Array]) -> dict[str, Array]:
+        """A block's targets, head by head."""
+        pairs = zip(self._heads.items(), labels, strict=True)
+        return {name: head.targets([values]) for (name, head), values in pairs}
+
+    def settle(self) -> dict[str, Task]:
+        """The tasks, as `Labels.settle` has one."""
+        return {name: head.settle() for name, head in self._heads.items()}
+
+
+AnyLabels = Labels | HeadLabels
+
+
+def labels_of(
+    columns: Sequence[Column],
+    label: str | Sequence[str] | Mapping[str, AskedTask],
+    task: AskedTask,
+) -> AnyLabels:
+    """What sees the labels: one task, or where the config has tasks by column, a head for each.
+
+    task: what `dataset.task` says; of heads, of those that say auto.
+    """
+    if not isinstance(label, Mapping):
+        return Labels(columns, task)
+    return HeadLabels(columns, [task if one == "auto" else one for one in label.values()])

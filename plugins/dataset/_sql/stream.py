@@ -11,7 +11,7 @@ import numpy as np
 from runner import Data, DataError, SplitPlan, Splits, Stream
 
 from .._files.blocks import GLANCE_ROWS, PARTS, SAMPLE_BYTES, SAMPLE_ROWS
-from .labels import Labels
+from .labels import AnyLabels
 from .rows import Check, Layout, Reader, Rows
 
 Array = np.ndarray[Any, Any]
@@ -20,7 +20,7 @@ PIECE = 8192
 """Rows that are hashed at once."""
 
 
-def in_memory(reader: Reader, labels: Labels, test: Reader | None = None) -> Data:
+def in_memory(reader: Reader, labels: AnyLabels, test: Reader | None = None) -> Data:
     """All rows as Data, in an order that follows from their content alone.
 
     test: reads the rows of the test part, where they are kept apart.
@@ -105,7 +105,7 @@ def _vocabularies(layout: Layout, columns: list[Array]) -> dict[str, dict[str, i
 # --- Larger than memory --------------------------------------------------------------------------
 
 
-def streamed(reader: Reader, labels: Labels, split: SplitPlan, rows: int) -> Splits:
+def streamed(reader: Reader, labels: AnyLabels, split: SplitPlan, rows: int) -> Splits:
     """The query's rows as three streams, after one pass that counts and samples them.
 
     rows: how many the query has; only the share of rows that is sampled follows from it.
@@ -125,7 +125,7 @@ def streamed(reader: Reader, labels: Labels, split: SplitPlan, rows: int) -> Spl
             return None
         sample = survey.samples[number]
 
-        def read(random: np.random.Generator | None) -> Iterator[tuple[Features, Array]]:
+        def read(random: np.random.Generator | None) -> Iterator[tuple[Features, Any]]:
             count, mark = 0, 0
             for block in reader.blocks(random):
                 mine = block.take(survey.assign(block) == number)
@@ -171,7 +171,7 @@ class _Survey:
     codes: dict[str, dict[str, int]]
 
 
-def _survey(reader: Reader, labels: Labels, split: SplitPlan, rows: int) -> _Survey:
+def _survey(reader: Reader, labels: AnyLabels, split: SplitPlan, rows: int) -> _Survey:
     """Pass over all rows once: count, check, sample, and collect labels and texts."""
     layout = reader.layout
     if (split.by or "").startswith("column:"):

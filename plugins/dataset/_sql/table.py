@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -30,7 +30,7 @@ from runner import (
 )
 
 from .counting import counted
-from .labels import Labels
+from .labels import AnyLabels, labels_of
 from .rows import Layout, Reader, Text
 from .stream import in_memory, streamed
 
@@ -43,7 +43,8 @@ class Table:
     """What the params of a dataset say of a table."""
 
     source: str
-    label: str | list[str]
+    label: str | list[str] | dict[str, AskedTask]
+    """A dict makes a head of each column."""
     query: str | None = None
     features: list[str] | None = None
     task: AskedTask = "auto"
@@ -109,7 +110,7 @@ def read_table(
         table = dataclasses.replace(table, features=list(known.features))
     with table.opened(known, keep=True) as (database, query):
         layout = layout_of(query, table, split)
-        labels = Labels(layout.labels, table.task)
+        labels = labels_of(layout.labels, table.label, table.task)
         used = {c.name for c in (*layout.features, *layout.labels, *layout.needed.values())}
         if doubts := [text for name, text in query.found.doubts.items() if name in used]:
             raise DataError("; ".join(doubts))
@@ -143,7 +144,7 @@ def _sample(data: Splits) -> Any:
 
 
 def _read(
-    reader: Reader, labels: Labels, split: SplitPlan, rows: int, table: Table
+    reader: Reader, labels: AnyLabels, split: SplitPlan, rows: int, table: Table
 ) -> Data | Splits:
     if rows == 0:
         raise DataError(
@@ -164,21 +165,23 @@ def _read(
 
 def _odd_classes(layout: Layout, data: Data | Splits) -> list[str]:
     """A line about classes that may be no classes, but words for a missing label."""
-    words = [name for name in data.task.names if name.strip().lower() in MISSING_WORDS]
-    if not words or data.task.kind not in ("classification", "binary"):
-        return []
-    label, listed = layout.labels[0].name, ", ".join(map(repr, words))
-    return [
-        f"the label '{label}' has a class called {listed}: if that is a missing label, add "
-        f"{option('missing', words)}"
-    ]
+    lines = []
+    tasks = data.task if isinstance(data.task, dict) else {layout.labels[0].name: data.task}
+    for label, task in tasks.items():
+        words = [name for name in task.names if name.strip().lower() in MISSING_WORDS]
+        if words and task.kind in ("classification", "binary"):
+            lines.append(
+                f"the label '{label}' has a class called {', '.join(map(repr, words))}: if that "
+                f"is a missing label, add {option('missing', words)}"
+            )
+    return lines
 
 
 def _with_test(
     database: Database,
     query: Query,
     layout: Layout,
-    labels: Labels,
+    labels: AnyLabels,
     split: SplitPlan,
     rows: int,
     table: Table,
@@ -241,6 +244,6 @@ def layout_of(query: Query, table: Table, split: SplitPlan) -> Layout:
     return Layout(tuple(chosen), labels, key, table.text, weight)
 
 
-def names_of(names: str | Sequence[str]) -> list[str]:
+def names_of(names: str | Iterable[str]) -> list[str]:
     """One name or several, as a list."""
-    return [names] if isinstance(names, str) else list(names)
+    return [names] if isinstance(names, str) else list(names)  # of a dict, the keys
