@@ -90,7 +90,10 @@ def table_of(params: Mapping[str, Any], **more: Any) -> Table:
     if (test := chosen.get("test")) is not None:
         chosen["test"] = str(test)
     for key in ("label", "features", "weight"):
-        if (value := chosen.get(key)) is not None:
+        value = chosen.get(key)
+        if isinstance(value, dict):
+            chosen[key] = {str(name): task for name, task in value.items()}
+        elif value is not None:
             chosen[key] = list(map(str, value)) if isinstance(value, list) else str(value)
     return Table(**chosen | {"options": Options.of(params)} | more)
 

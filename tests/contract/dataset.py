@@ -13,7 +13,32 @@ def _task(name: str, task: str, sentence: str) -> Breach:
     return _data(name, f"Data(ROWS, LABELS, {task})", sentence)
 
 
+TWO = "{'a': LABELS, 'b': ROWS[:, 0]}"
+TASKS = "{'a': Task.binary(), 'b': Task.regression()}"
+
 BREACHES = (
+    _data("heads_one_task", f"Data(ROWS, {TWO}, Task.binary())", "targets by name (a, b) and one"),
+    _data("heads_one_target", f"Data(ROWS, LABELS, {TASKS})", "no dict of targets"),
+    _data("heads_lack", f"Data(ROWS, {{'a': LABELS}}, {TASKS})", "no targets for the head 'b'"),
+    _data("heads_more", f"Data(ROWS, {TWO}, {{'a': Task.binary()}})", "no task for the head 'b'"),
+    _data("heads_none", "Data(ROWS, {}, {})", "a dict of tasks without any"),
+    _data("heads_no_task", f"Data(ROWS, {TWO}, {{'a': 3, 'b': 4}})", "head 'a' says int, which"),
+    _data(
+        "heads_label",
+        f"Data(ROWS, {{'a': LABELS + 1, 'b': LABELS}}, {TASKS})",
+        "head 'a' has the label 2",
+    ),
+    _data(
+        "heads_rows",
+        f"Data(ROWS, {{'a': LABELS, 'b': ROWS[:5, 0]}}, {TASKS})",
+        "heads that differ in their number of targets: 40 of 'a', 5 of 'b'",
+    ),
+    _data(
+        "heads_dot",
+        "Data(ROWS, {'a.b': LABELS}, {'a.b': Task.binary()})",
+        "a head's name is text without '.'",
+    ),
+    _data("heads_val", "Data(ROWS, {'val_a': LABELS}, {'val_a': Task.binary()})", "the head 'val"),
     _data("list", "Data(ROWS.tolist(), LABELS, Task.binary())", "features of type list"),
     _data("rows", "Data(ROWS[:5], LABELS, Task.binary())", "has 5 rows but 40 targets"),
     _data("no_rows", "Data(ROWS[:0], LABELS[:0], Task.binary())", "has no rows"),
