@@ -18,6 +18,7 @@ from runner.components.decorators import (
     augmentation,
     callback,
     dataset,
+    evaluator,
     hookimpl,
     loss,
     metric,
@@ -44,13 +45,16 @@ from runner.components.search_types import (
 from runner.components.types import (
     ColumnProfile,
     Data,
+    Findings,
     Input,
+    Keeper,
     Profile,
     Recipe,
     RunWeights,
     ShapeFree,
     Source,
     SplitPlan,
+    SplitRows,
     Splits,
     Stream,
     Task,
@@ -101,6 +105,7 @@ from runner.system.paths import from_home
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from runner.backend.devices import gradient_of
     from runner.record.outcome import Outcome
     from runner.tracking.keras import track_keras
     from runner.tracking.run import track
@@ -118,8 +123,10 @@ __all__ = [
     "DataError",
     "Database",
     "Dimension",
+    "Findings",
     "History",
     "Input",
+    "Keeper",
     "Labels",
     "MissingLabel",
     "ModelError",
@@ -139,6 +146,7 @@ __all__ = [
     "SourceKind",
     "Space",
     "SplitPlan",
+    "SplitRows",
     "Splits",
     "Stream",
     "Suggestion",
@@ -158,10 +166,12 @@ __all__ = [
     "choices",
     "compact",
     "dataset",
+    "evaluator",
     "files_below",
     "files_named",
     "find_source",
     "from_home",
+    "gradient_of",
     "hookimpl",
     "identifier",
     "input_name",
@@ -199,11 +209,15 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Find `track` and `TrackKeras`, which plugins have no need of, when they are asked for."""
+    """Find what few plugins have need of, when it is asked for."""
     if name == "track":
         from runner.tracking.run import track
 
         return track
+    if name == "gradient_of":
+        from runner.backend.devices import gradient_of
+
+        return gradient_of
     if name == "TrackKeras":
         from runner.tracking.keras import track_keras
 

@@ -17,9 +17,12 @@ import pluggy
 from runner.components.search_types import Curve, History, Params, Space, Suggestion
 from runner.components.types import (
     Data,
+    Findings,
     Input,
+    Keeper,
     Recipe,
     SplitPlan,
+    SplitRows,
     Splits,
     Task,
     Trained,
@@ -83,13 +86,15 @@ def _kind(
 
 
 @_kind()
-def dataset(split: SplitPlan, trained: Trained | None) -> Data | Splits:
+def dataset(split: SplitPlan, trained: Trained | None, run: Keeper) -> Data | Splits:
     """Give the data and say what the task is.
 
     split: the `split` part of the config, for a source that divides itself: shares, seed, `by`,
         `folds`; `split.assign(keys)` gives each row of a block its part by its content.
     trained: None in training; else the run whose model is evaluated on these rows: its task, and
         what its dataset gave as `reading=`, so that a table is read as it was read then.
+    run: keeps figures, tables and files with every run that trains on the data: see the page's
+        part on what is left behind.
 
     Returns Data(features, targets, task): features an array of shape (rows, ...), or a dict of
     such arrays for a model with several inputs; targets of shape (rows,) or (rows, values); the
@@ -247,12 +252,16 @@ def augmentation(
 
 
 @_kind(many=True)
-def callback(task: Task, epochs: int, monitor: str, mode: str) -> keras.callbacks.Callback:
+def callback(
+    task: Task, epochs: int, monitor: str, mode: str, run: Keeper
+) -> keras.callbacks.Callback:
     """Make a Keras callback: whatever no other kind is for.
 
     task: the dataset's task.
     epochs: how many epochs the run may last.
     monitor, mode: the metric that judges the run, and "min" or "max".
+    run: keeps figures, tables and files with the run, whenever it is called: see the page's part
+        on what is left behind. A run whose callback takes it is not packed.
 
     Returns a Keras callback. One that acts on batches has engine `keras` train the run. What it
     keeps as numbers, text or flags in its attributes goes into checkpoints and comes back when
@@ -293,6 +302,40 @@ def metric(task: Task) -> keras.metrics.Metric | Callable[[Any, Any], Any]:
     `@metric(mode="max")` says that more of it is better, `mode="min"` that less is; best epochs
     follow from that. Most of Keras' own metrics say so themselves. Of a metric of which nobody
     does, the name decides, and a line says which way before anything trains.
+    """
+    raise NotImplementedError
+
+
+@_kind(many=True)
+def evaluator(
+    model: keras.Model,
+    splits: Mapping[str, SplitRows],
+    task: Task,
+    outputs: Mapping[str, np.ndarray[Any, Any]],
+    epoch: int,
+    seed: int,
+) -> Findings:
+    """Look at a trained model, and leave behind what was found: metrics, figures, tables, files.
+
+    model: the trained Keras model with the weights that are kept, those of the best epoch. It
+        takes rows as the dataset gave them: the preprocessing is part of it.
+    splits: train, and val and test where there are such: SplitRows with `features` and `targets`,
+        the values of a column by `column(name)`. Of a Stream, its first 100,000 rows.
+    task: the dataset's task.
+    outputs: what the model says of a split, computed when it is asked for: (rows, outputs),
+        probabilities for a classification and plain values for a regression.
+    epoch: the epoch that the weights are of, counted from 1.
+    seed: the run's seed.
+
+    Returns Findings(metrics, figures, tables, files). Metrics become evaluations called
+    `my_evaluator.name`, the rest artifacts of that name. It is called when training is over; one
+    with a param `every: int | None = None` that is not None also after every so many epochs, with
+    the weights that the epoch was evaluated with, and without the split test: its metrics are then
+    metrics of the epoch. Such a run is not packed.
+
+    Where it raises, the run goes on: the error is told in a line and kept in `evaluator_calls`.
+    Evaluators change no run, and are no part of its fingerprint. A run that was stopped or pruned
+    is not looked at; `python -m runner evaluate RUN evaluator=[my_evaluator]` does that later.
     """
     raise NotImplementedError
 

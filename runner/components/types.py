@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeAlias
 
-from runner.errors import PluginError, choices
+from runner.errors import DataError, PluginError, choices
 from runner.system.terminal import as_text
 
 if TYPE_CHECKING:
@@ -291,6 +292,94 @@ class Profile:
     """The columns that are to be predicted."""
     classes: Mapping[str, int] = field(default_factory=dict)
     """Class -> rows, for a classification."""
+
+
+@dataclass(frozen=True)
+class SplitRows:
+    """The rows of one split as evaluators get them: as the dataset gave them, a row each."""
+
+    features: Features
+    """(rows, ...), or arrays by name; the model takes them as they are."""
+    targets: Array
+    """(rows,) or (rows, values)."""
+    columns: Mapping[str, Array] = field(default_factory=dict)
+    """Values of every row that the model does not see: `Data.columns`."""
+    feature_names: Sequence[str] = ()
+    """Of a table that is one array, what its columns are called."""
+    numbers: Array | None = None
+    """The place of every row in the data as the dataset gave them, counted from 0; None where the
+    dataset divides them itself."""
+
+    def column(self, name: str) -> Array:
+        """The values of one column, (rows,), by its name; DataError where there is none."""
+        features = self.features if isinstance(self.features, dict) else {}
+        found = {**features, **self.columns}
+        for place, one in enumerate(self.feature_names):
+            if not features:
+                found.setdefault(one, self.features[:, place])  # type: ignore[index]
+        found |= {key.replace("\N{DIVISION SLASH}", "/"): array for key, array in found.items()}
+        if name not in found or found[name].ndim != 1:
+            single = [key for key, array in found.items() if array.ndim == 1]
+            have = choices(name, single) if single else "the data have none"
+            raise DataError(f"there is no column '{name}' with a value a row: {have}")
+        return found[name]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What an evaluator found, each thing by its name; all of it is kept with the run."""
+
+    metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Split -> metric -> value."""
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    """Of Matplotlib or Altair, or SVG as text."""
+    tables: Mapping[str, Any] = field(default_factory=dict)
+    """DataFrames, Arrow tables, columns by name, or lists of dicts."""
+    files: Mapping[str, Path] = field(default_factory=dict)
+    """Files, of which copies are kept."""
+
+
+class Keeper(Protocol):
+    """What keeps what a component leaves behind for its run: the argument `run`.
+
+    A thing is stored once by its content, and its record is in the run's journal. What is too
+    large (`max_artifact`), or is a figure that cannot be drawn, is told in a line, and the run
+    goes on.
+    """
+
+    def figure(self, figure: Any, name: str = "figure", epoch: int | None = None) -> None:
+        """Keep a figure of Matplotlib or Altair, or SVG as text."""
+
+    def table(self, frame: Any, name: str = "table", epoch: int | None = None) -> None:
+        """Keep a table as Parquet: a DataFrame, columns by name, or a list of dicts."""
+
+    def artifact(
+        self,
+        path: str | os.PathLike[str],
+        name: str | None = None,
+        kind: str = "file",
+        epoch: int | None = None,
+    ) -> None:
+        """Keep a copy of a file."""
+
+
+class Nowhere:
+    """A Keeper that keeps nothing: there is no run."""
+
+    def figure(self, figure: Any, name: str = "figure", epoch: int | None = None) -> None:
+        """Keep nothing."""
+
+    def table(self, frame: Any, name: str = "table", epoch: int | None = None) -> None:
+        """Keep nothing."""
+
+    def artifact(
+        self,
+        path: str | os.PathLike[str],
+        name: str | None = None,
+        kind: str = "file",
+        epoch: int | None = None,
+    ) -> None:
+        """Keep nothing."""
 
 
 @dataclass(frozen=True)

@@ -185,6 +185,8 @@ def flatten(config: Config) -> list[ParamValue]:
     """The config as rows of the params table: dotted name, text, and number where it is one."""
     body = config.plain()
     del body["search"]  # it says which runs there are, and is recorded once a search
+    if not body["evaluator"]:  # those of older runs have none either
+        del body["evaluator"]
     return list(_flat("", body))
 
 

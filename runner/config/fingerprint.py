@@ -24,7 +24,7 @@ def files_of(config: Config) -> list[Path]:
     return [
         value
         for kind, choice in config.all()
-        if kind.name not in ("dataset", "callback")
+        if kind.name not in ("dataset", "callback", "evaluator")
         for value in choice.params.values()
         if isinstance(value, Path) and value.is_file()
     ]
@@ -44,6 +44,8 @@ def fingerprint(
     body = config.plain()
     components = []
     for kind, choice in config.all():
+        if kind.name == "evaluator":
+            continue  # it looks at what came out, and changes nothing
         params = {k: _content(v, contents or {}) for k, v in choice.params.items()}
         if kind.name in ("dataset", "callback"):
             # Where data lie is no part of what they are, nor where a callback writes.

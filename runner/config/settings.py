@@ -165,6 +165,11 @@ class Settings:
     keep_predictions: Literal["val", "test", "both"] | None = _setting(
         None, "keep the outputs for every row of val, test or both; null: none", outcome=False
     )
+    max_artifact: Annotated[int, Gt(0)] = _setting(
+        100_000_000,
+        "bytes of a figure, table or file that is kept; a larger one is left out, with a line",
+        outcome=False,
+    )
     engine: str = _setting(
         "auto",
         "what trains: packed (many runs as one program), fast (an epoch as one), keras "

@@ -6,7 +6,8 @@ clear sentence each, before anything trains.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -15,7 +16,17 @@ import numpy as np
 
 from runner.components import types
 from runner.components.signature import plain
-from runner.components.types import Data, Input, SplitPlan, Splits, Stream, Trained
+from runner.components.types import (
+    Data,
+    Input,
+    Keeper,
+    Nowhere,
+    SplitPlan,
+    SplitRows,
+    Splits,
+    Stream,
+    Trained,
+)
 from runner.config.config import Config
 from runner.config.settings import Settings
 from runner.data.checks import (
@@ -33,6 +44,7 @@ from runner.data.labels import as_trained
 from runner.data.numbers import warn_of_merged
 from runner.data.parts import chosen, input_name, named
 from runner.data.preprocess import as_given, preprocess
+from runner.data.rows import raw_rows
 from runner.data.splitting import divide
 from runner.data.stream import example_of, head, mapped, rows_of
 from runner.errors import ConfigError, DataError
@@ -62,6 +74,8 @@ class Prepared:
     heads); None if all count the same, and where the training part is a Stream."""
     class_weights: Array | HeadFactors | None = None
     """Where it is one, how much a row of each class counts: float32 (classes,); or None."""
+    raw: Callable[[], Mapping[str, SplitRows]] | None = None
+    """Makes the rows of each split as the dataset gave them, for evaluators."""
 
     @property
     def inputs(self) -> dict[str, Input]:
@@ -100,14 +114,19 @@ class Prepared:
         return {name: rows_of(part) for name, part in parts(self.splits)}
 
 
-def load(config: Config, trained: Trained | None = None) -> Data | Splits:
+def load(
+    config: Config, trained: Trained | None = None, keeper: Keeper | None = None
+) -> Data | Splits:
     """Call the dataset; DataError where its answer breaks the contract.
 
     trained: the run whose model is evaluated on the data; labels are then what they were to it.
+    keeper: takes what the dataset leaves behind for the runs that train on it.
     """
     choice = config.one("dataset")
     with as_trained(trained.task) if trained else nullcontext():
-        data: Data | Splits = choice(split=config.settings.split, trained=trained)
+        data: Data | Splits = choice(
+            split=config.settings.split, trained=trained, run=keeper or Nowhere()
+        )
     where = choice.component.place
     if not isinstance(data, Data | Splits):
         raise choice.component.returned(data, "Data or Splits")
@@ -193,6 +212,7 @@ def prepare(data: Data | Splits, config: Config) -> Prepared:
         preprocessing=model,
         weights=None if streamed else _row_weights(splits, by_class),
         class_weights=by_class if streamed else None,
+        raw=functools.partial(raw_rows, data, config.settings),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from runner.engines.arrays import Callback
 from runner.engines.contract import Job
+from runner.engines.evaluators import after_training
 from runner.engines.outputs import Evaluate, Predict, asked, evaluations_of
 from runner.engines.tracker import Tracker, ranking_of
 from runner.errors import ConfigError, JournalError, RunnerError
@@ -115,6 +116,7 @@ def callbacks_of(
 
     def epoch_ends(*_: Any) -> None:
         tracker.epoch_end()
+        tracker.look()
         tracker.checkpoint()
         if alone:
             tracker.judge()
@@ -150,7 +152,9 @@ def conclude(
     evaluate: Evaluate,
     predict: Predict | None = None,
 ) -> RunEnd:
-    """Keep the best weights, evaluate them on val and test, and make the run's end.
+    """Keep the best weights, evaluate them on val and test, have evaluators look at them.
+
+    Gives the run's end.
 
     evaluate: Keras' metrics of a part. predict: the outputs (rows, outputs) for a pair of
     features and targets; without it, the job's own model is asked.
@@ -162,6 +166,9 @@ def conclude(
     tracker.keep_best()
     for event in evaluations_of(job, evaluate, predict or asked(job)):
         record(event)
+    if not tracker.hopeless:
+        for event in after_training(job, tracker.best_epoch or tracker.epoch):
+            record(event)
     if tracker.stopped:
         return tracker.stopped_by_user(f"after epoch {tracker.epoch}")
     if tracker.hopeless:

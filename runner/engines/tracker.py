@@ -14,6 +14,7 @@ from runner.backend.seeds import generator_state, known_generators
 from runner.components.types import Mode
 from runner.engines.arrays import Callback, Logs, Model, Variable
 from runner.engines.contract import Job
+from runner.engines.evaluators import after_epoch
 from runner.engines.step_losses import StepLosses
 from runner.errors import ModelError
 from runner.journal.records import EpochEnd, RunEnd, by_split
@@ -199,6 +200,11 @@ class Tracker:
         self.stopped = self._job.stop() and epoch < self._job.config.settings.epochs
         if self.trouble or self.stopped:
             self._model.stop_training = True
+
+    def look(self) -> None:
+        """Have evaluators look at the epoch's weights, those whose turn it is."""
+        if not self.trouble:
+            after_epoch(self._job, self._model, self.epoch, self._record)
 
     def judge(self) -> None:
         """Stop the run if it is hopeless; after its last epoch, and where it ends anyway, no word.

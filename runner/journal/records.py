@@ -299,8 +299,8 @@ class Layers(Record):
 class Artifact(Record):
     """A reference to a file that came of a run; it was fsynced before this was written.
 
-    `kind` is "picture" (the model, SVG) or "predictions" (Parquet), or what a script calls it:
-    "source", "figure", "table", "file". `uri` is relative to the results folder.
+    `kind` is "picture" (the model, SVG) or "predictions" (Parquet), or of what a script or a
+    component leaves: "source", "figure", "table", "file". `uri` is relative to the results folder.
     """
 
     record: ClassVar[str] = "artifact"
@@ -317,10 +317,33 @@ class Artifact(Record):
 
 
 @dataclass(frozen=True)
+class EvaluatorCall(Record):
+    """An evaluator has looked at a model; its figures, tables and files are artifacts before it.
+
+    `metrics` maps a split to name -> value. Of one that failed, `error` is one sentence.
+    """
+
+    record: ClassVar[str] = "evaluator"
+    key: ClassVar[tuple[str, ...]] = ("evaluator", "epoch", "training")
+    run_id: Id
+    evaluator: Name
+    epoch: int
+    """Of the weights that it was given."""
+    training: bool
+    """Whether the run was to go on; else it saw the kept weights."""
+    seconds: float
+    metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    artifacts: int = 0
+    """How many it left behind."""
+    error: str | None = None
+    traceback: str | None = None
+
+
+@dataclass(frozen=True)
 class EvaluationAdded(Record):
     """Kept weights evaluated once more, on other data; it begins a journal of its own.
 
-    `evaluation`, `confusion` and `curves` of the same run follow it there.
+    `evaluation`, `confusion`, `curves`, and what evaluators leave, follow it there.
     """
 
     record: ClassVar[str] = "judgement"
@@ -522,5 +545,7 @@ class Suggestions(Record):
 
 OutputRecord = Evaluation | Confusion | Curves
 """Records of the outputs for one split; they stand in the journal of an added evaluation, too."""
-OF_OUTPUTS = tuple(kind.record for kind in typing.get_args(OutputRecord))
+OF_OUTPUTS = tuple(
+    kind.record for kind in (*typing.get_args(OutputRecord), Artifact, EvaluatorCall)
+)
 KINDS: dict[str, type[Record]] = {kind.record: kind for kind in Record.__subclasses__()}

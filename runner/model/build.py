@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.backend.keras_private import ever_trainable
 from runner.backend.names import Unsupported
-from runner.components.types import Mode, Recipe, Task
+from runner.components.types import Keeper, Mode, Nowhere, Recipe, Task
 from runner.config.config import Choice, Config
 from runner.data.heads import DOT
 from runner.data.prepare import Prepared
@@ -84,12 +84,14 @@ def monitor_of(
     return monitor, direction(monitor, modes or {})
 
 
-def build(config: Config, data: Prepared) -> Recipe:
+def build(config: Config, data: Prepared, keeper: Keeper | None = None) -> Recipe:
     """The compiled model with its callbacks; initial weights follow from the seed alone.
+
+    keeper: takes what callbacks leave behind.
 
     Raises ModelError, DataError or ConfigError where components do not fit each other.
     """
-    recipe = assemble(config, data)
+    recipe = assemble(config, data, keeper)
     check_compile(recipe.model)
     recipe.model.compile(
         optimizer=recipe.optimizer, loss=recipe.loss, metrics=recipe.metrics, jit_compile=False
@@ -114,7 +116,7 @@ def _optimized(recipe: Recipe) -> list[Any]:
         return [weight for weight in recipe.model.weights if "float" in str(weight.dtype)]
 
 
-def assemble(config: Config, data: Prepared) -> Recipe:
+def assemble(config: Config, data: Prepared, keeper: Keeper | None = None) -> Recipe:
     """Make everything that is to be compiled, and do not compile it yet."""
     import keras
 
@@ -149,7 +151,7 @@ def assemble(config: Config, data: Prepared) -> Recipe:
         check_recipe(regularizer.component.place, recipe, before, data)
     recipe = _with_heads(recipe, config, data)
     recipe = augment(recipe, config, data)
-    recipe.callbacks += _callbacks(config, task, monitor, mode)
+    recipe.callbacks += _callbacks(config, task, monitor, mode, keeper or Nowhere())
     _check_monitor(monitor, recipe)
     settle(recipe, monitor, mode, is_set=config.settings.mode != "auto")
     return recipe
@@ -361,10 +363,12 @@ def _say_renamed(asked: str | None, monitor: str) -> None:
         say(f"monitor={asked}: epochs have it as {monitor}")
 
 
-def _callbacks(config: Config, task: Task, monitor: str, mode: str) -> list[Any]:
+def _callbacks(config: Config, task: Task, monitor: str, mode: str, keeper: Keeper) -> list[Any]:
     made = []
     for choice in config.chosen["callback"]:
-        one = choice(task=task, epochs=config.settings.epochs, monitor=monitor, mode=mode)
+        one = choice(
+            task=task, epochs=config.settings.epochs, monitor=monitor, mode=mode, run=keeper
+        )
         made.append(check_callback(choice.component, one))
     return made
 

@@ -106,3 +106,11 @@ def fits(shape: tuple[int, ...], one: Any) -> bool:
 def typed(array: Array, one: Any) -> Array:
     """The array in the type that the input takes."""
     return array if one.dtype == "string" else np.asarray(array, dtype=one.dtype)
+
+
+def as_given_to(model: keras.Model, features: Any) -> Any:
+    """The features in the types that the model's inputs have."""
+    given = model.input
+    if isinstance(features, dict) and isinstance(given, dict):
+        return {name: typed(features[name], one) for name, one in given.items()}
+    return features if isinstance(features, dict) else typed(features, model.inputs[0])

@@ -12,6 +12,7 @@ from runner.journal.records import (
     Artifact,
     Dataset,
     EpochEnd,
+    EvaluatorCall,
     Layers,
     OutputRecord,
     Replay,
@@ -24,6 +25,7 @@ from runner.journal.records import (
 )
 from runner.model import files
 from runner.model.layers import Layer
+from runner.record.contents import Content
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,6 +60,16 @@ class Predicted:
 
 
 @dataclass(frozen=True)
+class Found:
+    """A figure, table or file that a component leaves behind."""
+
+    run_id: str
+    content: Content
+    epoch: int | None = None
+    """After which epoch it was made, where that is known."""
+
+
+@dataclass(frozen=True)
 class Refused:
     """A job that cannot be built, for a reason that is the user's to mend; it never begins."""
 
@@ -65,13 +77,25 @@ class Refused:
     error: RunnerError
 
 
-Event = RunStart | Steps | EpochEnd | OutputRecord | Predicted | Kept | RunEnd | Refused
+Event = (
+    RunStart
+    | Steps
+    | EpochEnd
+    | OutputRecord
+    | EvaluatorCall
+    | Predicted
+    | Found
+    | Kept
+    | RunEnd
+    | Refused
+)
 RunRecord = (
     RunStart
     | Steps
     | SystemUsage
     | EpochEnd
     | OutputRecord
+    | EvaluatorCall
     | Weights
     | Tensors
     | Layers

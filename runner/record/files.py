@@ -9,7 +9,7 @@ from runner.journal import weights
 from runner.journal.records import Artifact, Layers, Weights
 from runner.model.layers import Layer
 from runner.record.drawing import draw
-from runner.record.events import Kept, Predicted, RunRecord
+from runner.record.events import Found, Kept, Predicted, RunRecord
 from runner.record.predictions import tables_of, to_parquet
 from runner.record.tensor_stats import figures_of
 
@@ -34,6 +34,13 @@ def store_predicted(predicted: Predicted, results: Path) -> Artifact:
     """Store the outputs of one part, row by row."""
     tables = tables_of(predicted.task, predicted.split, predicted.targets, predicted.outputs)
     return _artifact(predicted.run_id, "predictions", to_parquet(tables), ".parquet", results)
+
+
+def store_found(found: Found, results: Path) -> Artifact:
+    """Store what a component leaves behind."""
+    kind, name, content, ending = found.content
+    stored = weights.store(results, content, ending, weights.ARTIFACTS)
+    return Artifact(found.run_id, kind, stored.uri, stored.sha256, stored.bytes, name, found.epoch)
 
 
 def _row(kept: Kept, role: str, stored: weights.Stored, form: str) -> Weights:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from runner.components.types import Mode
 from runner.journal.records import (
+    Artifact,
     EpochEnd,
     Evaluation,
+    EvaluatorCall,
     Replay,
     RunEnd,
     RunStart,
@@ -36,6 +38,10 @@ class Outcome:
     """The training loss of each epoch."""
     evaluations: dict[str, dict[str, float]] = field(default_factory=dict)
     """Split -> metric -> value, of the weights that were kept."""
+    artifacts: list[str] = field(default_factory=list)
+    """The names of figures, tables and files that components left behind."""
+    complaints: list[str] = field(default_factory=list)
+    """A sentence for each call of an evaluator that failed."""
     weights: Path | None = None
     seconds: float = 0.0
     error: str | None = None
@@ -76,6 +82,10 @@ class Outcomes:
                 self.by_id[record.run_id].weights = self._results / record.uri
             case Evaluation():
                 self.by_id[record.run_id].evaluations[record.split] = dict(record.metrics)
+            case EvaluatorCall():
+                self._call(record)
+            case Artifact(name=str(name)):
+                self.by_id[record.run_id].artifacts.append(name)
             case Replay():
                 self.by_id[record.run_id].closing = record
             case RunEnd():
@@ -84,6 +94,15 @@ class Outcomes:
     def seconds(self, run_id: str) -> float:
         """The seconds that the run has been going on."""
         return time.monotonic() - self._began[run_id]
+
+    def _call(self, call: EvaluatorCall) -> None:
+        outcome = self.by_id[call.run_id]
+        if call.error is not None:
+            outcome.complaints.append(f"evaluator '{call.evaluator}' failed: {call.error}")
+        elif not call.training:
+            for split, metrics in call.metrics.items():
+                named = {f"{call.evaluator}.{name}": value for name, value in metrics.items()}
+                outcome.evaluations.setdefault(split, {}).update(named)
 
     def _end(self, end: RunEnd) -> None:
         outcome = self.by_id[end.run_id]

@@ -14,8 +14,8 @@ from runner.errors import JournalError
 from runner.journal.records import EpochEnd, Replay, RunEnd, RunStart
 from runner.journal.results import JOURNALS
 from runner.record.display import Progress
-from runner.record.events import Event, Kept, Predicted, Refused, RunRecord
-from runner.record.files import store_kept, store_predicted
+from runner.record.events import Event, Found, Kept, Predicted, Refused, RunRecord
+from runner.record.files import store_found, store_kept, store_predicted
 from runner.record.outcome import Outcomes
 from runner.record.sinks import Display, Journals, Plugins, Sink
 from runner.record.usage import UsageLog
@@ -97,6 +97,8 @@ class Recorder:
                 yield from store_kept(event, self._results)
             case Predicted():
                 yield store_predicted(event, self._results)
+            case Found():
+                yield store_found(event, self._results)
             case RunEnd():
                 if (samples := self.usage.take(event.run_id)) is not None:
                     yield samples

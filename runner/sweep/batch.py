@@ -7,7 +7,9 @@ from collections.abc import Callable, Hashable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
+from runner.components.types import Recipe
 from runner.data import duplicates
+from runner.data.prepare import Prepared
 from runner.data.profile import complaints, first_look
 from runner.engines import find_engine, name_of
 from runner.engines.contract import Engine, Job
@@ -19,6 +21,7 @@ from runner.journal.results import JOURNALS
 from runner.model.build import build
 from runner.record.display import Progress, progress_for_output
 from runner.record.events import Event, Refused
+from runner.record.keeper import RunKeeper
 from runner.record.outcome import Outcome
 from runner.record.recorder import Closing, Recorder
 from runner.search.pruning import Pruning, RunPruning
@@ -108,6 +111,7 @@ class _Batch:
     ) -> None:
         self._results, self._runs, self._pruning = results, runs, pruning
         self._limits = limits
+        self._keepers: dict[str, RunKeeper] = {}
         self._recorder = Recorder(runs[0].results, progress, closing)
         engine = name_of(runs[0].config.settings.engine, len(runs))
         self._failures = Failures(results, self._recorder, engine)
@@ -148,7 +152,9 @@ class _Batch:
         jobs = []
         for run in runs:
             with self._failures.of([run]):
-                make = functools.partial(build, run.config, data)
+                keeper = RunKeeper(run.run_id, run.config.settings.max_artifact)
+                self._keepers[run.run_id] = keeper
+                make = functools.partial(_built, run, data, keeper)
                 if run.config.settings.debug == "summary":
                     make().model.summary()
                     self._results.settle(run, Outcome(run.run_id, status="summary"))
@@ -190,7 +196,11 @@ class _Batch:
             if isinstance(event, RunStart):
                 event = replace(event, started_at=now())  # the job may have waited its turn
             try:
+                if isinstance(event, RunEnd):
+                    self._keepers[event.run_id].end()
                 self._recorder(event)
+                if isinstance(event, RunStart):
+                    self._take_what_is_left(run)
             except JournalError as error:
                 self._failures.give_up(run, error)
                 raise
@@ -213,9 +223,21 @@ class _Batch:
                     self._failures.blame(error, left(), runs)
                 jobs = left()
 
+    def _take_what_is_left(self, run: Run) -> None:
+        """Take what its dataset and its callbacks left behind before the run began."""
+        for found in run.source.keeper.found_for(run.run_id):
+            self._recorder(found)
+        self._keepers[run.run_id].begin(self._recorder)
+
     def _with_reason(self, end: RunEnd, watch: Watch) -> RunEnd:
         """The end of a run that stopped, by whose doing: an engine knows only that it was to."""
         if watch.requested_by_user() or not self._limits.time_is_up():
             return end
         sentence = f"stopped by {self._limits.reached} after epoch {end.epochs}"
         return replace(end, reason="max_seconds", error=sentence)
+
+
+def _built(run: Run, data: Prepared, keeper: RunKeeper) -> Recipe:
+    """The run's recipe; built once more, it leaves behind what the last one did."""
+    keeper.waiting.clear()
+    return build(run.config, data, keeper)

@@ -6,13 +6,13 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from contextlib import contextmanager
 from dataclasses import replace
 
+from runner.components.culprit import culprit
 from runner.engines import AUTO
 from runner.engines.contract import Job
 from runner.errors import JournalError, RunnerError
 from runner.journal.records import RunEnd, RunStart
 from runner.record.outcome import Outcome
 from runner.record.recorder import Recorder
-from runner.sweep.culprit import culprit
 from runner.sweep.limits import Limits
 from runner.sweep.plan import Run
 from runner.sweep.provenance import start_of
@@ -39,7 +39,8 @@ class Results:
             # Else the frames that it went through keep the data in memory.
             result.__traceback__ = result.__context__ = None
         if isinstance(result, Outcome) and result.place is None:
-            result.place = culprit(run.config, result.traceback)
+            chosen = [choice.component for _, choice in run.config.all()]
+            result.place = culprit(chosen, result.traceback)
         self.by_id[run.run_id] = result
         failed = isinstance(result, RunnerError) or result.status == "failed"
         if failed and self._limits is not None:

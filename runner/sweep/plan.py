@@ -22,6 +22,7 @@ from runner.errors import RunnerError
 from runner.journal.ids import new_run_id
 from runner.journal.results import results_folder
 from runner.model.checkpoint import Checkpoint
+from runner.record.keeper import RunKeeper
 from runner.system import stops
 
 KEPT_BYTES = 2**30
@@ -43,6 +44,8 @@ class Source:
         self._identity = ""
         """Of the data, where it is kept."""
         self._data: Data | Splits | None = None
+        self.keeper = RunKeeper(most=config.settings.max_artifact)
+        """What the dataset left behind when it was loaded."""
         self._prepared: tuple[str, Prepared] | None = None
         """The data as they were prepared last, and their key."""
 
@@ -53,7 +56,8 @@ class Source:
             Source._kept.release()
             gc.collect()  # what trained on them refers to itself, and to them
         if self._data is None:
-            self._data = load(self._config)
+            self.keeper.waiting.clear()
+            self._data = load(self._config, keeper=self.keeper)
         return self._data
 
     def prepared(self, config: Config) -> Prepared:

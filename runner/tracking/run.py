@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any
 
 from runner.components.types import Mode
-from runner.errors import ConfigError, JournalError, RunnerError, in_one_line, trace_of
+from runner.errors import ConfigError, JournalError, RunnerError
 from runner.journal import weights as stored
 from runner.journal.file import Journal, check_writable
 from runner.journal.ids import new_run_id
@@ -33,8 +33,9 @@ from runner.journal.records import (
     by_split,
 )
 from runner.journal.results import JOURNALS, results_folder
+from runner.record.contents import LARGEST, Content, figure_content, file_content, table_content
 from runner.system.terminal import complain
-from runner.tracking.files import LARGEST, figure_of, table_of, tensors_of
+from runner.tracking.files import tensors_of
 from runner.tracking.source import direction_of, script, start_of
 
 BEAT_SECONDS = 10.0
@@ -185,37 +186,20 @@ class TrackedRun:
         One that is larger than `max_artifact` is left out with a warning: the training is worth
         more than its record.
         """
-        file = Path(path)
-        try:
-            size = file.stat().st_size
-            if size > self._max_artifact:
-                return warnings.warn(
-                    f"{file} is not kept: it has {size:,} bytes, more than "
-                    f"max_artifact={self._max_artifact:,}",
-                    stacklevel=2,
-                )
-            content = file.read_bytes()
-        except OSError as error:
-            raise ConfigError(f"the artifact {file} cannot be read: {error.strerror}") from error
-        self._keep(kind, name or file.name, content, file.suffix.lower() or ".bin")
+        content = file_content(path, name, kind, self._max_artifact, _warn)
+        if content is not None:
+            self._keep(content)
 
     def figure(self, figure: Any, name: str = "figure") -> None:
         """Keep a figure of Matplotlib or Altair, or SVG as text.
 
         One that cannot be drawn is recorded as such, and the script goes on.
         """
-        try:
-            content, ending = figure_of(figure)
-        except ConfigError:
-            raise
-        except Exception as error:
-            warnings.warn(f"the figure '{name}' failed: {in_one_line(error)}", stacklevel=2)
-            return self._keep("failed figure", name, (trace_of(error) or "").encode(), ".txt")
-        self._keep("figure", name, content, ending)
+        self._keep(figure_content(figure, name, _warn))
 
     def table(self, frame: Any, name: str = "table") -> None:
-        """Keep a table as Parquet: a DataFrame, an Arrow table, or columns by name."""
-        self._keep("table", name, table_of(frame), ".parquet")
+        """Keep a table as Parquet: a DataFrame, an Arrow table, columns by name, or dicts."""
+        self._keep(table_content(frame, name))
 
     def weights(self, weights: Any, role: str = "best") -> None:
         """Keep weights: of a Keras model, a PyTorch module, or arrays by name.
@@ -310,9 +294,11 @@ class TrackedRun:
             raise
         threading.Thread(target=self._beat, daemon=True, name="track").start()
         if (file := script()) is not None and file.stat().st_size <= self._max_artifact:
-            self._keep("source", file.name, file.read_bytes(), file.suffix or ".txt")
+            ending = file.suffix or ".txt"
+            self._keep(Content("source", file.name, file.read_bytes(), ending))
 
-    def _keep(self, kind: str, name: str, content: bytes, ending: str) -> None:
+    def _keep(self, thing: Content) -> None:
+        kind, name, content, ending = thing
         with self._lock:
             self._begin_by({})
             try:
@@ -389,6 +375,10 @@ class TrackedRun:
         """In a forked process: let go of the journal, whose lock tells whether its run lives."""
         if self._journal is not None:
             self._journal.close()
+
+
+def _warn(sentence: str) -> None:
+    warnings.warn(sentence, stacklevel=4)
 
 
 def _number(name: str, value: Any) -> float:

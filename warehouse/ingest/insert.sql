@@ -46,6 +46,22 @@ FROM (
     FROM staged_epoch_end SEMI JOIN fresh USING (run_id)
 );
 
+CREATE OR REPLACE TEMP TABLE staged_finding AS
+SELECT
+    run_id, epoch, training, judgement_id, split,
+    evaluator || '.' || unnest(map_keys(named)) AS name, unnest(map_values(named)) AS value
+FROM (
+    SELECT
+        run_id, epoch, training, judgement_id, evaluator,
+        unnest(map_keys(metrics)) AS split, unnest(map_values(metrics)) AS named
+    FROM staged_evaluator
+);
+
+INSERT INTO staged_metric
+SELECT run_id, epoch, split, name, value
+FROM staged_finding SEMI JOIN fresh USING (run_id)
+WHERE training AND judgement_id IS NULL;
+
 -- An engine may repeat the losses among the metrics; they have columns of their own.
 INSERT INTO metrics
 SELECT run_id, epoch, split, name, value FROM staged_metric
@@ -68,6 +84,18 @@ SELECT run_id, entry_id FROM fresh_judgement;
 INSERT INTO evaluations
 SELECT e.run_id, e.split, unnest(map_keys(e.metrics)), unnest(map_values(e.metrics)), e.judgement_id
 FROM staged_evaluation AS e
+JOIN fresh_outputs AS f ON f.run_id = e.run_id AND f.judgement_id IS NOT DISTINCT FROM e.judgement_id;
+
+INSERT INTO evaluations
+SELECT e.run_id, e.split, e.name, e.value, e.judgement_id
+FROM staged_finding AS e
+JOIN fresh_outputs AS f ON f.run_id = e.run_id AND f.judgement_id IS NOT DISTINCT FROM e.judgement_id
+WHERE NOT e.training;
+
+INSERT INTO evaluator_calls
+SELECT
+    e.run_id, e.evaluator, e.epoch, e.training, e.seconds, e.artifacts, e.error, e.traceback, e.judgement_id
+FROM staged_evaluator AS e
 JOIN fresh_outputs AS f ON f.run_id = e.run_id AND f.judgement_id IS NOT DISTINCT FROM e.judgement_id;
 
 INSERT INTO confusion
@@ -112,8 +140,9 @@ FROM (
 WHERE curve IS NOT NULL AND len(x) = len(y) AND len(x) = len(threshold);
 
 INSERT INTO artifacts
-SELECT run_id, kind, uri, sha256, bytes, name, epoch
-FROM staged_artifact SEMI JOIN fresh USING (run_id);
+SELECT a.run_id, a.kind, a.uri, a.sha256, a.bytes, a.name, a.epoch, a.judgement_id
+FROM staged_artifact AS a
+JOIN fresh_outputs AS f ON f.run_id = a.run_id AND f.judgement_id IS NOT DISTINCT FROM a.judgement_id;
 
 INSERT INTO predictions BY NAME
 SELECT * FROM staged_prediction SEMI JOIN fresh USING (run_id);
@@ -206,7 +235,8 @@ SEMI JOIN fresh USING (run_id)
 JOIN params AS p ON p.run_id = s.run_id
 WHERE split_part(p.name, '.', 1) NOT IN (
     'seed', 'checkpoint', 'print_every', 'record_steps', 'record_system', 'evaluate', 'keep_predictions',
-    'engine', 'strict', 'xla', 'kernels', 'device', 'results', 'skip', 'retry', 'sweep', 'search'
+    'engine', 'strict', 'xla', 'kernels', 'device', 'results', 'skip', 'retry', 'sweep', 'search',
+    'max_artifact', 'evaluator'
 )
 GROUP BY s.run_id;
 

@@ -24,6 +24,7 @@ from runner.components.kinds import KINDS
 from runner.components.types import Recipe, Stream
 from runner.config.settings import Settings
 from runner.engines.contract import Job
+from runner.engines.evaluators import needs_the_model
 from runner.engines.fast.engine import FastEngine, declines
 from runner.engines.fast.shared import odd
 from runner.engines.lifecycle import built, fail, insists, release
@@ -271,4 +272,4 @@ def _declined(job: Job) -> str | None:
         return "record_steps asks for losses inside of an epoch"
     if isinstance(splits.train, Stream):
         return "its data are a stream"
-    return None
+    return needs_the_model(job.config)

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from runner.components.registry import Component
 from runner.components.sources import source_files
-from runner.config.config import Config
 
 FRAME = re.compile(r'File "([^"\n]+)", line (\d+)')
 
 
-def culprit(config: Config, traceback: str | None) -> str | None:
+def culprit(components: Iterable[Component], traceback: str | None) -> str | None:
     """The component, its file and the line, such as loss 'mine' (mine.py, line 12).
 
-    None where the error went through none of the config's components. Of several the innermost
+    None where the error went through none of the components. Of several the innermost
     counts, and of those in one file the one whose lines they are.
     """
     frames = [(Path(file), int(line)) for file, line in FRAME.findall(traceback or "")]
-    chosen = [choice.component for _, choice in config.all()]
+    chosen = list(components)
     for file, line in reversed(frames):
         near = [component for component in chosen if _is_near(component, file)]
         if near:
