@@ -90,6 +90,7 @@ from runner.data.sources.reading import Options, Reading
 from runner.data.sources.source import RowSource, SourceKind, Wording, find_source
 from runner.data.sources.typed import option
 from runner.errors import DataError, ModelError, RunnerError, choices
+from runner.evaluate.metrics import evaluate_outputs, names_of, predicted_of
 from runner.system.databases import (
     CLOSED,
     as_one_file,
@@ -166,6 +167,7 @@ __all__ = [
     "choices",
     "compact",
     "dataset",
+    "evaluate_outputs",
     "evaluator",
     "files_below",
     "files_named",
@@ -183,6 +185,7 @@ __all__ = [
     "loss",
     "metric",
     "missing_in",
+    "names_of",
     "near_names",
     "numbers_or_text",
     "one_file",
@@ -190,6 +193,7 @@ __all__ = [
     "option",
     "package_files",
     "part_named",
+    "predicted_of",
     "preprocessing",
     "pruner",
     "quiet_optuna",

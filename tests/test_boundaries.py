@@ -181,6 +181,7 @@ def test_importing_the_root_needs_only_the_door() -> None:
         "runner.data.sources.source",
         "runner.data.sources.typed",
         "runner.errors",
+        "runner.evaluate.metrics",
         "runner.system.databases",
         "runner.system.optuna",
         "runner.system.paths",

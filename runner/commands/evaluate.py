@@ -17,14 +17,14 @@ def add(words: Words) -> None:
     parser = words.add_parser(
         "evaluate",
         description="Judge a run's best weights on its dataset, params of it changed, and record "
-        "that.",
+        "that; evaluators may look at it, too.",
     )
     add_run(parser)
     parser.add_argument(
         "overrides",
         nargs="*",
         metavar="key=value",
-        help="of dataset and split, such as dataset.source=new.csv",
+        help="of dataset and split, such as dataset.source=new.csv; or evaluator=[roc]",
     )
     parser.add_argument(
         "--split",
@@ -46,6 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
     say(f"run       {evaluated.run_id} on {evaluated.source}")
     for line in evaluation_lines(evaluated.metrics):
         say(line)
+    if evaluated.artifacts:
+        say(f"kept      {', '.join(evaluated.artifacts)}")
     short = evaluated.run_id[-8:]
     say(f"show it   {asking(Place.of(arguments.results).folder)} show {short}")
-    return 0
+    return 1 if evaluated.failed else 0

@@ -12,20 +12,26 @@ import numpy as np
 
 import warehouse
 from runner.components.registry import load as load_plugins
-from runner.components.types import Data, Splits, Stream, Task, Trained
+from runner.components.types import Data, SplitRows, Splits, Stream, Task, Trained
 from runner.config.config import Config, config_of
 from runner.data.heads import DOT, outputs_by_head, targets_by_head
 from runner.data.identity import data_identity
+from runner.data.parts import joined
 from runner.data.prepare import load, split
+from runner.data.prepare import parts as data_parts
+from runner.data.rows import Lazy, raw_rows, rows_at, rows_of_part
+from runner.engines.evaluators import call, offers_of
 from runner.engines.outputs import outputs_of, records_of
 from runner.errors import ConfigError, DataError, ModelError, choices
 from runner.evaluate.metrics import OutputEvaluation, evaluate_outputs
 from runner.journal.file import write_journal
 from runner.journal.ids import new_run_id, now
-from runner.journal.records import EvaluationAdded
+from runner.journal.records import Artifact, EvaluationAdded, EvaluatorCall
 from runner.journal.results import JOURNALS
 from runner.model.directions import name_of
-from runner.model.inputs import fits, typed
+from runner.model.inputs import as_given_to, fits
+from runner.record.events import Found
+from runner.record.files import store_found
 from runner.sweep.earlier import EarlierRun, trained
 from warehouse.journals.read import JUDGEMENT
 
@@ -38,17 +44,21 @@ ALL = "all"
 """The split that is every row of the data, undivided."""
 BLOCK = 1024
 """Rows that are evaluated at once."""
-MAY_CHANGE = ("dataset", "split")
+MAY_CHANGE = ("dataset", "split", "evaluator")
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """The run, where the rows are from, and the metrics of each split."""
+    """The run, where the rows are from, the metrics of each split, what evaluators left."""
 
     run_id: str
     source: str
     metrics: Mapping[str, Mapping[str, float]]
     rows: Mapping[str, int]
+    artifacts: Sequence[str] = ()
+    """The names of figures, tables and files."""
+    failed: Sequence[str] = ()
+    """The evaluators that failed."""
 
 
 def evaluate(
@@ -59,7 +69,8 @@ def evaluate(
 ) -> Evaluated:
     """Evaluate a run's best weights on its dataset with some params changed, and record it.
 
-    overrides: of `dataset` and `split` alone, such as dataset.source=new.csv.
+    overrides: of `dataset` and `split`, such as dataset.source=new.csv, and the evaluators that
+        are to look at it, such as evaluator=[roc]; without a word of them, none.
     splits: train, val or test, as the data are divided, or all: every row.
 
     Raises ConfigError for overrides that do not fit, DataError for data that the model was not
@@ -88,10 +99,54 @@ def evaluate(
         raise ConfigError(
             f"the data have no {' and no '.join(splits)} part: --split all judges every row"
         )
+    found = list(_found(kept, config, data, list(evaluations), model, targets_of))
+    calls = [record for record in found if isinstance(record, EvaluatorCall)]
     source = " ".join(overrides) or "its own data"
-    _record(kept, source, {"identity": identity} | rows, evaluations)
-    metrics = {name: evaluation.metrics for name, evaluation in evaluations.items()}
-    return Evaluated(kept.run_id, source, metrics, rows)
+    _record(kept, source, {"identity": identity} | rows, evaluations, found)
+    metrics = {name: dict(evaluation.metrics) for name, evaluation in evaluations.items()}
+    for one in calls:
+        for name, values in one.metrics.items():
+            named = {f"{one.evaluator}.{metric}": value for metric, value in values.items()}
+            metrics.setdefault(name, {}).update(named)
+    return Evaluated(
+        kept.run_id,
+        source,
+        metrics,
+        rows,
+        [record.name or "" for record in found if isinstance(record, Artifact)],
+        [one.evaluator for one in calls if one.error is not None],
+    )
+
+
+def _found(
+    kept: EarlierRun,
+    config: Config,
+    data: Data | Splits,
+    splits: Sequence[str],
+    model: Any,
+    targets_of: Any,
+) -> Iterator[Artifact | EvaluatorCall]:
+    """What the evaluators of the config find on these splits, its files stored."""
+    settings = replace(config.settings, limit_batches=None, debug=None)
+
+    def rows(name: str) -> SplitRows:
+        if name != ALL:
+            one = raw_rows(data, settings)[name]
+        elif isinstance(data, Data):
+            one = rows_at(data)
+        else:
+            parts = [rows_of_part(part) for _, part in data_parts(data)]
+            features = joined([part.features for part in parts])
+            targets = np.concatenate([part.targets for part in parts])
+            one = SplitRows(features, targets, feature_names=data.feature_names)
+        return replace(one, targets=targets_of(one.targets))
+
+    best = kept.newest("best")
+    assert best is not None
+    offers = offers_of(model, Lazy(splits, rows), _task(kept), best.epoch, config.settings.seed)
+    for choice in config.chosen["evaluator"]:
+        for event in call(choice, offers, kept.run_id, False, config.settings.max_artifact):
+            yield store_found(event, kept.results) if isinstance(event, Found) else event
 
 
 def _own_metrics(
@@ -135,6 +190,8 @@ def _config(kept: EarlierRun, overrides: Sequence[str]) -> Config:
     body = {
         key: dict(node) if isinstance(node, dict) else node for key, node in kept.config.items()
     }
+    if not any(text.startswith("evaluator") for text in overrides):
+        body["evaluator"] = {}
     parser = OverridesParser.create()
     for text in overrides:
         try:
@@ -148,11 +205,17 @@ def _config(kept: EarlierRun, overrides: Sequence[str]) -> Config:
         if path[0] not in MAY_CHANGE or override.is_sweep_override():
             raise ConfigError(
                 f"the override {text} is not valid: a trained model is judged, so that only "
-                "dataset, dataset.<param> and split.<key> may change, one value each"
+                "dataset, dataset.<param>, split.<key>, evaluator and evaluator.<name>.<param> "
+                "may change, one value each"
             )
         if path == ["dataset"]:
             body["dataset"] = {"name": value}
-        elif len(path) == 2:
+        elif path == ["evaluator"]:
+            names = value if isinstance(value, list) else [value]
+            body["evaluator"] = {str(name): {} for name in names}
+        elif path[0] == "evaluator" and len(path) == 3 and path[1] in body["evaluator"]:
+            body["evaluator"][path[1]] = dict(body["evaluator"][path[1]]) | {path[2]: value}
+        elif len(path) == 2 and path[0] != "evaluator":
             body[path[0]][path[1]] = value
         else:
             raise ConfigError(f"the override {text} is not valid: {choices(path[0], MAY_CHANGE)}")
@@ -225,7 +288,7 @@ def _outputs(model: Any, part: Part, targets_of: Any, heads: Sequence[str]) -> t
     for features, raw in blocks:
         _check_shape(model, features)
         targets.append(targets_of(raw))
-        outputs.append(outputs_of(model, _as_given(model, features), BLOCK, heads))
+        outputs.append(outputs_of(model, as_given_to(model, features), BLOCK, heads))
     return np.concatenate(targets), np.concatenate(outputs)
 
 
@@ -238,21 +301,14 @@ def _check_shape(model: Any, features: Any) -> None:
         raise DataError(f"the data have rows of shape {shape}, and the model takes {wanted}")
 
 
-def _as_given(model: Any, features: Any) -> Any:
-    """The features in the types that the model's inputs have."""
-    given = model.input
-    if isinstance(features, dict) and isinstance(given, dict):
-        return {name: typed(features[name], one) for name, one in given.items()}
-    return features if isinstance(features, dict) else typed(features, model.inputs[0])
-
-
 def _record(
     kept: EarlierRun,
     source: str,
     data: Mapping[str, Any],
     evaluations: Mapping[str, OutputEvaluation],
+    found: Sequence[Artifact | EvaluatorCall],
 ) -> None:
-    """Write the evaluations into a journal of their own, and take it in."""
+    """Write the evaluations and what evaluators found into a journal, and take it in."""
     entry = EvaluationAdded(
         entry_id=new_run_id(),
         run_id=kept.run_id,
@@ -267,5 +323,7 @@ def _record(
         for name, evaluation in evaluations.items()
         for record in records_of(kept.run_id, name, evaluation, {})
     ]
-    write_journal(kept.results / JOURNALS, f"{JUDGEMENT}{entry.entry_id}", [entry, *records])
+    write_journal(
+        kept.results / JOURNALS, f"{JUDGEMENT}{entry.entry_id}", [entry, *records, *found]
+    )
     warehouse.sync(kept.results, wait=5.0)

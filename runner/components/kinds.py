@@ -309,6 +309,7 @@ def metric(task: Task) -> keras.metrics.Metric | Callable[[Any, Any], Any]:
 @_kind(many=True)
 def evaluator(
     model: keras.Model,
+    predict: Callable[[Features], np.ndarray[Any, Any]],
     splits: Mapping[str, SplitRows],
     task: Task,
     outputs: Mapping[str, np.ndarray[Any, Any]],
@@ -319,6 +320,7 @@ def evaluator(
 
     model: the trained Keras model with the weights that are kept, those of the best epoch. It
         takes rows as the dataset gave them: the preprocessing is part of it.
+    predict: what the model says of such rows, features to (rows, outputs), in pieces.
     splits: train, and val and test where there are such: SplitRows with `features` and `targets`,
         the values of a column by `column(name)`. Of a Stream, its first 100,000 rows.
     task: the dataset's task.

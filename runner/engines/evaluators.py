@@ -99,14 +99,15 @@ def offers_of(
 ) -> dict[str, Any]:
     """What evaluators are offered; the outputs are computed when one asks for them."""
 
-    def outputs(name: str) -> Rows:
-        return outputs_of(model, as_given_to(model, splits[name].features), 1)
+    def predict(features: Rows) -> Rows:
+        return outputs_of(model, as_given_to(model, features), 1)
 
     return {
         "model": model,
+        "predict": predict,
         "splits": splits,
         "task": task,
-        "outputs": Lazy(list(splits), outputs),
+        "outputs": Lazy(list(splits), lambda name: predict(splits[name].features)),
         "epoch": epoch,
         "seed": seed,
     }

@@ -126,10 +126,30 @@ def _in_warehouse(
             if skip is not None:
                 skips[run.run_id] = skip
         best = _best(connection, {skip.run_id for skip in skips.values()})
+        asked = {run.run_id: _evaluators(run) for run in runs}
+        there = {skip.run_id for run_id, skip in skips.items() if asked[run_id]}
+        looked = _looked_at(connection, there) if there else {}
     return {
-        run_id: Skipped(skip.run_id, skip.reason, best.get(skip.run_id))
+        run_id: Skipped(
+            skip.run_id,
+            skip.reason + _without(skip.run_id, asked[run_id] - looked.get(skip.run_id, set())),
+            best.get(skip.run_id),
+        )
         for run_id, skip in skips.items()
     }
+
+
+def _evaluators(run: Run) -> set[str]:
+    return {choice.component.name for choice in run.config.chosen["evaluator"]}
+
+
+def _without(run_id: str, evaluators: set[str]) -> str:
+    """What to type to have evaluators look at an earlier run which they did not see yet."""
+    if not evaluators:
+        return ""
+    names = ",".join(sorted(evaluators))
+    command = f"python -m runner evaluate {run_id[-8:]} evaluator=[{names}]"
+    return f", and was not looked at by {names}: {command}"
 
 
 def _reason(
@@ -191,3 +211,13 @@ def _best(connection: DuckDBPyConnection, run_ids: set[str]) -> dict[str, float 
         [list(run_ids)],
     ).fetchall()
     return dict(rows)
+
+
+def _looked_at(connection: DuckDBPyConnection, run_ids: set[str]) -> dict[str, set[str]]:
+    """Run id -> the evaluators that looked at its kept weights."""
+    rows = connection.execute(
+        "SELECT run_id, list(evaluator) FROM evaluator_calls WHERE NOT training "
+        "AND error IS NULL AND run_id IN (SELECT unnest($1::VARCHAR[])) GROUP BY run_id",
+        [list(run_ids)],
+    ).fetchall()
+    return {run_id: set(names) for run_id, names in rows}

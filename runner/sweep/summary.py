@@ -40,6 +40,8 @@ def run_lines(outcome: Outcome, results: Path) -> Iterator[str]:
     if outcome.best is not None:
         yield f"best      epoch {outcome.best_epoch}, {outcome.monitor} {outcome.best:.4f}"
     yield from evaluation_lines(outcome.evaluations)
+    if outcome.artifacts:
+        yield f"kept      {', '.join(dict.fromkeys(outcome.artifacts))}"
     if outcome.weights is not None:
         yield f"weights   {outcome.weights}"
     if outcome.closing is not None:

@@ -42,9 +42,9 @@ def check_component(kind: str, name: str, *overrides: str) -> Checked:
     kind: such as "architecture". name: the component's. overrides: more of the config, such as
         the dataset that it is for; the default is digits with the default network.
 
-    Raises AssertionError with the run's own error and traceback where one fails, where a loss is
-    no number, or where the engines' losses are apart; RunnerError where the plugin is not found,
-    breaks its contract, or cannot be composed.
+    Raises AssertionError with the run's own error and traceback where one fails, where an
+    evaluator does, where a loss is no number, or where the engines' losses are apart;
+    RunnerError where the plugin is not found, breaks its contract, or cannot be composed.
     """
     if kind not in KINDS:
         raise ConfigError(f"there is no kind '{kind}' to be trained with: {choices(kind, KINDS)}")
@@ -72,6 +72,7 @@ def _trained(words: Sequence[str], folder: Path) -> list[Outcome]:
         if isinstance(result, RunnerError):
             raise result
         assert result.status == "finished", f"{result.error}\n{result.traceback or ''}"
+        assert not result.complaints, "; ".join(result.complaints)
         assert all(map(math.isfinite, result.losses)), f"losses that are no numbers: {result}"
         outcomes.append(result)
     return outcomes

@@ -1,0 +1,87 @@
+"""The split that is looked at, how wrong the model is in each of its rows, and their pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+
+from runner import DataError, SplitRows, Task, choices, predicted_of
+
+Array = np.ndarray[Any, Any]
+Split = Literal["auto", "train", "val", "test"]
+"""The split that an evaluator looks at; auto: test, else val, else what there is."""
+
+
+def chosen_split(splits: Mapping[str, SplitRows], wanted: str) -> str:
+    """The name of the split; DataError where there is none of that name."""
+    if wanted == "auto":
+        return next((name for name in ("test", "val") if name in splits), next(iter(splits)))
+    if wanted not in splits:
+        raise DataError(f"there is no split '{wanted}' to look at: {choices(wanted, splits)}")
+    return wanted
+
+
+def drawn(rows: int, most: int, seed: int) -> Array:
+    """At most so many row numbers, drawn from the seed, in order."""
+    if rows <= most:
+        return np.arange(rows)
+    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
+
+
+def taken(features: Any, rows: Array) -> Any:
+    """Some of the rows of an array, or of arrays by name."""
+    if isinstance(features, dict):
+        return {name: array[rows] for name, array in features.items()}
+    return features[rows]
+
+
+def errors_of(task: Task, targets: Array, outputs: Array) -> Array:
+    """How wrong each row is, (rows,): 1 less the probability of what it is, or the mean distance.
+
+    Of several labels the mean over them.
+    """
+    targets = np.asarray(targets).reshape(len(outputs), -1)
+    if task.kind == "classification":
+        rows = np.arange(len(outputs))
+        return np.asarray(1 - outputs[rows, targets[:, 0].astype(int)], dtype=np.float64)
+    return np.asarray(np.abs(targets - outputs).mean(axis=1), dtype=np.float64)
+
+
+def scores_of(task: Task, targets: Array, outputs: Array) -> tuple[str, float]:
+    """One number of which more is better, and its name: accuracy, or less the mean distance."""
+    targets = np.asarray(targets).reshape(len(outputs), -1)
+    if task.kind == "regression":
+        return "-mae", -float(np.abs(targets - outputs).mean())
+    predicted = np.asarray(predicted_of(task, outputs)).reshape(len(outputs), -1)
+    return "accuracy", float((predicted == targets).mean())
+
+
+def said(task: Task, names: tuple[str, ...], values: Array) -> list[str]:
+    """What targets or predictions, (rows,) or (rows, values), are called, a text a row."""
+    values = np.asarray(values).reshape(len(values), -1)
+    if task.kind in ("classification", "binary"):
+        return [names[int(row[0])] for row in values]
+    if task.kind == "multilabel":
+        return [
+            ", ".join(name for name, there in zip(names, row, strict=True) if there) or "none"
+            for row in values
+        ]
+    return [", ".join(f"{value:.4g}" for value in row) for row in values]
+
+
+def are_pictures(features: Any) -> bool:
+    """Whether rows are pictures: (rows, height, width), or with 1, 3 or 4 channels."""
+    if isinstance(features, dict) or features.dtype.kind in "OSU":
+        return False
+    return features.ndim == 3 or (features.ndim == 4 and features.shape[-1] in (1, 3, 4))
+
+
+def as_pixels(pictures: Array) -> Array:
+    """Pictures as uint8, (rows, height, width) or (rows, height, width, 3), from dark to light."""
+    pictures = np.asarray(pictures, dtype=np.float64)
+    if pictures.ndim == 4:
+        pictures = pictures[..., 0] if pictures.shape[-1] == 1 else pictures[..., :3]
+    low, high = pictures.min(initial=0), pictures.max(initial=0)
+    return np.asarray((pictures - low) / ((high - low) or 1) * 255, dtype=np.uint8)
