@@ -6,8 +6,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from runner.components.culprit import culprit
 from runner.components.registry import Component
 from runner.components.types import Findings, SplitRows, Task
@@ -138,9 +136,10 @@ def call(
     except (Exception, SystemExit) as error:
         stops.check()
         trace = trace_of(error)
-        place = culprit([component], trace)
-        sentence = f"{in_one_line(error)}, in {place}" if place else in_one_line(error)
-        warn(f"{component.place} failed: {sentence}; the run goes on")
+        sentence = in_one_line(error) if trace else str(error)
+        if place := culprit([component], trace):
+            sentence += f", in {place}"
+        warn(f"{component.place} failed: {sentence}; all else goes on")
         yield record(error=sentence, traceback=trace)
         return
     for content in contents:
@@ -158,10 +157,11 @@ def _metrics(component: Component, findings: Findings) -> dict[str, dict[str, fl
                 "as {'test': {'error': 0.1}}"
             )
         for name, value in metrics.items():
-            if not isinstance(value, int | float | np.number) and np.ndim(value) != 0:
+            try:
+                found.setdefault(str(split), {})[str(name)] = float(value)
+            except (TypeError, ValueError):
                 raise PluginError(
                     f"{component.place} gives {name} of {split} as {type(value).__name__}, and a "
                     "metric is one number"
-                )
-            found.setdefault(str(split), {})[str(name)] = float(value)
+                ) from None
     return found

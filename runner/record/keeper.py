@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from runner.components.faults import in_words
 from runner.components.types import Findings
 from runner.errors import PluginError, RunnerError
 from runner.record.contents import (
@@ -100,7 +101,10 @@ def contents_of(findings: Findings, whose: str, most: int, warn: Warn) -> list[C
     ]
     contents = []
     for group, made in ways:
-        for name, thing in getattr(findings, group).items():
+        things = getattr(findings, group)
+        if not isinstance(things, Mapping):
+            raise PluginError(f"its {group} are {in_words(things)}, not things by name")
+        for name, thing in things.items():
             try:
                 content = made(thing, f"{whose}.{name}")
             except RunnerError as error:

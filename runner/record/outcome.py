@@ -40,8 +40,8 @@ class Outcome:
     """Split -> metric -> value, of the weights that were kept."""
     artifacts: list[str] = field(default_factory=list)
     """The names of figures, tables and files that components left behind."""
-    complaints: list[str] = field(default_factory=list)
-    """A sentence for each call of an evaluator that failed."""
+    failed_calls: list[EvaluatorCall] = field(default_factory=list)
+    """Of evaluators; the run is none the worse for them."""
     weights: Path | None = None
     seconds: float = 0.0
     error: str | None = None
@@ -98,7 +98,7 @@ class Outcomes:
     def _call(self, call: EvaluatorCall) -> None:
         outcome = self.by_id[call.run_id]
         if call.error is not None:
-            outcome.complaints.append(f"evaluator '{call.evaluator}' failed: {call.error}")
+            outcome.failed_calls.append(call)
         elif not call.training:
             for split, metrics in call.metrics.items():
                 named = {f"{call.evaluator}.{name}": value for name, value in metrics.items()}

@@ -72,7 +72,8 @@ def _trained(words: Sequence[str], folder: Path) -> list[Outcome]:
         if isinstance(result, RunnerError):
             raise result
         assert result.status == "finished", f"{result.error}\n{result.traceback or ''}"
-        assert not result.complaints, "; ".join(result.complaints)
+        for call in result.failed_calls:
+            raise AssertionError(f"evaluator '{call.evaluator}': {call.error}\n{call.traceback}")
         assert all(map(math.isfinite, result.losses)), f"losses that are no numbers: {result}"
         outcomes.append(result)
     return outcomes

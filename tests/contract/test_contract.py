@@ -85,5 +85,7 @@ def _outcome(words: Sequence[str]) -> tuple[str, str | None]:
         outcome = runner.run(list(words))
     except RunnerError as error:
         return str(error), None
+    for call in outcome.failed_calls:  # the run goes on
+        return f"evaluator '{call.evaluator}' failed: {call.error}", call.traceback
     assert outcome.status == "failed"
     return failure_line(outcome), outcome.traceback

@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     with connect(place.folder) as con:
         chosen = Chosen.of(con, selected(con, arguments))
-        content = list(blocks(chosen))
+        content = list(blocks(chosen, place.folder))
     title = arguments.title or _title(chosen, arguments)
     subtitle = _subtitle(chosen)
     pictures = _draw(content, arguments.figures, file, place) if arguments.figures else {}
@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         text = page(title, subtitle, content, go_on)
     write(file, text.encode("utf-8", "backslashreplace"))
-    say(f"wrote {file}" + (f" and {2 * len(pictures)} figures" if pictures else ""))
+    say(f"wrote {file}" + (f" and {len(pictures)} figures" if pictures else ""))
     return 0
 
 
@@ -95,7 +95,7 @@ def _subtitle(chosen: Chosen) -> str:
 def _draw(content: Sequence[Block], folder: Path, file: Path, place: Place) -> dict[str, str]:
     """Write the figures; the name of each -> its PNG, as seen from the report's folder."""
     from warehouse.figures.render import render
-    from warehouse.report.content import Figure
+    from warehouse.report.content import Figure, Picture
 
     folder = folder.expanduser()
     refuse_kept(folder, place)
@@ -104,10 +104,13 @@ def _draw(content: Sequence[Block], folder: Path, file: Path, place: Place) -> d
     except OSError as error:
         raise WarehouseError(f"--figures {folder} cannot be made ({error.strerror})") from error
     pictures = {}
+    seen_from = os.path.relpath(folder, file.absolute().parent)
     for block in content:
         if isinstance(block, Figure):
             for form in ("svg", "png"):
                 write(folder / f"{block.name}.{form}", render(block.chart, form))
-            seen_from = os.path.relpath(folder, file.absolute().parent)
             pictures[block.name] = f"{seen_from}/{block.name}.png"
+        elif isinstance(block, Picture):
+            write(folder / f"{block.name}{block.ending}", block.content)
+            pictures[block.name] = f"{seen_from}/{block.name}{block.ending}"
     return pictures

@@ -41,8 +41,10 @@ PARTS = {
     "lineage": "SELECT generation, relation, ancestor_id FROM lineage WHERE run_id = $1",
     "weights": "SELECT role, epoch, uri, bytes, format FROM weights WHERE run_id = $1 "
     "ORDER BY epoch, role",
-    "artifacts": "SELECT kind, name, uri, bytes FROM artifacts WHERE run_id = $1 "
-    "ORDER BY kind, name, uri, epoch",
+    "artifacts": "SELECT kind, name, epoch, uri, bytes FROM artifacts WHERE run_id = $1 "
+    "ORDER BY kind, name, epoch, uri",
+    "evaluators": "SELECT evaluator, epoch, training, seconds, artifacts, error "
+    "FROM evaluator_calls WHERE run_id = $1 ORDER BY ALL",
     "tags": "SELECT tag, tagged_at FROM tags WHERE run_id = $1 ORDER BY tag",
     "notes": "SELECT noted_at, note FROM notes WHERE run_id = $1 ORDER BY noted_at",
     "failure": "SELECT last_finite_epoch, error, traceback FROM failures WHERE run_id = $1",

@@ -37,6 +37,7 @@ PARTS = (
     "tensors",
     "weights",
     "artifacts",
+    "evaluators",
     "failure",
     "notes",
     "lineage",
@@ -201,6 +202,7 @@ class RunPage:
                 ("weights", "Weights"),
                 ("lineage", "Lineage"),
                 ("worst", "Worst examples"),
+                ("evaluators", "Evaluators"),
             ):
                 self._table(part, title)
         for part, title in (("layers", "Layers"), ("tensors", "Weight statistics")):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runner.errors import WarehouseError
+from runner.journal.weights import read
 from warehouse.figures.confusion import confusion
 from warehouse.figures.curves import curves
 from warehouse.figures.importance import importance
@@ -21,6 +25,8 @@ MOST_ROWS = 200
 """Rows of a table; a report is for reading, and SQL for the rest."""
 MOST_METRICS = 24
 """Metrics of the test split that are shown."""
+MOST_PICTURES = 20
+"""Figures kept with the best run that are shown."""
 LONGEST_VALUE = 400
 FEW_LINES = 10
 """Runs up to which training is drawn beside validation."""
@@ -45,11 +51,24 @@ class Figure:
     chart: Any
 
 
-Block = Table | Figure
+@dataclass(frozen=True)
+class Picture:
+    """A figure that was kept with a run, as its file is."""
+
+    name: str
+    title: str
+    content: bytes
+    ending: str
 
 
-def blocks(chosen: Chosen) -> Iterator[Block]:
-    """All that there is to say of the runs, from what is asked first."""
+Block = Table | Figure | Picture
+
+
+def blocks(chosen: Chosen, results: Path) -> Iterator[Block]:
+    """All that there is to say of the runs, from what is asked first.
+
+    results: the folder where their files lie.
+    """
     yield _runs(chosen)
     for metric in chosen.metrics():
         split = None if len(chosen.ids) <= FEW_LINES else "val"
@@ -75,6 +94,7 @@ def blocks(chosen: Chosen) -> Iterator[Block]:
         if len(pairs):
             title = f"Confusion of the best run, {split}"
             yield Figure("confusion", title, confusion(pairs, chosen.labels[run_id]))
+    yield from _pictures(chosen, results)
     if len(chosen.ids) > 1:
         yield from _differences(chosen)
     yield from _failures(chosen)
@@ -180,6 +200,22 @@ def _evaluations(evaluations: pandas.DataFrame, chosen: Chosen) -> Table:
         frame = frame.iloc[:, :MOST_METRICS]
     frame.insert(0, "run", ids.map(chosen.labels))
     return _table("On the test split", note, frame.head(20))
+
+
+def _pictures(chosen: Chosen, results: Path) -> Iterator[Picture]:
+    """The figures that were kept with the best run; of each name the last."""
+    rows = chosen.ask(
+        "SELECT name, arg_max(uri, epoch) AS uri, arg_max(sha256, epoch) AS sha256 FROM "
+        "(SELECT * REPLACE (coalesce(epoch, 0) AS epoch) FROM artifacts) "
+        "WHERE run_id = $run AND kind = 'figure' AND judgement_id IS NULL "
+        f"GROUP BY name ORDER BY name LIMIT {MOST_PICTURES}",
+        run=chosen.ids[0],
+    )
+    for name, uri, sha256 in rows.itertuples(index=False):
+        ending = Path(uri).suffix
+        with contextlib.suppress(WarehouseError):  # one that is gone: `verify` names it
+            content = read(results, uri, sha256)
+            yield Picture(f"kept-{_safe(name)}", f"Best run: {name}", content, ending)
 
 
 def _differences(chosen: Chosen) -> Iterator[Table]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote
 
-from warehouse.report.content import Block, Figure, Table, shown
+from warehouse.report.content import Block, Figure, Picture, Table, shown
 
 MOST_ROWS = 15
 _ACTED_ON = re.compile(r"([\\`*_{}\[\]#+!|$~@])")
@@ -39,7 +39,7 @@ def _lines(
 ) -> Iterator[str]:
     yield f"# {plain(title)}\n\n{plain(subtitle)}"
     for block in blocks:
-        if isinstance(block, Figure):
+        if isinstance(block, Figure | Picture):
             if block.name in files:
                 path = quote(files[block.name])
                 yield f"\n## {plain(block.title)}\n\n![{plain(block.title)}]({path})"

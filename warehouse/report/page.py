@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator, Sequence
 from html import escape
 from importlib import resources
 
 from warehouse.figures.render import in_script, library
-from warehouse.report.content import Block, Figure, Table, shown
+from warehouse.report.content import Block, Figure, Picture, Table, shown
 
 POLICY = (
     "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; "
@@ -15,6 +16,7 @@ POLICY = (
 )
 """What the page may do: nothing but what it holds; Vega makes functions of its expressions."""
 NUMBERS = int | float
+IMAGES = {".svg": "image/svg+xml"}
 
 
 def page(title: str, subtitle: str, blocks: Sequence[Block], commands: Sequence[str]) -> str:
@@ -40,6 +42,14 @@ def _parts(
                 f'<section class="figure"><h2>{escape(block.title)}</h2>'
                 f'<div class="scroll"><div id="figure-{number}" role="img" '
                 f'aria-label="{escape(block.title)}"></div></div></section>'
+            )
+        elif isinstance(block, Picture):
+            kind = IMAGES.get(block.ending, "image/png")
+            data = base64.b64encode(block.content).decode()
+            title = escape(block.title)
+            yield (
+                f'<section class="figure"><h2>{title}</h2><div class="scroll">'
+                f'<img alt="{title}" src="data:{kind};base64,{data}"></div></section>'
             )
         else:
             yield from _table(block)

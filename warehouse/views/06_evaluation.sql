@@ -8,6 +8,8 @@ SELECT
 FROM evaluations ANTI JOIN deleted USING (run_id)
 WHERE
     contains(name, '[')
+    -- Those of evaluators are called evaluator.metric.
+    AND NOT contains(split_part(name, '[', 1), '.')
     AND judgement_id IS NULL;
 COMMENT ON VIEW class_scores IS 'The evaluations of single classes, labels or values, their names taken apart; deleted runs and later judgements are left out.';
 COMMENT ON COLUMN class_scores.run_id IS 'The run.';
