@@ -93,8 +93,7 @@ def dataset(split: SplitPlan, trained: Trained | None, run: Keeper) -> Data | Sp
         `folds`; `split.assign(keys)` gives each row of a block its part by its content.
     trained: None in training; else the run whose model is evaluated on these rows: its task, and
         what its dataset gave as `reading=`, so that a table is read as it was read then.
-    run: keeps figures, tables and files with every run that trains on the data: see the page's
-        part on what is left behind.
+    run: keeps figures, tables and files with every run that trains on the data: a Keeper.
 
     Returns Data(features, targets, task): features an array of shape (rows, ...), or a dict of
     such arrays for a model with several inputs; targets of shape (rows,) or (rows, values); the
@@ -260,8 +259,8 @@ def callback(
     task: the dataset's task.
     epochs: how many epochs the run may last.
     monitor, mode: the metric that judges the run, and "min" or "max".
-    run: keeps figures, tables and files with the run, whenever it is called: see the page's part
-        on what is left behind. A run whose callback takes it is not packed.
+    run: keeps figures, tables and files with the run, whenever it is called: a Keeper. A run whose
+        callback takes it is not packed.
 
     Returns a Keras callback. One that acts on batches has engine `keras` train the run. What it
     keeps as numbers, text or flags in its attributes goes into checkpoints and comes back when
