@@ -107,7 +107,8 @@ def binary_files(
         file_of = windows.file_of(np.arange(windows.rows))
         by_row = {name: np.array(values)[file_of] for name, values in columns.items()}
         part = None if given is None else given[file_of]
-        return Data(*source.everything, resolved, columns=by_row, part=part)
+        keys = by_row.get("file")
+        return Data(*source.everything, resolved, columns=by_row, part=part, keys=keys)
     if (split.by or "").startswith("column:"):
         given = split.named(np.array(_column(split, columns)))
     if split.by == "hash":

@@ -81,7 +81,8 @@ def image_folder(
         )
     [labels], task = targets_of(where, [images.labels], "auto")
     if held:
-        return Data(decoded.pixels, labels, task, part=images.part)
+        keys = np.array(list(by_name(images.files)), dtype=object)
+        return Data(decoded.pixels, labels, task, part=images.part, keys=keys)
     only_by_content(split, "a folder of images")
     files = images.files
     part, rest = part_of_rows(

@@ -74,11 +74,12 @@ def text(
     other columns of a table.
     """
     place = from_home(path)
-    part, others = None, {}
+    part, others, keys = None, {}, None
     if place.is_dir():
         held = class_files(place, ENDINGS, TEXTS)
         labels, part = held.labels, held.part
         texts = [_content(file, encoding) for file in held.files]
+        keys = np.array(list(by_name(held.files)), dtype=object)
         where = f"the folders' names in {place}"
     else:
         file = one_file(path, WHAT)
@@ -91,6 +92,7 @@ def text(
         texts = ["" if row[text] is None else str(row[text]) for _, row in rows]
         _refuse_blank(file, label, rows)
         labels = numbers_or_text([_label(row[label]) for _, row in rows])
+        keys = np.array([f"line {line}" for line, _ in rows], dtype=object)
         where = f"the column {label} of {file}"
     if above is not None:
         if labels.dtype.kind not in "if":
@@ -99,7 +101,9 @@ def text(
         labels = (labels > above).astype("int64")
     _tell_of_empty(place, texts)
     targets, kind = targets_of(where, [labels], task)
-    return Data(np.array(texts, dtype=object), targets[0], kind, columns=others, part=part)
+    return Data(
+        np.array(texts, dtype=object), targets[0], kind, columns=others, part=part, keys=keys
+    )
 
 
 def _others(rows: Sequence[Row], used: Sequence[str]) -> dict[str, np.ndarray[Any, Any]]:

@@ -57,7 +57,7 @@ def embedding(
         span = np.ptp(groups) or 1.0
         groups = (groups - groups.min()) / span
     table = {
-        "row": at if held.numbers is None else held.numbers[at],
+        "row": at if held.keys is None else held.keys[at],
         "x": points[:, 0],
         "y": points[:, 1],
         "target": targets[:, 0].astype(float),

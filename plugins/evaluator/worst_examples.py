@@ -36,20 +36,20 @@ def worst_examples(
     names = names_of(task)
     targets = said(task, names, np.asarray(held.targets)[worst])
     predicted = said(task, names, predicted_of(task, given[worst]))
-    numbers = worst if held.numbers is None else held.numbers[worst]
+    keys = worst if held.keys is None else held.keys[worst]
     features = taken(held.features, worst)
     fields = _fields(features, held.feature_names)
     pictures = as_pixels(features) if are_pictures(features) else [None] * len(worst)
     cards = [
         Card(
-            [f"is {targets[at]}", f"taken for {predicted[at]}", f"row {numbers[at]}"],
+            [f"is {targets[at]}", f"taken for {predicted[at]}", _called(keys[at])],
             pictures[at],
             "" if pictures[at] is not None else _words(fields, at),
         )
         for at in range(len(worst))
     ]
     table: dict[str, Any] = {
-        "row": numbers,
+        "row": keys,
         "error": errors[worst],
         "target": targets,
         "predicted": predicted,
@@ -70,6 +70,10 @@ def _fields(features: Any, feature_names: Any) -> dict[str, Array]:
         return {}
     names = list(feature_names) or [f"feature_{place}" for place in range(features.shape[1])]
     return {name: features[:, place] for place, name in enumerate(names)}
+
+
+def _called(key: Any) -> str:
+    return key if isinstance(key, str) else f"row {key}"
 
 
 def _words(fields: Mapping[str, Array], at: int) -> str:

@@ -231,6 +231,9 @@ class Data:
     reading: Mapping[str, Any] = field(default_factory=dict)
     """How a table was read, as JSON takes it: recorded with the run, and offered as `trained` to
     whoever reads rows for its model."""
+    keys: Array | None = None
+    """What every row is called, (rows,): the file or the key that it came from, where there is
+    one. Predictions that are kept have it, and evaluators are told it."""
 
 
 @dataclass(frozen=True)
@@ -306,9 +309,9 @@ class SplitRows:
     """Values of every row that the model does not see: `Data.columns`."""
     feature_names: Sequence[str] = ()
     """Of a table that is one array, what its columns are called."""
-    numbers: Array | None = None
-    """The place of every row in the data as the dataset gave them, counted from 0; None where the
-    dataset divides them itself."""
+    keys: Array | None = None
+    """What every row is called, (rows,): `Data.keys`, or its place in the data as the dataset gave
+    them, counted from 0; None where the dataset divides them itself."""
 
     def column(self, name: str) -> Array:
         """The values of one column, (rows,), by its name; DataError where there is none."""

@@ -43,6 +43,10 @@ def check_loaded(data: Data | Splits, where: str, text: bool) -> None:
     _check_weights(data, where)
     if isinstance(data, Data) and data.part is not None:
         _check_part(data.part, len(data.targets), where)
+    if isinstance(data, Data) and data.keys is not None:
+        shape, rows = np.shape(data.keys), len(data.targets)
+        if shape != (rows,):
+            raise DataError(f"{where} has keys of shape {shape} for {rows} rows")
     for name in data.vocabulary:
         arrays = named(example_of(whole[0][1])[0])
         if name not in arrays:

@@ -64,12 +64,13 @@ def rows_at(data: Data, numbers: Array | None = None) -> SplitRows:
     """Some of the rows of undivided data, or all of them."""
     if numbers is None:
         numbers = np.arange(len(data.targets))
+    keys = numbers if data.keys is None else np.asarray(data.keys)[numbers]
     return SplitRows(
         features=chosen(data.features, numbers),
         targets=data.targets[numbers],
         columns={name: np.asarray(values)[numbers] for name, values in data.columns.items()},
         feature_names=data.feature_names,
-        numbers=numbers,
+        keys=keys,
     )
 
 

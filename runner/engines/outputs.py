@@ -57,7 +57,8 @@ def evaluations_of(job: Job, evaluate: Evaluate, predict: Predict) -> Iterator[E
         evaluation = evaluate_outputs(task, targets, outputs) if full else OutputEvaluation({})
         yield from records_of(run_id, split, evaluation, keras_metrics)
         if settings.keep_predictions in (split, "both"):
-            yield Predicted(run_id, split, task, targets, outputs)
+            keys = None if job.data.raw is None else job.data.raw()[split].keys
+            yield Predicted(run_id, split, task, targets, outputs, keys)
 
 
 def _is_looked_at(job: Job, split: str, part: Part) -> bool:

@@ -57,6 +57,8 @@ class Predicted:
     task: Task
     targets: np.ndarray[Any, Any]
     outputs: np.ndarray[Any, Any]
+    keys: np.ndarray[Any, Any] | None = None
+    """What the rows are called, where that is known."""
 
 
 @dataclass(frozen=True)

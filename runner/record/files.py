@@ -32,7 +32,9 @@ def store_kept(kept: Kept, results: Path) -> Iterator[RunRecord]:
 
 def store_predicted(predicted: Predicted, results: Path) -> Artifact:
     """Store the outputs of one part, row by row."""
-    tables = tables_of(predicted.task, predicted.split, predicted.targets, predicted.outputs)
+    tables = tables_of(
+        predicted.task, predicted.split, predicted.targets, predicted.outputs, predicted.keys
+    )
     return _artifact(predicted.run_id, "predictions", to_parquet(tables), ".parquet", results)
 
 

@@ -22,25 +22,34 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 
-def tables_of(task: Task, split: str, targets: Array, outputs: Array) -> list[dict[str, Array]]:
+def tables_of(
+    task: Task, split: str, targets: Array, outputs: Array, keys: Array | None = None
+) -> list[dict[str, Array]]:
     """`table_of`, of several heads a table for each, in which `output` names it first."""
     if not task.heads:
-        return [table_of(task, split, targets, outputs)]
+        return [table_of(task, split, targets, outputs, keys)]
     own = outputs_by_head(task, np.asarray(outputs).reshape(len(targets), -1))
     tables = []
     for head, actual in targets_by_head(task, np.asarray(targets)).items():
-        table = table_of(task.heads[head], split, actual, own[head])
+        table = table_of(task.heads[head], split, actual, own[head], keys)
         named = [head if one is None else f"{head}{DOT}{one}" for one in table["output"]]
         tables.append({**table, "output": np.array([*map(_encodable, named)], dtype=object)})
     return tables
 
 
-def table_of(task: Task, split: str, targets: Array, outputs: Array) -> dict[str, Array]:
-    """The columns of `predictions` but for the run; a row for each label or value of a row."""
+def table_of(
+    task: Task, split: str, targets: Array, outputs: Array, keys: Array | None = None
+) -> dict[str, Array]:
+    """The columns of `predictions` but for the run; a row for each label or value of a row.
+
+    keys: what the rows are called, where that is known.
+    """
     outputs = np.asarray(outputs, dtype=np.float32).reshape(len(targets), -1)
     rows, width = outputs.shape
     predicted = np.asarray(predicted_of(task, outputs), dtype=np.float64)
     names = np.array([_encodable(name) for name in names_of(task)], dtype=object)
+    called = [None] * rows if keys is None else [_encodable(str(key)) for key in keys]
+    key = np.array(called, dtype=object)
     if task.kind in ("classification", "binary"):
         labels = np.asarray(targets).reshape(-1).astype(int)
         classes = predicted.astype(int)
@@ -49,6 +58,7 @@ def table_of(task: Task, split: str, targets: Array, outputs: Array) -> dict[str
         return {
             "split": np.full(rows, split, dtype=object),
             "row": np.arange(rows),
+            "key": key,
             "output": np.full(rows, None, dtype=object),
             "target": labels.astype(np.float64),
             "predicted": predicted,
@@ -62,6 +72,7 @@ def table_of(task: Task, split: str, targets: Array, outputs: Array) -> dict[str
     return {
         "split": np.full(rows * width, split, dtype=object),
         "row": np.repeat(np.arange(rows), width),
+        "key": np.repeat(key, width),
         "output": np.tile(names if width > 1 else np.array([None]), rows),
         "target": actual.ravel(),
         "predicted": predicted.ravel(),
@@ -91,7 +102,7 @@ def to_parquet(tables: Sequence[Mapping[str, Array]]) -> bytes:
             selected.append(
                 # Columns without any name would else have no type.
                 f"SELECT {', '.join(flat)}, [{', '.join(wide)}] AS outputs FROM (SELECT * REPLACE "
-                "(output::VARCHAR AS output, target_name::VARCHAR AS target_name, "
+                "(key::VARCHAR AS key, output::VARCHAR AS output, target_name::VARCHAR AS target_name, "
                 f"predicted_name::VARCHAR AS predicted_name) FROM block{number})"
             )
         con.execute(

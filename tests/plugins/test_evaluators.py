@@ -86,7 +86,7 @@ def test_roc_draws_every_class_with_its_area(make: Any) -> None:
 def test_worst_examples_are_the_most_wrong_whatever_the_rows_are(
     make: Any, features: Any, pictures: int, says: str
 ) -> None:
-    splits = held(features, numbers=np.arange(10, 16))
+    splits = held(features, keys=np.arange(10, 16))
     outputs = {"test": OUTPUTS}
     found = make("evaluator", "worst_examples", splits=splits, task=TASK, outputs=outputs, rows=2)
     table = found.tables["test"]

@@ -26,3 +26,6 @@ COMMENT ON COLUMN evaluator_calls.artifacts IS 'How many figures, tables and fil
 COMMENT ON COLUMN evaluator_calls.error IS 'Why it failed, in one sentence, with the file and line; empty where it did not.';
 COMMENT ON COLUMN evaluator_calls.traceback IS 'The traceback, where it was no sentence of its own.';
 COMMENT ON COLUMN evaluator_calls.judgement_id IS 'Of a later evaluation, the judgement; else empty.';
+
+ALTER TABLE predictions ADD COLUMN key VARCHAR;
+COMMENT ON COLUMN predictions.key IS 'What the row is called: the file or the key that it came from, or its place in the data as they were read; empty where nobody knows.';

@@ -38,6 +38,7 @@ def in_memory(reader: Reader, labels: AnyLabels, test: Reader | None = None) -> 
     task = labels.settle()
     # A database gives its rows in any order, and the runner draws the split by position.
     order = _by_content(rows)
+    is_file = reader.database.source.is_files
     rows = rows.take(order)
     encode = Encoder(reader.layout, _vocabularies(reader.layout, rows.features))
     key = reader.layout.key
@@ -50,6 +51,8 @@ def in_memory(reader: Reader, labels: AnyLabels, test: Reader | None = None) -> 
         vocabulary=encode.sizes(),
         feature_names=reader.layout.names,
         part=None if part is None else part[order],
+        # The places of a file's rows mean something; a database has no order.
+        keys=rows.key if rows.key is not None else order if is_file else None,
     )
 
 

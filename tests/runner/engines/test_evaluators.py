@@ -41,7 +41,7 @@ def look(model, predict, splits, task, outputs, epoch, seed, *, every: int | Non
     same = np.abs(np.asarray(model(held.features, training=False)) - given).max()
     metrics = {"accuracy": float((given.argmax(axis=1) == held.targets).mean()),
                "apart": float(same), "splits": len(splits), "epoch": epoch}
-    rows = [{"row": int(n), "target": int(t)} for n, t in zip(held.numbers, held.targets)]
+    rows = [{"row": int(n), "target": int(t)} for n, t in zip(held.keys, held.targets)]
     return Findings({name: metrics}, {"one": SVG, "two": SVG}, {"rows": rows}, {"me": __file__})
 
 
