@@ -57,8 +57,14 @@ def evaluations_of(job: Job, evaluate: Evaluate, predict: Predict) -> Iterator[E
         evaluation = evaluate_outputs(task, targets, outputs) if full else OutputEvaluation({})
         yield from records_of(run_id, split, evaluation, keras_metrics)
         if settings.keep_predictions in (split, "both"):
-            keys = None if job.data.raw is None else job.data.raw()[split].keys
-            yield Predicted(run_id, split, task, targets, outputs, keys)
+            yield Predicted(run_id, split, task, targets, outputs, _keys(job, split, part))
+
+
+def _keys(job: Job, split: str, part: Part) -> Array | None:
+    """What the rows of a part are called; of a stream nobody knows."""
+    if job.data.raw is None or isinstance(part, Stream):
+        return None
+    return job.data.raw()[split].keys
 
 
 def _is_looked_at(job: Job, split: str, part: Part) -> bool:

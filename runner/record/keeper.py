@@ -84,7 +84,8 @@ class RunKeeper:
             self._emit(found)
 
     def _warn(self, sentence: str) -> None:
-        complain(f"warning: run {self._run_id}: {sentence}" if self._run_id else sentence)
+        whose = f"run {self._run_id}: " if self._run_id else ""
+        complain(f"warning: {whose}{sentence}")
 
 
 def contents_of(findings: Findings, whose: str, most: int, warn: Warn) -> list[Content]:

@@ -41,7 +41,9 @@ def test_images_are_what_was_drawn(make, folder):
     assert data.task == Task.binary(("cat", "dog"))
     numbers = np.rint(data.features[:, 0, 0, 0] * 255).astype(int)
     assert sorted(numbers) == list(range(30))
-    for number, image, label in zip(numbers, data.features, data.targets, strict=True):
+    rows = zip(numbers, data.features, data.targets, data.keys, strict=True)
+    for number, image, label, key in rows:
+        assert key == f"{'dog' if label else 'cat'}/{number % 2}/{number:02}.png"
         assert np.array_equal(image, picture(number) / np.float32(255))
         assert label == (number % 3 > 0)
 

@@ -285,6 +285,17 @@ def test_a_graph_with_a_skip_and_a_nested_model_is_drawn_and_named() -> None:
     assert draw(layers) == draw(layers_of(model, "whole", graph_of(model)))
 
 
+def test_predictions_say_which_row_of_the_data_they_are_of(
+    trained: dict[str, Any], rows: Ask
+) -> None:
+    from sklearn.datasets import load_wine
+
+    query = "SELECT split, key, target FROM predictions WHERE run_id = ?"
+    found = rows(query, trained["wine"].run_id)
+    assert len({key for _, key, _ in found}) == len(found) > 60
+    assert all(load_wine().target[int(key)] == target for _, key, target in found)
+
+
 def test_a_class_whose_name_is_not_utf_8_has_its_rows() -> None:
     task = Task.binary(("a\udcff", "b"))
     table = table_of(task, "val", np.array([0, 1]), np.array([[0.1], [0.9]]))
