@@ -62,6 +62,7 @@ from runner.components.types import (
     Transform,
     Word,
 )
+from runner.data.heads import outputs_by_head, targets_by_head
 from runner.data.labels import (
     AskedTask,
     Labels,
@@ -191,6 +192,7 @@ __all__ = [
     "one_file",
     "optimizer",
     "option",
+    "outputs_by_head",
     "package_files",
     "part_named",
     "predicted_of",
@@ -206,6 +208,7 @@ __all__ = [
     "schedule",
     "shut",
     "spill_folder",
+    "targets_by_head",
     "targets_of",
     "track",
     "with_plain_names",

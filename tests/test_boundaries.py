@@ -166,6 +166,7 @@ def test_importing_the_root_needs_only_the_door() -> None:
         "runner.components.part_names",
         "runner.components.search_types",
         "runner.components.types",
+        "runner.data.heads",
         "runner.data.labels",
         "runner.data.missing",
         "runner.data.numbers",

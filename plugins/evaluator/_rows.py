@@ -7,7 +7,15 @@ from typing import Any, Literal
 
 import numpy as np
 
-from runner import DataError, SplitRows, Task, choices, predicted_of
+from runner import (
+    DataError,
+    SplitRows,
+    Task,
+    choices,
+    outputs_by_head,
+    predicted_of,
+    targets_by_head,
+)
 
 Array = np.ndarray[Any, Any]
 Split = Literal["auto", "train", "val", "test"]
@@ -21,6 +29,23 @@ def chosen_split(splits: Mapping[str, SplitRows], wanted: str) -> str:
     if wanted not in splits:
         raise DataError(f"there is no split '{wanted}' to look at: {choices(wanted, splits)}")
     return wanted
+
+
+def of_head(
+    task: Task, targets: Array, outputs: Array, head: str | None
+) -> tuple[Task, Array, Array]:
+    """The task, targets and outputs of one head; where there is but one task, as they are.
+
+    Raises DataError where several heads leave open which, or there is none of the name.
+    """
+    targets, outputs = np.asarray(targets), np.asarray(outputs)
+    if not task.heads and head is None:
+        return task, targets, outputs
+    if head is None or head not in task.heads:
+        have = choices(head or "", task.heads) if task.heads else "the data have one task"
+        raise DataError(f"the param `head` names the head to look at: {have}")
+    own = targets_by_head(task, targets), outputs_by_head(task, outputs)
+    return task.heads[head], own[0][head], own[1][head]
 
 
 def drawn(rows: int, most: int, seed: int) -> Array:

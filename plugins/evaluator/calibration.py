@@ -10,7 +10,7 @@ from annotated_types import Gt
 
 from runner import DataError, Findings, SplitRows, Task, evaluator, names_of
 
-from ._rows import Split, chosen_split
+from ._rows import Split, chosen_split, of_head
 from ._svg import Line, unit_plot
 
 
@@ -21,6 +21,7 @@ def calibration(
     outputs: Mapping[str, np.ndarray[Any, Any]],
     *,
     split: Split = "auto",
+    head: str | None = None,
     bins: Annotated[int, Gt(1)] = 10,
     every: Annotated[int, Gt(0)] | None = None,
 ) -> Findings:
@@ -32,8 +33,11 @@ def calibration(
     if task.kind == "regression":
         raise DataError("calibration looks at probabilities, and a regression gives none")
     name = chosen_split(splits, split)
-    given = np.asarray(outputs[name], dtype=np.float64)
-    targets = np.asarray(splits[name].targets).reshape(len(given), -1).astype(int)
+    task, targets, given = of_head(task, splits[name].targets, outputs[name], head)
+    if task.kind == "regression":
+        raise DataError(f"calibration looks at probabilities, and the head {head} gives none")
+    given = given.astype(np.float64)
+    targets = targets.reshape(len(given), -1).astype(int)
     if task.kind == "classification":
         right = (given.argmax(axis=1) == targets[:, 0]).astype(float)
         probability, what = given.max(axis=1), "of the likeliest class"

@@ -11,7 +11,7 @@ from annotated_types import Ge, Gt
 from runner import Findings, ModelError, SplitRows, Task, evaluator, names_of
 
 from ._layers import every_layer, layer_named, output_of
-from ._rows import Split, chosen_split, drawn, taken
+from ._rows import Split, chosen_split, drawn, of_head, taken
 from ._svg import COLOURS, scatter
 
 Array = np.ndarray[Any, Any]
@@ -28,6 +28,7 @@ def embedding(
     layer: str | None = None,
     method: Literal["pca", "tsne"] = "pca",
     split: Split = "auto",
+    head: str | None = None,
     rows: Annotated[int, Ge(3)] = 1000,
     every: Annotated[int, Gt(0)] | None = None,
 ) -> Findings:
@@ -48,7 +49,10 @@ def embedding(
     if len(given) != len(at):
         raise ModelError(f"the layer '{found.name}' is called more than once a row")
     points = _in_two(given.astype(np.float64), method, seed)
-    targets = np.asarray(held.targets)[at].reshape(len(at), -1)
+    chosen = np.asarray(held.targets)[at]
+    if task.heads:
+        task, chosen, _ = of_head(task, chosen, np.zeros((len(at), task.outputs)), head)
+    targets = chosen.reshape(len(at), -1)
     names: tuple[str, ...] = ()
     groups = targets[:, 0].astype(float)
     if task.kind in ("classification", "binary"):

@@ -49,8 +49,8 @@ def gradcam(
     held = splits[name]
     if not are_pictures(held.features):
         raise DataError("gradcam looks at pictures, and the rows are none")
-    if task.kind == "regression":
-        raise DataError("gradcam looks at what speaks for a class, and a regression has none")
+    if task.kind in ("regression", "heads"):
+        raise DataError("gradcam looks at what speaks for a class, of one task with classes")
     at = drawn(len(held.targets), rows, seed)
     pictures = taken(held.features, at)
     outputs = predict(pictures)

@@ -10,7 +10,7 @@ from annotated_types import Gt
 
 from runner import DataError, Findings, SplitRows, Task, evaluator
 
-from ._rows import Split, chosen_split, drawn, scores_of, taken
+from ._rows import Split, chosen_split, drawn, of_head, scores_of, taken
 from ._svg import bars
 
 Array = np.ndarray[Any, Any]
@@ -26,6 +26,7 @@ def permutation_importance(
     seed: int,
     *,
     split: Split = "auto",
+    head: str | None = None,
     repeats: Annotated[int, Gt(0)] = 3,
     rows: Annotated[int, Gt(1)] = 2000,
     columns: Annotated[int, Gt(0)] = 200,
@@ -40,21 +41,23 @@ def permutation_importance(
     name = chosen_split(splits, split)
     held = splits[name]
     at = drawn(len(held.targets), rows, seed)
-    features, targets = taken(held.features, at), np.asarray(held.targets)[at]
+    features = taken(held.features, at)
     places = _places(features, held.feature_names)
     if len(places) > columns:
         raise DataError(
             f"the data have {len(places)} columns, more than columns={columns} of "
             "permutation_importance"
         )
-    what, whole = scores_of(task, targets, predict(features))
+
+    def score(changed: Any) -> tuple[str, float]:
+        given = predict(changed)
+        return scores_of(*of_head(task, np.asarray(held.targets)[at], given, head))
+
+    what, whole = score(features)
     random = np.random.default_rng(seed)
     falls = np.array(
         [
-            [
-                whole - scores_of(task, targets, predict(_shuffled(features, place, random)))[1]
-                for _ in range(repeats)
-            ]
+            [whole - score(_shuffled(features, place, random))[1] for _ in range(repeats)]
             for place in places.values()
         ]
     )

@@ -10,7 +10,7 @@ from annotated_types import Gt
 
 from runner import DataError, Findings, SplitRows, Task, evaluate_outputs, evaluator
 
-from ._rows import Split, chosen_split
+from ._rows import Split, chosen_split, of_head
 from ._svg import Line, unit_plot
 
 MOST = 10
@@ -24,13 +24,14 @@ def roc(
     outputs: Mapping[str, np.ndarray[Any, Any]],
     *,
     split: Split = "auto",
+    head: str | None = None,
     every: Annotated[int, Gt(0)] | None = None,
 ) -> Findings:
     """ROC and precision-recall curves of each class, their points and areas."""
     if task.kind == "regression":
         raise DataError("roc looks at probabilities, and a regression gives none")
     name = chosen_split(splits, split)
-    found = evaluate_outputs(task, splits[name].targets, outputs[name])
+    found = evaluate_outputs(*of_head(task, splits[name].targets, outputs[name], head))
     curves = [curve for curve in found.curves if curve.curve in ("roc", "pr")]
     if not curves:
         raise DataError(f"{name} has no class that some of its rows are of and others are not")

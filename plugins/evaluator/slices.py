@@ -11,7 +11,7 @@ from annotated_types import Gt
 
 from runner import Findings, SplitRows, Task, evaluate_outputs, evaluator
 
-from ._rows import Split, chosen_split
+from ._rows import Split, chosen_split, of_head
 from ._svg import bars
 
 Array = np.ndarray[Any, Any]
@@ -25,6 +25,7 @@ def slices(
     *,
     column: str,
     split: Split = "auto",
+    head: str | None = None,
     values: Annotated[int, Gt(1)] = 20,
     every: Annotated[int, Gt(0)] | None = None,
 ) -> Findings:
@@ -36,7 +37,7 @@ def slices(
     name = chosen_split(splits, split)
     held = splits[name]
     labels = _labels(held.column(column), values)
-    targets, given = np.asarray(held.targets), np.asarray(outputs[name])
+    task, targets, given = of_head(task, held.targets, outputs[name], head)
     found = {
         label: evaluate_outputs(task, targets[labels == label], given[labels == label]).metrics
         for label in dict.fromkeys(labels.tolist())

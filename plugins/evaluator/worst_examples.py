@@ -10,7 +10,7 @@ from annotated_types import Gt
 
 from runner import Findings, SplitRows, Task, evaluator, names_of, predicted_of
 
-from ._rows import Split, are_pictures, as_pixels, chosen_split, errors_of, said, taken
+from ._rows import Split, are_pictures, as_pixels, chosen_split, errors_of, of_head, said, taken
 from ._svg import Card, gallery
 
 Array = np.ndarray[Any, Any]
@@ -25,16 +25,18 @@ def worst_examples(
     outputs: Mapping[str, Array],
     *,
     split: Split = "auto",
+    head: str | None = None,
     rows: Annotated[int, Gt(0)] = 25,
     every: Annotated[int, Gt(0)] | None = None,
 ) -> Findings:
     """A gallery of the most wrong pictures, texts or rows, and a table of them."""
     name = chosen_split(splits, split)
-    held, given = splits[name], np.asarray(outputs[name])
-    errors = errors_of(task, held.targets, given)
+    held = splits[name]
+    task, actual, given = of_head(task, held.targets, outputs[name], head)
+    errors = errors_of(task, actual, given)
     worst = np.argsort(-errors, kind="stable")[:rows]
     names = names_of(task)
-    targets = said(task, names, np.asarray(held.targets)[worst])
+    targets = said(task, names, actual[worst])
     predicted = said(task, names, predicted_of(task, given[worst]))
     keys = worst if held.keys is None else held.keys[worst]
     features = taken(held.features, worst)

@@ -143,7 +143,8 @@ def _found(
 
     best = kept.newest("best")
     assert best is not None
-    offers = offers_of(model, Lazy(splits, rows), _task(kept), best.epoch, config.settings.seed)
+    task = Task.recorded(kept.data)
+    offers = offers_of(model, Lazy(splits, rows), task, best.epoch, config.settings.seed)
     for choice in config.chosen["evaluator"]:
         for event in call(choice, offers, kept.run_id, False, config.settings.max_artifact):
             yield store_found(event, kept.results) if isinstance(event, Found) else event

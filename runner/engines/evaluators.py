@@ -98,7 +98,7 @@ def offers_of(
     """What evaluators are offered; the outputs are computed when one asks for them."""
 
     def predict(features: Rows) -> Rows:
-        return outputs_of(model, as_given_to(model, features), 1)
+        return outputs_of(model, as_given_to(model, features), 1, task.heads)
 
     return {
         "model": model,

@@ -102,7 +102,8 @@ def to_parquet(tables: Sequence[Mapping[str, Array]]) -> bytes:
             selected.append(
                 # Columns without any name would else have no type.
                 f"SELECT {', '.join(flat)}, [{', '.join(wide)}] AS outputs FROM (SELECT * REPLACE "
-                "(key::VARCHAR AS key, output::VARCHAR AS output, target_name::VARCHAR AS target_name, "
+                "(key::VARCHAR AS key, output::VARCHAR AS output, "
+                "target_name::VARCHAR AS target_name, "
                 f"predicted_name::VARCHAR AS predicted_name) FROM block{number})"
             )
         con.execute(
