@@ -243,7 +243,8 @@ def augmentation(
     a dict of tensors by name where there are several inputs; targets, float32, as the dataset
     gives them but one-hot for a classification; generator, a keras.random.SeedGenerator to draw
     from. The function returns the features, or (features, targets) if it takes targets; shapes
-    and types stay. Both run inside of a compiled program: Keras layers and keras.ops only. Val,
+    and types stay; of several heads no function may take targets. Both run inside of a compiled
+    program: Keras layers and keras.ops only. Val,
     test and the saved model never see it; metrics of training count mixed targets as the nearest
     label. Raise ModelError with one clear sentence where the examples do not fit.
     """

@@ -29,6 +29,8 @@ DOT = "."
 """Between a head and what is said of it: `kind.accuracy`."""
 HAVE_NUMBERS = ("multilabel", "regression")
 """Kinds of task whose targets have a column for each output."""
+KINDS = ("classification", "binary", *HAVE_NUMBERS)
+"""Those that can stand side by side."""
 
 
 def target_columns(task: Task) -> dict[str, slice]:
@@ -113,8 +115,11 @@ def side_by_side(data: Data | Splits, where: str) -> Data | Splits:
     for name, head in heads.items():
         _check_name(name, where)
         check_task(head, f"{where} head '{name}'")
-        if head.heads:
-            raise PluginError(f"{where} head '{name}' has heads of its own: give one task for it")
+        if head.kind not in KINDS:
+            raise PluginError(
+                f"{where} head '{name}' is of kind {head.kind}, and what stands beside other heads "
+                f"is one of {', '.join(KINDS)}"
+            )
     if not heads:
         raise PluginError(f"{where} has a dict of tasks without any: give one for each head")
     one = Task.of_heads(heads)

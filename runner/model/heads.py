@@ -2,8 +2,8 @@
 
 `runner/data/heads.py` tells how heads stand side by side. What a run is made of is made head by
 head, by what a single task has, and put together here: one model whose outputs stand side by
-side, one loss, the mean over rows of the heads' losses, each times its weight, added up, and
-metrics called `kind.accuracy`. Where the model is saved its outputs are apart again, by name.
+side, one loss, the sum of the heads' own, each times its weight, and metrics called after their
+head, as `kind.accuracy`. Where the model is saved its outputs are apart again, by name.
 """
 
 from __future__ import annotations
@@ -69,7 +69,9 @@ def losses_of(
         try:
             losses[name] = make(choice, own)
         except ModelError as error:
-            raise ModelError(f"the head '{name}': {error}, heads.{name}.loss=auto say") from error
+            raise ModelError(
+                f"the head '{name}': {error}, or heads.{name}.loss=auto for it alone"
+            ) from error
     return losses
 
 
