@@ -117,8 +117,8 @@ def side_by_side(data: Data | Splits, where: str) -> Data | Splits:
         check_task(head, f"{where} head '{name}'")
         if head.kind not in KINDS:
             raise PluginError(
-                f"{where} head '{name}' is of kind {head.kind}, and what stands beside other heads "
-                f"is one of {', '.join(KINDS)}"
+                f"{where} head '{name}' is of kind {head.kind}: one of several heads is a "
+                f"{', '.join(KINDS)}"
             )
     if not heads:
         raise PluginError(f"{where} has a dict of tasks without any: give one for each head")
