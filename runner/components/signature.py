@@ -178,11 +178,30 @@ def _names(location: Sequence[int | str], model: Model) -> Sequence[int | str]:
     for annotation in (
         f.annotation for f in model.model_fields.values() if f.alias == location[0]
     ):
-        members = [arg for arg in typing.get_args(annotation) if arg is not type(None)]
-        union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
-        if union and len(members) > 1:
-            return [location[0], *location[2:]]
+        return [location[0], *_names_in(annotation, location[1:])]
     return location
+
+
+def _names_in(annotation: Any, location: Sequence[int | str]) -> Sequence[int | str]:
+    """The same inside of a value of this type."""
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if not location:
+        return ()
+    if origin in (typing.Union, types.UnionType):
+        members = [arg for arg in args if arg is not type(None)]
+        if len(members) == 1:
+            return _names_in(members[0], location)
+        tag = str(location[0])
+        member = next((one for one in members if tag.startswith(_tag(one))), None)
+        return _names_in(member, location[1:])
+    if origin is dict:
+        return [location[0], *_names_in(args[1], location[1:])]
+    return location
+
+
+def _tag(annotation: Any) -> str:
+    """How pydantic's name for a member of a union begins."""
+    return str(getattr(typing.get_origin(annotation) or annotation, "__name__", "")).lower()
 
 
 def node_of(title: str, params: Sequence[Param], /, **constants: str) -> type:

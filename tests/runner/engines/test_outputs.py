@@ -301,7 +301,7 @@ def test_a_class_whose_name_is_not_utf_8_has_its_rows() -> None:
     table = table_of(task, "val", np.array([0, 1]), np.array([[0.1], [0.9]]))
     con = duckdb.connect()
     with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
-        file.write(to_parquet(table))
+        file.write(to_parquet([table]))
         file.flush()
         said = con.execute(f"SELECT target_name FROM '{file.name}'").fetchall()
     assert said == [("a\\xff",), ("b",)]
