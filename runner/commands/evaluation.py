@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import warehouse
+from runner.commands.again import override_of
 from runner.components.registry import load as load_plugins
 from runner.components.types import Data, SplitRows, Splits, Stream, Task, Trained
 from runner.config.config import Config, config_of
@@ -183,25 +184,14 @@ def _own_metrics(
 
 def _config(kept: EarlierRun, overrides: Sequence[str]) -> Config:
     """The run's config with the overrides in it."""
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
-
-    from runner.config.compose import reading_what_is_typed
-
     body = {
         key: dict(node) if isinstance(node, dict) else node for key, node in kept.config.items()
     }
     if not any(text.startswith("evaluator") for text in overrides):
         body["evaluator"] = {}
-    parser = OverridesParser.create()
     for text in overrides:
-        try:
-            with reading_what_is_typed(multirun=False):
-                override = parser.parse_override(text)
-            value: Any = override.value()
-        except HydraException as error:
-            first = str(error).partition("\n")[0]
-            raise ConfigError(f"the override {text} is not valid: {first}") from error
+        override = override_of(text)
+        value: Any = override.value()
         path = override.key_or_group.split(".")
         if path[0] not in MAY_CHANGE or override.is_sweep_override():
             raise ConfigError(

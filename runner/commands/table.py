@@ -13,6 +13,7 @@ from runner.system.terminal import complain
 COMMANDS = (
     "look",
     "resume",
+    "extend",
     "replay",
     "restore",
     "export",

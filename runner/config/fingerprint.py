@@ -63,7 +63,7 @@ def fingerprint(
                 params,
                 component.distribution,
                 component.version,
-                _source_hash(component.function),
+                source_hash(component.function),
             ]
         )
     parts = {
@@ -101,7 +101,7 @@ def _integral(value: Any) -> Any:
 
 
 @functools.cache
-def _source_hash(function: Any) -> str:
+def source_hash(function: Any) -> str:
     """sha256 over the source of the component's module and what it imports of its package."""
     digest = hashlib.sha256()
     for file in source_files(function):

@@ -20,7 +20,7 @@ from runner.errors import ModelError
 from runner.journal.records import EpochEnd, RunEnd, by_split
 from runner.model.averages import averages_in_place, makes_averages
 from runner.model.build import monitor_of, steps
-from runner.model.checkpoint import restore, snapshot
+from runner.model.checkpoint import begin_with_weights, restore, snapshot
 from runner.model.files import graph_of, numpy_of, tensors_of, with_preprocessing
 from runner.model.heads import apart
 from runner.model.layers import layers_of, owners_of
@@ -99,14 +99,22 @@ class Tracker:
 
     def train_begin(self) -> None:
         """Go on from the job's checkpoint, if it has one: call it last of all callbacks."""
-        if self._job.resume is None:
+        job, resume = self._job, self._job.resume
+        if resume is None:
             return
-        for event in self._job.resume.epochs:
-            self._record(replace(event, run_id=self._job.start.run_id))
+        for event in resume.epochs:
+            self._record(replace(event, run_id=job.start.run_id))
             self.epoch = event.epoch
-        self._best, self.best_epoch, self._best_weights = restore(
-            self._job.recipe, self._job.resume
+        if resume.state is not None:
+            self._best, self.best_epoch, self._best_weights = restore(job.recipe, resume)
+            return
+        begin_with_weights(
+            job.recipe, resume, job.data.preprocessing, steps(job.config, job.data)
         )
+        self._best_weights = self._present_weights()
+        value = resume.epochs[-1].value(self._monitor)
+        if value is not None and not math.isnan(value):
+            self._best, self.best_epoch = self._sign * value, self.epoch
 
     def epoch_begin(self, epoch: int) -> None:
         """Set every random mask of the epoch (counted from 1) from (seed, epoch)."""

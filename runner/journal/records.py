@@ -31,8 +31,8 @@ Uri = Annotated[str, "uri"]
 Moment = Annotated[str, "moment"]
 """ISO 8601; without an offset it is UTC."""
 Status = Literal["running", "finished", "stopped", "failed", "lost"]
-StopReason = Literal["user", "pruned", "max_seconds"]
-"""Who stopped a run: somebody's Ctrl-C, a pruner, or the time that its sweep has."""
+StopReason = Literal["user", "pruned", "max_seconds", "own_max_seconds"]
+"""Who stopped a run: somebody's Ctrl-C, a pruner, the time that its sweep has, or its own."""
 
 
 class ParamValue(TypedDict):
@@ -50,6 +50,8 @@ class UsedComponent(TypedDict):
     name: Name
     distribution: str | None
     version: str | None
+    source: str | None
+    """Hash of the source that made it; None in older journals."""
 
 
 class Parent(TypedDict):
@@ -101,6 +103,10 @@ class RunStart(Record):
     each job is a process of its own, which does not know."""
     resumed_from: str | None = None
     """The run whose epochs this one begins with."""
+    extended_from: str | None = None
+    """The finished run that this one goes on from for more epochs; it begins with those."""
+    extension: str | None = None
+    """Of an extended run "exact", or why it may differ from one of so many epochs."""
     replay_of: str | None = None
     """The run that this one repeats, to see whether the losses are the same."""
     modes: Mapping[str, Literal["min", "max"]] = field(default_factory=dict)
@@ -130,6 +136,15 @@ class EpochEnd(Record):
     metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     wall_seconds: float | None = None
     """From its begin to its end, whatever was done for neighbours; None in older journals."""
+
+    def value(self, metric: str) -> float | None:
+        """The value of a metric, named as a monitor is: loss, val_loss, accuracy, val_accuracy."""
+        if metric == "loss":
+            return self.loss
+        if metric == "val_loss":
+            return self.val_loss
+        split = "val" if metric.startswith("val_") else "train"
+        return self.metrics.get(split, {}).get(metric.removeprefix("val_"))
 
 
 def by_split(values: Mapping[str, float]) -> dict[str, dict[str, float]]:
@@ -467,7 +482,9 @@ class Care(Record):
     record: ClassVar[str] = "care"
     key: ClassVar[tuple[str, ...]] = ("entry_id",)
     entry_id: Id
-    action: Literal["tag", "untag", "note", "delete", "undelete", "collect", "alias", "unalias"]
+    action: Literal[
+        "tag", "untag", "note", "delete", "undelete", "collect", "alias", "unalias", "purge"
+    ]
     entered_at: Moment
     run_id: Id | None = None
     text: str | None = None

@@ -16,7 +16,7 @@ from runner.backend.keras_private import optimized_by
 from runner.components.types import Recipe
 from runner.errors import ModelError
 from runner.journal.records import EpochEnd
-from runner.model.files import Tensors, numpy_of
+from runner.model.files import Tensors, assign_tensors, numpy_of, with_preprocessing
 from runner.model.own_steps import class_of, own_optimizers
 from runner.system.terminal import say
 
@@ -30,7 +30,8 @@ class Checkpoint:
 
     epochs: Sequence[EpochEnd]
     tensors: Tensors
-    state: str
+    state: str | None
+    """None where it is kept weights alone, by their names in the model that takes raw rows."""
 
 
 OTHERS = "optimizers"
@@ -69,6 +70,7 @@ def restore(recipe: Recipe, checkpoint: Checkpoint) -> tuple[float, int | None, 
 
     Raises ModelError where the model or its optimizer has other variables than when it was saved.
     """
+    assert checkpoint.state is not None
     _assign(recipe.model.weights, _part(checkpoint.tensors, "model"))
     _assign(recipe.model.optimizer.variables, _part(checkpoint.tensors, "optimizer"))
     state = json.loads(checkpoint.state)
@@ -77,6 +79,19 @@ def restore(recipe: Recipe, checkpoint: Checkpoint) -> tuple[float, int | None, 
         # Keras turns the sign of min_delta when a callback first compares; a new one does so anew.
         vars(callback).update({k: v for k, v in saved.items() if k != "min_delta"})
     return state["best"], state["best_epoch"], _part(checkpoint.tensors, "best")
+
+
+def begin_with_weights(
+    recipe: Recipe, checkpoint: Checkpoint, preprocessing: Any, steps: int
+) -> None:
+    """Set the model's weights, and the optimizer's count of steps, by which schedules go.
+
+    steps: batches an epoch. All else begins anew: the optimizer's moments, callbacks' counts.
+
+    Raises ModelError where the model has other weights than when they were saved.
+    """
+    assign_tensors(with_preprocessing(recipe.model, preprocessing), checkpoint.tensors)
+    recipe.model.optimizer.iterations.assign(steps * len(checkpoint.epochs))
 
 
 def _optimized(optimizer: Any, model: Any) -> list[int]:

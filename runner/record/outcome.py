@@ -112,14 +112,4 @@ class Outcomes:
         outcome.reason = end.reason
         epochs = self.epochs.pop(end.run_id)
         best = next((event for event in epochs if event.epoch == end.best_epoch), None)
-        outcome.best = _value(best, outcome.monitor) if best else None
-
-
-def _value(event: EpochEnd, monitor: str) -> float | None:
-    """The monitor's value in an epoch."""
-    if monitor == "loss":
-        return event.loss
-    if monitor == "val_loss":
-        return event.val_loss
-    split = "val" if monitor.startswith("val_") else "train"
-    return event.metrics.get(split, {}).get(monitor.removeprefix("val_"))
+        outcome.best = best.value(outcome.monitor) if best else None

@@ -17,7 +17,7 @@ from runner.config.config import Choice, Config, config_of
 from runner.data.prepare import load, prepare
 from runner.errors import ConfigError, WarehouseError
 from runner.journal import weights
-from runner.journal.records import EpochEnd
+from runner.journal.records import EpochEnd, UsedComponent
 from runner.journal.results import results_folder
 from runner.model.checkpoint import Checkpoint
 from runner.model.files import assign_tensors, with_preprocessing
@@ -52,6 +52,13 @@ class EarlierRun:
     """Its saved weights, the newest first."""
     reason: str | None = None
     """Of a stopped run, who stopped it."""
+    engine: str = ""
+    engine_reason: str | None = None
+    """Of a packed run, its pack."""
+    trained: int = 0
+    """How many epochs it has."""
+    extension: str | None = None
+    """Of an extended run "exact", or why it may not be what it would be in one go."""
 
     def newest(self, role: str) -> warehouse.WeightsFile | None:
         """The newest file of a role: best, checkpoint or graph."""
@@ -84,9 +91,15 @@ class EarlierRun:
         assign_tensors(model, tensors)
         return model
 
-    def plan_again(self, **relation: Any) -> Run:
-        """The same run planned anew; ConfigError if its plugins are gone."""
-        return plan(self._config_now(), self.experiment, self.overrides, **relation)
+    def plan_again(self, changes: Mapping[str, Any] | None = None, **relation: Any) -> Run:
+        """The same run planned anew; ConfigError if its plugins are gone.
+
+        changes: settings that are to be others, with what was typed for each.
+        """
+        changes = changes or {}
+        kept = [word for word in self.overrides if word.partition("=")[0] not in changes]
+        overrides = [*kept, *(f"{name}={value}" for name, value in changes.items())]
+        return plan(self._config_now(changes), self.experiment, overrides, **relation)
 
     def checkpoint(self) -> Checkpoint | None:
         """The state after the epoch of its last checkpoint, if it kept one."""
@@ -98,6 +111,23 @@ class EarlierRun:
             tensors=weights.load(self.results, *self._file(file)),
             state=weights.load_state(self.results, *self._file(file)),
         )
+
+    def kept_weights(self) -> Checkpoint:
+        """The best weights as a point to go on from; WarehouseError where it kept none."""
+        epoch = self._best_weights().epoch
+        epochs = [event for event in self.epochs() if event.epoch <= epoch]
+        return Checkpoint(epochs, self.tensors(), state=None)
+
+    def components(self) -> list[UsedComponent]:
+        """The components that it was made of, as they were recorded."""
+        with warehouse.connect(self.results) as connection:
+            rows = connection.execute(
+                "SELECT kind, name, distribution, version, source FROM components "
+                "WHERE run_id = ? ORDER BY ALL",
+                [self.run_id],
+            ).fetchall()
+        names = ("kind", "name", "distribution", "version", "source")
+        return [UsedComponent(**dict(zip(names, row, strict=True))) for row in rows]  # type: ignore[typeddict-item]
 
     def epochs(self) -> list[EpochEnd]:
         """The run's epochs as they were recorded."""
@@ -138,10 +168,10 @@ class EarlierRun:
     def _file(self, file: warehouse.WeightsFile) -> File:
         return str(file.path.relative_to(self.results)), file.sha256
 
-    def _config_now(self) -> Config:
+    def _config_now(self, changes: Mapping[str, Any] | None = None) -> Config:
         """The config with the plugins of today, and with the weights that it names."""
         # Before there was a choice, targets were what the dataset gave.
-        body = {"targets": "raw", **self.config, "results": str(self.results)}
+        body = {"targets": "raw", **self.config, **(changes or {}), "results": str(self.results)}
         return with_parents(config_of(body, load_plugins()), Path())
 
     def _rebuilt(self) -> keras.Model:
@@ -163,12 +193,12 @@ def earlier_run(run: str, results: Path | None = None) -> EarlierRun:
         run_id = warehouse.find_run(connection, run)
         files = warehouse.weights_of(connection, run_id, folder)
         row = connection.execute(
-            "SELECT status, fingerprint, experiment, overrides, versions, config, data, reason "
-            "FROM runs WHERE run_id = ?",
+            "SELECT status, fingerprint, experiment, overrides, versions, config, data, reason, "
+            "engine, engine_reason, epochs, extension FROM runs WHERE run_id = ?",
             [run_id],
         ).fetchone()
     assert row is not None
-    status, fingerprint, experiment, overrides, versions, config, data, reason = row
+    status, fingerprint, experiment, overrides, versions, config, data, *rest = row
     return EarlierRun(
         run_id,
         folder,
@@ -180,7 +210,7 @@ def earlier_run(run: str, results: Path | None = None) -> EarlierRun:
         _loaded(config, "config", run_id),
         _loaded(data, "data", run_id),
         files,
-        reason,
+        *rest,
     )
 
 

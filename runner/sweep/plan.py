@@ -128,6 +128,9 @@ class Run:
     resumed_from: str | None = None
     resume: Checkpoint | None = None
     """Where to go on, rather than begin."""
+    extended_from: str | None = None
+    extension: str | None = None
+    """Of an extended run "exact", or why it may differ from one of so many epochs."""
     replay_of: str | None = None
 
     @property
@@ -146,7 +149,8 @@ class Run:
 def plan(config: Config, experiment: str, overrides: Sequence[str], **relations: Any) -> Run:
     """The run that a config means, with its fingerprint; as a rule nothing is loaded for it.
 
-    relations: base, sweep_id, sweep_jobs, resumed_from, resume, replay_of.
+    relations: base, sweep_id, sweep_jobs, resumed_from, resume, extended_from, extension,
+        replay_of.
 
     Raises DataError where the dataset's files are missing.
     """

@@ -10,10 +10,11 @@ import socket
 import subprocess
 from typing import Any
 
-from runner.config.config import flatten, parents_of
+from runner.config.config import Config, flatten, parents_of
+from runner.config.fingerprint import source_hash
 from runner.data.prepare import Prepared
 from runner.journal.ids import now
-from runner.journal.records import RunStart
+from runner.journal.records import RunStart, UsedComponent
 from runner.model.build import monitor_of
 from runner.sweep.plan import Run
 
@@ -49,25 +50,33 @@ def start_of(run: Run, device: str, data: Prepared | None = None) -> RunStart:
         overrides=list(run.overrides),
         config=config.plain(),
         params=flatten(config),
-        components=[
-            {
-                "kind": kind.name,
-                "name": choice.component.name,
-                "distribution": choice.component.distribution,
-                "version": choice.component.version,
-            }
-            for kind, choice in config.all()
-        ],
+        components=components_of(config),
         versions=versions(),
         data=shape,
         sweep_id=run.sweep_id,
         sweep_jobs=run.sweep_jobs,
         resumed_from=run.resumed_from,
+        extended_from=run.extended_from,
+        extension=run.extension,
         replay_of=run.replay_of,
         parents=parents_of(run.config),
         git_commit=commit,
         git_dirty=dirty,
     )
+
+
+def components_of(config: Config) -> list[UsedComponent]:
+    """The components in use: who gave them, and the hash of what they are made of."""
+    return [
+        {
+            "kind": kind.name,
+            "name": choice.component.name,
+            "distribution": choice.component.distribution,
+            "version": choice.component.version,
+            "source": source_hash(choice.component.function),
+        }
+        for kind, choice in config.all()
+    ]
 
 
 @functools.cache

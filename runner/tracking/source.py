@@ -90,7 +90,9 @@ def direction_of(monitor: str, mode: Mode | None) -> Mode:
 def _component(dataset: str | None) -> list[UsedComponent]:
     if dataset is None:
         return []
-    return [{"kind": "dataset", "name": dataset, "distribution": None, "version": None}]
+    return [
+        UsedComponent(kind="dataset", name=dataset, distribution=None, version=None, source=None)
+    ]
 
 
 def _of_dataset(dataset: str | None) -> Iterator[ParamValue]:

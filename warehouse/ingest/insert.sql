@@ -8,7 +8,7 @@ SELECT run_id, p.name, p.value, p.number
 FROM (SELECT run_id, unnest(params) AS p FROM staged_run_start SEMI JOIN fresh USING (run_id));
 
 INSERT INTO components
-SELECT run_id, c.kind, c.name, c.distribution, c.version
+SELECT run_id, c.kind, c.name, c.distribution, c.version, c.source
 FROM (SELECT run_id, unnest(components) AS c FROM staged_run_start SEMI JOIN fresh USING (run_id));
 
 INSERT INTO steps
@@ -236,7 +236,7 @@ JOIN params AS p ON p.run_id = s.run_id
 WHERE split_part(p.name, '.', 1) NOT IN (
     'seed', 'checkpoint', 'print_every', 'record_steps', 'record_system', 'evaluate', 'keep_predictions',
     'engine', 'strict', 'xla', 'kernels', 'device', 'results', 'skip', 'retry', 'sweep', 'search',
-    'max_artifact', 'evaluator'
+    'max_artifact', 'evaluator', 'max_seconds', 'on_end'
 )
 GROUP BY s.run_id;
 
@@ -368,12 +368,16 @@ SELECT
     coalesce(e.wall_seconds, e.seconds, p.wall_seconds),
     d.dataset,
     s.sweep_jobs,
-    c.config_hash,
+    -- Such a run is not one more of those of its config.
+    CASE WHEN s.extension IS NULL OR s.extension = 'exact' THEN c.config_hash END,
     -- Up to version 2.1 the sentence alone said so.
     CASE
         WHEN e.reason IS NULL AND e.status = 'stopped' AND regexp_matches(e.error, '^stopped (by the user|twice)') THEN 'user'
         ELSE e.reason
-    END
+    END,
+    s.extended_from,
+    s.extension,
+    g.uri
 FROM (
     SELECT
         *,
@@ -382,6 +386,7 @@ FROM (
 ) AS s
 JOIN fresh AS j USING (run_id)
 LEFT JOIN fresh_config AS c USING (run_id)
+LEFT JOIN (SELECT run_id, min(uri) AS uri FROM staged_artifact WHERE kind = 'diff' GROUP BY run_id) AS g USING (run_id)
 LEFT JOIN staged_run_end AS e USING (run_id)
 LEFT JOIN (
     SELECT

@@ -7,6 +7,10 @@ WITH RECURSIVE edges AS (
     FROM runs
     WHERE resumed_from IS NOT NULL
     UNION
+    SELECT run_id, extended_from, 'extended'
+    FROM runs
+    WHERE extended_from IS NOT NULL
+    UNION
     SELECT run_id, replay_of, 'replay'
     FROM runs
     WHERE replay_of IS NOT NULL
@@ -29,5 +33,5 @@ ORDER BY run_id, generation, ancestor_id;
 COMMENT ON VIEW lineage IS 'Every run with all that it comes from.';
 COMMENT ON COLUMN lineage.run_id IS 'The run.';
 COMMENT ON COLUMN lineage.generation IS 'How far back: 1 for what it was made from directly.';
-COMMENT ON COLUMN lineage.relation IS 'How the ancestor was used at that place: weights (given as initial weights), resumed (its epochs are the first ones), or replay (repeated).';
+COMMENT ON COLUMN lineage.relation IS 'How the ancestor was used at that place: weights (given as initial weights), resumed or extended (its epochs are the first ones), or replay (repeated).';
 COMMENT ON COLUMN lineage.ancestor_id IS 'The run that it comes from.';
