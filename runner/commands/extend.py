@@ -44,11 +44,11 @@ def add(words: Words) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train on, and say what came of it."""
-    from runner.sweep.sweep import close_run, exit_code
+    from runner.sweep.sweep import close_run, exit_code, status_of
 
     outcome, results = extend(arguments.run_id, arguments.overrides, arguments.results)
     close_run(outcome, results)
-    return exit_code([outcome.status])
+    return exit_code([status_of(outcome)])
 
 
 def extend(

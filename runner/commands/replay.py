@@ -29,12 +29,12 @@ def add(words: Words) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train it, and say how the losses compare."""
     from runner.journal.records import Replay
-    from runner.sweep.sweep import close_run, exit_code
+    from runner.sweep.sweep import close_run, exit_code, status_of
 
     outcome, results = replay(arguments.run_id, arguments.results)
     close_run(outcome, results)
     differs = isinstance(outcome.closing, Replay) and not outcome.closing.equal
-    return exit_code([outcome.status, "failed" if differs else "finished"])
+    return exit_code([status_of(outcome), "failed" if differs else "finished"])
 
 
 def replay(run: str, results: Path | None = None) -> tuple[Outcome, Path]:

@@ -26,11 +26,11 @@ def add(words: Words) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train on, and say what came of it."""
-    from runner.sweep.sweep import close_run, exit_code
+    from runner.sweep.sweep import close_run, exit_code, status_of
 
     outcome, results = resume(arguments.run_id, arguments.results)
     close_run(outcome, results)
-    return exit_code([outcome.status])
+    return exit_code([status_of(outcome)])
 
 
 def resume(run: str, results: Path | None = None) -> tuple[Outcome, Path]:

@@ -440,8 +440,8 @@ def runner_run_end(start: RunStart, end: RunEnd) -> None:
     """A run is over, and its journal closed, whichever way it ended.
 
     start: as above.
-    end: `status` (finished, stopped or failed), `reason` (of a stopped run: user, pruned or
-        max_seconds), `seconds`, `epochs`, `best_epoch`, `error` and `traceback`.
+    end: `status` (finished, stopped or failed), `reason` (of a stopped run: user, pruned,
+        max_seconds or own_max_seconds), `seconds`, `epochs`, `best_epoch`, `error` and `traceback`.
 
     Nobody is told of a run that is killed, or stopped by a second Ctrl-C.
     """

@@ -135,6 +135,11 @@ class Settings:
     deterministic: bool = _setting(
         False, "TensorFlow's op determinism, on for the whole process", data=False
     )
+    max_seconds: Annotated[float, Gt(0)] | None = _setting(
+        None,
+        "after so much of training it ends with the epoch, its best weights kept; null: never",
+        outcome=False,
+    )
     checkpoint: Annotated[int, Gt(0)] | None = _setting(
         None, "every so many epochs keep what `resume` needs; null: never", outcome=False
     )

@@ -66,6 +66,10 @@ class Recorder:
         self._journals.end_anyway(end)
         self._pass_on(end)
 
+    def seconds(self, run_id: str) -> float:
+        """The seconds that an open run has been going on."""
+        return self._gathered.seconds(run_id)
+
     def beat(self) -> None:
         """Show that the open runs are alive."""
         self._journals.beat()

@@ -16,7 +16,7 @@ from runner.engines.contract import Engine, Job
 from runner.errors import JournalError, RunnerError
 from runner.journal.file import check_writable
 from runner.journal.ids import now
-from runner.journal.records import RunEnd, RunStart
+from runner.journal.records import RunEnd, RunStart, StopReason
 from runner.journal.results import JOURNALS
 from runner.model.build import build
 from runner.record.display import Progress, progress_for_output
@@ -170,8 +170,14 @@ class _Batch:
 
     def _is_to_stop(self, run: Run, watch: Watch) -> bool:
         """Whether a run is not to go on, or where it has not begun, not to begin."""
-        has_begun = run.run_id in self._recorder.outcomes
-        return watch.requested() or (not has_begun and bool(self._limits.reached))
+        if run.run_id not in self._recorder.outcomes:
+            return watch.requested() or bool(self._limits.reached)
+        return watch.requested() or self._own_time_is_up(run)
+
+    def _own_time_is_up(self, run: Run) -> bool:
+        """Whether a run that has begun has trained for as long as it may."""
+        most = run.config.settings.max_seconds
+        return most is not None and self._recorder.seconds(run.run_id) >= most
 
     def _judge_of(self, run: Run) -> RunPruning | None:
         """Who says that the run is hopeless; nobody of one that goes on from an earlier run."""
@@ -192,7 +198,7 @@ class _Batch:
             if isinstance(event, Refused):
                 return self._results.settle(run, event.error)
             if isinstance(event, RunEnd) and event.reason == "user":
-                event = self._with_reason(event, watch)
+                event = self._with_reason(event, run, watch)
             if isinstance(event, RunStart):
                 event = replace(event, started_at=now())  # the job may have waited its turn
             try:
@@ -229,12 +235,21 @@ class _Batch:
             self._recorder(found)
         self._keepers[run.run_id].begin(self._recorder)
 
-    def _with_reason(self, end: RunEnd, watch: Watch) -> RunEnd:
+    def _with_reason(self, end: RunEnd, run: Run, watch: Watch) -> RunEnd:
         """The end of a run that stopped, by whose doing: an engine knows only that it was to."""
-        if watch.requested_by_user() or not self._limits.time_is_up():
+        if watch.requested_by_user():
             return end
-        sentence = f"stopped by {self._limits.reached} after epoch {end.epochs}"
-        return replace(end, reason="max_seconds", error=sentence)
+        reason: StopReason
+        if self._limits.time_is_up():
+            reason, limit = "max_seconds", self._limits.reached
+        elif self._own_time_is_up(run):
+            reason = "own_max_seconds"
+            limit = f"max_seconds={run.config.settings.max_seconds:g}"
+        else:
+            return end
+        return replace(
+            end, reason=reason, error=f"stopped by {limit} after epoch {end.epochs}"
+        )
 
 
 def _built(run: Run, data: Prepared, keeper: RunKeeper) -> Recipe:

@@ -37,8 +37,8 @@ from warehouse.journals.read import CARE
 from warehouse.searches import Suggested, begun, metrics_of, suggested
 
 OPEN = (None, "running", "lost")
-"""Statuses of a trial that is still to be trained; so is one that was stopped, but for PRUNED."""
-PRUNED = "pruned"
+"""Statuses of a trial that is still to be trained; so is one that was stopped, but for AS_ENDED."""
+AS_ENDED = ("pruned", "own_max_seconds")
 BATCH, LARGE_BATCH = 8, 16
 """Trials that are asked for at once, as a rule, and in a search of many."""
 MANY = 128
@@ -258,7 +258,7 @@ class Search:
         """Whether the trial is still to be trained: only those of the last batch may be."""
         if row.number in self._launched or row.batch < self.rows[-1].batch:
             return False
-        return row.status in OPEN or (row.status == "stopped" and row.reason != PRUNED)
+        return row.status in OPEN or (row.status == "stopped" and row.reason not in AS_ENDED)
 
     def _trial(self, row: Suggested) -> Trial:
         params = from_record(self.plan.space, row.params)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -118,11 +119,11 @@ def _in_warehouse(
     with _looking_into(results, snapshots) as connection:
         earlier = warehouse.latest_runs(connection, [run.fingerprint for run in runs])
         of_sweep = _runs_of_sweep(connection, tried) if tried is not None else set()
-        pruned = _pruned(connection, [same[0][0] for same in earlier.values()])
+        ended = _ended_early(connection, [same[0][0] for same in earlier.values()])
         skips = {}
         for run in runs:
             same = earlier.get(run.fingerprint, [])
-            skip = _reason(run, same, of_sweep, _may_skip(run, multirun), pruned)
+            skip = _reason(run, same, of_sweep, _may_skip(run, multirun), ended)
             if skip is not None:
                 skips[run.run_id] = skip
         best = _best(connection, {skip.run_id for skip in skips.values()})
@@ -157,19 +158,22 @@ def _reason(
     earlier: Sequence[tuple[str, str]],
     tried: set[str],
     skips: bool,
-    pruned: Mapping[str, Any],
+    ended: Mapping[str, tuple[str, Any]],
 ) -> Skipped | None:
     """Why an earlier run will do, if one does.
 
-    earlier: runs of the same fingerprint as (run id, status), the newest first. pruned: run id ->
-    the pruner that stopped it, as the config named it.
+    earlier: runs of the same fingerprint as (run id, status), the newest first. ended: run id ->
+    what stopped it, pruner or max_seconds, as the config named it.
     """
     for run_id, status in earlier:
         if run_id in tried or (skips and status == "finished"):
             return Skipped(run_id, f"is run {run_id}, {status}")
     settings = run.config.settings
-    if skips and earlier and pruned.get(earlier[0][0]) == settings.search.pruner:
+    by, limit = ended.get(earlier[0][0] if earlier else "", ("", None))
+    if skips and by == "pruned" and limit == settings.search.pruner:
         return Skipped(earlier[0][0], f"is run {earlier[0][0]}, pruned by the same pruner")
+    if skips and by == "own_max_seconds" and limit >= (settings.max_seconds or math.inf):
+        return Skipped(earlier[0][0], f"is run {earlier[0][0]}, stopped by max_seconds={limit:g}")
     retry = settings.retry
     if skips and earlier and earlier[0][1] not in AGAIN[retry] | {"running"}:
         run_id, status = earlier[0]
@@ -194,14 +198,18 @@ def _runs_of_sweep(connection: DuckDBPyConnection, sweep_id: str) -> set[str]:
     return {run_id for (run_id,) in rows}
 
 
-def _pruned(connection: DuckDBPyConnection, run_ids: Sequence[str]) -> dict[str, Any]:
-    """Run id -> the pruner that stopped it, as the config named it; of those that one stopped."""
+def _ended_early(
+    connection: DuckDBPyConnection, run_ids: Sequence[str]
+) -> dict[str, tuple[str, Any]]:
+    """Run id -> what stopped it: the reason, and pruner or seconds as the config named them."""
     rows = connection.execute(
-        "SELECT run_id, json_extract(config, '$.search.pruner') FROM runs "
-        "WHERE reason = 'pruned' AND run_id IN (SELECT unnest($1::VARCHAR[]))",
+        "SELECT run_id, reason, json_extract(config, CASE reason WHEN 'pruned' "
+        "THEN '$.search.pruner' ELSE '$.max_seconds' END) FROM runs "
+        "WHERE reason IN ('pruned', 'own_max_seconds') "
+        "AND run_id IN (SELECT unnest($1::VARCHAR[]))",
         [run_ids],
     ).fetchall()
-    return {run_id: json.loads(named) for run_id, named in rows if named is not None}
+    return {run_id: (by, json.loads(named)) for run_id, by, named in rows if named is not None}
 
 
 def _best(connection: DuckDBPyConnection, run_ids: set[str]) -> dict[str, float | None]:

@@ -33,9 +33,10 @@ def run_lines(outcome: Outcome, results: Path) -> Iterator[str]:
     """Lines about how a run came out, and how to see more of it."""
     short = outcome.run_id[-8:]
     yield ""
+    by = ", by its own max_seconds" if outcome.reason == "own_max_seconds" else ""
     yield (
         f"run       {outcome.run_id}  {outcome.status} after {outcome.epochs} epochs, "
-        f"{outcome.seconds:.1f} s"
+        f"{outcome.seconds:.1f} s{by}"
     )
     if outcome.best is not None:
         yield f"best      epoch {outcome.best_epoch}, {outcome.monitor} {outcome.best:.4f}"

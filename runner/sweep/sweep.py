@@ -310,9 +310,7 @@ class Sweep:
 
     def close(self) -> int:
         """Print how the sweep came out; the command's exit code."""
-        # A run that a pruner stopped is one that nobody has to come back for.
-        words = {"pruned": "finished", "max_seconds": "limited"}
-        statuses = [words.get(one.reason or "", one.status) for one in self._outcomes]
+        statuses = [status_of(one) for one in self._outcomes]
         if self.multirun:
             try:
                 statuses += self._sum_up()
@@ -358,6 +356,13 @@ def is_usable(value: float | RunnerError | None) -> TypeGuard[float]:
 
 def _say_skipped(overrides: Sequence[str], reason: str) -> None:
     say(f"skipped: {' '.join(overrides) or 'the default experiment'} {reason}")
+
+
+def status_of(outcome: Outcome) -> str:
+    """The status of a run, as it counts for the exit code."""
+    # A run that a pruner stopped, or its own limit, is one that nobody has to come back for.
+    words = {"pruned": "finished", "own_max_seconds": "finished", "max_seconds": "limited"}
+    return words.get(outcome.reason or "", outcome.status)
 
 
 def exit_code(statuses: Sequence[str], refused: int = 0) -> int:

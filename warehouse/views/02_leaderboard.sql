@@ -52,4 +52,4 @@ COMMENT ON COLUMN leaderboard.seed IS 'Its seed.';
 COMMENT ON COLUMN leaderboard.sweep_id IS 'Its sweep.';
 COMMENT ON COLUMN leaderboard.started_at IS 'When it started.';
 COMMENT ON COLUMN leaderboard.overrides IS 'The overrides of its command line.';
-COMMENT ON COLUMN leaderboard.reason IS 'Of a stopped run, who stopped it, as `runs` has it: user, pruned or max_seconds.';
+COMMENT ON COLUMN leaderboard.reason IS 'Of a stopped run, who stopped it, as `runs` has it: user, pruned, max_seconds or own_max_seconds.';

@@ -81,7 +81,7 @@ rated AS (
         v.value,
         v.mode,
         CASE
-            WHEN r.status NOT IN ('finished', 'failed') AND r.reason IS DISTINCT FROM 'pruned' THEN NULL
+            WHEN r.status NOT IN ('finished', 'failed') AND coalesce(r.reason, '') NOT IN ('pruned', 'own_max_seconds') THEN NULL
             WHEN r.status = 'failed' OR v.value IS NULL OR NOT isfinite(v.value) THEN 'Infinity'::DOUBLE
             WHEN v.mode = 'max' THEN -v.value
             ELSE v.value

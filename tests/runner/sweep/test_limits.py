@@ -145,3 +145,23 @@ def test_time_counts_from_the_beginning_of_the_command_in_workers_too(monkeypatc
     assert limits.began("a") == first  # as a worker, which has the environment, sees it
     assert limits.began("b") == first + 60
     assert not Limits(first).reached
+
+
+@pytest.mark.many
+@pytest.mark.parametrize("engine", ["Steady", "Pack"])
+def test_a_run_that_has_had_its_own_time_ends_after_its_epoch(sweep, results, capsys, engine):
+    jobs = ["seed=0", "seed=1 max_seconds=1e-9", "seed=2 max_seconds=1000"]
+    # Nobody has to come back for it: it is what was asked for.
+    assert sweep("own", "epochs=3", *jobs, engine=engine).close() == 0
+    assert statuses(results, "own") == {
+        "seed=0": ("finished", None, 3, None),
+        jobs[1]: ("stopped", "own_max_seconds", 1, "stopped by max_seconds=1e-09 after epoch 1"),
+        jobs[2]: ("finished", None, 3, None),
+    }
+    assert "ended     by" not in capsys.readouterr().out
+    again = ["seed=1 max_seconds=1e-9", "seed=1 max_seconds=1e-10", "seed=1 max_seconds=2e-9"]
+    sweep("again", "epochs=3", *again[:2], engine=engine)
+    assert statuses(results, "again") == {}
+    assert capsys.readouterr().out.count("stopped by max_seconds=1e-09\n") == 2
+    sweep("more", "epochs=3", again[2], engine=engine)
+    assert set(statuses(results, "more")) == {again[2]}
