@@ -4,31 +4,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from runner.errors import ConfigError
 from runner.journal.records import UsedComponent
 from runner.sweep.earlier import EarlierRun
 from runner.sweep.plan import Run
 from runner.sweep.provenance import components_of, versions
-
-if TYPE_CHECKING:
-    from hydra.core.override_parser.types import Override
-
-
-def override_of(text: str) -> Override:
-    """An override as it was typed; ConfigError where it is none."""
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
-
-    from runner.config.compose import reading_what_is_typed
-
-    try:
-        with reading_what_is_typed(multirun=False):
-            return OverridesParser.create().parse_override(text)
-    except HydraException as error:
-        first = str(error).partition("\n")[0]
-        raise ConfigError(f"the override {text} is not valid: {first}") from error
 
 
 def warn_of_changes(earlier: EarlierRun, again: Run) -> None:

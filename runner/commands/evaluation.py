@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import warehouse
-from runner.commands.again import override_of
 from runner.components.registry import load as load_plugins
 from runner.components.types import Data, SplitRows, Splits, Stream, Task, Trained
+from runner.config.compose import override_of
 from runner.config.config import Config, config_of
 from runner.data.heads import DOT, outputs_by_head, targets_by_head
 from runner.data.identity import data_identity

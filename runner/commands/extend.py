@@ -84,7 +84,7 @@ def extend(
 
 def _changes(overrides: Sequence[str]) -> dict[str, Any]:
     """The settings that are to change; ConfigError unless the epochs are among them."""
-    from runner.commands.again import override_of
+    from runner.config.compose import override_of
 
     changes: dict[str, Any] = {}
     for text in overrides:

@@ -441,7 +441,8 @@ def runner_run_end(start: RunStart, end: RunEnd) -> None:
 
     start: as above.
     end: `status` (finished, stopped or failed), `reason` (of a stopped run: user, pruned,
-        max_seconds or own_max_seconds), `seconds`, `epochs`, `best_epoch`, `error` and `traceback`.
+        max_seconds or own_max_seconds), `seconds`, `epochs`, `best_epoch`, `error` and
+        `traceback`.
 
     Nobody is told of a run that is killed, or stopped by a second Ctrl-C.
     """

@@ -9,6 +9,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -107,6 +110,16 @@ def settle(composed: DictConfig, base: Path | None = None) -> Config:
 def reading_what_is_typed(multirun: bool) -> AbstractContextManager[None]:
     """Overrides are read as people type them, meanwhile: see `runner.config.words`."""
     return reading_by(functools.partial(read_override, multirun=multirun))
+
+
+def override_of(text: str) -> Override:
+    """One override as it was typed; ConfigError where it is none."""
+    try:
+        with reading_what_is_typed(multirun=False):
+            return OverridesParser.create().parse_override(text)
+    except HydraException as error:
+        first = str(error).partition("\n")[0]
+        raise ConfigError(f"the override {text} is not valid: {first}") from error
 
 
 def presets_folder(given: str | None, overrides: Sequence[str]) -> Path | None:

@@ -15,6 +15,7 @@ from runner.components.passwords import refuse_passwords
 from runner.components.registry import Component, Registry
 from runner.components.signature import check, plain
 from runner.components.types import RunWeights
+from runner.config.on_end import check_on_end
 from runner.config.settings import NAMES, Settings, settings_model
 from runner.config.split import check_split
 from runner.errors import ConfigError, choices
@@ -91,6 +92,7 @@ def config_of(body: Mapping[str, Any], registry: Registry, base: Path | None = N
     values = {key: value for key, value in body.items() if key in NAMES}
     settings = Settings(**check(settings_model(), values, ""))
     check_split(settings.split)
+    check_on_end(settings.on_end)
     return Config(settings, chosen, notes, _head_losses(settings, registry))
 
 

@@ -208,6 +208,12 @@ class Settings:
     retry: Literal["all", "failed", "lost", "nothing"] = _setting(
         "all", "of what did not finish earlier, what skip=finished trains again", outcome=False
     )
+    on_end: str | list[str] | None = _setting(
+        None,
+        "a command that gets the outcome as JSON on its standard input when the run, or the "
+        "sweep as a whole, has ended",
+        outcome=False,
+    )
     sweep: SweepSettings = _setting(
         SweepSettings(),
         "max_jobs: a --multirun of more jobs than these is refused before it is planned; "

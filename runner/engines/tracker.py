@@ -108,9 +108,7 @@ class Tracker:
         if resume.state is not None:
             self._best, self.best_epoch, self._best_weights = restore(job.recipe, resume)
             return
-        begin_with_weights(
-            job.recipe, resume, job.data.preprocessing, steps(job.config, job.data)
-        )
+        begin_with_weights(job.recipe, resume, job.data.preprocessing, steps(job.config, job.data))
         self._best_weights = self._present_weights()
         value = resume.epochs[-1].value(self._monitor)
         if value is not None and not math.isnan(value):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,6 +53,8 @@ class Outcome:
     """The component whose code the error went through, its file and line."""
     stop_requested: bool = False
     """Whether the user asked to stop while it trained, even if it came to its end anyway."""
+    on_end: str | Sequence[str] | None = None
+    """The command that is to be told of it."""
     closing: Replay | None = None
     """The record made just before the end: how a replay compares."""
 
@@ -73,7 +76,10 @@ class Outcomes:
                 self._began[record.run_id] = time.monotonic()
                 self.epochs[record.run_id] = []
                 self.by_id[record.run_id] = Outcome(
-                    record.run_id, monitor=record.monitor, mode=record.mode
+                    record.run_id,
+                    monitor=record.monitor,
+                    mode=record.mode,
+                    on_end=record.config.get("on_end"),
                 )
             case EpochEnd():
                 self.epochs[record.run_id].append(record)

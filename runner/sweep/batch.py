@@ -247,9 +247,7 @@ class _Batch:
             limit = f"max_seconds={run.config.settings.max_seconds:g}"
         else:
             return end
-        return replace(
-            end, reason=reason, error=f"stopped by {limit} after epoch {end.epochs}"
-        )
+        return replace(end, reason=reason, error=f"stopped by {limit} after epoch {end.epochs}")
 
 
 def _built(run: Run, data: Prepared, keeper: RunKeeper) -> Recipe:

@@ -41,7 +41,7 @@ VARIED = """
 , varied AS (
     SELECT name
     FROM params JOIN named USING (run_id)
-    WHERE name NOT IN ('results', 'print_every')
+    WHERE name NOT IN ('results', 'print_every', 'on_end')
     GROUP BY name
     HAVING count(DISTINCT coalesce(value, '')) > 1 OR count(*) < (SELECT count(*) FROM named)
 )

@@ -37,8 +37,9 @@ from warehouse.journals.read import CARE
 from warehouse.searches import Suggested, begun, metrics_of, suggested
 
 OPEN = (None, "running", "lost")
-"""Statuses of a trial that is still to be trained; so is one that was stopped, but for AS_ENDED."""
+"""Statuses of a trial that is still to be trained; so is one that was stopped, but for those."""
 AS_ENDED = ("pruned", "own_max_seconds")
+"""Reasons for which nobody has to come back."""
 BATCH, LARGE_BATCH = 8, 16
 """Trials that are asked for at once, as a rule, and in a search of many."""
 MANY = 128

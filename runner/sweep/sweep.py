@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from omegaconf import DictConfig, OmegaConf
 
 import warehouse
-from runner.config.compose import compose, experiment_name, forget_config, settle
+from runner.config.compose import (
+    compose,
+    experiment_name,
+    forget_config,
+    override_of,
+    settle,
+)
 from runner.config.config import Config
 from runner.errors import JournalError, PasswordError, RunnerError, WarehouseError
 from runner.journal.ids import new_run_id
@@ -25,6 +31,7 @@ from runner.sweep.earlier import with_parents
 from runner.sweep.failures import RunResult
 from runner.sweep.launching.jobs import JobConfig
 from runner.sweep.limits import SWEEP, Limits, announced_jobs, began
+from runner.sweep.on_end import tell_of_run, tell_of_sweep
 from runner.sweep.plan import Planner, Run, plan
 from runner.sweep.pruning import Prunings, pruner_of
 from runner.sweep.searching import Search
@@ -46,6 +53,14 @@ TOGETHER = 1000
 FINISHED, FAILED, WRONG, LIMITED = 0, 1, 2, 3
 """Exit codes: all well; a run failed; nothing began to train; `sweep.max_seconds` ended it. The
 user's stop has its own."""
+STATUSES = {
+    FINISHED: "finished",
+    FAILED: "failed",
+    WRONG: "refused",
+    LIMITED: "limited",
+    INTERRUPTED: "stopped",
+}
+"""What the exit code of a sweep means."""
 
 
 class Sweep:
@@ -74,6 +89,10 @@ class Sweep:
         self._refused: list[str] = []
         self._traces: set[str] = set()
         self._prunings = Prunings(self.sweep_id)
+        typed = [word for word in words if word.startswith("on_end=")]
+        # Where workers compose the jobs, nobody here learns what they say.
+        given = override_of(typed[-1]).value() if self.multirun and typed else None
+        self._on_end = given if isinstance(given, str | list) else None
 
     def __getstate__(self) -> dict[str, Any]:
         """What a worker process is given: it trains, and neither searches nor sums up."""
@@ -205,6 +224,7 @@ class Sweep:
                 raise job.config
             config = with_parents(job.config, base)
             pruner_of(config)  # a wrong one is told before anything trains
+            self._on_end = config.settings.on_end
             return planner.plan(
                 config,
                 job.experiment,
@@ -317,9 +337,11 @@ class Sweep:
             except WarehouseError as error:
                 # The runs' own journals and exit code say what happened all the same.
                 complain(f"error: {error}")
-            if self.stopped:
-                return INTERRUPTED
-        return exit_code(statuses, len(self._refused))
+        stopped = self.multirun and self.stopped
+        code = INTERRUPTED if stopped else exit_code(statuses, len(self._refused))
+        if self.multirun:
+            tell_of_sweep(self._on_end, self.sweep_id, STATUSES[code], self.results)
+        return code
 
     def _sum_up(self) -> list[str]:
         """Print what the warehouse has of the sweep; a status for each run that failed."""
@@ -398,3 +420,4 @@ def close_run(outcome: Outcome, results: Path) -> None:
         if outcome.traceback:
             complain(outcome.traceback)
         complain(failure_line(outcome))
+    tell_of_run(outcome, results)
