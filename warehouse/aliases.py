@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import WarehouseError
 from warehouse.care import entry, record
-from warehouse.lookup import SHORT
+from warehouse.lookup import SHORT, find_run
 from warehouse.place import Place
 from warehouse.snapshot import connect
 
@@ -38,12 +38,13 @@ def name_runs(place: Place, runs: Mapping[str, str], move: bool, how: str = "add
     runs: alias -> run id. move: whether they may be taken from the runs that have them.
     how: what allows that, for the sentence that says so.
 
-    Raises WarehouseError for what can be no alias, a deleted run, and an alias that names another.
+    Raises WarehouseError for what can be no alias, a deleted or purged run, and an alias that names another.
     """
     entries = []
     with connect(place.folder) as con:
         for name, run_id in runs.items():
             check_alias(name)
+            find_run(con, run_id)  # raises for one that was purged
             now = named_by(con, name)
             if now not in (None, run_id) and not move:
                 raise WarehouseError(

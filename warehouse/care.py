@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from runner.journal.file import write_journal
 from runner.journal.ids import new_run_id, now
-from runner.journal.records import Care
+from runner.journal.records import Care, Record
 from warehouse.ingest.ingest import sync
 from warehouse.journals.read import CARE
 from warehouse.place import Place
@@ -65,6 +65,6 @@ def _subjects(each: Care) -> list[str | None]:
     return [each.run_id, *alias]
 
 
-def write(place: Place, entries: Iterable[Care]) -> None:
+def write(place: Place, entries: Iterable[Record]) -> None:
     """Write the entries, as they are, into a journal."""
     write_journal(place.journals, f"{CARE}{new_run_id()}", entries)

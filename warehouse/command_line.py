@@ -18,6 +18,7 @@ from warehouse.commands import (
     failures,
     gc,
     plot,
+    purge,
     queries,
     rebuild,
     report,
@@ -36,7 +37,7 @@ from warehouse.place import Place
 SAME = f"the results folder (default: ${ENVIRONMENT}, else ./results)"
 COMMANDS = (
     *(sql, queries, runs, top, show, curves, compare, effects, failures, plot, report),
-    *(sync, rebuild, verify, care, alias, gc, ui),
+    *(sync, rebuild, verify, care, alias, gc, purge, ui),
 )
 
 

@@ -54,21 +54,21 @@ def collectable(place: Place) -> Garbage:
                 "not known which weights they need; run `python -m warehouse rebuild` first"
             )
         stored = con.execute(dict(sql_of("queries"))["stored_files.sql"]).fetchall()
-    mentioned = _mentioned(place)
-    now = _now(place)
+    named = mentioned(place)
+    now = now_of(place)
     files, runs, freed, total = [], set(), 0, 0
     for uri, is_needed, run_ids in sorted(stored):
-        if (file := _stat(place, uri)) is None:
+        if (file := stat_of(place, uri)) is None:
             continue
         total += file.st_size
-        if not is_needed and uri not in mentioned and now - file.st_mtime > YOUNG:
+        if not is_needed and uri not in named and now - file.st_mtime > YOUNG:
             files.append(place.folder / uri)
             runs.update(run_ids)
             freed += file.st_size
     return Garbage(files, runs, freed, total)
 
 
-def _now(place: Place) -> float:
+def now_of(place: Place) -> float:
     """The folder's own time; WarehouseError where it is not ours to write into."""
     try:
         return place.now()
@@ -78,7 +78,7 @@ def _now(place: Place) -> float:
         ) from error
 
 
-def _stat(place: Place, uri: str) -> os.stat_result | None:
+def stat_of(place: Place, uri: str) -> os.stat_result | None:
     """The state of a file of our store; None for anything else, and for what a link leads to."""
     if not STORED.fullmatch(uri):
         return None
@@ -98,8 +98,8 @@ def collect(place: Place, garbage: Garbage) -> None:
     write(place, [entry("collect", None, uri) for uri in uris])
     for uri in uris:
         # A run that saves equal weights touches the file and refers to it.
-        file = _stat(place, uri)
-        if file is not None and _now(place) - file.st_mtime > YOUNG:
+        file = stat_of(place, uri)
+        if file is not None and now_of(place) - file.st_mtime > YOUNG:
             try:
                 (place.folder / uri).unlink(missing_ok=True)
             except OSError as error:
@@ -108,7 +108,7 @@ def collect(place: Place, garbage: Garbage) -> None:
                 ) from error
 
 
-def _mentioned(place: Place) -> set[str]:
+def mentioned(place: Place) -> set[str]:
     """The files that journals name which are not in, sound or not: not ours to judge."""
     uris: set[str] = set()
     for folder in (place.journals, place.rejected):

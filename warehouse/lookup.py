@@ -46,10 +46,22 @@ def find_run(con: DuckDBPyConnection, text: str) -> str:
     ).fetchall()
     ids = [run_id for (run_id,) in rows]
     if not wanted or not ids:
+        _refuse_purged(con, wanted)
         raise WarehouseError(
             f"there is no run {text!r}{_near(con, wanted)}; `python -m warehouse runs` lists them"
         )
     return only_one(ids, text, "runs")
+
+
+def _refuse_purged(con: DuckDBPyConnection, wanted: str) -> None:
+    """Raise WarehouseError where the one run that is meant was purged."""
+    rows = con.execute(
+        "SELECT run_id, max(entered_at)::DATE FROM care WHERE action = 'purge' AND $1 <> '' "
+        "AND (starts_with(run_id, $1) OR ends_with(run_id, $1)) GROUP BY run_id",
+        [wanted],
+    ).fetchall()
+    if len(rows) == 1:
+        raise WarehouseError(f"run {rows[0][0][-SHORT:]} was purged on {rows[0][1]}")
 
 
 def only_one(ids: Sequence[str], text: str, kind: str) -> str:

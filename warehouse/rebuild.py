@@ -24,6 +24,7 @@ from warehouse.database import (
     writing,
 )
 from warehouse.ingest.ingest import batches, ingest
+from warehouse.ingest.purged import purged_runs
 from warehouse.ingest.sift import ReadJournal, load
 from warehouse.journals.fields import SAFE_ID
 from warehouse.journals.read import BESIDE, JournalFile, read
@@ -69,6 +70,7 @@ def missing_runs(con: DuckDBPyConnection, place: Place) -> list[str]:
     """The runs that are archived and not in the database."""
     names = [path.name.removesuffix(ENDING) for path in archived(place)]
     present = {run_id for (run_id,) in con.execute("SELECT run_id FROM runs").fetchall()}
+    present |= purged_runs(con)
     return [name for name in names if not name.startswith(BESIDE) and name not in present]
 
 

@@ -378,10 +378,12 @@ class EvaluationAdded(Record):
 class Dataset(Record):
     """A first look at the data, in the journal of the first run that trains on them.
 
-    The lists have one item for each column, or none.
+    Where that run is purged, one of care has it, for the next that trained on them. The lists
+    have one item for each column, or none.
     """
 
     record: ClassVar[str] = "dataset"
+    key: ClassVar[tuple[str, ...]] = ("identity",)
     run_id: Id
     identity: str
     name: str

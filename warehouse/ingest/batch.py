@@ -8,10 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.journal.records import Artifact, RunEnd
+from runner.journal.records import Artifact, Care, RunEnd
 from runner.system.databases import as_one_file, identifier
 from runner.system.paths import open_plain
 from warehouse.database import Writer, sql_of, table_names, transaction
+from warehouse.ingest.purged import purged_runs, remove_rows, remove_staged
 from warehouse.ingest.staging import JournalRow, Staging
 from warehouse.ingest.sums import keep_sums
 from warehouse.journals.archive import Verdict
@@ -40,6 +41,8 @@ class Batch:
         self.problems: list[str] = []
         """Files of predictions that could not be read, a sentence each."""
         self._added: set[str] = set()
+        self._purges: list[str] = []
+        """Runs that this batch purges."""
         self._con, self._results = writer.con, results
         self._predictions: list[Fields] = []
         self._replaces = False
@@ -47,6 +50,7 @@ class Batch:
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir()
         self._staging = Staging(self._folder)
+        self._purged = purged_runs(self._con)
         known = self._con.execute(
             "SELECT run_id, status, journal_bytes, journal_sha256 FROM runs "
             "WHERE run_id IN (SELECT unnest(?::VARCHAR[]))",
@@ -63,14 +67,20 @@ class Batch:
         if reading.is_care:
             for kind, fields, _ in reading.rows:
                 self._staging.add(kind, fields)
+                if kind == Care.record and fields["action"] == "purge":
+                    self._purges.append(fields["run_id"])
             return "new"
         if (judgement := reading.judgement) is not None:
+            if judgement["run_id"] in self._purged:
+                return "purged"
             entry = {"judgement_id": judgement["entry_id"]}
             for kind, fields, _ in reading.rows:
                 self._staging.add(kind, fields | entry)
             return "new"
         if reading.start is None:
             return "no run"
+        if reading.run_id in self._purged:
+            return "purged"
         if reading.run_id in self._added:
             return "twice"
         running = journal.state == "running"
@@ -112,7 +122,11 @@ class Batch:
         self._staging.load(con)
         _stage_predictions(con)
         incomplete = self._read_predictions()
+        if self._purges:
+            remove_staged(con, self._purges)
         with transaction(con, keep=keep):
+            if self._purges:
+                remove_rows(con, self._purges)
             if self._replaces:
                 _remove_replaced(con)
             con.execute(dict(sql_of("ingest"))["insert.sql"])

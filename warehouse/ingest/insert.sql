@@ -192,8 +192,12 @@ FROM staged_replay SEMI JOIN fresh USING (run_id);
 CREATE OR REPLACE TEMP TABLE fresh_dataset AS
 SELECT d.*, s.started_at AS first_seen
 FROM staged_dataset AS d
-JOIN staged_run_start AS s USING (run_id)
-SEMI JOIN fresh USING (run_id)
+-- Or of one that is there already, which says it in the place of a run that is purged.
+JOIN (
+    SELECT run_id, started_at FROM staged_run_start SEMI JOIN fresh USING (run_id)
+    UNION ALL
+    SELECT run_id, started_at FROM runs
+) AS s USING (run_id)
 WHERE NOT EXISTS (
     SELECT 1 FROM datasets AS k
     WHERE k.identity = d.identity AND (k.first_seen, k.run_id) <= (s.started_at, d.run_id)

@@ -17,9 +17,10 @@ from warehouse.place import Place
 if TYPE_CHECKING:
     from warehouse.result import SyncResult
 
-Verdict = Literal["new", "there", "twice", "other", "newer", "no run", "refused"]
+Verdict = Literal["new", "there", "twice", "other", "newer", "no run", "refused", "purged"]
 """`there`: this very journal is in already. `other`: its run id is, with other content. `twice`:
-another journal of the run is in this batch; one at a time. `refused`: DuckDB cannot take it."""
+another journal of the run is in this batch; one at a time. `refused`: DuckDB cannot take it.
+`purged`: its run is gone for good."""
 MANY = 32
 """From here on one sync of the whole system is cheaper than one a file."""
 
@@ -104,6 +105,8 @@ def set_aside(place: Place, taken: Taken, result: SyncResult) -> None:
     then = "set aside" if is_moved else "left where it is"
     if verdict == "no run":
         why = f"it has no run_start, {then}"
+    elif verdict == "purged":
+        why = f"its run was purged, {then}"
     elif verdict == "refused":
         why = f"it cannot go in ({reason}), {then}"
     else:
@@ -154,6 +157,11 @@ def _move_away(place: Place, path: Path, result: SyncResult) -> None:
 
 def _no_folder(place: Place) -> str:
     return f"{place.rejected} is a file where the folder of what was set aside should be"
+
+
+def rewrite(path: Path, content: bytes) -> None:
+    """Give an archived journal other content, whole or not at all."""
+    _write(path, gzip.compress(content, 6, mtime=0), durable=True)
 
 
 def _write(path: Path, content: bytes, *, durable: bool) -> None:

@@ -86,7 +86,7 @@ def _care(fields: Fields) -> None:
     """Raise BadLineError for a deletion of no run: in SQL it would be one of every run."""
     if fields["run_id"] is None and fields["action"] != "collect":
         raise BadLineError(f"a {fields['action']} without a run_id")
-    if fields["text"] is None and fields["action"] not in ("delete", "undelete"):
+    if fields["text"] is None and fields["action"] not in ("delete", "undelete", "purge"):
         raise BadLineError(f"a {fields['action']} without a text")
 
 

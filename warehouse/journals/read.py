@@ -15,6 +15,7 @@ from runner.journal.records import (
     KINDS,
     OF_OUTPUTS,
     Care,
+    Dataset,
     EvaluationAdded,
     RunStart,
     SearchBegun,
@@ -33,6 +34,8 @@ JUDGEMENT = "judgement-"
 BESIDE = (CARE, JUDGEMENT)
 OF_CARE = (Care.record, SkippedRuns.record, SearchBegun.record, Suggestions.record)
 """What is recorded of runs that are there already, or that a search is about to train."""
+AMONG_CARE = (*OF_CARE, Dataset.record)
+"""That, and what was said of data by a run that is purged."""
 SILENCE = 60.0
 """Seconds without a heartbeat after which another machine's run counts as lost."""
 
@@ -211,7 +214,7 @@ def _lines(content: bytes) -> Iterator[tuple[int, bytes, bool]]:
 def _fits(reading: Reading, kind: str, fields: Fields, seen: set[tuple[object, ...]]) -> None:
     """Raise BadLineError where a sound record does not fit those before it."""
     if reading.is_care:
-        if kind not in OF_CARE:
+        if kind not in AMONG_CARE:
             raise BadLineError(f"a {kind} among care records")
     elif reading.run_id.startswith(JUDGEMENT):
         _fits_judgement(reading, kind, fields)
