@@ -38,7 +38,8 @@ def name_runs(place: Place, runs: Mapping[str, str], move: bool, how: str = "add
     runs: alias -> run id. move: whether they may be taken from the runs that have them.
     how: what allows that, for the sentence that says so.
 
-    Raises WarehouseError for what can be no alias, a deleted or purged run, and an alias that names another.
+    Raises WarehouseError for what can be no alias, a run that is deleted or purged, and an alias
+    that names another.
     """
     entries = []
     with connect(place.folder) as con:

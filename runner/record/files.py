@@ -8,6 +8,7 @@ from pathlib import Path
 from runner.journal import weights
 from runner.journal.records import Artifact, Layers, Weights
 from runner.model.layers import Layer
+from runner.record.code import about_code
 from runner.record.drawing import draw
 from runner.record.events import Found, Kept, Predicted, RunRecord
 from runner.record.predictions import tables_of, to_parquet
@@ -43,6 +44,11 @@ def store_found(found: Found, results: Path) -> Artifact:
     kind, name, content, ending = found.content
     stored = weights.store(results, content, ending, weights.ARTIFACTS)
     return Artifact(found.run_id, kind, stored.uri, stored.sha256, stored.bytes, name, found.epoch)
+
+
+def store_code(results: Path) -> list[Artifact]:
+    """Store what the code is, once; the records are to get the id of a run each."""
+    return [_artifact("", one.kind, one.content, one.suffix, results) for one in about_code()]
 
 
 def _row(kept: Kept, role: str, stored: weights.Stored, form: str) -> Weights:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -11,14 +12,15 @@ from runner.components.listeners import Listeners
 from runner.components.registry import load
 from runner.data.profile import Look
 from runner.errors import JournalError
-from runner.journal.records import EpochEnd, Replay, RunEnd, RunStart
+from runner.journal.records import Artifact, EpochEnd, Replay, RunEnd, RunStart
 from runner.journal.results import JOURNALS
 from runner.record.display import Progress
 from runner.record.events import Event, Found, Kept, Predicted, Refused, RunRecord
-from runner.record.files import store_found, store_kept, store_predicted
+from runner.record.files import store_code, store_found, store_kept, store_predicted
 from runner.record.outcome import Outcomes
 from runner.record.sinks import Display, Journals, Plugins, Sink
 from runner.record.usage import UsageLog
+from runner.system.terminal import complain
 
 Closing = Callable[[str, Sequence[EpochEnd]], Replay]
 """Makes a last record of a run from its id and epochs, written before its end."""
@@ -30,6 +32,7 @@ class Recorder:
     def __init__(self, results: Path, progress: Progress, closing: Closing | None = None) -> None:
         self._results, self._closing = results, closing
         self._looks: dict[str | None, Look] = {}
+        self._code: Sequence[Artifact] | None = None
         self._journals, self._gathered = Journals(results / JOURNALS), Outcomes(results)
         self.outcomes = self._gathered.by_id
         # What is shown, and what plugins are told, is recorded by then.
@@ -95,6 +98,7 @@ class Recorder:
                 if (look := self._looks.pop(event.data.get("identity"), None)) is not None:
                     yield look.record(event.run_id)
                     look.remember()
+                yield from self._about_code(event.run_id)
                 if (event.config or {}).get("record_system"):
                     self.usage.begin(event.run_id)
             case Kept():
@@ -114,6 +118,17 @@ class Recorder:
                 return  # it never began: there is nothing to record
             case _:
                 yield event
+
+    def _about_code(self, run_id: str) -> Iterator[RunRecord]:
+        """What the code is; a run trains without, where it cannot be kept."""
+        if self._code is None:
+            try:
+                self._code = store_code(self._results)
+            except OSError as error:
+                complain(f"warning: what the code was is not kept: {error}")
+                self._code = []
+        for artifact in self._code:
+            yield dataclasses.replace(artifact, run_id=run_id)
 
     def _write_samples(self, run_id: str) -> None:
         """Put down what was sampled for a run, if it is still open; called from a thread."""

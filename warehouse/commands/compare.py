@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from runner.system.terminal import say
+from warehouse.code import packages_between
 from warehouse.commands.output import add_format, emit, short
 from warehouse.lookup import SHORT, find_run
 from warehouse.snapshot import connect
@@ -21,8 +22,9 @@ def add(words: Words) -> None:
     parser = words.add_parser(
         "compare",
         help="what differs between runs",
-        description="The params, components and outcomes that differ between two runs; of more, "
-        "data, code and versions, too, a column each.",
+        description="What differs between two runs: params, components and what they are made of, "
+        "data, versions and packages, and then outcomes; of more, a column each, the commit and "
+        "the place, too.",
     )
     parser.add_argument("a", metavar="A")
     parser.add_argument("b", metavar="B")
@@ -39,6 +41,11 @@ def run(arguments: argparse.Namespace) -> int:
             ids = [a, b, *(find_run(con, text) for text in arguments.others)]
             return _many(con, list(dict.fromkeys(ids)), arguments.format)
         rows = con.execute("FROM compare($1, $2)", [a, b]).fetchall()
+        packages = list(packages_between(con, a, b, arguments.results))
+    # What may have made the outcomes differ comes before them.
+    said = {name for what, name, *_ in rows if what == "version"}
+    at = next((i for i, row in enumerate(rows) if row[0] == "outcome"), len(rows))
+    rows[at:at] = [("package", *one, None) for one in packages if one[0] not in said]
     columns = ("what", "name", a, b, "difference")
     if arguments.format == "table":
         if not rows:

@@ -6,9 +6,11 @@ import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from runner.errors import WarehouseError
 from runner.system.terminal import say
+from warehouse.code import code_of
 from warehouse.commands.output import add_format, emit, in_line, say_json, short
-from warehouse.lookup import find_run
+from warehouse.lookup import SHORT, find_run
 from warehouse.snapshot import connect
 
 if TYPE_CHECKING:
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
 FACTS = (
     "run_id, status, error, experiment, dataset, sweep_id, started_at, ended_at, seconds, "
     "wall_seconds, epochs, best_epoch, monitor, seed, engine, engine_reason, device, host, "
-    "git_commit, git_dirty, fingerprint, overrides, data, versions"
+    "git_commit, git_dirty, git_diff, extended_from, extension, fingerprint, overrides, data, "
+    "versions"
 )
 CLASS_SCORES = ("precision", "recall", "f1", "roc_auc", "pr_auc")
 PARTS = {
@@ -57,6 +60,10 @@ def add(words: Words) -> None:
     parser = words.add_parser("show", help="all about one run", description="All about one run.")
     parser.add_argument("run_id", metavar="RUN")
     parser.add_argument("--json", action="store_true", help="as --format json")
+    parser.add_argument(
+        "--diff", action="store_true", help="what was changed in git and not committed, alone"
+    )
+    parser.add_argument("--packages", action="store_true", help="what was installed, alone")
     add_format(parser)
     parser.set_defaults(run=run)
 
@@ -65,6 +72,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the run, part by part."""
     with connect(arguments.results) as con:
         run_id = find_run(con, arguments.run_id)
+        if arguments.diff or arguments.packages:
+            kind = "diff" if arguments.diff else "packages"
+            return _print_code(con, run_id, kind, arguments.results)
         facts, (values,) = _ask(con, f"SELECT {FACTS} FROM runs WHERE run_id = $1", run_id)
         parts = {title: _ask(con, query, run_id) for title, query in PARTS.items()}
     if arguments.json or arguments.format == "json":
@@ -88,6 +98,21 @@ def run(arguments: argparse.Namespace) -> int:
         elif rows and title != "failure":
             print(f"\n{title}")
             emit(columns, [[short(value) for value in row] for row in rows], "table")
+    return 0
+
+
+def _print_code(con: DuckDBPyConnection, run_id: str, kind: str, results: str | None) -> int:
+    """Print what is kept of the run's code, as it was."""
+    text = code_of(con, run_id, kind, results)
+    if text is None:
+        row = con.execute("SELECT git_commit, git_dirty FROM runs WHERE run_id = $1", [run_id])
+        [(commit, dirty)] = row.fetchall()
+        if kind == "diff" and dirty is False:
+            say(f"nothing was changed since commit {commit}")
+            return 0
+        raise WarehouseError(f"run {run_id[-SHORT:]} has nothing kept of its {kind}")
+    for line in text.splitlines():
+        say(line)
     return 0
 
 

@@ -10,5 +10,5 @@ ALTER TABLE components ADD COLUMN source VARCHAR;
 COMMENT ON COLUMN components.source IS 'Hash of the source that made it: its module and what that imports of its own package; empty in older journals.';
 
 COMMENT ON COLUMN runs.reason IS 'Of a stopped run, who stopped it: user (Ctrl-C), pruned (by the pruner of its sweep: hopeless), max_seconds (the time that its sweep had) or own_max_seconds (the time that it had itself); error says more. Empty for all others.';
-COMMENT ON COLUMN artifacts.kind IS 'picture (the model, SVG), predictions (Parquet, a file a split), diff (what was changed and not committed), packages (what was installed), or of a script: source, figure, table, file, or what it says.';
+COMMENT ON COLUMN artifacts.kind IS 'picture (the model, SVG), predictions (Parquet, a file a split), diff (what was changed and not committed), packages (what was installed), or of a script or a component: source, figure, table, file, or what it says.';
 COMMENT ON COLUMN care.action IS 'tag, untag, note, delete, undelete, alias, unalias, collect (weights removed by gc) or purge (the run is gone for good).';

@@ -146,6 +146,9 @@ facts AS (
     SELECT run_id, 2, 'component', kind, concat(name, ' (', distribution, ' ', version, ')')
     FROM components SEMI JOIN asked USING (run_id)
     UNION ALL
+    SELECT run_id, 2.5, 'source', concat(kind, ' ', name), substr(source, 1, 8)
+    FROM components SEMI JOIN asked USING (run_id)
+    UNION ALL
     SELECT run_id, 3, 'data', 'identity', json_extract_string(data, '$.identity') FROM runs
     SEMI JOIN asked USING (run_id)
     UNION ALL
@@ -185,6 +188,6 @@ whole AS (
 SELECT kind, name, list(value ORDER BY place) AS "values"
 FROM whole
 GROUP BY chapter, kind, name
-HAVING count(DISTINCT value) + max(value IS NULL)::BIGINT > 1
+HAVING count(DISTINCT value) + CASE kind WHEN 'source' THEN 0 ELSE max(value IS NULL)::BIGINT END > 1
 ORDER BY chapter, name;
-COMMENT ON MACRO TABLE compare_runs IS 'What differs between several runs, given by their full ids: compare_runs([''...'', ''...'']). Columns: kind (param, component, data, code, version, place, outcome), name, values (one for each run, in the order of the ids; empty where a run has none).';
+COMMENT ON MACRO TABLE compare_runs IS 'What differs between several runs, given by their full ids: compare_runs([''...'', ''...'']). Columns: kind (param, component, source, data, code, version, place, outcome), name, values (one for each run, in the order of the ids; empty where a run has none).';
