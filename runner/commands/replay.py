@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.commands import add_run
+from runner.system.terminal import say
 
 if TYPE_CHECKING:
     from runner.commands import Words
@@ -20,9 +21,13 @@ def add(words: Words) -> None:
     """`replay RUN`."""
     parser = words.add_parser(
         "replay",
-        description="Train a run again from the warehouse alone and compare its losses.",
+        description="Train a run again from the warehouse alone and compare its losses; one that "
+        "was trained in a pack with all of its pack, so that they can be equal bit for bit.",
     )
     add_run(parser)
+    parser.add_argument(
+        "--alone", action="store_true", help="without its pack, which is quicker and not exact"
+    )
     parser.set_defaults(run=run)
 
 
@@ -31,27 +36,60 @@ def run(arguments: argparse.Namespace) -> int:
     from runner.journal.records import Replay
     from runner.sweep.sweep import close_run, exit_code, status_of
 
-    outcome, results = replay(arguments.run_id, arguments.results)
+    outcome, results = replay(arguments.run_id, arguments.results, alone=arguments.alone)
     close_run(outcome, results)
     differs = isinstance(outcome.closing, Replay) and not outcome.closing.equal
     return exit_code([status_of(outcome), "failed" if differs else "finished"])
 
 
-def replay(run: str, results: Path | None = None) -> tuple[Outcome, Path]:
-    """Train the run again from what the warehouse holds, and compare the losses epoch by epoch."""
+def replay(run: str, results: Path | None = None, *, alone: bool = False) -> tuple[Outcome, Path]:
+    """Train the run again from what the warehouse holds, and compare the losses epoch by epoch.
+
+    alone: whether one of a pack is trained without the others.
+    """
     from runner.commands.again import warn_of_changes
-    from runner.sweep.batch import train
+    from runner.errors import RunnerError
+    from runner.sweep.batch import train_all
     from runner.sweep.earlier import earlier_run
+    from runner.sweep.plan import Planner
 
     earlier = earlier_run(run, results)
-    epochs_then = earlier.epochs()
-    again = earlier.plan_again(replay_of=earlier.run_id)
-    warn_of_changes(earlier, again)
+    members = [earlier] if alone or earlier.engine != "packed" else _pack(earlier)
+    if earlier.extension not in (None, "exact"):
+        say(f"run {earlier.run_id} was extended and is no run in one go: {earlier.extension}")
+    then = {one.run_id: one.epochs() for one in members}
+    planner = Planner()
+    runs = [one.plan_again(planner=planner, replay_of=one.run_id) for one in members]
+    again = {planned.run_id: one for planned, one in zip(runs, members, strict=True)}
+    [mine] = [planned for planned in runs if again[planned.run_id] is earlier]
+    warn_of_changes(earlier, mine)
 
     def compare(run_id: str, epochs: Sequence[EpochEnd]) -> Replay:
-        return compared(run_id, earlier, epochs_then, epochs)
+        return compared(run_id, again[run_id], then[again[run_id].run_id], epochs)
 
-    return train(again, closing=compare), earlier.results
+    outcomes = train_all(runs, closing=compare)
+    outcome = outcomes.get(mine.run_id)
+    if outcome is None:
+        raise KeyboardInterrupt
+    if isinstance(outcome, RunnerError):
+        raise outcome
+    if len(runs) > 1:
+        closings = [getattr(one, "closing", None) for one in outcomes.values()]
+        equal = sum(one is not None and one.equal for one in closings)
+        say(f"of the {len(runs)} runs of its pack {equal} are equal, bit for bit")
+    return outcome, earlier.results
+
+
+def _pack(earlier: EarlierRun) -> list[EarlierRun]:
+    """The runs of its pack, as far as they are still known, which is said."""
+    from runner.sweep.earlier import pack_of
+
+    members = pack_of(earlier)
+    there = (earlier.engine_reason or "").partition(" ")[0]
+    say(f"run {earlier.run_id} was trained in a pack, which is trained again: {len(members)} runs")
+    if there != str(len(members)):
+        say(f"the pack had {there}: without the others the last bits may differ")
+    return members
 
 
 def compared(

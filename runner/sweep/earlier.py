@@ -21,7 +21,7 @@ from runner.journal.records import EpochEnd, UsedComponent
 from runner.journal.results import results_folder
 from runner.model.checkpoint import Checkpoint
 from runner.model.files import assign_tensors, with_preprocessing
-from runner.sweep.plan import Run, plan
+from runner.sweep.plan import Planner, Run
 from warehouse.place import Place
 
 if TYPE_CHECKING:
@@ -91,15 +91,22 @@ class EarlierRun:
         assign_tensors(model, tensors)
         return model
 
-    def plan_again(self, changes: Mapping[str, Any] | None = None, **relation: Any) -> Run:
+    def plan_again(
+        self,
+        changes: Mapping[str, Any] | None = None,
+        planner: Planner | None = None,
+        **relation: Any,
+    ) -> Run:
         """The same run planned anew; ConfigError if its plugins are gone.
 
         changes: settings that are to be others, with what was typed for each.
+        planner: of several runs on the same data, one for all.
         """
         changes = changes or {}
         kept = [word for word in self.overrides if word.partition("=")[0] not in changes]
         overrides = [*kept, *(f"{name}={value}" for name, value in changes.items())]
-        return plan(self._config_now(changes), self.experiment, overrides, **relation)
+        config = self._config_now(changes)
+        return (planner or Planner()).plan(config, self.experiment, overrides, **relation)
 
     def checkpoint(self) -> Checkpoint | None:
         """The state after the epoch of its last checkpoint, if it kept one."""
@@ -212,6 +219,20 @@ def earlier_run(run: str, results: Path | None = None) -> EarlierRun:
         files,
         *rest,
     )
+
+
+def pack_of(earlier: EarlierRun) -> list[EarlierRun]:
+    """The runs that trained in one pack with it, itself among them, in the order of the jobs."""
+    with warehouse.connect(earlier.results) as connection:
+        rows = connection.execute(
+            "SELECT run_id FROM runs WHERE engine = 'packed' AND engine_reason = ? "
+            "ORDER BY run_id",
+            [earlier.engine_reason],
+        ).fetchall()
+    return [
+        earlier if run_id == earlier.run_id else earlier_run(run_id, earlier.results)
+        for (run_id,) in rows
+    ]
 
 
 def _loaded(text: str | None, column: str, run_id: str) -> Mapping[str, Any]:

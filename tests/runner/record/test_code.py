@@ -1,4 +1,4 @@
-"""What the code was is kept with a run: changes that are not committed, but no secret; packages."""
+"""The code is kept with a run: what is not committed of it, but no secret, and the packages."""
 
 from __future__ import annotations
 
