@@ -33,6 +33,7 @@ from runner.journal.records import (
     by_split,
 )
 from runner.journal.results import JOURNALS, results_folder
+from runner.record.code import about_code
 from runner.record.contents import LARGEST, Content, figure_content, file_content, table_content
 from runner.system.terminal import complain
 from runner.tracking.files import tensors_of
@@ -296,6 +297,9 @@ class TrackedRun:
         if (file := script()) is not None and file.stat().st_size <= self._max_artifact:
             ending = file.suffix or ".txt"
             self._keep(Content("source", file.name, file.read_bytes(), ending))
+        for one in about_code():
+            if len(one.content) <= self._max_artifact:
+                self._keep(Content(one.kind, one.kind, one.content, one.suffix))
 
     def _keep(self, thing: Content) -> None:
         kind, name, content, ending = thing
