@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 def code_of(
     con: DuckDBPyConnection, run_id: str, kind: str, results: str | os.PathLike[str] | None
-) -> str | None:
-    """The text of an artifact, of kind diff or packages; None where the run has none.
+) -> bytes | None:
+    """The content of an artifact, of kind diff or packages; None where the run has none.
 
     Raises WarehouseError where its file is gone or altered.
     """
@@ -27,7 +27,7 @@ def code_of(
     ).fetchone()
     if row is None:
         return None
-    return weights.read(Place.of(results).folder, *row).decode("utf-8", "replace")
+    return weights.read(Place.of(results).folder, *row)
 
 
 def packages_between(
@@ -38,12 +38,15 @@ def packages_between(
     Nothing where it is not known of both what was installed.
     """
     try:
-        texts = [code_of(con, run_id, "packages", results) for run_id in (a, b)]
+        kept = [code_of(con, run_id, "packages", results) for run_id in (a, b)]
     except WarehouseError:  # `verify` names what is missing
         return
-    if None in texts or texts[0] == texts[1]:
+    if None in kept or kept[0] == kept[1]:
         return
-    one, other = (dict(map(_named, (text or "").splitlines())) for text in texts)
+    one, other = (
+        dict(map(_named, (content or b"").decode("utf-8", "replace").splitlines()))
+        for content in kept
+    )
     for name in sorted(one.keys() | other.keys()):
         if one.get(name) != other.get(name):
             yield name, one.get(name), other.get(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -102,17 +103,20 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _print_code(con: DuckDBPyConnection, run_id: str, kind: str, results: str | None) -> int:
-    """Print what is kept of the run's code, as it was."""
-    text = code_of(con, run_id, kind, results)
-    if text is None:
+    """Print what is kept of the run's code; where another program reads it, byte for byte."""
+    content = code_of(con, run_id, kind, results)
+    if content is None:
         row = con.execute("SELECT git_commit, git_dirty FROM runs WHERE run_id = $1", [run_id])
         [(commit, dirty)] = row.fetchall()
         if kind == "diff" and dirty is False:
             say(f"nothing was changed since commit {commit}")
             return 0
         raise WarehouseError(f"run {run_id[-SHORT:]} has nothing kept of its {kind}")
-    for line in text.splitlines():
-        say(line)
+    if sys.stdout.isatty() or not hasattr(sys.stdout, "buffer"):
+        say(content.decode("utf-8", "replace").removesuffix("\n"))
+    else:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
     return 0
 
 
