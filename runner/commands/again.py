@@ -15,13 +15,16 @@ def warn_of_changes(earlier: EarlierRun, again: Run) -> None:
     """Say what is not as it was when the run was recorded."""
     for sentence in changed_libraries(earlier):
         warnings.warn(sentence, stacklevel=3)
-    if again.fingerprint != earlier.fingerprint:
-        sentences = list(changes(earlier, again)) or [
+    if again.fingerprint == earlier.fingerprint:
+        return
+    sentences = list(changes(earlier, again))
+    if not sentences and earlier.is_whole:  # else its fingerprint is its own
+        sentences = [
             "what determines the outcome has changed since: a component's source, a plugin's "
             "version or the data"
         ]
-        for sentence in sentences:
-            warnings.warn(sentence, stacklevel=3)
+    for sentence in sentences:
+        warnings.warn(sentence, stacklevel=3)
 
 
 def changed_libraries(earlier: EarlierRun) -> Iterator[str]:

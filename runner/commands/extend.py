@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from runner.sweep.earlier import EarlierRun
     from runner.sweep.plan import Run
 
-EXACT = "exact"
 MAY_CHANGE = ("epochs", "checkpoint", "max_seconds", "on_end", "print_every")
 
 
@@ -61,7 +60,7 @@ def extend(
     """
     from runner.commands.again import warn_of_changes
     from runner.sweep.batch import train
-    from runner.sweep.earlier import earlier_run
+    from runner.sweep.earlier import EXACT, earlier_run
 
     changes = _changes(overrides)
     earlier = earlier_run(run, results)
@@ -135,7 +134,7 @@ def _differences(earlier: EarlierRun, as_it_was: Run, start: Checkpoint) -> Iter
             f"there is no checkpoint, so it goes on with the weights of epoch {len(start.epochs)} "
             "alone: the optimizer and what callbacks counted begin anew"
         )
-    if earlier.extension not in (None, EXACT):
+    if not earlier.is_whole:
         yield f"run {earlier.run_id} is not exactly one of {earlier.trained} epochs itself"
     for kind, choice in as_it_was.config.all():
         if "epochs" in choice.component.needs:
@@ -145,6 +144,6 @@ def _differences(earlier: EarlierRun, as_it_was: Run, start: Checkpoint) -> Iter
             )
     if earlier.engine == "packed":
         yield "its first epochs were trained in a pack, where neighbours move the last bits"
-    if as_it_was.fingerprint != earlier.fingerprint:
+    if earlier.is_whole and as_it_was.fingerprint != earlier.fingerprint:
         yield "what determines the outcome has changed since"
     yield from changed_libraries(earlier)

@@ -55,7 +55,7 @@ def replay(run: str, results: Path | None = None, *, alone: bool = False) -> tup
 
     earlier = earlier_run(run, results)
     members = [earlier] if alone or earlier.engine != "packed" else _pack(earlier)
-    if earlier.extension not in (None, "exact"):
+    if not earlier.is_whole:
         say(f"run {earlier.run_id} was extended and is no run in one go: {earlier.extension}")
     then = {one.run_id: one.epochs() for one in members}
     planner = Planner()

@@ -17,7 +17,7 @@ MOST = 1_000_000
 """Bytes of changes that are kept; of more, only which files differ and by how much."""
 MOST_OF_FILE = 100_000
 """Bytes of a file that git does not know yet and that is kept all the same."""
-SECONDS = 10.0
+SECONDS = 3.0
 """The time that git has."""
 SECRETS = (
     *("**/.env", "**/.env.*", "**/*.env", "**/.envrc", "**/.netrc", "**/.pgpass", "**/.my.cnf"),

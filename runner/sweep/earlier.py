@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
+EXACT = "exact"
+"""How a run was extended that is the same as one of so many epochs."""
 File = tuple[str, str]
 """uri and sha256."""
 
@@ -59,6 +61,11 @@ class EarlierRun:
     """How many epochs it has."""
     extension: str | None = None
     """Of an extended run "exact", or why it may not be what it would be in one go."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is what one training of its config would be."""
+        return self.extension in (None, EXACT)
 
     def newest(self, role: str) -> warehouse.WeightsFile | None:
         """The newest file of a role: best, checkpoint or graph."""

@@ -12,7 +12,7 @@ from warehouse.page.feed import Feed
 LARGEST = 20_000_000
 """Bytes of a file that is shown; larger ones are only named."""
 IMAGES = {".svg": "image/svg+xml", ".png": "image/png", ".jpg": "image/jpeg", ".gif": "image/gif"}
-TEXTS = {".txt", ".md", ".json", ".csv", ".yaml", ".log"}
+TEXTS = {".txt", ".md", ".json", ".csv", ".yaml", ".log", ".diff"}
 POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 SEALED = {"content-security-policy": POLICY}
 """A picture may come from anybody: no script of it runs, and nothing is fetched for it."""
