@@ -130,7 +130,7 @@ class House:
 
     def defaults(self, words: tuple[str, ...]) -> list[str]:
         named = any(word.startswith("engine=") for word in words)
-        return [] if named or words[0] in ("resume", "replay", "search") else STEADY
+        return [] if named or words[0] in ("resume", "extend", "replay", "search") else STEADY
 
     def run(self, *words: str, **asked: Any) -> Child:
         """The same, waited for."""

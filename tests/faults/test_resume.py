@@ -98,7 +98,7 @@ def test_a_replay_with_another_plugin_warns_and_says_where_it_differs(
     site.install(TOYS.format(identity="", draw=1), version="1.1")
     replayed = real.run("replay", first, site=str(site.folder))
     assert replayed.wait() == 1
-    assert "warning: what determines the outcome has changed since" in replayed.said
+    assert "warning: the source of dataset 'toys' has changed since" in replayed.said
     assert f"differs from {first} first in epoch 1: loss was" in replayed.said
     real.sync()
     assert real.rows("SELECT equal, epoch, name FROM replays") == [(False, 1, "loss")]

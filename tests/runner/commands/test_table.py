@@ -28,7 +28,7 @@ def test_a_command_adds_its_words_and_what_runs_them(name: str) -> None:
     assert (added, parser.prog) == (name, f"runner {name}")
     given = {"warm": [], "doctor": [], "search": ["explain", "RUN"], "new": ["loss", "mine"]}
     needed = {"restore": ["--to", "x"], "export": ["--to", "x"]}
-    needed["predict"] = ["--to", "x", "--source", "y"]
+    needed |= {"predict": ["--to", "x", "--source", "y"], "extend": ["epochs=9"]}
     arguments = parser.parse_args([*given.get(name, ["RUN"]), *needed.get(name, [])])
     assert arguments.run is module.run
     assert f"\n  {name:<12} {parser.description}\n" in help_text()
