@@ -390,7 +390,7 @@ FROM (
 ) AS s
 JOIN fresh AS j USING (run_id)
 LEFT JOIN fresh_config AS c USING (run_id)
-LEFT JOIN (SELECT run_id, min(uri) AS uri FROM staged_artifact WHERE kind = 'diff' GROUP BY run_id) AS g USING (run_id)
+LEFT JOIN (SELECT run_id, min(uri) AS uri FROM staged_artifact WHERE kind = 'diff' AND judgement_id IS NULL GROUP BY run_id) AS g USING (run_id)
 LEFT JOIN staged_run_end AS e USING (run_id)
 LEFT JOIN (
     SELECT
