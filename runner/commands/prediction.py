@@ -241,7 +241,7 @@ def _write(
             outputs = outputs_of(model, features, BLOCK, task.heads)
             is_lost = (~np.isfinite(outputs)).any(axis=1)
             lost += int(is_lost.sum())
-            columns = _columns(task, outputs)
+            columns = predictions_of(task, outputs)
             names = _told_apart(list(columns), ["row", *keep])
             block = {f"c{i}": values for i, values in enumerate(columns.values())}
             number = np.arange(rows, rows + len(outputs))
@@ -302,13 +302,13 @@ def _copied(
     return file
 
 
-def _columns(task: Task, outputs: Array) -> dict[str, Array]:
+def predictions_of(task: Task, outputs: Array) -> dict[str, Array]:
     """The columns that are written of some rows; of several heads, each begins with its name."""
     if task.heads:
         return {
             f"{head}_{column}": values
             for head, own in outputs_by_head(task, outputs).items()
-            for column, values in _columns(task.heads[head], own).items()
+            for column, values in predictions_of(task.heads[head], own).items()
         }
     names = names_of(task)
     if task.kind == "regression":

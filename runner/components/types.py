@@ -420,7 +420,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class RunWeights:
-    """The kept weights of an earlier run: what `run:<id>` gives a param of this type.
+    """The kept weights of an earlier run: what `run:<id>`, or `@<alias>`, gives such a param.
 
     Annotate a param `RunWeights | Path | None`, say, and the runner looks the run up in the
     warehouse before it calls the component, and records where the weights came from.
@@ -444,12 +444,12 @@ class RunWeights:
 
     @classmethod
     def said(cls, value: Any) -> RunWeights:
-        """What `run:<id>` in a config means; ValueError for anything else."""
+        """What `run:<id>` or `@<alias>` in a config means; ValueError for anything else."""
         if isinstance(value, RunWeights):
             return value
-        if isinstance(value, str) and value.startswith("run:") and value != "run:":
+        if isinstance(value, str) and value.startswith(("run:", "@")) and value[-1] not in ":@":
             return cls(value.removeprefix("run:"))
-        raise ValueError("give run:<id>, an earlier run's id or either end of it")
+        raise ValueError("give run:<id>, an earlier run's id or either end of it, or @<alias>")
 
     @classmethod
     def __get_pydantic_core_schema__(cls, *_: Any) -> Any:

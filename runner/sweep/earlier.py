@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import warehouse
 from runner.backend.devices import import_tensorflow
 from runner.components.registry import load as load_plugins
-from runner.components.types import RunWeights
+from runner.components.types import RunWeights, Task
 from runner.config.config import Choice, Config, config_of
 from runner.data.prepare import load, prepare
 from runner.errors import ConfigError, WarehouseError
@@ -70,6 +70,11 @@ class EarlierRun:
     def newest(self, role: str) -> warehouse.WeightsFile | None:
         """The newest file of a role: best, checkpoint or graph."""
         return next((file for file in self.files if file.role == role), None)
+
+    @property
+    def task(self) -> Task:
+        """What it was trained for."""
+        return Task(self.data["task"], self.data["outputs"], tuple(self.data["names"]))
 
     @property
     def weights_id(self) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import secrets
-import socket
 import sys
 import threading
 import webbrowser
@@ -15,6 +13,13 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from runner.errors import WarehouseError
+from runner.system.listening import (
+    address_of,
+    checked_token,
+    listen,
+    new_token,
+    refuse_open,
+)
 from runner.system.terminal import say
 from warehouse.commands import within
 from warehouse.place import Place
@@ -54,16 +59,11 @@ def run(arguments: argparse.Namespace) -> int:
     if find_spec("nicegui") is None:
         raise WarehouseError(f"the page needs NiceGUI: {EXTRA}")
     from warehouse.page.feed import Feed
-    from warehouse.page.guard import is_loopback
 
-    if arguments.token is None and not is_loopback(arguments.host):
-        raise WarehouseError(
-            f"--host {arguments.host} can be reached by other machines: choose a word that they "
-            "must know, with --token WORD"
-        )
-    token = _token(arguments.token)
+    refuse_open(arguments.host, arguments.token)
+    token = new_token() if arguments.token is None else checked_token(arguments.token)
     feed = Feed(Place.of(arguments.results))
-    listener = _listen(arguments.host, arguments.port)
+    listener = listen(arguments.host, arguments.port)
     with listener:
         with ThreadPoolExecutor(1) as reading:  # while the toolkit is imported
             first = reading.submit(feed.refresh)
@@ -71,11 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
 
             first.result()
         app = build(feed)
-        port = listener.getsockname()[1]
-        name = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
-        if arguments.host in ("0.0.0.0", "::"):
-            name = socket.gethostname()
-        link = f"http://{name}:{port}/?token={token}"
+        link = f"{address_of(listener, arguments.host)}/?token={token}"
         say(f"{feed.place.folder} is shown at\n\n  {link}\n\nCtrl-C ends it.")
         sys.stdout.flush()
         if not arguments.no_browser and _has_browser():
@@ -85,34 +81,6 @@ def run(arguments: argparse.Namespace) -> int:
         finally:
             feed.close()
     return 0
-
-
-def _token(chosen: str | None) -> str:
-    if chosen is None:
-        return secrets.token_urlsafe(18)
-    if not chosen.isascii() or not all(c.isalnum() or c in "-_.~" for c in chosen) or not chosen:
-        raise WarehouseError("--token may hold letters, digits and - _ . ~, at least one")
-    return chosen
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """An open socket. Raises WarehouseError where there can be none."""
-    try:
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except OSError as error:
-        raise WarehouseError(f"--host {host} is no address of this machine") from error
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(address)
-        listener.listen(128)
-    except OSError as error:
-        listener.close()
-        raise WarehouseError(
-            f"port {port} of {host} cannot be used ({error.strerror}); another page may be open "
-            "there: --port takes another, --port 0 any that is free"
-        ) from error
-    return listener
 
 
 def _has_browser() -> bool:

@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import socket
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import (
     AbstractAsyncContextManager,
@@ -18,12 +17,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
 from fastapi.staticfiles import StaticFiles
 from nicegui import ui
 
+from runner.system.listening import answer
 from warehouse.page import compare_page, grid, run_page, runs_page, sql_page, sweep_page
 from warehouse.page.artifacts import artifact
 from warehouse.page.feed import Feed
@@ -64,26 +63,8 @@ def build(feed: Feed) -> FastAPI:
 def serve(app: FastAPI, listener: socket.socket, token: str, host: str) -> None:
     """Answer on an open socket until somebody stops the process."""
     port = listener.getsockname()[1]
-    config = uvicorn.Config(
-        Guard(app, token, host, port),
-        log_level="warning",
-        access_log=False,
-        lifespan="on",
-        loop="asyncio",
-        ws_ping_interval=30.0,
-        timeout_graceful_shutdown=1,
-        server_header=False,
-    )
-    server = uvicorn.Server(config)
-    # Only a main thread that does nothing else hears a Ctrl-C at once, and can end it in order.
-    thread = threading.Thread(target=server.run, args=([listener],), name="page", daemon=True)
-    thread.start()
-    try:
-        while thread.is_alive():
-            thread.join(0.2)
-    finally:
-        server.should_exit = True
-        thread.join(2.0)
+    guarded = Guard(app, token, host, port)
+    answer(guarded, listener, lifespan="on", ws_ping_interval=30.0)
 
 
 def _watching(site: Site) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:

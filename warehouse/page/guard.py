@@ -7,17 +7,11 @@ one plain page that tells nothing.
 
 from __future__ import annotations
 
-import hmac
-import ipaddress
-import socket
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import MutableMapping
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+from runner.system.listening import App, Names, Receive, Scope, Send, headers_of, is_token
 
 REFUSAL = (
     b"<!doctype html><meta charset=utf-8><title>Not open</title>"
@@ -35,15 +29,6 @@ HEADERS = (
     (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),
 )
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class Guard:
@@ -54,50 +39,25 @@ class Guard:
         self.token = token
         # Cookies know no ports: two pages on one machine need two names.
         self.cookie = f"sweephouse-{port}"
-        self.names = {*LOOPBACK}
-        if not is_loopback(host):
-            self.names |= {host.lower(), socket.gethostname().lower(), socket.getfqdn().lower()}
-        self.is_open_to_others = not is_loopback(host)
+        self.names = Names(host)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        headers = headers_of(scope)
         query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         given = dict(query).get("token")
-        if not self._is_ours(headers):
+        if not self.names.admit(headers):
             await _refuse(scope, receive, send)
-        elif scope["type"] == "http" and given is not None and self._is_token(given):
+        elif scope["type"] == "http" and given is not None and is_token(given, self.token):
             rest = [(name, value) for name, value in query if name != "token"]
             await self._let_in(scope["path"], rest, send)
-        elif self._is_token(_cookie(headers.get(b"cookie", ""), self.cookie)):
+        elif is_token(_cookie(headers.get(b"cookie", ""), self.cookie), self.token):
             await self.app(scope, receive, _with_headers(send))
         else:
             await _refuse(scope, receive, send)
-
-    def _is_ours(self, headers: dict[bytes, str]) -> bool:
-        host = headers.get(b"host", "")
-        if not self._is_this_machine(host):
-            return False
-        origin = headers.get(b"origin")
-        return origin is None or urlsplit(origin).netloc.lower() == host.lower()
-
-    def _is_this_machine(self, host: str) -> bool:
-        try:
-            name = urlsplit(f"//{host}").hostname or ""
-        except ValueError:
-            return False
-        if name in self.names:
-            return True
-        try:  # no name can be pointed at an address that is written out
-            return self.is_open_to_others and bool(ipaddress.ip_address(name))
-        except ValueError:
-            return False
-
-    def _is_token(self, given: str) -> bool:
-        return hmac.compare_digest(given.encode("utf-8", "replace"), self.token.encode())
 
     async def _let_in(self, path: str, query: list[tuple[str, str]], send: Send) -> None:
         """Keep the token in a cookie, and take it out of the address."""

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from warehouse.page.guard import Guard, is_loopback
+from runner.system.listening import is_loopback
+from warehouse.page.guard import Guard
 
 TOKEN = "sesame"
 COOKIE = ("cookie", f"other=1; sweephouse-8600={TOKEN}")
