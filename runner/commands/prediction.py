@@ -184,7 +184,7 @@ def _of_table(table: Table, names: Sequence[str], inputs: Mapping[str, Any]) -> 
     ]
     for block in table.blocks(names, text):
         columns = zip(inputs.items(), block, strict=True)
-        yield {name: _as(column, one) for (name, one), column in columns}
+        yield {name: as_input(column, one) for (name, one), column in columns}
 
 
 def _of_arrays(arrays: Mapping[str, Array], model: Any, source: str) -> Iterator[Any]:
@@ -208,11 +208,13 @@ def _of_arrays(arrays: Mapping[str, Array], model: Any, source: str) -> Iterator
                 f"--source {source} has rows of shape {shape} and the model takes {wanted}"
             )
     for at in range(0, rows.pop(), BLOCK):
-        block = {name: _as(arrays[name][at : at + BLOCK], one) for name, one in inputs.items()}
+        block = {
+            name: as_input(arrays[name][at : at + BLOCK], one) for name, one in inputs.items()
+        }
         yield block["features"] if takes_one(inputs) else block
 
 
-def _as(column: Array, one: Any) -> Array:
+def as_input(column: Array, one: Any) -> Array:
     """The column as the input takes it; a single value a row may be an axis of its own."""
     if len(one.shape) == 2 and column.ndim == 1:
         column = column[:, None]

@@ -19,6 +19,7 @@ COMMANDS = (
     "export",
     "predict",
     "evaluate",
+    "serve",
     "warm",
     "search",
     "doctor",
