@@ -121,6 +121,9 @@ class Reader:
         """
         import duckdb
 
+        if not names:
+            return []
+
         def ask(rows: Any) -> list[Array]:
             with self._lock:
                 return _read(self._con, self.form, rows, names, text)

@@ -39,7 +39,8 @@ from runner.commands.serving.app import STREAM, build
 from runner.commands.serving.served import Serving
 
 ROWS = """
-    SELECT 20 + i % 50 AS age, CASE WHEN i % 9 <> 4 THEN round(i * 1.37 % 11, 2)::DOUBLE END AS size,
+    SELECT 20 + i % 50 AS age,
+        CASE WHEN i % 9 <> 4 THEN round(i * 1.37 % 11, 2)::DOUBLE END AS size,
         DATE '2020-01-01' + (i * 7 % 900)::INTEGER AS day,
         ['red', 'blue', 'green'][1 + i % 3] AS hue,
         (i * 5 % 13 + i % 3) > 7 AS y
