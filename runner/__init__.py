@@ -108,7 +108,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runner.backend.devices import gradient_of
-    from runner.record.outcome import Outcome
+    from runner.sweep.result import Result
     from runner.tracking.keras import track_keras
     from runner.tracking.run import track
 
@@ -208,6 +208,7 @@ __all__ = [
     "schedule",
     "shut",
     "spill_folder",
+    "sweep",
     "targets_by_head",
     "targets_of",
     "track",
@@ -229,14 +230,19 @@ def __getattr__(name: str) -> object:
         from runner.tracking.keras import track_keras
 
         return track_keras
+    if name == "sweep":
+        import importlib
+
+        return importlib.import_module("runner.sweep")  # which can be called
     raise AttributeError(f"module 'runner' has no attribute '{name}'")
 
 
-def run(overrides: Sequence[str] = ()) -> Outcome:
+def run(overrides: Sequence[str] = ()) -> Result:
     """Train one run as `python -m runner <overrides>` would, from Python or a notebook.
 
     Raises RunnerError where the command line would exit with 2; a run that fails or is stopped
-    returns an Outcome that says so.
+    returns a Result that says so. In a notebook it shows itself; it has `.run_id`, `.best`,
+    `.evaluations`, `.curves()` and `.model()`.
     """
     from runner.sweep.sweep import run_overrides
 

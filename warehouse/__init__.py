@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from warehouse.frames import curves, runs, sql
     from warehouse.ingest.ingest import sync
     from warehouse.lookup import WeightsFile, find_run, latest_runs, weights_of
+    from warehouse.magics import load_ipython_extension
     from warehouse.result import SyncResult
     from warehouse.snapshot import connect
 
@@ -27,6 +28,7 @@ __all__ = [
     "curves",
     "find_run",
     "latest_runs",
+    "load_ipython_extension",
     "runs",
     "sql",
     "sync",
@@ -40,6 +42,7 @@ _HOMES = {
     "curves": "warehouse.frames",
     "find_run": "warehouse.lookup",
     "latest_runs": "warehouse.lookup",
+    "load_ipython_extension": "warehouse.magics",
     "runs": "warehouse.frames",
     "sql": "warehouse.frames",
     "sync": "warehouse.ingest.ingest",

@@ -97,10 +97,13 @@ def varying_params(con: DuckDBPyConnection, ids: Sequence[str] | None = None) ->
     return [name for (name,) in rows]
 
 
-def runs_query(con: DuckDBPyConnection) -> str:
-    """The SQL of `runs`: the leaderboard, and a column for each param and metric."""
+def runs_query(con: DuckDBPyConnection, ids: Sequence[str] | None = None) -> str:
+    """The SQL of `runs`: the leaderboard, and a column for each param and metric.
+
+    ids: the runs whose params tell them apart; None: all.
+    """
     taken = {name for name, *_ in con.execute("DESCRIBE leaderboard").fetchall()}
-    params = [name for name in varying_params(con) if name not in taken][:WIDEST]
+    params = [name for name in varying_params(con, ids) if name not in taken][:WIDEST]
     numeric = {
         name
         for (name,) in con.execute(

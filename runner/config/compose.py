@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 import shutil
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -28,6 +28,9 @@ from runner.config.settings import settings_params
 from runner.config.typed import asked_presets, refuse_odd_words
 from runner.config.words import read_override
 from runner.errors import ConfigError, PasswordError
+
+if TYPE_CHECKING:
+    from hydra.core.config_loader import ConfigLoader
 
 
 @functools.cache
@@ -63,6 +66,19 @@ def compose(overrides: Sequence[str]) -> tuple[Config, str]:
 
     Raises ConfigError or PluginError.
     """
+    with composing(overrides) as (composed, _):
+        choice = composed.hydra.runtime.choices
+        OmegaConf.set_struct(composed, False)
+        del composed["hydra"]
+        return settle(composed), experiment_name(choice)
+
+
+@contextmanager
+def composing(overrides: Sequence[str]) -> Iterator[tuple[DictConfig, ConfigLoader]]:
+    """What Hydra composes of the overrides, its own part included, and its loader for more.
+
+    Raises ConfigError or PluginError, also for what Hydra raises meanwhile.
+    """
     import hydra
     from hydra.core.global_hydra import GlobalHydra
 
@@ -81,10 +97,7 @@ def compose(overrides: Sequence[str]) -> tuple[Config, str]:
             search = [f'hydra.searchpath=["file://{folder.resolve()}"]'] if folder else []
             words = [*overrides, *search]
             composed = hydra.compose(CONFIG_NAME, words, return_hydra_config=True)
-            choice = composed.hydra.runtime.choices
-            OmegaConf.set_struct(composed, False)
-            del composed["hydra"]
-            return settle(composed), experiment_name(choice)
+            yield composed, GlobalHydra.instance().config_loader()
     except COMPLAINTS as error:
         raise explain(error) from error
     finally:

@@ -1,13 +1,15 @@
-"""The display while runs train: a live line on a terminal, plain lines elsewhere."""
+"""The display while runs train: a live line on a terminal or in a notebook, else plain lines."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from runner.journal.records import EpochEnd, RunEnd, RunStart
+from runner.record.notebook import NotebookProgress, is_notebook
+from runner.record.tally import MOVE_SECONDS, Tally, beginning, extent, losses_in_words
 from runner.system.terminal import complain, printable, say
 
 if TYPE_CHECKING:
@@ -18,8 +20,6 @@ EVERY_SECONDS = 10.0
 """How often a sweep says how far it is where nothing can be drawn over."""
 PLANNING_SECONDS = 1.0
 """How often it says how far it is before it trains."""
-MOVE_SECONDS = 0.1
-"""How often a bar over many runs is drawn."""
 
 
 class Progress(Protocol):
@@ -33,33 +33,16 @@ class Progress(Protocol):
 
 def progress_for_output(runs: int = 1) -> Progress:
     """The display that fits the number of runs, and where the output goes."""
+    if is_notebook():
+        return NotebookProgress(runs)
     if sys.stdout is not None and sys.stdout.isatty():
         return LiveProgress() if runs == 1 else LiveSweepProgress(runs)
     return PlainProgress() if runs == 1 else PlainSweepProgress(runs)
 
 
-def _extent(start: RunStart) -> tuple[int, int]:
-    """The number of epochs the run may have, and of rows that it trains on in each."""
-    config, rows = start.config, int(start.data.get("train", 0))
-    limit = config["limit_batches"]
-    limited = rows if limit is None else min(rows, limit * config["batch_size"])
-    return int(config["epochs"]), limited
-
-
-def _beginning(start: RunStart) -> str:
-    """`run 0198... on cpu, engine keras (fast declines: the model runs eagerly)`."""
-    reason = f" ({start.engine_reason})" if start.engine_reason else ""
-    return f"run {start.run_id} on {start.device}, engine {start.engine}{reason}"
-
-
 def _every(start: RunStart) -> int:
     """The number of epochs that a line stands for."""
     return int(start.config.get("print_every", 1))
-
-
-def _losses(event: EpochEnd) -> list[str]:
-    words = [f"loss {event.loss:.4f}"]
-    return words if event.val_loss is None else [*words, f"val_loss {event.val_loss:.4f}"]
 
 
 class PlainProgress:
@@ -74,10 +57,10 @@ class PlainProgress:
 
     def start(self, start: RunStart) -> None:
         """Say that it begins."""
-        self._epochs, self._rows = _extent(start)
+        self._epochs, self._rows = extent(start)
         self._every = _every(start)
         self._began = time.monotonic()
-        say(_beginning(start))
+        say(beginning(start))
 
     def epoch(self, event: EpochEnd) -> None:
         """Print the epoch's line."""
@@ -85,7 +68,7 @@ class PlainProgress:
             return
         passed = time.monotonic() - self._began
         left = passed / event.epoch * (self._epochs - event.epoch)
-        words = [f"epoch {event.epoch}/{self._epochs}", *_losses(event)]
+        words = [f"epoch {event.epoch}/{self._epochs}", *losses_in_words(event)]
         rate = self._rows / max(event.seconds, 1e-9)
         words += [f"{rate:,.0f} rows/s", f"{left:.0f} s left"]
         say("  ".join(words))
@@ -121,8 +104,8 @@ class LiveProgress:
 
     def start(self, start: RunStart) -> None:
         """Show the bar."""
-        self._bar.console.print(printable(_beginning(start)))
-        epochs, self._rows = _extent(start)
+        self._bar.console.print(printable(beginning(start)))
+        epochs, self._rows = extent(start)
         self._every = _every(start)
         self._task = self._bar.add_task("", total=epochs)
         self._bar.start()
@@ -131,7 +114,7 @@ class LiveProgress:
         """Move the bar."""
         if self._task is None:
             return
-        words = _losses(event)
+        words = losses_in_words(event)
         if self._every > 1 and event.epoch % self._every == 0:
             self._bar.console.print(f"epoch {event.epoch}  {'  '.join(words)}")
         words.append(f"{self._rows / max(event.seconds, 1e-9):,.0f} rows/s")
@@ -146,65 +129,11 @@ class LiveProgress:
         self._bar.stop()
 
 
-class _Tally:
-    """A count of how far the runs of a sweep are: those that have ended, and those in training."""
-
-    def __init__(self, runs: int) -> None:
-        self._runs, self._ended = runs, 0
-        self._began: float | None = None
-        self._open: dict[str, tuple[int, EpochEnd | None]] = {}
-
-    def start(self, start: RunStart) -> None:
-        if self._began is None:
-            self._began = time.monotonic()
-        self._open[start.run_id] = _extent(start)[0], None
-
-    def epoch(self, event: EpochEnd) -> None:
-        epochs, _ = self._open.get(event.run_id, (event.epoch, None))
-        self._open[event.run_id] = epochs, event
-
-    def end(self, end: RunEnd) -> None:
-        self._ended += 1
-        self._open.pop(end.run_id, None)
-
-    @property
-    def done(self) -> float:
-        """The number of runs done, those in training by the share of their epochs."""
-        shares = (event.epoch / epochs for epochs, event in self._open.values() if event)
-        return min(self._ended + sum(shares), self._runs)
-
-    def words(self) -> str:
-        """`12/64 runs  16 in training: epochs 3 to 7 of 20, loss 0.1204 to 0.3127`."""
-        words = f"{self._ended}/{self._runs} runs"
-        if not self._open:
-            return words
-        words += f"  {len(self._open)} in training"
-        events = [event for _, event in self._open.values() if event is not None]
-        if not events:
-            return words
-        epochs = _span([event.epoch for event in events], "d")
-        most = max(epochs_ for epochs_, _ in self._open.values())
-        word = "epochs" if " to " in epochs else "epoch"
-        return f"{words}: {word} {epochs} of {most}, loss {_span([e.loss for e in events], '.4f')}"
-
-    def left(self) -> float | None:
-        """The seconds that the rest will take if it goes on like this."""
-        if self._began is None or not self.done:
-            return None
-        return (time.monotonic() - self._began) / self.done * (self._runs - self.done)
-
-
-def _span(values: Sequence[float], form: str) -> str:
-    """The least and the greatest, or the one that all are."""
-    least, greatest = format(min(values), form), format(max(values), form)
-    return least if least == greatest else f"{least} to {greatest}"
-
-
 class PlainSweepProgress:
     """A line every ten seconds about all runs in training together."""
 
     def __init__(self, runs: int) -> None:
-        self._tally = _Tally(runs)
+        self._tally = Tally(runs)
         self._printed_at = time.monotonic()
         say(f"training {runs} runs")
 
@@ -256,7 +185,7 @@ class LiveSweepProgress:
     def __init__(self, runs: int) -> None:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-        self._tally = _Tally(runs)
+        self._tally = Tally(runs)
         self._bar = Progress(BarColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
         self._task = self._bar.add_task(self._tally.words(), total=runs)
         self._moved = 0.0

@@ -52,7 +52,7 @@ def asked_of(
     swept |= {key: values for key, values in named.items() if key not in words}
     swept = {key: _each_once(key, _in_order(values), registry) for key, values in swept.items()}
     for key in [key for key, values in swept.items() if _is_group(key) and _is_one(values)]:
-        fixed[key] = _word(key, swept.pop(key).values[0])
+        fixed[key] = word_of(key, swept.pop(key).values[0])
     groups = {
         key: swept[key].values
         for key in sorted(filter(_is_group, swept), key=lambda key: key != EXPERIMENT)
@@ -74,7 +74,7 @@ def asked_of(
             continue
         dimension = _dimension(key, swept[key], keys.find(key))
         if dimension.size == 1 and not dimension.only_if:
-            fixed[key] = _word(key, dimension.value(0))
+            fixed[key] = word_of(key, dimension.value(0))
         else:
             dimensions.append(dimension)
     if not any(dimension.size > 1 for dimension in dimensions):
@@ -84,7 +84,7 @@ def asked_of(
 
 def words_of(space: Space, params: Params) -> list[str]:
     """The overrides of one configuration; params that do not count are left out."""
-    return [_word(one.name, _cast(one, params[one.name])) for one in space.active(params)]
+    return [word_of(one.name, _cast(one, params[one.name])) for one in space.active(params)]
 
 
 _NOTHING = (
@@ -115,13 +115,13 @@ class _Probe:
         for key, values in swept.items():
             if key in required and key.partition(".")[0] not in groups:
                 first = values.values[0] if values.values else values.low
-                self._fixed.append(_word(key, first))
+                self._fixed.append(word_of(key, first))
 
     def config(self, preset: str | None) -> Config:
         """The config under one of the presets that are varied, or none."""
-        words = [_word(key, values[0]) for key, values in self._groups.items()]
+        words = [word_of(key, values[0]) for key, values in self._groups.items()]
         if preset is not None:
-            words[0] = _word(EXPERIMENT, preset)
+            words[0] = word_of(EXPERIMENT, preset)
         return self._compose([*self._fixed, *words])
 
 
@@ -262,7 +262,8 @@ def _cast(dimension: Dimension, value: Any) -> Any:
     return int(value) if dimension.kind == "int" else float(value)
 
 
-def _word(key: str, value: Any) -> str:
+def word_of(key: str, value: Any) -> str:
+    """The override that gives a key this value."""
     return f"{key}={_text(value)}"
 
 

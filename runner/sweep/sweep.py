@@ -23,6 +23,7 @@ from runner.config.config import Config
 from runner.errors import JournalError, PasswordError, RunnerError, WarehouseError
 from runner.journal.ids import new_run_id
 from runner.record.display import PlanningProgress
+from runner.record.notebook import is_notebook
 from runner.record.outcome import Outcome
 from runner.sweep.background import Intake
 from runner.sweep.batch import train, train_all
@@ -34,6 +35,7 @@ from runner.sweep.limits import SWEEP, Limits, announced_jobs, began
 from runner.sweep.on_end import tell_of_run, tell_of_sweep
 from runner.sweep.plan import Planner, Run, plan
 from runner.sweep.pruning import Prunings, pruner_of
+from runner.sweep.result import Result
 from runner.sweep.searching import Search
 from runner.sweep.skip import Skipped, record_skipped, skipped
 from runner.sweep.summary import failure_line, run_line, run_lines
@@ -398,13 +400,13 @@ def exit_code(statuses: Sequence[str], refused: int = 0) -> int:
     return (FAILED if statuses else WRONG) if refused else FINISHED
 
 
-def run_overrides(overrides: Sequence[str]) -> Outcome:
+def run_overrides(overrides: Sequence[str]) -> Result:
     """Compose and train one run from Python; see `runner.run`."""
     config, experiment = compose(overrides)
     run = plan(with_parents(config, Path()), experiment, overrides)
     outcome = train(run)
     close_run(outcome, run.results)
-    return outcome
+    return Result.of(outcome, run.results)
 
 
 def close_run(outcome: Outcome, results: Path) -> None:
@@ -412,8 +414,9 @@ def close_run(outcome: Outcome, results: Path) -> None:
     if outcome.status == "summary":
         return
     result = warehouse.sync(results)
-    for line in run_lines(outcome, results):
-        say(line)
+    if not is_notebook():  # which shows what is returned
+        for line in run_lines(outcome, results):
+            say(line)
     if result.reason or result.problems:
         say(f"warehouse {result.sentence()}")
     if outcome.status == "failed":
