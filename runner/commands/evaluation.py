@@ -79,7 +79,7 @@ def evaluate(
     """
     kept = trained(run, results)
     config = _config(kept, overrides)
-    task = Task.recorded(kept.data)
+    task = kept.task
     data = load(config, Trained(task, kept.data.get("reading") or {}))
     identity = data_identity(config.one("dataset"), lambda: data, kept.results)
     targets_of = _labels(task, data.task)
@@ -144,7 +144,7 @@ def _found(
 
     best = kept.newest("best")
     assert best is not None
-    task = Task.recorded(kept.data)
+    task = kept.task
     offers = offers_of(model, Lazy(splits, rows), task, best.epoch, config.settings.seed)
     for choice in config.chosen["evaluator"]:
         for event in call(choice, offers, kept.run_id, False, config.settings.max_artifact):

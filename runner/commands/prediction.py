@@ -236,7 +236,7 @@ def _write(
     """
     import duckdb
 
-    task = Task.recorded(kept.data)
+    task = kept.task
     rows, lost, names = 0, 0, {}
     try:
         for features in blocks:

@@ -74,7 +74,7 @@ class EarlierRun:
     @property
     def task(self) -> Task:
         """What it was trained for."""
-        return Task(self.data["task"], self.data["outputs"], tuple(self.data["names"]))
+        return Task.recorded(self.data)
 
     @property
     def weights_id(self) -> str:

@@ -38,14 +38,8 @@ def test_what_run_gives_has_curves_model_and_a_form_for_notebooks(
 
 def test_nothing_in_the_form_is_taken_for_html() -> None:
     odd = Result("<i>", error="<script>alert(1)</script>", evaluations={"<b>": {"accuracy": 1.0}})
-    assert not set(re.findall(r"<(\w+)", odd._repr_html_())) - {
-        "div",
-        "b",
-        "table",
-        "tr",
-        "th",
-        "td",
-    }
+    tags = set(re.findall(r"<(\w+)", odd._repr_html_()))
+    assert tags == {"div", "b", "table", "tr", "th", "td"}
 
 
 def test_a_sweep_is_a_table_of_its_runs_and_trains_none_twice(
@@ -71,7 +65,7 @@ def test_a_sweep_is_a_table_of_its_runs_and_trains_none_twice(
         (["optimizr=sgd"], "there is no key 'optimizr': did you mean 'optimizer'"),
         (["epochs=0"], "epochs=0 is not valid"),
         ([{"epochs": "many"}], "epochs=many is not valid"),
-        ([["epochs=1", 5]], "5 is no override: give text like 'epochs=5', or a dict"),
+        ([["epochs=1", 5]], "5 is no override: give text such as 'epochs=5'"),
         ({"epochs": 1}, "a sweep takes a list of jobs"),
         ("epochs=1", "a sweep takes a list of jobs"),
     ],
@@ -134,5 +128,5 @@ def test_the_example_runs_in_a_kernel(tmp_path: Path, monkeypatch: pytest.Monkey
         warnings.simplefilter("ignore")  # of Jupyter's about itself
         nbclient.NotebookClient(cells, timeout=300, resources=place).execute()
     last = [each for each in cells.cells if each.cell_type == "code"][-1]
-    assert last.outputs[0]["data"]["text/plain"] == "np.int64(4)"
+    assert all(name in last.outputs[0]["data"]["text/html"] for name in ("adam", "sgd"))
     assert (tmp_path / "results" / "warehouse.duckdb").is_file()

@@ -27,9 +27,8 @@ def shell(house: House, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 def test_answers_are_frames_with_the_notebooks_variables(shell: Any) -> None:
     assert shell.run_line_magic("sql", "SELECT count(*) AS n FROM runs").n.tolist() == [1]
     shell.user_ns["wanted"] = ["finished", "failed"]
-    answer = shell.run_cell_magic(
-        "sql", "kept", "SELECT status FROM runs\nWHERE status IN $wanted"
-    )
+    query = "SELECT status FROM runs\nWHERE status IN $wanted"
+    answer = shell.run_cell_magic("sql", "kept", query)
     assert answer.status.tolist() == ["finished"] and shell.user_ns["kept"] is answer
 
 
@@ -37,7 +36,7 @@ def test_answers_are_frames_with_the_notebooks_variables(shell: Any) -> None:
     ("line", "cell", "sentence"),
     [
         (
-            "SELECT $leest FROM runs",
+            "SELECT $leest",
             None,
             r"\$leest is no variable of the notebook: did you mean 'least'",
         ),

@@ -75,14 +75,13 @@ class Served:
     def schema(self) -> dict[str, Any]:
         """What a row holds, and what is told of it, as JSON takes it."""
         task = self.kept.task
-        outputs = np.zeros((1, 1 if task.kind == "binary" else task.outputs), np.float32)
         return {
             "run": self.kept.run_id,
             "served_as": self.called,
             "task": task.kind,
             "names": list(names_of(task)),
             "inputs": [field.plain for field in self.form.fields],
-            "outputs": list(predictions_of(task, outputs)),
+            "outputs": self._tells,
         }
 
     def close(self) -> None:
@@ -90,7 +89,8 @@ class Served:
         self._batcher.close()
 
     def _outputs(self, features: Features) -> Array:
-        return outputs_of(self._model, features, PIECE, self._program)
+        heads = self.kept.task.heads
+        return outputs_of(self._model, features, PIECE, heads, self._program)
 
     def _warm_up(self) -> None:
         """Trace the program before somebody waits for it."""
@@ -103,7 +103,8 @@ class Served:
             else 0
             for field in fields
         ]
-        self._outputs(self.reader.of_json([row if len(row) > 1 else row[0]]))
+        outputs = self._outputs(self.reader.of_json([row if len(row) > 1 else row[0]]))
+        self._tells = list(predictions_of(self.kept.task, outputs))
 
 
 class Serving:
