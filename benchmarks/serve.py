@@ -53,7 +53,11 @@ def serve(folder: Path, batch: int) -> tuple[subprocess.Popen[str], int]:
     """A server that has loaded its model, and its port."""
     words = ["serve", "@served", "--port", "0", "--batch", str(batch)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "runner", *words], cwd=folder, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "runner", *words],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
     assert process.stdout is not None
     return process, int(process.stdout.readline().rpartition(":")[2])

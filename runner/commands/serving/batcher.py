@@ -63,9 +63,12 @@ class Batcher:
 
     def _run(self) -> None:
         while batch := self._next():
-            self._answer(batch)
+            # Who has gone meanwhile waits for nothing.
+            if there := [one for one in batch if one[1].set_running_or_notify_cancel()]:
+                self._answer(there)
 
     def _next(self) -> list[tuple[Features, Future[Array]]]:
+        """What is answered next; nothing when it is over."""
         with self._there:
             while not self._waiting and not self._is_over:
                 self._there.wait()

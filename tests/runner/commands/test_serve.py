@@ -270,6 +270,7 @@ def test_what_arrives_meanwhile_shares_a_call_and_a_bad_request_fails_alone() ->
     futures += [batcher.put(np.full((number, 1), float(number))) for number in (1, 2, 3)]
     futures.append(batcher.put(np.full((1, 1), -1.0)))
     futures.append(batcher.put(np.full((1, 1), 9.0)))
+    assert batcher.put(np.full((1, 1), 5.0)).cancel()
     go.set()
     answers = [f.result(30).tolist() if f.exception(30) is None else "failed" for f in futures]
     assert answers == [[[0.0]], [[2.0]], [[4.0]] * 2, [[6.0]] * 3, "failed", [[18.0]]]
