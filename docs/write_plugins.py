@@ -1,23 +1,46 @@
-"""Write what docs/plugins.md takes from the code: contracts, events, components, params.
+"""Write what three pages of docs/ take from the code: contracts, events, components, nouns.
 
     python docs/write_plugins.py
 
-A test holds the file equal to what this makes of it.
+A test holds the files equal to what this makes of them.
 """
 
 from __future__ import annotations
 
+import ast
+import dataclasses
 import inspect
 import re
+import textwrap
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from runner.components import kinds
 from runner.components.kinds import EVENTS, KINDS, SEARCH_KINDS, Kind
 from runner.components.registry import Component, load
+from runner.components.types import (
+    ColumnProfile,
+    Data,
+    Input,
+    Profile,
+    Recipe,
+    RunWeights,
+    SplitPlan,
+    Splits,
+    Stream,
+    Summary,
+    Task,
+    Trained,
+    Transform,
+)
+from runner.record.outcome import Outcome
 
-PAGE = Path(__file__).with_name("plugins.md")
+PAGES = [Path(__file__).with_name(name) for name in ("plugins.md", "components.md", "nouns.md")]
+NOUNS = (
+    *(Task, Data, Splits, Stream, Input, SplitPlan, Summary, Recipe, Transform, RunWeights),
+    *(Trained, Profile, ColumnProfile, Outcome),
+)
 ARGUMENT = re.compile(r"^(\w+(?:, \w+)*): ", re.MULTILINE)
 PART = re.compile(r"(<!-- begin (\w+) -->\n).*?(<!-- end \2 -->)", re.DOTALL)
 
@@ -41,6 +64,58 @@ def events() -> Iterator[str]:
         signature = str(inspect.signature(getattr(kinds, event.name))).replace("'", "")
         yield f"```python\n@hookimpl\ndef {event.name}{signature}\n```\n"
         yield ARGUMENT.sub(r"- **\1**: ", event.contract) + "\n"
+
+
+def nouns() -> Iterator[str]:
+    """Every noun with its fields and methods."""
+    for noun in NOUNS:
+        yield f"### {noun.__name__}\n"
+        yield f"{inspect.getdoc(noun)}\n"
+        sentences = field_sentences(noun)
+        for field in dataclasses.fields(noun):
+            if not field.repr:
+                continue
+            default = field.default if field.default_factory is dataclasses.MISSING else "empty"
+            said = "" if default is dataclasses.MISSING else f" = {_shown(default)}"
+            about = f": {sentences[field.name]}" if field.name in sentences else ""
+            yield f"- **{field.name}** `{field.type}{said}`{about}"
+        yield ""
+        for name, method in vars(noun).items():
+            function = getattr(method, "__func__", getattr(method, "fget", method))
+            if not name.startswith("_") and inspect.isfunction(function) and function.__doc__:
+                yield f"- `{noun.__name__}.{name}{_call(method, function)}`: {_first(function)}"
+        yield ""
+
+
+def field_sentences(noun: type) -> Mapping[str, str]:
+    """What stands below each field, as one line."""
+    [body] = ast.parse(textwrap.dedent(inspect.getsource(noun))).body
+    assert isinstance(body, ast.ClassDef)
+    found = {}
+    for field, below in zip(body.body, body.body[1:], strict=False):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+            text = below.value if isinstance(below, ast.Expr) else None
+            if isinstance(text, ast.Constant):
+                found[field.target.id] = " ".join(str(text.value).split())
+    return found
+
+
+def _shown(default: object) -> str:
+    if isinstance(default, Path):
+        return f"Path({str(default)!r})"
+    return "empty" if default == "empty" else repr(default)
+
+
+def _call(method: object, function: typing.Any) -> str:
+    """The arguments of a method; nothing for a property."""
+    if isinstance(method, property):
+        return ""
+    takes = list(inspect.signature(function).parameters.values())[1:]
+    return f"({', '.join(str(one).replace(chr(39), '') for one in takes)})"
+
+
+def _first(function: typing.Any) -> str:
+    return (inspect.getdoc(function) or "").partition("\n\n")[0].replace("\n", " ")
 
 
 def _star(takes: str) -> str:
@@ -107,18 +182,20 @@ PARTS: dict[str, typing.Callable[[], Iterator[str]]] = {
     "contracts": contracts,
     "events": events,
     "components": components,
+    "nouns": nouns,
 }
 
 
-def page() -> str:
-    """docs/plugins.md as it should be."""
+def page(path: Path) -> str:
+    """The page as it should be."""
 
     def fill(part: re.Match[str]) -> str:
         lines = "\n".join(PARTS[part[2]]())
         return f"{part[1]}\n{lines.rstrip()}\n\n{part[3]}"
 
-    return PART.sub(fill, PAGE.read_text(encoding="utf-8"))
+    return PART.sub(fill, path.read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    for path in PAGES:
+        path.write_text(page(path), encoding="utf-8")

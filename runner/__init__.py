@@ -57,6 +57,7 @@ from runner.components.types import (
     SplitRows,
     Splits,
     Stream,
+    Summary,
     Task,
     Trained,
     Transform,
@@ -108,6 +109,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runner.backend.devices import gradient_of
+    from runner.components.decorators import Function
     from runner.sweep.result import Result
     from runner.tracking.keras import track_keras
     from runner.tracking.run import track
@@ -152,6 +154,7 @@ __all__ = [
     "Splits",
     "Stream",
     "Suggestion",
+    "Summary",
     "Task",
     "TrackKeras",
     "Trained",
@@ -201,6 +204,7 @@ __all__ = [
     "quiet_optuna",
     "read_query",
     "refuse_effects",
+    "register",
     "regularizer",
     "run",
     "sampler",
@@ -235,6 +239,22 @@ def __getattr__(name: str) -> object:
 
         return importlib.import_module("runner.sweep")  # which can be called
     raise AttributeError(f"module 'runner' has no attribute '{name}'")
+
+
+def register(component: Function) -> Function:
+    """Add a decorated function of a notebook or a script to the components of this process.
+
+    It may be used as a decorator above the component's own. A function that is registered again
+    takes the place of the one before. Runs record the distribution "notebook" for it, and a hash
+    of its source, which their fingerprint covers.
+
+    Raises PluginError for what is no component, and where a plugin has one of that name.
+    """
+    from runner.components.loose import add_function
+    from runner.components.registry import load
+
+    add_function(load(), component)
+    return component
 
 
 def run(overrides: Sequence[str] = ()) -> Result:

@@ -70,6 +70,10 @@ def _code(words: Sequence[str]) -> int:
 
 
 def _main(words: Sequence[str]) -> int:
+    if any(word.startswith("--plugin") for word in words):
+        from runner.components.loose import taken
+
+        words = taken(words)
     if any(word in ("-h", "--help") for word in words) and not _is_command(words):
         from runner.commands.help import help_text
 

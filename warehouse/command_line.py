@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from runner.errors import WarehouseError
 from runner.journal.results import ENVIRONMENT
+from runner.system import extensions
 from warehouse.commands import (
     alias,
     care,
@@ -48,8 +49,11 @@ class _Parser(argparse.ArgumentParser):
         super().error(in_line(message))
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line; each command adds its own words."""
+def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The command line; each command adds its own words.
+
+    words: those that are typed; the command of a package that is among them is imported.
+    """
     top = _Parser(
         prog="python -m warehouse",
         description="Ask what the runs came to, and take care of what is kept. Runs are named by "
@@ -60,13 +64,37 @@ def parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help=SAME,
     )
-    words = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:
-        command.add(words)
-    for parser in words.choices.values():
+        command.add(commands)
+    if not set(words) & set(commands.choices):  # else none of a package is asked for
+        _of_packages(top, commands, words)
+    for parser in commands.choices.values():
         # After the command, too; absent there, it must not hide what stood before.
         parser.add_argument("--results", metavar="DIR", default=argparse.SUPPRESS, help=SAME)
     return top
+
+
+def _of_packages(top: argparse.ArgumentParser, commands: Any, words: Sequence[str]) -> None:
+    """Add the commands of packages that are typed, and say of all which there are."""
+    ours = list(commands.choices)
+    named = extensions.extensions(extensions.OF_WAREHOUSE, ours)
+    for word in words:
+        if (command := extensions.find(extensions.OF_WAREHOUSE, word, ours)) is None:
+            continue
+        its_own = _Parser(prog="python -m warehouse").add_subparsers()
+        add = getattr(module := command.load(), "add", module)
+        if callable(add):
+            add(its_own)
+        if not its_own.choices:
+            raise WarehouseError(
+                f"{command.place} adds no parser: {command.value} must be a function of "
+                "argparse's subparsers, or a module with one called add"
+            )
+        commands.choices[word] = next(iter(its_own.choices.values()))
+    if named:
+        listed = (f"{name} (of {one.distribution} {one.version})" for name, one in named.items())
+        top.epilog = f"commands of packages: {', '.join(listed)}"
 
 
 def run(words: Sequence[str]) -> int:
@@ -77,7 +105,7 @@ def run(words: Sequence[str]) -> int:
         )
     for word in words:
         _refuse_odd_bytes(word)
-    arguments = parser().parse_args(words)
+    arguments = parser(words).parse_args(words)
     place = Place.of(arguments.results)
     with in_words(place):
         code: int = arguments.run(arguments)

@@ -34,6 +34,7 @@ from warehouse.database import (
 from warehouse.ingest.ingest import overlay
 from warehouse.ingest.staging import tables
 from warehouse.journals.read import JournalFile, waiting
+from warehouse.package_views import make_views, view_texts
 from warehouse.place import Place
 from warehouse.shelf import forget_others, forget_shelves, new_draft, remove
 
@@ -146,6 +147,7 @@ def _state(place: Place, journals: list[JournalFile]) -> str:
     digest = hashlib.sha256(str(place.folder).encode())
     for folder in ("schema", "views", "ingest"):
         digest.update(repr(sql_of(folder)).encode())
+    digest.update(repr(view_texts()).encode())
     digest.update("".join(tables()).encode())
     files = [
         place.database,
@@ -187,6 +189,7 @@ def fill(draft: Path, place: Place, journals: Iterable[JournalFile]) -> None:
             overlay(writer, place, journals)
         except ChangedError as error:
             warnings.warn(f"journals not taken in yet are left out: {error}", stacklevel=2)
+        make_views(writer.con)
         writer.con.execute("CHECKPOINT")
 
 

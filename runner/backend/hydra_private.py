@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import functools
 import importlib
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -55,6 +56,26 @@ def offer_plugins(module_name: str, classes: tuple[type, ...]) -> None:
         setattr(module, plugin.__name__, plugin)
         Plugins.instance().register(plugin)
     setattr(package, module_name, module)
+
+
+def offer_launcher(name: str, load: Callable[[], Any]) -> None:
+    """Make `hydra/launcher=NAME` known to Hydra.
+
+    load: gives its class, and is called when Hydra is about to make one.
+    """
+    from hydra.core.config_store import ConfigStore
+    from hydra.plugins.launcher import Launcher
+
+    def make(cls: type, **params: Any) -> Any:
+        return load()(**params)
+
+    called = "Launcher_" + re.sub(r"\W", "_", name)
+    methods = dict.fromkeys(("setup", "launch"), lambda self, *_, **__: None)
+    stand_in = type(called, (Launcher,), {**methods, "__new__": make})
+    module = f"sweephouse_{called.lower()}"
+    offer_plugins(module, (stand_in,))
+    node = {"_target_": f"{PLUGINS}.{module}.{called}"}
+    ConfigStore.instance().store(group="hydra/launcher", name=name, node=node)
 
 
 @contextlib.contextmanager

@@ -5,11 +5,14 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from runner.commands.table import parsers
+from runner import engines
+from runner.commands.table import of_packages, parsers
+from runner.components.component import BUILT_IN, Component
 from runner.components.kinds import KINDS, SEARCH_KINDS
-from runner.components.registry import DISABLE, Component, load
+from runner.components.registry import load
 from runner.config.folders import FOLDER, own_presets, presets
 from runner.config.settings import ABOUT, settings_params
+from runner.system.extensions import DISABLE, ENGINES, LAUNCHERS, extensions
 
 HEAD = """\
 Sweephouse trains what a config composes, and records it in a DuckDB warehouse.
@@ -25,6 +28,7 @@ usage: python -m runner [key=value ...] [--multirun] [Hydra's options]
   python -m runner --multirun optimizer=adam,sgd seed=range(5)
   python -m runner --multirun 'zip(batch_size=16,32,epochs=10,20)'      pairs: two runs, not four
   python -m runner --multirun 'join(optimizer=adam; optimizer=sgd optimizer.momentum=0,0.9)'
+  python -m runner --plugin my_net.py architecture=my_net     components of a file of yours
   python -m warehouse runs                                    what came of it
 
 A value is typed as it is, between single quotes where the shell needs them:
@@ -43,6 +47,8 @@ def _commands() -> Iterator[str]:
     yield "COMMANDS (each has its own --help)"
     for name, parser in parsers().items():
         yield f"  {name:<12} {parser.description}"
+    for name, command in of_packages().items():
+        yield f"  {name:<12} of {command.distribution} {command.version}"
     yield ""
 
 
@@ -53,6 +59,10 @@ def _settings() -> Iterator[str]:
     yield _wrapped("  experiment: a preset", ", ".join(sorted(presets())))
     own = ", ".join(own_presets()) or "none here"
     yield _wrapped("", f"or your own, experiment/ in --config-dir, {FOLDER} or ./conf: {own}")
+    ours = ((ENGINES, "engine", engines.ENGINES), (LAUNCHERS, "hydra/launcher", ()))
+    for group, key, taken in ours:
+        for name, one in extensions(group, taken).items():
+            yield _wrapped(f"  {key}={name}", f"of {one.distribution} {one.version}")
     yield ""
 
 
@@ -67,10 +77,18 @@ def _components() -> Iterator[str]:
 
 
 def _component(component: Component) -> Iterator[str]:
-    yield _wrapped(f"  {component.name}", component.summary)
+    yield _wrapped(f"  {component.name}", f"{component.summary}{_origin(component)}")
     if component.params:
         params = ", ".join(param.describe() for param in component.params)
         yield textwrap.fill(params, 99, initial_indent=" " * 6, subsequent_indent=" " * 6)
+
+
+def _origin(component: Component) -> str:
+    """The package, or file, that a component is of; nothing for our own."""
+    if component.distribution == BUILT_IN:
+        return ""
+    version = "" if component.is_loose else f" {component.version}"
+    return f" (of {component.distribution}{version})"
 
 
 def _tail() -> Iterator[str]:
@@ -78,6 +96,9 @@ def _tail() -> Iterator[str]:
 
 
 def _wrapped(head: str, text: str) -> str:
-    """The head, and the text beside it in a column of its own."""
+    """The head, and the text beside it in a column of its own; paths stay whole."""
     first = f"{head:<28} " if len(head) < 28 else f"{head}  "
-    return textwrap.fill(first + text, 99, subsequent_indent=" " * 29)
+    wrapper = textwrap.TextWrapper(
+        99, subsequent_indent=" " * 29, break_on_hyphens=False, break_long_words=False
+    )
+    return wrapper.fill(first + text)

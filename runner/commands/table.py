@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NoReturn
 
 from runner.errors import ConfigError, choices
+from runner.system import extensions
 from runner.system.terminal import complain
 
 COMMANDS = (
@@ -43,18 +44,43 @@ def parsers(names: Iterable[str] = COMMANDS) -> Mapping[str, argparse.ArgumentPa
     return words.choices
 
 
+def of_packages() -> Mapping[str, extensions.Extension]:
+    """The commands that installed packages bring, by what is typed; nothing is imported."""
+    return extensions.extensions(extensions.COMMANDS, COMMANDS)
+
+
+def _of_package(command: extensions.Extension) -> argparse.ArgumentParser:
+    """The words of a package's command; ConfigError where it has none."""
+    words = _Parser(prog="runner").add_subparsers()
+    add = getattr(module := command.load(), "add", module)
+    if callable(add):
+        add(words)
+    if not words.choices:
+        raise ConfigError(
+            f"{command.place} adds no parser: {command.value} must be a function of argparse's "
+            "subparsers, or a module with one called add"
+        )
+    return next(iter(words.choices.values()))
+
+
 def run_command(words: Sequence[str]) -> int:
     """Run the command that the first word names; ConfigError where there is none."""
     name = words[0]
-    if name not in COMMANDS:
+    parser: argparse.ArgumentParser | None = None
+    if name in COMMANDS:
+        parser = parsers([name])[name]
+    elif command := extensions.find(extensions.COMMANDS, name, COMMANDS):
+        parser = _of_package(command)
+    if parser is None:
         from runner.config.typed import meant_as_override
 
         if sentence := meant_as_override(name, *words[1:2]):
             raise ConfigError(sentence)
+        have = choices(name, [*COMMANDS, *of_packages()])
         raise ConfigError(
-            f"'{name}' is neither a command nor an override: {choices(name, COMMANDS)}; "
+            f"'{name}' is neither a command nor an override: {have}; "
             "an override is key=value, such as epochs=5 (try --help)"
         )
-    arguments = parsers([name])[name].parse_intermixed_args(list(words[1:]))
+    arguments = parser.parse_intermixed_args(list(words[1:]))
     code: int = arguments.run(arguments)
     return code

@@ -24,12 +24,15 @@ from runner.components.types import (
     SplitPlan,
     SplitRows,
     Splits,
+    Summary,
     Task,
     Trained,
     Transform,
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import keras
     import numpy as np
 
@@ -118,6 +121,7 @@ def architecture(
     outputs: int,
     heads: Mapping[str, int],
     seed: int,
+    task: Task,
 ) -> keras.Model | tuple[keras.Model, list[keras.callbacks.Callback]]:
     """Make the network.
 
@@ -129,6 +133,7 @@ def architecture(
         several heads, all of them together.
     heads: the units of each head by its name, where the data have several; else empty.
     seed: the run's seed; Keras' own random state is set from it already.
+    task: the dataset's task, for a network that is built otherwise for another kind of it.
 
     Returns a new, uncompiled Keras model that maps a batch of shape (batch, *input_shape) to
     (batch, outputs). Its last layer is linear: the runner puts softmax or sigmoid on top as the
@@ -152,11 +157,13 @@ def architecture(
 
 
 @_kind()
-def optimizer() -> keras.optimizers.Optimizer:
+def optimizer(epochs: int, steps_per_epoch: int) -> keras.optimizers.Optimizer:
     """Make the optimizer.
 
-    It is offered nothing; a param named `learning_rate` is what schedules act upon: its value
-    arrives as a number or as a Keras LearningRateSchedule.
+    epochs, steps_per_epoch: how long the run may last, in epochs and in batches an epoch.
+
+    A param named `learning_rate` is what schedules act upon: its value arrives as a number or as
+    a Keras LearningRateSchedule.
 
     Returns a new Keras optimizer, built in or a subclass of your own.
     """
@@ -179,7 +186,15 @@ def schedule(
 
 
 @_kind(many=True)
-def regularizer(recipe: Recipe, task: Task, monitor: str, mode: str, seed: int) -> Recipe:
+def regularizer(
+    recipe: Recipe,
+    task: Task,
+    monitor: str,
+    mode: str,
+    seed: int,
+    epochs: int,
+    steps_per_epoch: int,
+) -> Recipe:
     """Apply one regularization to whatever is about to be compiled.
 
     recipe: model, loss, optimizer, metrics and callbacks of the run; it may be changed in place.
@@ -187,6 +202,7 @@ def regularizer(recipe: Recipe, task: Task, monitor: str, mode: str, seed: int) 
     task: the dataset's task; of several heads, of kind "heads", with `task.heads` by name.
     monitor, mode: the metric that judges the run, and "min" or "max".
     seed: the run's seed.
+    epochs, steps_per_epoch: how long the run may last, in epochs and in batches an epoch.
 
     Returns the recipe. It must work on any functional or sequential model; raise ModelError
     with one clear sentence where it cannot. `@regularizer(stage="structure")` says that it
@@ -253,7 +269,15 @@ def augmentation(
 
 @_kind(many=True)
 def callback(
-    task: Task, epochs: int, monitor: str, mode: str, run: Keeper
+    task: Task,
+    epochs: int,
+    monitor: str,
+    mode: str,
+    run: Keeper,
+    run_id: str,
+    seed: int,
+    results: Path,
+    data: Splits,
 ) -> keras.callbacks.Callback:
     """Make a Keras callback: whatever no other kind is for.
 
@@ -262,6 +286,10 @@ def callback(
     monitor, mode: the metric that judges the run, and "min" or "max".
     run: keeps figures, tables and files with the run, whenever it is called: a Keeper. A run whose
         callback takes it is not packed.
+    run_id: the run's id; a resumed or replayed run has one of its own.
+    seed: the run's seed.
+    results: the results folder; what a callback writes there lies best in a folder of its own.
+    data: train, val and test as the model takes them, read-only.
 
     Returns a Keras callback. One that acts on batches has engine `keras` train the run. What it
     keeps as numbers, text or flags in its attributes goes into checkpoints and comes back when
@@ -277,10 +305,11 @@ def callback(
 
 
 @_kind()
-def loss(task: Task) -> keras.losses.Loss | Callable[[Any, Any], Any]:
+def loss(task: Task, summary: Summary) -> keras.losses.Loss | Callable[[Any, Any], Any]:
     """Make the loss.
 
     task: the dataset's task; of several heads, that of one: it is called for each.
+    summary: what the training split's targets are: rows of each class, or mean and deviation.
 
     Returns a Keras loss, or a function of (y_true, y_pred). The model's outputs are
     probabilities for a classification and plain values for a regression.
@@ -289,11 +318,12 @@ def loss(task: Task) -> keras.losses.Loss | Callable[[Any, Any], Any]:
 
 
 @_kind(key="metrics", many=True)
-def metric(task: Task) -> keras.metrics.Metric | Callable[[Any, Any], Any]:
+def metric(task: Task, summary: Summary) -> keras.metrics.Metric | Callable[[Any, Any], Any]:
     """Make a metric that is computed every epoch and at the evaluation.
 
     task: the dataset's task; of several heads, that of one: it is called for each, and a
         ModelError leaves the head out. In the logs its name is kind.accuracy, say.
+    summary: what the training split's targets are: rows of each class, or mean and deviation.
 
     Returns a new Keras metric, a function of (y_true, y_pred), or a list of them; each gives one
     number, and is not called loss or val_ something. The model's outputs are probabilities for a

@@ -74,6 +74,7 @@ class Task:
     """What is to be learned; loss, head and metrics follow from it."""
 
     kind: TaskKind
+    """classification, binary, multilabel or regression."""
     outputs: int
     """Units of the head: classes, labels or values; 1 for a binary task."""
     names: tuple[str, ...] = ()
@@ -143,8 +144,11 @@ class SplitPlan:
     """The `split` part of the config: shares of the rows, and how they are drawn."""
 
     val: float
+    """The share of the rows that validates."""
     test: float
+    """The share that is held out to the end."""
     seed: int
+    """What the split is drawn by; the run's own seed is another."""
     by: str | None = None
     """What decides: None (drawn, by class), hash, hash:COLUMN, group:COLUMN, time:COLUMN or
     column:COLUMN, whose values name the parts."""
@@ -213,9 +217,9 @@ class Data:
     features: Features
     """One array, or several by name: numbers, or text that the preprocessing makes numbers of."""
     targets: Targets
-    """One array; of several heads a dict of arrays by name."""
+    """Numbers, a row each where they have several columns; of several heads a dict of arrays."""
     task: Task | Any
-    """Of several heads a dict of tasks by the same names."""
+    """What is to be learned of them; of several heads a dict of tasks by the same names."""
     columns: Mapping[str, Array] = field(default_factory=dict)
     """Further values of every row by which `split.by` may divide: keys, groups, times."""
     weights: Array | None = None
@@ -241,8 +245,11 @@ class Splits:
     """A dataset in its parts, each (features, targets) or a Stream; val and test may be None."""
 
     train: Part
+    """What is trained on; preprocessing sees nothing else."""
     val: Part | None
+    """What each epoch is judged by; without it, the training loss judges."""
     test: Part | None
+    """What the kept weights are evaluated on when training is over."""
     task: Task | Any
     """As in Data, and so the targets of every part."""
     weights: Array | None = None
@@ -256,10 +263,26 @@ class Splits:
 
 
 @dataclass(frozen=True)
+class Summary:
+    """What the targets of the training split are, for a loss or a metric that goes by it."""
+
+    rows: int
+    """How many rows were looked at: all of the split, or of a Stream its sample."""
+    counts: tuple[int, ...] = ()
+    """Rows of each class by its number; of a binary task those of no and of yes; of several
+    labels those that have each; none for a regression."""
+    mean: tuple[float, ...] = ()
+    """Of each of a regression's values; none for other tasks."""
+    std: tuple[float, ...] = ()
+    """The standard deviation of each of a regression's values."""
+
+
+@dataclass(frozen=True)
 class Trained:
     """What a run that is evaluated knows of its data."""
 
     task: Task
+    """What its labels were to it."""
     reading: Mapping[str, Any]
     """What its dataset gave as `Data.reading`; empty in older runs."""
 
@@ -390,7 +413,9 @@ class Transform:
     """A preprocessing that makes codes: its function, and how many codes each input has then."""
 
     function: Callable[[Any], Any]
+    """From a batch of features to the transformed batch, as without a Transform."""
     vocabulary: Mapping[str, int]
+    """Input -> codes, for each input that is codes from then on."""
 
 
 @dataclass
@@ -398,11 +423,16 @@ class Recipe:
     """What is about to be compiled, as regularizers receive and return it."""
 
     model: keras.Model
+    """Not compiled yet; the head that the task asks for comes on top of it later."""
     loss: keras.losses.Loss | Callable[[Any, Any], Any] | dict[str, Any]
-    """Of several heads a loss for each, by its name."""
+    """Of the outputs with their head, probabilities or plain values; of several heads a loss for
+    each, by its name."""
     optimizer: keras.optimizers.Optimizer
+    """With its schedule, if that is one of Keras'."""
     metrics: list[Any] = field(default_factory=list)
+    """As `compile` takes them."""
     callbacks: list[keras.callbacks.Callback] = field(default_factory=list)
+    """Those of the schedule and of the architecture; the config's own come later."""
     unfreezes: bool = False
     """Whether a callback may unfreeze layers: their weights then get optimizer state, too."""
     modes: dict[str, Mode] = field(default_factory=dict)
@@ -429,9 +459,11 @@ class RunWeights:
     run_id: str
     """The whole id, once the runner has looked it up."""
     weights_id: str = ""
+    """Their row in the table `weights`."""
     path: Path = Path()
     """The safetensors file: the model's weights of its best epoch, by their Keras path."""
     sha256: str = ""
+    """Of that file; it stands in the fingerprint."""
     load: Callable[[], keras.Model] | None = field(default=None, compare=False, repr=False)
 
     def model(self) -> keras.Model:

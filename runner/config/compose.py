@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from runner.backend.hydra_private import reading_by, save_only_if
 from runner.components.kinds import KINDS
 from runner.components.passwords import refuse_passwords
-from runner.components.registry import Registry, load
+from runner.components.registry import Component, Registry, load
 from runner.components.signature import node_of, open_node_of
 from runner.config.config import Config, config_of
 from runner.config.folders import CONFIG_MODULE, CONFIG_NAME, own_folder
@@ -33,9 +33,30 @@ if TYPE_CHECKING:
     from hydra.core.config_loader import ConfigLoader
 
 
-@functools.cache
 def register(registry: Registry) -> None:
-    """Give Hydra the typed nodes of the root and of every component, once a registry."""
+    """Give Hydra the typed nodes of the root and of every component that it has not yet."""
+    from hydra.core.config_store import ConfigStore
+
+    store = ConfigStore.instance()
+    _register_root()
+    for (kind_name, name), component in registry.components.items():
+        if kind_name not in KINDS or _REGISTERED.get((kind_name, name)) is component:
+            continue  # of a search: no part of a run's config
+        _REGISTERED[kind_name, name] = component
+        kind = KINDS[kind_name]
+        constants = {} if kind.many else {"name": component.name}
+        node = node_of(component.name, component.params, **constants)
+        package = f"{kind.key}.{name}" if kind.many else kind.key
+        store.store(group=kind.key, name=name, node=node, package=package)
+
+
+_REGISTERED: dict[tuple[str, str], Component] = {}
+"""What Hydra has of each kind and name."""
+
+
+@functools.cache
+def _register_root() -> None:
+    """Give Hydra the typed node of the root, and our plugins, once a process."""
     from hydra.core.config_store import ConfigStore
 
     store = ConfigStore.instance()
@@ -51,14 +72,6 @@ def register(registry: Registry) -> None:
     )
     searcher = {"_target_": "hydra_plugins.sweephouse.SearchSweeper"}
     store.store(group="hydra/sweeper", name="search", node=searcher)
-    for (kind_name, name), component in registry.components.items():
-        if kind_name not in KINDS:
-            continue  # of a search: no part of a run's config
-        kind = KINDS[kind_name]
-        constants = {} if kind.many else {"name": component.name}
-        node = node_of(component.name, component.params, **constants)
-        package = f"{kind.key}.{name}" if kind.many else kind.key
-        store.store(group=kind.key, name=name, node=node, package=package)
 
 
 def compose(overrides: Sequence[str]) -> tuple[Config, str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.components.signature import plain
-from runner.components.sources import source_files
+from runner.components.sources import source_of
 from runner.components.types import RunWeights
 from runner.config.config import Config
 from runner.config.settings import OF_OUTCOME
@@ -61,8 +61,9 @@ def fingerprint(
                 kind.name,
                 component.name,
                 params,
-                component.distribution,
-                component.version,
+                # Where a loose file lies is no part of what it is.
+                "" if component.is_loose else component.distribution,
+                "" if component.is_loose else component.version,
                 source_hash(component.function),
             ]
         )
@@ -103,7 +104,4 @@ def _integral(value: Any) -> Any:
 @functools.cache
 def source_hash(function: Any) -> str:
     """sha256 over the source of the component's module and what it imports of its package."""
-    digest = hashlib.sha256()
-    for file in source_files(function):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
+    return hashlib.sha256(source_of(function)).hexdigest()

@@ -49,3 +49,10 @@ def joined(pieces: Sequence[Features]) -> Features:
 def is_text(array: Array) -> bool:
     """Whether the values are text, which only preprocessing can make numbers of."""
     return array.dtype.kind in "OSU"
+
+
+def read_only(array: Array) -> Array:
+    """A view of the array that cannot be written to."""
+    view = array.view()
+    view.flags.writeable = False
+    return view

@@ -25,6 +25,7 @@ from runner.components.types import (
     SplitRows,
     Splits,
     Stream,
+    Summary,
     Trained,
 )
 from runner.config.config import Config
@@ -39,14 +40,16 @@ from runner.data.checks import (
     parts,
 )
 from runner.data.class_weights import HeadFactors, class_weights, row_factors
+from runner.data.foreign import as_arrays
 from runner.data.heads import side_by_side, splits_by_head
 from runner.data.labels import as_trained
 from runner.data.numbers import warn_of_merged
-from runner.data.parts import chosen, input_name, named
+from runner.data.parts import chosen, each, input_name, named, read_only
 from runner.data.preprocess import as_given, preprocess
 from runner.data.rows import raw_rows
 from runner.data.splitting import divide
 from runner.data.stream import example_of, head, mapped, rows_of
+from runner.data.summary import summary_of
 from runner.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -109,6 +112,24 @@ class Prepared:
             given["input_shape"] = self.input_shape
         return {key: plain(shape) for key, shape in given.items()}
 
+    @functools.cached_property
+    def summary(self) -> Summary:
+        """What the training targets are, for losses and metrics."""
+        return summary_of(example_of(self.splits.train)[1], self.splits.task)
+
+    @functools.cached_property
+    def read_only(self) -> Splits:
+        """The parts as components may look at them."""
+
+        def seen(part: Part) -> Part:
+            if isinstance(part, Stream):
+                return part
+            features, targets = part
+            return each(features, lambda _, array: read_only(array)), read_only(targets)
+
+        changed: dict[str, Any] = {name: seen(part) for name, part in parts(self.splits)}
+        return replace(self.splits, **changed)
+
     def rows(self) -> dict[str, int]:
         """How many rows each part has."""
         return {name: rows_of(part) for name, part in parts(self.splits)}
@@ -130,6 +151,7 @@ def load(
     where = choice.component.place
     if not isinstance(data, Data | Splits):
         raise choice.component.returned(data, "Data or Splits")
+    data = as_arrays(data, where)
     check_parts(data, where)
     data = _with_input_names(side_by_side(data, where))
     check_loaded(data, where, text=bool(config.chosen["preprocessing"]))

@@ -16,7 +16,7 @@ from runner.config.config import Choice
 from runner.data.checks import parts
 from runner.data.heads import targets_by_head
 from runner.data.numbers import number_type, warn_of_merged
-from runner.data.parts import ONE, chosen, each, is_text, joined, named
+from runner.data.parts import ONE, chosen, each, is_text, joined, named, read_only
 from runner.data.stream import example_of, mapped
 from runner.errors import DataError, PluginError, choices
 
@@ -79,7 +79,7 @@ def _fitted(
     wanted = "a function of a batch of features, or Transform(function, vocabulary)"
     try:
         made = step(
-            features=each(features, lambda _, array: _read_only(array)),
+            features=each(features, lambda _, array: read_only(array)),
             targets=_targets(targets, task),
             task=task,
             vocabulary=dict(codes),
@@ -102,14 +102,8 @@ def _targets(targets: Array, task: Task) -> Any:
     """The targets as the dataset has them: of several heads by name."""
     if task.heads:
         by_head = targets_by_head(task, targets)
-        return {name: _read_only(array) for name, array in by_head.items()}
-    return _read_only(targets)
-
-
-def _read_only(array: Array) -> Array:
-    view = array.view()
-    view.flags.writeable = False
-    return view
+        return {name: read_only(array) for name, array in by_head.items()}
+    return read_only(targets)
 
 
 def check_takes_batch(component: Component, function: Any) -> None:

@@ -11,6 +11,7 @@ from typing import cast
 
 from runner.engines.contract import Engine
 from runner.errors import ConfigError, choices
+from runner.system import extensions
 
 ENGINES = {
     "fast": "runner.engines.fast.engine:FastEngine",
@@ -27,15 +28,20 @@ def name_of(name: str, runs: int = 1) -> str:
 
 
 def find_engine(name: str, runs: int = 1) -> Engine:
-    """The engine called so, or at `module:Class`; ConfigError where there is none.
+    """The engine called so, by us or by a package, or at `module:Class`.
 
     runs: how many are to be trained by it.
+
+    Raises ConfigError where there is none, or where several packages have one of that name.
     """
     known = {AUTO: ENGINES[name_of(AUTO, runs)]} | ENGINES
     place = known.get(name, name)
     module, colon, attribute = place.partition(":")
     if not colon:
-        raise ConfigError(f"there is no engine '{name}' (engine={name}): {choices(name, known)}")
+        if found := extensions.find(extensions.ENGINES, name, known):
+            return cast(Engine, found.load()())
+        have = [*known, *extensions.extensions(extensions.ENGINES, known)]
+        raise ConfigError(f"there is no engine '{name}' (engine={name}): {choices(name, have)}")
     try:
         return cast(Engine, getattr(importlib.import_module(module), attribute)())
     except (ImportError, AttributeError) as error:

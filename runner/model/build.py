@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.backend.keras_private import ever_trainable
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 
     import keras
 
+HERE = Path()
 HEADS = {
     "classification": "softmax",
     "binary": "sigmoid",
@@ -84,14 +86,21 @@ def monitor_of(
     return monitor, direction(monitor, modes or {})
 
 
-def build(config: Config, data: Prepared, keeper: Keeper | None = None) -> Recipe:
+def build(
+    config: Config,
+    data: Prepared,
+    keeper: Keeper | None = None,
+    run_id: str = "",
+    results: Path = HERE,
+) -> Recipe:
     """The compiled model with its callbacks; initial weights follow from the seed alone.
 
     keeper: takes what callbacks leave behind.
+    run_id, results: of the run, for callbacks that ask.
 
     Raises ModelError, DataError or ConfigError where components do not fit each other.
     """
-    recipe = assemble(config, data, keeper)
+    recipe = assemble(config, data, keeper, run_id, results)
     check_compile(recipe.model)
     recipe.model.compile(
         optimizer=recipe.optimizer, loss=recipe.loss, metrics=recipe.metrics, jit_compile=False
@@ -116,7 +125,13 @@ def _optimized(recipe: Recipe) -> list[Any]:
         return [weight for weight in recipe.model.weights if "float" in str(weight.dtype)]
 
 
-def assemble(config: Config, data: Prepared, keeper: Keeper | None = None) -> Recipe:
+def assemble(
+    config: Config,
+    data: Prepared,
+    keeper: Keeper | None = None,
+    run_id: str = "",
+    results: Path = HERE,
+) -> Recipe:
     """Make everything that is to be compiled, and do not compile it yet."""
     import keras
 
@@ -144,14 +159,30 @@ def assemble(config: Config, data: Prepared, keeper: Keeper | None = None) -> Re
     for regularizer in config.chosen["regularizer"]:
         before = replace(recipe)
         recipe = regularizer(
-            recipe=recipe, task=task, monitor=monitor, mode=mode, seed=config.settings.seed
+            recipe=recipe,
+            task=task,
+            monitor=monitor,
+            mode=mode,
+            seed=config.settings.seed,
+            **_length(config, data),
         )
         if not isinstance(recipe, Recipe):
             raise regularizer.component.returned(recipe, "Recipe")
         check_recipe(regularizer.component.place, recipe, before, data)
     recipe = _with_heads(recipe, config, data)
     recipe = augment(recipe, config, data)
-    recipe.callbacks += _callbacks(config, task, monitor, mode, keeper or Nowhere())
+    recipe.callbacks += _callbacks(
+        config,
+        task=task,
+        epochs=config.settings.epochs,
+        monitor=monitor,
+        mode=mode,
+        run=keeper or Nowhere(),
+        run_id=run_id,
+        seed=config.settings.seed,
+        results=results,
+        data=data.read_only,
+    )
     _check_monitor(monitor, recipe)
     settle(recipe, monitor, mode, is_set=config.settings.mode != "auto")
     return recipe
@@ -174,6 +205,7 @@ def _architecture(config: Config, data: Prepared, task: Task) -> tuple[keras.Mod
         outputs=task.outputs,
         heads={name: head.outputs for name, head in task.heads.items()},
         seed=config.settings.seed,
+        task=task,
     )
     model, callbacks = check_model(choice.component, made)
     if is_graph(model) and len(model.outputs) != 1:
@@ -275,7 +307,7 @@ def _optimizer(config: Config, data: Prepared, monitor: str, mode: str) -> tuple
     import keras
 
     choice, schedule = config.one("optimizer"), config.one("schedule")
-    params = dict(choice.params)
+    params, length = dict(choice.params), _length(config, data)
     if isinstance(base := params.get("learning_rate"), int | float):
         check_rate(choice.component, base)
     if "learning_rate" not in params:
@@ -284,19 +316,18 @@ def _optimizer(config: Config, data: Prepared, monitor: str, mode: str) -> tuple
                 f"schedule={schedule.component.name} needs a param learning_rate, and "
                 f"optimizer '{choice.component.name}' has none"
             )
-        return check_optimizer(choice.component, choice.component({}, params)), []
-    rate = schedule(
-        learning_rate=params["learning_rate"],
-        epochs=config.settings.epochs,
-        steps_per_epoch=steps(config, data),
-        monitor=monitor,
-        mode=mode,
-    )
+        return check_optimizer(choice.component, choice.component(length, params)), []
+    rate = schedule(learning_rate=params["learning_rate"], monitor=monitor, mode=mode, **length)
     rate = check_schedule(schedule.component, rate)
     is_callback = isinstance(rate, keras.callbacks.Callback)
     params |= {} if is_callback else {"learning_rate": rate}
-    made = check_optimizer(choice.component, choice.component({}, params))
+    made = check_optimizer(choice.component, choice.component(length, params))
     return made, [rate] if is_callback else []
+
+
+def _length(config: Config, data: Prepared) -> dict[str, int]:
+    """How long the run may last, as components are told it."""
+    return {"epochs": config.settings.epochs, "steps_per_epoch": steps(config, data)}
 
 
 def steps(config: Config, data: Prepared) -> int:
@@ -312,7 +343,7 @@ def _loss(config: Config, data: Prepared) -> Any:
 
 
 def _made_loss(choice: Choice, data: Prepared) -> Any:
-    return check_loss(choice.component, choice(task=data.splits.task), data)
+    return check_loss(choice.component, choice(task=data.splits.task, summary=data.summary), data)
 
 
 def _metrics(config: Config, data: Prepared) -> tuple[list[Any], dict[str, Mode], dict[str, str]]:
@@ -336,7 +367,7 @@ def _made_metrics(choice: Choice, data: Prepared) -> Iterator[tuple[list[Any], d
     Raises ModelError where it is for none.
     """
     if not data.splits.task.heads:
-        made = choice(task=data.splits.task)
+        made = choice(task=data.splits.task, summary=data.summary)
         several = check_metrics(choice.component, made, data)
         alone = not isinstance(made, list)
         yield several, dict.fromkeys(other_names(choice), name_of(made)) if alone else {}
@@ -363,14 +394,9 @@ def _say_renamed(asked: str | None, monitor: str) -> None:
         say(f"monitor={asked}: epochs have it as {monitor}")
 
 
-def _callbacks(config: Config, task: Task, monitor: str, mode: str, keeper: Keeper) -> list[Any]:
-    made = []
-    for choice in config.chosen["callback"]:
-        one = choice(
-            task=task, epochs=config.settings.epochs, monitor=monitor, mode=mode, run=keeper
-        )
-        made.append(check_callback(choice.component, one))
-    return made
+def _callbacks(config: Config, **offers: Any) -> list[Any]:
+    chosen = config.chosen["callback"]
+    return [check_callback(choice.component, choice(**offers)) for choice in chosen]
 
 
 def _check_monitor(monitor: str, recipe: Recipe) -> None:

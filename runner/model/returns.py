@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from runner.backend.devices import gradient_of
+from runner.components.component import BUILT_IN, Component
 from runner.components.faults import in_words
-from runner.components.registry import Component
 from runner.components.types import Recipe, Task
 from runner.data.stream import example_of
 from runner.errors import ConfigError, ModelError, PluginError, choices
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from runner.data.prepare import Prepared
 
-BUILT_IN = "sweephouse"
 _BEFORE: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 """What components have returned, by id: state in it would go from one run to the next."""
 
@@ -238,6 +237,10 @@ def check_loss(component: Component, made: Any, data: Prepared) -> Any:
     if component.distribution == BUILT_IN:
         return made
     targets, outputs = _one_row(data)
+    targets = keras.ops.cast(targets, "float32")
+    is_function = not isinstance(made, keras.losses.Loss)
+    if is_function and outputs.shape[-1] == 1 and len(targets.shape) < len(outputs.shape):
+        targets = keras.ops.expand_dims(targets, -1)  # as Keras hands them over
 
     def total(outputs: Any) -> Any:
         loss = made(targets, outputs)

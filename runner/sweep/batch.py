@@ -253,4 +253,4 @@ class _Batch:
 def _built(run: Run, data: Prepared, keeper: RunKeeper) -> Recipe:
     """The run's recipe; built once more, it leaves behind what the last one did."""
     keeper.waiting.clear()
-    return build(run.config, data, keeper)
+    return build(run.config, data, keeper, run.run_id, run.results)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import warehouse
 from runner.backend.devices import import_tensorflow
+from runner.components.loose import bring_back
+from runner.components.registry import Registry
 from runner.components.registry import load as load_plugins
 from runner.components.types import RunWeights, Task
 from runner.config.config import Choice, Config, config_of
 from runner.data.prepare import load, prepare
-from runner.errors import ConfigError, WarehouseError
+from runner.errors import ConfigError, PluginError, WarehouseError
 from runner.journal import weights
 from runner.journal.records import EpochEnd, UsedComponent
 from runner.journal.results import results_folder
@@ -61,6 +65,8 @@ class EarlierRun:
     """How many epochs it has."""
     extension: str | None = None
     """Of an extended run "exact", or why it may not be what it would be in one go."""
+    components: Sequence[Mapping[str, str]] = ()
+    """What it was made of: kind, name, distribution and version of each."""
 
     @property
     def is_whole(self) -> bool:
@@ -97,6 +103,8 @@ class EarlierRun:
         graph = self.newest("graph")
         model = None
         if graph is not None:
+            with contextlib.suppress(ConfigError, PluginError):
+                self._plugins()  # whose layers the graph may name; without them it may not
             model = _from_graph(weights.read(self.results, *self._file(graph)).decode())
         if model is None:
             model = self._rebuilt()
@@ -191,7 +199,14 @@ class EarlierRun:
         """The config with the plugins of today, and with the weights that it names."""
         # Before there was a choice, targets were what the dataset gave.
         body = {"targets": "raw", **self.config, **(changes or {}), "results": str(self.results)}
-        return with_parents(config_of(body, load_plugins()), Path())
+        return with_parents(config_of(body, self._plugins()), Path())
+
+    def _plugins(self) -> Registry:
+        """All plugins, and the loose files that it was trained with; says what has changed."""
+        registry = load_plugins()
+        for sentence in bring_back(registry, self.components):
+            warnings.warn(sentence, stacklevel=2)
+        return registry
 
     def _rebuilt(self) -> keras.Model:
         """The model as the run's components make it, which takes its data and its plugins."""
@@ -201,7 +216,8 @@ class EarlierRun:
 
         config = self._config_now()
         data = prepare(load(config), config)
-        model = apart(as_graph(assemble(config, data).model, data), data.splits.task)
+        recipe = assemble(config, data, run_id=self.run_id, results=self.results)
+        model = apart(as_graph(recipe.model, data), data.splits.task)
         return with_preprocessing(model, data.preprocessing)
 
 
@@ -216,6 +232,10 @@ def earlier_run(run: str, results: Path | None = None) -> EarlierRun:
             "engine, engine_reason, epochs, extension FROM runs WHERE run_id = ?",
             [run_id],
         ).fetchone()
+        columns = ("kind", "name", "distribution", "version")
+        components = connection.execute(
+            f"SELECT {', '.join(columns)} FROM components WHERE run_id = ? ORDER BY ALL", [run_id]
+        ).fetchall()
     assert row is not None
     status, fingerprint, experiment, overrides, versions, config, data, *rest = row
     return EarlierRun(
@@ -230,6 +250,7 @@ def earlier_run(run: str, results: Path | None = None) -> EarlierRun:
         _loaded(data, "data", run_id),
         files,
         *rest,
+        [dict(zip(columns, one, strict=True)) for one in components],
     )
 
 

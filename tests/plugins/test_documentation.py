@@ -1,19 +1,25 @@
-"""Every component is tested and documented, and docs/plugins.md is what the code says."""
+"""Every component is tested and documented, and its pages are what the code says."""
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
+import os
 import re
 from pathlib import Path
 
 import pytest
 
+import runner
 from runner import Recipe, Task
 from runner.components.faults import complaint_of
 from runner.components.kinds import KINDS, SEARCH_KINDS
+from runner.components.registry import load
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "plugins.md"
+COMPONENTS = ROOT / "docs" / "components.md"
+NOUNS = ROOT / "docs" / "nouns.md"
 
 
 @pytest.fixture(scope="module")
@@ -24,18 +30,20 @@ def built_in(make):
     }
 
 
-def test_the_page_is_what_the_code_says():
+def test_the_pages_are_what_the_code_says():
     spec = importlib.util.spec_from_file_location(
         "write_plugins", ROOT / "docs" / "write_plugins.py"
     )
     writer = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(writer)
-    assert PAGE.read_text(encoding="utf-8") == writer.page(), "run python docs/write_plugins.py"
+    for path in writer.PAGES:
+        text = path.read_text(encoding="utf-8")
+        assert text == writer.page(path), "run python docs/write_plugins.py"
 
 
 def test_every_kind_and_every_built_in_component_is_documented(built_in):
-    page = PAGE.read_text(encoding="utf-8")
-    contracts, _, components = page.partition("<!-- begin components -->")
+    contracts = PAGE.read_text(encoding="utf-8")
+    components = COMPONENTS.read_text(encoding="utf-8")
     for kind, found in built_in.items():
         assert f"### {kind}\n" in contracts
         part = components.partition(f"### {kind}\n")[2].partition("\n### ")[0]
@@ -78,3 +86,32 @@ def test_the_first_plugin_of_the_page_works(make):
         task = Task.classification(3)
         model = make("regularizer", name, recipe=recipe, task=task).model
     assert model.output_shape == (None, 3)
+
+
+def test_the_examples_about_the_nouns_train_and_are_restored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every file of the page is written out, and one run has all of them."""
+    files = re.findall(r"```python\n# (my_\w+\.py)\n(.*?)```", NOUNS.read_text("utf-8"), re.DOTALL)
+    for name, text in files:
+        (tmp_path / name).write_text(text)
+    paths = [str(tmp_path / name) for name, text in files if "@" in text and "layers" not in name]
+    monkeypatch.setenv("SWEEPHOUSE_PLUGINS", os.pathsep.join(paths))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    load.cache_clear()
+    chosen = ("dataset=flowers", "architecture=scaled", "loss=rarest_first")
+    shaped = ("preprocessing=[encode]", "regularizer=[noise,upright]", "epochs=2")
+    outcome = runner.run([*chosen, *shaped, f"results={tmp_path / 'results'}"])
+    assert (outcome.status, len(paths)) == ("finished", 5)
+    names = [layer.__class__.__name__ for layer in model_layers(outcome.run_id, tmp_path)]
+    assert "Scale" in names and "GaussianNoise" in names
+    load.cache_clear()
+
+
+def model_layers(run_id: str, folder: Path) -> list:
+    """All layers of the run's model, made from its graph."""
+    from runner.sweep.earlier import earlier_run
+
+    earlier = earlier_run(run_id, folder / "results")
+    earlier = dataclasses.replace(earlier, config={})  # it is not to be built anew
+    return earlier.model()._flatten_layers()

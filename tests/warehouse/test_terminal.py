@@ -24,7 +24,7 @@ from tests.warehouse.test_comparison import SWEEP, params, trained
 from warehouse.command_line import parser
 from warehouse.commands import ped_anova
 from warehouse.commands.prompt import completer
-from warehouse.commands.queries import worked
+from warehouse.worked import questions
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_effects_failures_and_worked_questions(house: House) -> None:
     assert "less chance" in house.command("effects", "--sweep", SWEEP[-4:]).stdout
     failures = table(house, "failures", "--sweep", SWEEP)
     assert sorted(row["status"] for row in failures) == ["failed", "lost"]
-    assert {row["name"] for row in table(house, "queries")} == set(worked())
+    assert {row["name"] for row in table(house, "queries")} == set(questions())
     [progress] = table(house, "queries", "progress_of_sweeps")
     assert (progress["planned"], progress["done"]) == ("9", "8")
     done = house.command("queries", "progress_of_sweep")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from runner.errors import WarehouseError
 from runner.system.signals import SignalReader
 from runner.system.terminal import say
-from warehouse.commands.queries import sentence, worked
+from warehouse.worked import questions
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -180,13 +180,13 @@ def _dotted(text: str) -> str | None:
     if command == ".columns" and name:
         return COLUMNS.format(name.replace("'", "''"))
     if command == ".queries":
-        for each, query in worked().items():
-            say(f"{each}: {sentence(query)}")
+        for each, question in questions().items():
+            say(f"{each}: {question.sentence}")
         return None
     if command == ".query":
-        if name not in worked():
+        if name not in questions():
             raise WarehouseError(f"there is no worked question {name!r}; .queries lists them")
-        return worked()[name]
+        return questions()[name].sql
     if command != ".help":
         say(f"no command {command}")
     say(HELP)

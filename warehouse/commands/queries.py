@@ -9,8 +9,8 @@ from runner.errors import WarehouseError, choices
 from runner.system.terminal import say
 from warehouse.commands.answer import ask
 from warehouse.commands.output import add_format, emit
-from warehouse.database import sql_of
 from warehouse.snapshot import connect
+from warehouse.worked import questions
 
 if TYPE_CHECKING:
     from warehouse.commands import Words
@@ -29,36 +29,21 @@ def add(words: Words) -> None:
     parser.set_defaults(run=run)
 
 
-def worked() -> dict[str, str]:
-    """The worked questions: name -> SQL, which begins with what it asks."""
-    return {name.removesuffix(".sql"): text for name, text in sql_of("queries")}
-
-
-def sentence(text: str) -> str:
-    """What a worked question asks, by its first comment."""
-    lines = []
-    for line in text.splitlines():
-        if not line.startswith("-- "):
-            break
-        lines.append(line[3:])
-    return " ".join(lines)
-
-
 def run(arguments: argparse.Namespace) -> int:
     """List them, or print one's answer."""
-    queries = worked()
+    asked = questions()
     if arguments.name is None:
-        listed = [(name, sentence(text)) for name, text in queries.items()]
-        emit(("name", "question"), listed, arguments.format)
+        listed = [(name, one.sentence, one.package) for name, one in asked.items()]
+        emit(("name", "question", "package"), listed, arguments.format)
         return 0
     name = arguments.name.removesuffix(".sql")
-    if name not in queries:
-        raise WarehouseError(f"there is no worked question {name!r}; {choices(name, queries)}")
+    if name not in asked:
+        raise WarehouseError(f"there is no worked question {name!r}; {choices(name, asked)}")
     if arguments.print:
-        say(queries[name].rstrip())
+        say(asked[name].sql.rstrip())
         return 0
     with connect(arguments.results) as con:
-        answer = ask(con, queries[name])
+        answer = ask(con, asked[name].sql)
         rows = map(answer.iso, answer.rows) if arguments.format == "json" else answer.rows
         emit(answer.columns, rows, arguments.format, fitting=True)
     return 0

@@ -6,7 +6,6 @@ import asyncio
 import csv
 import io
 import json
-from importlib import resources
 from typing import Any
 
 from nicegui import ui
@@ -19,6 +18,7 @@ from warehouse.page.curves_panel import draw
 from warehouse.page.feed import Answer, Feed
 from warehouse.page.grid import plain
 from warehouse.page.site import PATIENCE, TOOL, Site, text
+from warehouse.worked import questions
 
 LIMIT = 1000
 MOST_ROWS = 1_000_000
@@ -38,11 +38,7 @@ def add(site: Site) -> None:
 
 def worked() -> dict[str, str]:
     """Name -> text of the worked queries."""
-    folder = resources.files("warehouse").joinpath("queries")
-    files = sorted(
-        (file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda f: f.name
-    )
-    return {file.name.removesuffix(".sql"): file.read_text("utf-8").strip() for file in files}
+    return {name: question.sql.strip() for name, question in questions().items()}
 
 
 def completions(feed: Feed) -> list[dict[str, str]]:

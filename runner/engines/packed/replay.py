@@ -13,6 +13,7 @@ import contextlib
 import copy
 import functools
 import random
+import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -199,6 +200,8 @@ class Replay:
 
     def _callback(self, index: int, params: Mapping[str, float]) -> Any:
         fresh = copy.copy(self._built[0].start.callbacks[index])
+        if any(isinstance(value, types.FunctionType) for value in vars(fresh).values()):
+            raise Unforeseen  # what it closes over may be the member's own
         for name, value in _plain(fresh).items():
             built = [_plain(one.start.callbacks[index]).get(name) for one in self._built]
             followed = self._follow(built, params)

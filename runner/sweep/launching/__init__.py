@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from runner.backend.hydra_private import offer_plugins
+from runner.backend.hydra_private import offer_launcher, offer_plugins
+from runner.system import extensions
+
+OURS = ("packed", "basic")
+"""Launchers whose names a package's does not take."""
 
 
 def install() -> None:
-    """Make `hydra/launcher=packed`, `hydra/sweeper=quick` and `=search` known to Hydra."""
+    """Make `hydra/launcher=packed`, `hydra/sweeper=quick` and `=search` known to Hydra.
+
+    So are the launchers of packages, each of which is imported when it is to launch.
+    """
     from hydra.core.plugins import Plugins
 
     Plugins.instance()  # executes its own plugins anew: what is derived from them comes after
@@ -15,3 +22,5 @@ def install() -> None:
     from runner.sweep.launching.search import SearchSweeper
 
     offer_plugins("sweephouse", (PackedLauncher, QuickSweeper, SearchSweeper))
+    for name, launcher in extensions.extensions(extensions.LAUNCHERS, OURS).items():
+        offer_launcher(name, launcher.load)

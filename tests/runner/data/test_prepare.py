@@ -290,7 +290,7 @@ def test_overfitting_trains_and_judges_one_and_the_same_batch() -> None:
 @pytest.mark.parametrize(
     ("returned", "said"),
     [
-        ("Data([[1.0]] * 9, np.zeros(9), Task.regression())", "features of type list"),
+        ("Data({1.0}, np.zeros(9), Task.regression())", "features of type set"),
         ("Data(np.ones((9, 2)), np.array(['a'] * 9), Task.binary())", "must be numbers"),
         ("Data(np.ones((9, 2)), np.eye(9), Task.classification(9))", "not one-hot rows"),
         ("Data(np.full((9, 2), np.inf), np.zeros(9), Task.regression())", "18 infinite values"),
