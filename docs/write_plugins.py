@@ -22,11 +22,14 @@ from runner.components.registry import Component, load
 from runner.components.types import (
     ColumnProfile,
     Data,
+    Findings,
     Input,
+    Keeper,
     Profile,
     Recipe,
     RunWeights,
     SplitPlan,
+    SplitRows,
     Splits,
     Stream,
     Summary,
@@ -39,7 +42,7 @@ from runner.record.outcome import Outcome
 PAGES = [Path(__file__).with_name(name) for name in ("plugins.md", "components.md", "nouns.md")]
 NOUNS = (
     *(Task, Data, Splits, Stream, Input, SplitPlan, Summary, Recipe, Transform, RunWeights),
-    *(Trained, Profile, ColumnProfile, Outcome),
+    *(SplitRows, Findings, Keeper, Trained, Profile, ColumnProfile, Outcome),
 )
 ARGUMENT = re.compile(r"^(\w+(?:, \w+)*): ", re.MULTILINE)
 PART = re.compile(r"(<!-- begin (\w+) -->\n).*?(<!-- end \2 -->)", re.DOTALL)
@@ -72,7 +75,7 @@ def nouns() -> Iterator[str]:
         yield f"### {noun.__name__}\n"
         yield f"{inspect.getdoc(noun)}\n"
         sentences = field_sentences(noun)
-        for field in dataclasses.fields(noun):
+        for field in dataclasses.fields(noun) if dataclasses.is_dataclass(noun) else ():
             if not field.repr:
                 continue
             default = field.default if field.default_factory is dataclasses.MISSING else "empty"
@@ -110,8 +113,12 @@ def _call(method: object, function: typing.Any) -> str:
     """The arguments of a method; nothing for a property."""
     if isinstance(method, property):
         return ""
-    takes = list(inspect.signature(function).parameters.values())[1:]
-    return f"({', '.join(str(one).replace(chr(39), '') for one in takes)})"
+    takes = []
+    for one in list(inspect.signature(function).parameters.values())[1:]:
+        star = "*" if one.kind is one.VAR_POSITIONAL else ""
+        default = "" if one.default is one.empty else f" = {one.default!r}"
+        takes.append(f"{star}{one.name}: {one.annotation}{default}")
+    return f"({', '.join(takes)})"
 
 
 def _first(function: typing.Any) -> str:

@@ -73,6 +73,7 @@ def _of_data(data: Data, where: str) -> Data:
         task=task,
         weights=None if weights is None else _plain(weights, f"{where} weights"),
         part=None if data.part is None else _plain(data.part, f"{where} part"),
+        keys=None if data.keys is None else _plain(data.keys, f"{where} keys"),
         columns={name: _plain(keys, f"{where} {name}") for name, keys in data.columns.items()},
         feature_names=data.feature_names or names,
     )
