@@ -12,7 +12,7 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -30,6 +30,7 @@ from runner.components.kinds import PROJECT
 from runner.components.listeners import Listener
 from runner.components.sources import LOOSE, source_of
 from runner.errors import ConfigError, PluginError, in_one_line
+from runner.journal.records import UsedComponent
 from runner.system.extensions import left_out
 from runner.system.paths import from_home
 
@@ -138,16 +139,16 @@ def version_of(path: Path) -> str:
     return f"{BY_CONTENT}{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
 
 
-def bring_back(registry: Registry, components: Sequence[Mapping[str, str]]) -> list[str]:
+def bring_back(registry: Registry, components: Sequence[UsedComponent]) -> list[str]:
     """Add the files from which a run had components; a sentence for each that has changed.
 
-    components: `kind`, `name`, `distribution` and `version` of each, as the run recorded them.
+    components: as the run recorded them.
 
     Raises ConfigError where one came from a notebook, or its file is gone.
     """
     changed = []
     for one in components:
-        where, then = one["distribution"], one["version"]
+        where, then = one["distribution"] or "", one["version"] or ""
         if not then.startswith(BY_CONTENT):
             continue
         what = f"{one['kind']} '{one['name']}'"

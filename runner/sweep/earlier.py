@@ -65,8 +65,6 @@ class EarlierRun:
     """How many epochs it has."""
     extension: str | None = None
     """Of an extended run "exact", or why it may not be what it would be in one go."""
-    components: Sequence[Mapping[str, str]] = ()
-    """What it was made of: kind, name, distribution and version of each."""
 
     @property
     def is_whole(self) -> bool:
@@ -204,7 +202,7 @@ class EarlierRun:
     def _plugins(self) -> Registry:
         """All plugins, and the loose files that it was trained with; says what has changed."""
         registry = load_plugins()
-        for sentence in bring_back(registry, self.components):
+        for sentence in bring_back(registry, self.components()):
             warnings.warn(sentence, stacklevel=2)
         return registry
 
@@ -232,10 +230,6 @@ def earlier_run(run: str, results: Path | None = None) -> EarlierRun:
             "engine, engine_reason, epochs, extension FROM runs WHERE run_id = ?",
             [run_id],
         ).fetchone()
-        columns = ("kind", "name", "distribution", "version")
-        components = connection.execute(
-            f"SELECT {', '.join(columns)} FROM components WHERE run_id = ? ORDER BY ALL", [run_id]
-        ).fetchall()
     assert row is not None
     status, fingerprint, experiment, overrides, versions, config, data, *rest = row
     return EarlierRun(
@@ -250,7 +244,6 @@ def earlier_run(run: str, results: Path | None = None) -> EarlierRun:
         _loaded(data, "data", run_id),
         files,
         *rest,
-        [dict(zip(columns, one, strict=True)) for one in components],
     )
 
 
