@@ -18,6 +18,7 @@ from warehouse.commands import (
     effects,
     failures,
     gc,
+    import_,
     plot,
     purge,
     queries,
@@ -39,6 +40,7 @@ SAME = f"the results folder (default: ${ENVIRONMENT}, else ./results)"
 COMMANDS = (
     *(sql, queries, runs, top, show, curves, compare, effects, failures, plot, report),
     *(sync, rebuild, verify, care, alias, gc, purge, ui),
+    *(import_,),
 )
 
 

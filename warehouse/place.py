@@ -91,12 +91,14 @@ class Place:
         return clock.lstat().st_mtime
 
     @contextmanager
-    def locked(self, wait: float = 0.0, *, reading: bool = False) -> Iterator[None]:
+    def locked(
+        self, wait: float = 0.0, *, reading: bool = False, name: str = "warehouse.lock"
+    ) -> Iterator[None]:
         """Hold the sidecar lock; BusyError if others still hold it after `wait` seconds.
 
-        reading: go on without one where there is none and none can be made.
+        reading: go on without one where there is none and none can be made. name: of another lock.
         """
-        path = self.folder / "warehouse.lock"
+        path = self.folder / name
         try:
             file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o664)
         except OSError as error:

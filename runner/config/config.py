@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from runner.config.on_end import check_on_end
 from runner.config.settings import NAMES, Settings, settings_model
 from runner.config.split import check_split
 from runner.errors import ConfigError, choices
+from runner.journal.params import param_value
 from runner.journal.records import ParamValue, Parent
 from runner.system.paths import from_home
 
@@ -204,10 +204,3 @@ def _flat(prefix: str, node: Any) -> Iterator[ParamValue]:
                 yield from _flat(f"{prefix}.{key}" if prefix else str(key), item)
         return
     yield param_value(prefix, node)
-
-
-def param_value(name: str, value: Any) -> ParamValue:
-    """A row of the params table: the value as text, and as a number where it is one."""
-    number = float(value) if isinstance(value, int | float) else None
-    text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
-    return {"name": name, "value": text, "number": number}

@@ -117,6 +117,9 @@ class RunStart(Record):
     git_dirty: bool | None = None
     engine_reason: str | None = None
     """Why that engine and no other; of a packed run, its pack."""
+    imported_from: str | None = None
+    """The address at another tracker that it was imported from. Imported again when its source
+    has changed, the newer journal replaces the one before, ended though it is."""
     version: int = FORMAT_VERSION
 
 
@@ -352,6 +355,19 @@ class EvaluatorCall(Record):
     """How many it left behind."""
     error: str | None = None
     traceback: str | None = None
+
+
+@dataclass(frozen=True)
+class FileElsewhere(Record):
+    """A file of an imported run that stays where it is: it was not read, and may be gone."""
+
+    record: ClassVar[str] = "file_elsewhere"
+    key: ClassVar[tuple[str, ...]] = ("path",)
+    run_id: Id
+    path: str
+    """Its name within the run."""
+    address: str
+    bytes: int | None = None
 
 
 @dataclass(frozen=True)

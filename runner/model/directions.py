@@ -8,19 +8,13 @@ answers, so that the warehouse need not ask again.
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from runner.backend.keras_private import direction_of
 from runner.components.types import Mode, Recipe
+from runner.journal.metric_names import better_end
 from runner.system.terminal import say
-
-MORE_IS_BETTER = re.compile(
-    r"acc|auc|precision|recall|f1|fbeta|r2|iou|specificity|sensitivity|cosine|correlation|top_?k"
-    r"|true_"
-)
-"""What is in the names of metrics of which more is better; of anything else, less is."""
 
 
 def name_of(metric: Any) -> str:
@@ -40,9 +34,7 @@ def stated(metrics: Iterable[Any], mode: Mode | None = None) -> dict[str, Mode]:
 def direction(monitor: str, modes: Mapping[str, Mode]) -> Mode:
     """Which end of a metric is better, as stated or else by its name."""
     name = monitor.removeprefix("val_")
-    # Of a head, by what is measured: kind.accuracy, accent.loss.
-    guess: Mode = "max" if MORE_IS_BETTER.search(name.rpartition(".")[2]) else "min"
-    return modes.get(name, guess)
+    return modes.get(name, better_end(name))
 
 
 def settle(recipe: Recipe, monitor: str, mode: Mode, *, is_set: bool) -> None:

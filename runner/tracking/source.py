@@ -13,9 +13,9 @@ from typing import Any
 
 from runner.components.passwords import refuse_passwords, without_password
 from runner.components.types import Mode
-from runner.config.config import param_value
 from runner.errors import ConfigError
 from runner.journal.ids import now
+from runner.journal.params import param_rows, param_value
 from runner.journal.records import ParamValue, RunStart, UsedComponent
 from runner.sweep.provenance import git_state, versions
 
@@ -70,7 +70,7 @@ def start_of(
         mode="min",
         overrides=[],
         config=config,
-        params=[*_of_dataset(dataset), *_rows("", params)],
+        params=[*_of_dataset(dataset), *param_rows("", params)],
         components=_component(dataset),
         versions=versions(),
         git_commit=commit,
@@ -98,15 +98,6 @@ def _component(dataset: str | None) -> list[UsedComponent]:
 def _of_dataset(dataset: str | None) -> Iterator[ParamValue]:
     if dataset is not None:
         yield param_value("dataset", dataset)
-
-
-def _rows(prefix: str, node: Any) -> Iterator[ParamValue]:
-    """The params as rows: dotted name, text, and number where it is one."""
-    if isinstance(node, Mapping) and (node or not prefix):
-        for name, value in node.items():
-            yield from _rows(f"{prefix}.{name}" if prefix else str(name), value)
-        return
-    yield param_value(prefix, node)
 
 
 def _plain(value: Any) -> Any:

@@ -91,6 +91,8 @@ class Batch:
                 return "there"
             # Given up too early, or gone on with since: the longer journal is the truth.
             replaces = known_status in ("lost", "running") and (running or reading.bytes > length)
+            # An import writes a journal again where its source has changed, and only then.
+            replaces |= reading.start["imported_from"] is not None
             if not replaces:
                 return "other"
         self._added.add(reading.run_id)

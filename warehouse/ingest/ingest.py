@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from runner.errors import WarehouseError
@@ -26,6 +25,10 @@ if TYPE_CHECKING:
 
 BATCH = 1000
 """Journals a transaction: bounds memory, and what a kill in a long ingest has to do again."""
+BATCH_BYTES = 64_000_000
+"""The same for long journals, whose records take several times their bytes in memory."""
+COMPRESSED = 8
+"""About how many times shorter an archived journal is."""
 
 
 def sync(results: str | os.PathLike[str] | None = None, *, wait: float = 0.0) -> SyncResult:
@@ -107,6 +110,16 @@ def _checkpoint(con: DuckDBPyConnection) -> None:
 
 def batches(journals: Iterable[JournalFile]) -> Iterator[list[JournalFile]]:
     """Divide them into groups of what goes in together."""
-    todo = iter(journals)
-    while batch := list(islice(todo, BATCH)):
+    batch: list[JournalFile] = []
+    size = 0
+    for journal in journals:
+        if len(batch) == BATCH or size > BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+        batch.append(journal)
+        with suppress(OSError):  # what cannot be seen is told of when it is read
+            size += journal.path.stat().st_size * (
+                COMPRESSED if journal.path.suffix == ".gz" else 1
+            )
+    if batch:
         yield batch

@@ -62,10 +62,11 @@ SELECT run_id, epoch, split, name, value
 FROM staged_finding SEMI JOIN fresh USING (run_id)
 WHERE training AND judgement_id IS NULL;
 
--- An engine may repeat the losses among the metrics; they have columns of their own.
+-- An engine may repeat the losses among the metrics; they have columns of their own. That of a test
+-- split has none.
 INSERT INTO metrics
 SELECT run_id, epoch, split, name, value FROM staged_metric
-WHERE name <> 'loss';
+WHERE name <> 'loss' OR split NOT IN ('train', 'val');
 
 -- A judgement that is there already, from a journal that was left behind, is not fresh either.
 CREATE OR REPLACE TEMP TABLE fresh_judgement AS
@@ -143,6 +144,10 @@ INSERT INTO artifacts
 SELECT a.run_id, a.kind, a.uri, a.sha256, a.bytes, a.name, a.epoch, a.judgement_id
 FROM staged_artifact AS a
 JOIN fresh_outputs AS f ON f.run_id = a.run_id AND f.judgement_id IS NOT DISTINCT FROM a.judgement_id;
+
+INSERT INTO files_elsewhere
+SELECT run_id, path, address, bytes
+FROM staged_file_elsewhere SEMI JOIN fresh USING (run_id);
 
 INSERT INTO predictions BY NAME
 SELECT * FROM staged_prediction SEMI JOIN fresh USING (run_id);
@@ -254,7 +259,7 @@ WITH value_of AS (
     WHERE val_loss IS NOT NULL
     UNION ALL
     SELECT run_id, epoch, split, name, value FROM staged_metric
-    WHERE name <> 'loss'
+    WHERE name <> 'loss' OR split NOT IN ('train', 'val')
 ),
 
 summary AS (
@@ -381,7 +386,8 @@ SELECT
     END,
     s.extended_from,
     s.extension,
-    g.uri
+    g.uri,
+    s.imported_from
 FROM (
     SELECT
         *,
