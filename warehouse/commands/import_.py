@@ -39,7 +39,9 @@ def add(words: Words) -> None:
     csv.add_argument("source", metavar="FILE")
     csv.add_argument("--params", nargs="+", metavar="COLUMN", default=[])
     csv.add_argument("--metrics", nargs="+", metavar="COLUMN", required=True)
-    csv.add_argument("--run", metavar="COLUMN", help="which rows are of one run, and its name")
+    csv.add_argument(
+        "--run", metavar="COLUMN", dest="of_run", help="which rows are of one run, and its name"
+    )
     csv.add_argument("--epoch", metavar="COLUMN", help="the epoch of a row")
     csv.add_argument("--started", metavar="COLUMN", help="when the run started")
     csv.add_argument("--experiment", metavar="NAME", help="default: the file's name")
@@ -84,6 +86,10 @@ def _csv(arguments: argparse.Namespace) -> AbstractContextManager[Iterable[Run]]
     from warehouse.trackers.csv_table import Columns, runs_of
 
     columns = Columns(
-        arguments.params, arguments.metrics, arguments.run, arguments.epoch, arguments.started
+        arguments.params,
+        arguments.metrics,
+        arguments.of_run,
+        arguments.epoch,
+        arguments.started,
     )
     return runs_of(arguments.source, columns, arguments.experiment)
