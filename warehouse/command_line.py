@@ -16,6 +16,7 @@ from warehouse.commands import (
     compare,
     curves,
     effects,
+    export,
     failures,
     gc,
     import_,
@@ -40,7 +41,7 @@ SAME = f"the results folder (default: ${ENVIRONMENT}, else ./results)"
 COMMANDS = (
     *(sql, queries, runs, top, show, curves, compare, effects, failures, plot, report),
     *(sync, rebuild, verify, care, alias, gc, purge, ui),
-    *(import_,),
+    *(import_, export),
 )
 
 

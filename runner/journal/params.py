@@ -1,4 +1,4 @@
-"""Params as rows of their table: a dotted name, the value as text, and a number where it is one."""
+"""Params as rows of their table: dotted name, text, and number where it is one."""
 
 from __future__ import annotations
 

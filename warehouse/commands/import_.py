@@ -22,7 +22,7 @@ def add(words: Words) -> None:
         "import",
         help="take in the runs of other trackers",
         description="Take in the runs of MLflow, TensorBoard, W&B or a table: params, the history "
-        "of every metric, tags, times, and where their files lie. What was imported before is left "
+        "of every metric, tags, times, and where their files lie. What was imported before stays "
         "as it is, unless it has changed at its source.",
     )
     kinds = parser.add_subparsers(title="trackers", metavar="TRACKER", required=True)
@@ -47,8 +47,10 @@ def add(words: Words) -> None:
     csv.add_argument("--experiment", metavar="NAME", help="default: the file's name")
     for kind in (mlflow, tensorboard, wandb, csv):
         kind.add_argument("--results", metavar="DIR", default=argparse.SUPPRESS)
-    for kind, runs in ((mlflow, _mlflow), (tensorboard, _tensorboard), (wandb, _wandb), (csv, _csv)):
-        kind.set_defaults(run=run, runs=runs)
+    mlflow.set_defaults(run=run, runs=_mlflow)
+    tensorboard.set_defaults(run=run, runs=_tensorboard)
+    wandb.set_defaults(run=run, runs=_wandb)
+    csv.set_defaults(run=run, runs=_csv)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from runner.errors import WarehouseError, choices
 from runner.system.databases import CLOSED, as_one_file, identifier, shut
 from runner.system.paths import from_home
-from warehouse.trackers.foreign import Point, Run, histories_of, in_order
+from warehouse.trackers.foreign import Point, Run, digest_of, histories_of, in_order
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -140,6 +140,7 @@ def _run(
         ended=None,
         histories=histories_of(points),
         points=lambda: iter(points),
+        digest=digest_of(points),
         params={name: _param(rows, name, columns) for name in columns.params},
     )
 

@@ -13,12 +13,12 @@ MOST = 10_000
 
 
 def files_below(place: str) -> list[ElsewhereFile]:
-    """The files below a folder by their paths in it; of a place elsewhere, or gone, its address."""
+    """The files below a folder; of a place that is elsewhere, or gone, its address."""
     parts = urlsplit(place)
     folder = Path(unquote(parts.path) if parts.scheme == "file" else place)
     if parts.scheme not in ("", "file") or not folder.is_dir():
         return [ElsewhereFile("", place)]
-    found = []
+    found: list[ElsewhereFile] = []
     for below, folders, names in os.walk(folder):
         folders.sort()
         for name in sorted(names):

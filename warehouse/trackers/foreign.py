@@ -78,6 +78,10 @@ class Run:
     dataset: Dataset | None = None
     group: Sequence[str] = ()
     """The identity of what it is one run of: a sweep, or the run that started it."""
+    digest: str = ""
+    """What changes when a value of the points does."""
+    exported_from: str | None = None
+    """Our own run that it is a copy of."""
     warnings: Sequence[str] = ()
     """What of it could not be taken, a sentence each."""
 
@@ -92,11 +96,11 @@ class Run:
         return id_of(self.tracker, self.group, 0) if self.group else None
 
     def fingerprint(self) -> str:
-        """A hash of all that an import would write, the values of the points left out."""
+        """A hash of all that an import would write, the values of the points left to `digest`."""
         said = [
             *(self.tracker, self.identity, self.experiment, self.name, self.status),
             *(self.started, self.ended, self.histories, self.params, self.tags, self.note),
-            *(self.config, self.files, self.error),
+            *(self.config, self.files, self.error, self.digest),
         ]
         return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
 
@@ -116,6 +120,14 @@ def histories_of(points: Iterable[Point]) -> dict[str, History]:
         else:
             found[name] = History(known.points + 1, min(known.first, step), max(known.last, step))
     return found
+
+
+def digest_of(points: Iterable[Point]) -> str:
+    """What changes when a point does."""
+    digest = hashlib.sha256()
+    for point in points:
+        digest.update(repr(tuple(point)).encode("utf-8", "backslashreplace"))
+    return digest.hexdigest()
 
 
 def in_order(points: Iterable[Point]) -> list[Point]:

@@ -59,14 +59,15 @@ def take_in(place: Place, runs: Iterable[Run]) -> Imported:
     """
     done = Imported()
     with _alone(place):
-        known = _known(place)
+        known, ours = _known(place)
         care: list[Care] = []
         written: set[str] = set()
         try:
             for run in runs:
                 fingerprint = run.fingerprint()
-                # A copy of a run that has just been written is the same run.
-                if known.get(run.run_id) == fingerprint or run.run_id in written:
+                # A copy of a run that has just been written is the same run; so is one of ours.
+                is_copy = run.run_id in written or run.exported_from in ours
+                if is_copy or known.get(run.run_id) == fingerprint:
                     done.there += 1
                     continue
                 write_journal(place.journals, run.run_id, records_of(run))
@@ -98,12 +99,16 @@ def _alone(place: Place) -> Iterator[None]:
         ) from None
 
 
-def _known(place: Place) -> dict[str, str | None]:
-    """The imported runs that are there -> what they were made of; None of what a kill left."""
+def _known(place: Place) -> tuple[dict[str, str | None], set[str]]:
+    """The imported runs that are there, and all others.
+
+    Of an imported one, what it was made of, and None where a kill left a part of it.
+    """
     sync(place.folder, wait=PATIENCE)
     with connect(place.folder) as con:
         rows = con.execute(
-            "SELECT run_id, CASE WHEN ended_at IS NOT NULL THEN fingerprint END FROM runs "
-            "WHERE imported_from IS NOT NULL"
+            "SELECT run_id, imported_from IS NOT NULL, "
+            "CASE WHEN ended_at IS NOT NULL THEN fingerprint END FROM runs"
         ).fetchall()
-    return dict(rows)
+    known = {run_id: fingerprint for run_id, imported, fingerprint in rows if imported}
+    return known, {run_id for run_id, imported, _ in rows if not imported}

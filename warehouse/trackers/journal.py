@@ -7,7 +7,6 @@ between two epochs are its `steps`. What was logged once of a test split is an e
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -29,7 +28,7 @@ from runner.journal.records import (
     RunStart,
     Steps,
 )
-from warehouse.trackers.foreign import History, Mode, Point, Run
+from warehouse.trackers.foreign import History, Mode, Run
 
 RATES = ("learning_rate", "lr")
 """Metrics that are the learning rate of an epoch."""
@@ -187,13 +186,21 @@ class _End:
 
 def _names(histories: Mapping[str, History]) -> dict[str, Named]:
     """A metric's name at the tracker -> its name here; two that would share one keep theirs."""
-    wanted = {raw: Named(*split_of(raw)) for raw in histories}
+    wanted = {raw: _wanted(raw) for raw in histories}
     # A plain `loss` comes before a `train_loss`.
     order = sorted(wanted, key=lambda raw: (raw != wanted[raw].name, raw))
     taken: dict[Named, str] = {}
     for raw in order:
         taken.setdefault(wanted[raw], raw)
-    return {raw: wanted[raw] if taken[wanted[raw]] == raw else Named("train", raw) for raw in order}
+    return {
+        raw: wanted[raw] if taken[wanted[raw]] == raw else Named("train", raw) for raw in order
+    }
+
+
+def _wanted(raw: str) -> Named:
+    split, name = split_of(raw)
+    is_rate = split == "train" and name in RATES
+    return Named(split, RATES[0] if is_rate else name)
 
 
 def _monitor(run: Run, names: Mapping[str, Named]) -> Named:
@@ -296,7 +303,7 @@ def _epoch(
             loss = value
         elif named == ("val", "loss"):
             val_loss = value
-        elif named.split == "train" and named.name in RATES and math.isnan(rate):
+        elif named == ("train", RATES[0]):
             rate = value
         else:
             metrics.setdefault(named.split, {})[named.name] = value

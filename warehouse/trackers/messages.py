@@ -1,4 +1,4 @@
-"""Protocol buffers of other programs, by the few fields that are asked for; the others are left out.
+"""Protocol buffers of other programs, by the few fields of them that are asked for.
 
 So their files are read, and written, without the packages that made them: the numbers of fields
 are what such formats promise to keep.

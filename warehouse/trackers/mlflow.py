@@ -8,16 +8,25 @@ from __future__ import annotations
 import importlib.util
 import math
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from runner.errors import WarehouseError, in_one_line
 from runner.system.paths import from_home
 from warehouse.trackers.elsewhere import files_below
-from warehouse.trackers.foreign import Dataset, History, Point, Run, Status, histories_of, in_order
+from warehouse.trackers.foreign import (
+    Dataset,
+    History,
+    Point,
+    Run,
+    Status,
+    digest_of,
+    histories_of,
+    in_order,
+)
 
 STATUSES: Mapping[str, Status] = {
     "FINISHED": "finished",
@@ -26,7 +35,7 @@ STATUSES: Mapping[str, Status] = {
     "RUNNING": "lost",
     "SCHEDULED": "lost",
 }
-"""What its runs are, and what they are here: one that runs there is taken in again when it ends."""
+"""What its runs are, and what they are here. One that goes on is taken in again when it ends."""
 WHY: Mapping[str, str] = {
     "FAILED": "failed, as MLflow says",
     "KILLED": "killed, as MLflow says",
@@ -37,6 +46,8 @@ OWN = "mlflow."
 """How the names of MLflow's own tags begin."""
 SYSTEM = "system/"
 """How the names of samples of the machine begin, whose steps are no steps of the training."""
+EXPORTED = "sweephouse.run_id"
+"""The tag of runs that were exported from here."""
 LARGEST = 1.7976931348623157e308
 """What MLflow's databases hold in the place of infinity."""
 SQLITE = b"SQLite format 3\0"
@@ -86,7 +97,8 @@ def run_of(
     tags: Mapping[str, str],
     artifacts: str | None,
     histories: Mapping[str, History],
-    points: Any,
+    points: Callable[[], Iterator[Point]],
+    digest: str,
     dataset: Dataset | None = None,
 ) -> Run:
     """A run of MLflow's, however it was read.
@@ -105,10 +117,10 @@ def run_of(
         status=STATUSES.get(state, "lost"),
         started=(started or 0) / 1000,
         ended=None if ended is None else ended / 1000,
-        histories={
-            name: history for name, history in histories.items() if not name.startswith(SYSTEM)
-        },
+        histories=histories,
         points=points,
+        digest=digest,
+        exported_from=tags.get(EXPORTED),
         params=dict(sorted(params.items())),
         tags=[
             f"{tag}={value}" if value else tag
@@ -175,7 +187,9 @@ def _check(con: sqlite3.Connection, path: Path) -> None:
     for table, columns in _COLUMNS.items():
         there = {row[1] for row in con.execute(f"PRAGMA table_info({table})")}
         if missing := [column for column in columns if column not in there]:
-            what = f"its table {table} has no {missing[0]}" if there else f"it has no table {table}"
+            what = (
+                f"its table {table} has no {missing[0]}" if there else f"it has no table {table}"
+            )
             raise WarehouseError(
                 f"{path} is no store of MLflow's, or of a version that is not known here: {what}; "
                 "`mlflow db upgrade` makes a newer one of an old one"
@@ -202,8 +216,7 @@ def _in_database(con: sqlite3.Connection, path: Path) -> Iterator[Run]:
             _named(con, "params", uuid),
             _named(con, "tags", uuid),
             artifacts,
-            _histories(con, uuid),
-            _Points(con, uuid),
+            *_histories(con, uuid),
             datasets.get(uuid),
         )
 
@@ -213,29 +226,27 @@ def _named(con: sqlite3.Connection, table: str, uuid: str) -> dict[str, str]:
     return {str(key): str(value) for key, value in rows}
 
 
-def _histories(con: sqlite3.Connection, uuid: str) -> dict[str, History]:
+def _histories(
+    con: sqlite3.Connection, uuid: str
+) -> tuple[dict[str, History], Callable[[], Iterator[Point]], str]:
+    """The histories of a run, what reads their points when it is asked to, and their digest."""
     rows = con.execute(
-        "SELECT key, count(*), min(step), max(step) FROM metrics "
-        "WHERE run_uuid = ? GROUP BY key",
-        [uuid],
+        "SELECT key, count(*), min(step), max(step), max(timestamp), total(value) FROM metrics "
+        "WHERE run_uuid = ? AND key NOT GLOB ? GROUP BY key ORDER BY key",
+        [uuid, f"{SYSTEM}*"],
+    ).fetchall()
+    histories = {str(key): History(*numbers) for key, *numbers, _, _ in rows}
+    return histories, lambda: _points(con, uuid), repr(rows)
+
+
+def _points(con: sqlite3.Connection, uuid: str) -> Iterator[Point]:
+    rows = con.execute(
+        "SELECT step, key, value, is_nan, timestamp FROM metrics "
+        "WHERE run_uuid = ? AND key NOT GLOB ? ORDER BY step, timestamp, rowid",
+        [uuid, f"{SYSTEM}*"],
     )
-    return {str(key): History(*numbers) for key, *numbers in rows}
-
-
-class _Points:
-    """The points of a run, read when they are asked for."""
-
-    def __init__(self, con: sqlite3.Connection, uuid: str) -> None:
-        self._con, self._uuid = con, uuid
-
-    def __call__(self) -> Iterator[Point]:
-        rows = self._con.execute(
-            "SELECT step, key, value, is_nan, timestamp FROM metrics WHERE run_uuid = ? "
-            "AND key NOT GLOB ? ORDER BY step, timestamp, rowid",
-            [self._uuid, f"{SYSTEM}*"],
-        )
-        for step, name, value, is_nan, moment in rows:
-            yield Point(step, str(name), math.nan if is_nan else number(value), moment / 1000)
+    for step, name, value, is_nan, moment in rows:
+        yield Point(step, str(name), math.nan if is_nan else number(value), moment / 1000)
 
 
 def number(value: float) -> float:
@@ -271,8 +282,8 @@ def client(uri: str, purpose: str) -> Any:
 
 def without_user(uri: str) -> str:
     """The URI without what somebody logs in with."""
-    parts = urlsplit(uri)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    before, at, behind = uri.rpartition("@")
+    return f"{before.partition('://')[0]}://{behind}" if at and "://" in before else uri
 
 
 def _served(uri: str) -> Iterator[Run]:
@@ -280,9 +291,9 @@ def _served(uri: str) -> Iterator[Run]:
     shown = without_user(uri)
     source = client(uri, f"reading {shown}")
     try:
-        for experiment in _pages(source.search_experiments):
+        for experiment in pages(source.search_experiments):
             ids = [experiment.experiment_id]
-            for run in _pages(source.search_runs, experiment_ids=ids):
+            for run in pages(source.search_runs, experiment_ids=ids):
                 yield _served_run(source, shown, experiment.name, run)
     except WarehouseError:
         raise
@@ -290,7 +301,7 @@ def _served(uri: str) -> Iterator[Run]:
         raise WarehouseError(f"{shown} cannot be read by MLflow ({in_one_line(error)})") from error
 
 
-def _pages(ask: Any, **words: Any) -> Iterator[Any]:
+def pages(ask: Any, **words: Any) -> Iterator[Any]:
     """All that a question of the client's has, page by page."""
     token = None
     while True:
@@ -302,12 +313,12 @@ def _pages(ask: Any, **words: Any) -> Iterator[Any]:
 
 def _served_run(source: Any, address: str, experiment: str, run: Any) -> Run:
     uuid, info = run.info.run_id, run.info
-    points = [
+    points = in_order(
         Point(each.step, name, float(each.value), each.timestamp / 1000)
         for name in run.data.metrics
         if not name.startswith(SYSTEM)
         for each in source.get_metric_history(uuid, name)
-    ]
+    )
     inputs = getattr(run.inputs, "dataset_inputs", None) or []
     datasets = [Dataset(each.dataset.name, each.dataset.digest) for each in inputs]
     return run_of(
@@ -321,6 +332,7 @@ def _served_run(source: Any, address: str, experiment: str, run: Any) -> Run:
         run.data.tags,
         info.artifact_uri,
         histories_of(points),
-        lambda: iter(in_order(points)),
+        lambda: iter(points),
+        digest_of(points),
         next(iter(datasets), None),
     )

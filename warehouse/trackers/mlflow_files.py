@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import WarehouseError
-from warehouse.trackers.foreign import Point, Run, histories_of, in_order
+from warehouse.trackers.foreign import Point, Run, digest_of, histories_of, in_order
 from warehouse.trackers.mlflow import SYSTEM, run_of
 
 META = "meta.yaml"
@@ -57,6 +57,7 @@ def _run(store: Path, experiment: str, meta: Path) -> Run | None:
         said.get("artifact_uri"),
         histories_of(points),
         lambda: iter(points),
+        digest_of(points),
     )
 
 

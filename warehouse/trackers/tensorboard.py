@@ -25,6 +25,7 @@ from warehouse.trackers.foreign import (
     Point,
     Run,
     Status,
+    digest_of,
     histories_of,
     in_order,
 )
@@ -109,6 +110,7 @@ def _run(root: Path, place: Path, parts: list[tuple[str, Path]], experiment: str
         ended=content.last if math.isfinite(content.last) else None,
         histories=histories_of(points),
         points=lambda: iter(points),
+        digest=digest_of(points),
         params=dict(sorted(content.params.items())),
         config={"texts": content.texts} if content.texts else {},
         files=[

@@ -18,7 +18,7 @@ from typing import Any
 from runner.errors import WarehouseError
 from runner.system.paths import from_home, open_plain
 from warehouse.trackers.elsewhere import files_below
-from warehouse.trackers.foreign import Mode, Point, Run, Status, histories_of, in_order
+from warehouse.trackers.foreign import Mode, Point, Run, Status, digest_of, histories_of, in_order
 from warehouse.trackers.messages import messages
 
 HEADER = b":W&B\xe1\xbe\x00"
@@ -149,6 +149,7 @@ def _run(file: Path) -> Run | None:
         ended=content.last,
         histories=histories_of(points),
         points=lambda: iter(points),
+        digest=digest_of(points),
         params=content.config,
         tags=list(run.tags),
         note=run.notes or None,
@@ -220,9 +221,7 @@ def _numbers(prefix: str, node: Any) -> Iterator[tuple[str, float]]:
     if isinstance(node, dict) and "_type" not in node:
         for name, inner in node.items():
             yield from _numbers(f"{prefix}.{name}" if prefix else str(name), inner)
-    elif isinstance(node, bool | int | float):
-        yield prefix, float(node)
-    elif node in ("NaN", "Infinity", "-Infinity"):  # as W&B writes them
+    elif isinstance(node, bool | int | float) or node in ("NaN", "Infinity", "-Infinity"):
         yield prefix, float(node)
 
 
