@@ -357,6 +357,8 @@ for words in (
     ["sql", "SELECT count(*) FROM runs"], ["sql", "--format", "csv", "FROM leaderboard"],
     ["verify"], ["tag", run, "good"], ["note", run, "a note"], ["delete", run],
     ["undelete", run], ["gc"], ["rebuild"],
+    ["export", "csv", "tables"], ["export", "tensorboard", "events"],
+    ["import", "tensorboard", "events"],
 ):
     if words[0] in sys.argv[1:]:
         assert main(["--results", "results", *words]) == 0, words

@@ -73,7 +73,12 @@ def _format() -> Any:
             "History": {"item": (1, "Item[]"), "step": (2, "Step")},
             "Step": {"num": (1, "int64")},
             "Updates": {"update": (1, "Item[]"), "remove": (2, "Item[]")},
-            "Metric": {"name": (1, "string"), "goal": (8, "int32")},
+            "Metric": {
+                "name": (1, "string"),
+                "summary": (7, "Kept"),
+                "goal": (8, "int32"),
+            },
+            "Kept": {"min": (1, "bool"), "max": (2, "bool")},
             "Run": {
                 "run_id": (1, "string"),
                 "project": (3, "string"),
@@ -181,8 +186,8 @@ def _take(content: _Content, record: Any) -> None:
         _update(content.summary, record.summary)
     if record.HasField("history"):
         _log(content, record.history)
-    if record.HasField("metric") and record.metric.goal in GOALS:
-        content.modes[record.metric.name.replace("\\.", ".")] = GOALS[record.metric.goal]
+    if record.HasField("metric") and (mode := _mode(record.metric)) is not None:
+        content.modes[record.metric.name.replace("\\.", ".")] = mode
     if record.HasField("environment"):
         said = record.environment
         if said.program:
@@ -190,6 +195,13 @@ def _take(content: _Content, record: Any) -> None:
         content.commit = said.git.commit or content.commit
     if record.HasField("exit"):
         content.exit = record.exit.exit_code
+
+
+def _mode(metric: Any) -> Mode | None:
+    """The better end of a metric: its goal, or the one that its summary keeps."""
+    if metric.summary.min != metric.summary.max:
+        return "max" if metric.summary.max else "min"
+    return GOALS.get(metric.goal)
 
 
 def _log(content: _Content, history: Any) -> None:
