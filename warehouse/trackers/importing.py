@@ -77,7 +77,7 @@ def take_in(place: Place, runs: Iterable[Run]) -> Imported:
                 done.warnings += run.warnings
                 care += care_of(run)
         finally:
-            if care:
+            if care := _new(place, care):
                 write_journal(place.journals, f"{CARE}{new_run_id()}", care)
             done.sync = sync(place.folder, wait=PATIENCE)
     return done
@@ -97,6 +97,19 @@ def _alone(place: Place) -> Iterator[None]:
         raise WarehouseError(
             f"another import into {place.folder} is at work: try again when it has ended"
         ) from None
+
+
+def _new(place: Place, entries: list[Care]) -> list[Care]:
+    """Those of the entries that no earlier import has made."""
+    if not entries:
+        return []
+    with connect(place.folder) as con:
+        rows = con.execute(
+            "SELECT entry_id FROM care WHERE entry_id IN (SELECT unnest($1::VARCHAR[]))",
+            [[each.entry_id for each in entries]],
+        ).fetchall()
+    there = {entry_id for (entry_id,) in rows}
+    return [each for each in entries if each.entry_id not in there]
 
 
 def _known(place: Place) -> tuple[dict[str, str | None], set[str]]:

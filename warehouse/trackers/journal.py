@@ -100,7 +100,7 @@ def records_of(run: Run) -> Iterator[Record]:
     end = _End(layout.monitor, layout.mode)
     tested: dict[str, float] = {}
     losses: list[tuple[int, float]] = []
-    last_epoch, last_time = 0, run.started
+    epochs, last_epoch, last_time = 0, 0, run.started
     for step, points in itertools.groupby(run.points(), key=lambda point: point.step):
         epoch, values, time = step + layout.offset, {}, last_time
         for point in points:
@@ -119,6 +119,7 @@ def records_of(run: Run) -> Iterator[Record]:
             end.note(record)
             yield record
             losses, last_epoch, last_time = [], epoch, time
+            epochs += 1
     yield from _steps(run_id, last_epoch + 1, losses)
     if tested:
         yield Evaluation(run_id, "test", tested)
@@ -130,7 +131,7 @@ def records_of(run: Run) -> Iterator[Record]:
         status=run.status,
         ended_at=moment(ended),
         seconds=ended - run.started,
-        epochs=last_epoch,
+        epochs=epochs,
         best_epoch=end.best_epoch,
         error=run.error,
     )

@@ -90,9 +90,9 @@ def test_runs_of_mlflow_have_their_state_times_and_group(imported: Imported) -> 
     sure = (True, True, True)
     assert rows == [
         ("name=lr 0.1", "finished", experiment, 5, 3, "val_loss", *sure),
-        ("name=child", "finished", experiment, 3, 3, "loss", *sure),
+        ("name=child", "finished", experiment, 1, 3, "loss", *sure),
         ("name=lr 0.01", "finished", experiment, 5, 3, "val_loss", *sure),
-        ("name=child", "finished", experiment, 3, 3, "loss", *sure),
+        ("name=child", "finished", experiment, 1, 3, "loss", *sure),
         ("name=fails", "failed", experiment, 0, None, "val_loss", *sure),
         ("name=killed", "stopped", experiment, 0, None, "val_loss", *sure),
         ("name=goes on", "lost", experiment, 1, 1, "loss", *sure),
@@ -257,7 +257,7 @@ def test_runs_of_tensorboard(imported: Imported) -> None:
         "SELECT epochs, monitor, status, list(value ORDER BY epoch) FROM runs JOIN curves "
         "USING (run_id) WHERE run_id = $1 AND split = 'val' AND name = 'loss' GROUP BY ALL",
         "old",
-    ) == [(1001, "val_loss", "finished", [1.0, 0.5, 0.0])]
+    ) == [(3, "val_loss", "finished", [1.0, 0.5, 0.0])]
     own = imported.rows(
         "SELECT split, name, list(epoch ORDER BY epoch), list(round(value, 4) ORDER BY epoch)"
         "::VARCHAR FROM curves WHERE run_id = $1 GROUP BY ALL ORDER BY ALL",
