@@ -63,7 +63,7 @@ def runs_of(text: str, columns: Columns, experiment: str | None = None) -> Itera
         raise WarehouseError("--epoch needs --run: the column that says which rows are one run")
     twice = [name for name, count in Counter(columns.all).items() if count > 1]
     if twice:
-        raise WarehouseError(f"the column {twice[0]} is named twice: give each column one use")
+        raise WarehouseError(f"the column '{twice[0]}' is named twice: give each column one use")
     with duckdb.connect(config=CLOSED) as con:
         shut(con, files=[path.absolute()])
         try:

@@ -76,6 +76,7 @@ class Run:
     host: str = "not known"
     git_commit: str | None = None
     dataset: Dataset | None = None
+    """None: what others of its experiment learnt from."""
     group: Sequence[str] = ()
     """The identity of what it is one run of: a sweep, or the run that started it."""
     digest: str = ""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from runner.errors import WarehouseError
-from runner.journal.file import check_writable, write_journal
+from runner.journal.file import RUNNING, check_writable, write_journal
 from runner.journal.ids import new_run_id
 from runner.journal.records import Care
 from runner.journal.results import mark_results
@@ -70,6 +70,8 @@ def take_in(place: Place, runs: Iterable[Run]) -> Imported:
                 if is_copy or known.get(run.run_id) == fingerprint:
                     done.there += 1
                     continue
+                # What a killed import left, which nobody else writes.
+                (place.journals / f"{run.run_id}{RUNNING}").unlink(missing_ok=True)
                 write_journal(place.journals, run.run_id, records_of(run))
                 done.changed += run.run_id in known
                 written.add(run.run_id)

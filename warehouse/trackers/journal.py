@@ -28,7 +28,7 @@ from runner.journal.records import (
     RunStart,
     Steps,
 )
-from warehouse.trackers.foreign import History, Mode, Run
+from warehouse.trackers.foreign import Dataset, History, Mode, Run
 
 RATES = ("learning_rate", "lr")
 """Metrics that are the learning rate of an epoch."""
@@ -233,7 +233,9 @@ def _inside(histories: Mapping[str, History], names: Mapping[str, Named]) -> str
 
 def _start(run: Run, layout: Layout) -> RunStart:
     seed = next((run.params[name] for name in ("seed", "random_state") if name in run.params), 0)
-    dataset = run.dataset
+    # Runs are ranked within a dataset.
+    plain = f"{run.tracker}:{run.experiment}"
+    dataset = run.dataset or Dataset(plain, plain)
     return RunStart(
         run_id=run.run_id,
         started_at=moment(run.started),
@@ -259,15 +261,9 @@ def _start(run: Run, layout: Layout) -> RunStart:
         params=[_with_number(row) for row in param_rows("", run.params) if row["name"]],
         components=[
             {"kind": "dataset", "name": dataset.name, "distribution": None, "version": None}
-        ]
-        if dataset
-        else [],
+        ],
         versions={},
-        data={
-            "identity": f"{run.tracker}:{dataset.digest}"
-            if dataset
-            else f"{run.tracker}:{run.experiment}"
-        },
+        data={"identity": dataset.digest},
         sweep_id=run.group_id,
         modes=layout.modes,
         git_commit=run.git_commit,

@@ -224,7 +224,8 @@ def _at_the_end(content: _Content) -> Iterator[Point]:
     """The numbers of the summary that have no history, such as a test's: at the last step."""
     logged = {point.name for point in content.points}
     for name, value in _numbers("", content.summary):
-        if name not in logged:
+        # `score.max` is what its own summary keeps of `score`.
+        if name not in logged and name.rpartition(".")[0] not in logged:
             yield Point(max(content.steps - 1, 0), name, value, content.last)
 
 

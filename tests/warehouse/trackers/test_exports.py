@@ -19,9 +19,10 @@ ODD = {'a/b "c" <b>': "it's", "l" * 300: "x" * 300, "optimizer.learning_rate": 0
 LOSSES = "SELECT epoch, split, name, value::FLOAT::VARCHAR FROM curves WHERE NOT isnan(value)"
 
 
-@pytest.fixture
-def told(house: House) -> House:
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> House:
     """One run that ended with odd names, one that failed and diverged, one that was deleted."""
+    house = House(tmp_path_factory.mktemp("told") / "results")
     run = "01a00000-0000-7000-8000-00000000000a"
     first = records(run, 3, params=ODD, experiment="e <b>'q'/x")
     last = first.pop()
@@ -119,7 +120,6 @@ def test_what_was_imported_is_exported_under_its_own_names(stores: Path, tmp_pat
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["parquet", "results/journals/x"], "the results in"),
         (["csv", "here", "nope"], "there is no run 'nope'"),
         (["csv", "here", "--best", "0"], "--best 0 must lie between"),
         (["csv", "file"], "file is a file; give a folder that is new or empty"),
@@ -128,14 +128,24 @@ def test_what_was_imported_is_exported_under_its_own_names(stores: Path, tmp_pat
     ],
 )
 def test_a_wrong_target_is_one_sentence(
-    words: list[str], said: str, told: House, monkeypatch: pytest.MonkeyPatch
+    words: list[str],
+    said: str,
+    told: House,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.chdir(told.results.parent)
+    monkeypatch.chdir(tmp_path)
     Path("file").touch()
     done = told.command("export", *words)
     assert done.returncode == 2
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_nothing_is_written_among_the_results(told: House) -> None:
+    done = told.command("export", "parquet", str(told.journals / "x"))
+    assert done.returncode == 2
+    assert "the results in" in done.stderr
 
 
 def test_without_runs_there_is_nothing_to_export(house: House, tmp_path: Path) -> None:

@@ -383,7 +383,7 @@ def test_two_imports_at_once_take_turns(
     stores: Path, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importing, "PATIENCE", 0.1)
-    house.results.mkdir()
+    house.command("import", "csv", *a_table(stores, "--metrics", "lr")[1:])
     with Place.of(house.results).locked(name="import.lock"):
         done = house.command("import", "wandb", str(stores / "wandb"))
         assert done.returncode == 2
@@ -393,7 +393,7 @@ def test_two_imports_at_once_take_turns(
 
 def drop_column(stores: Path) -> list[str]:
     with contextlib.closing(sqlite3.connect(stores / "mlflow.db")) as con, con:
-        con.execute("ALTER TABLE metrics DROP COLUMN is_nan")
+        con.execute("ALTER TABLE metrics RENAME COLUMN is_nan TO is_none")
     return ["mlflow", str(stores / "mlflow.db")]
 
 
