@@ -1,5 +1,7 @@
 -- Runs of other trackers.
 
+COMMENT ON COLUMN metrics.split IS 'train or val; of imported runs test, too, where that was logged at several steps.';
+
 ALTER TABLE runs ADD COLUMN imported_from VARCHAR;
 COMMENT ON COLUMN runs.imported_from IS 'The address at another tracker that it was imported from; empty for all others. Its engine is the tracker: mlflow, tensorboard, wandb or csv.';
 

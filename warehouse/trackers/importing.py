@@ -59,14 +59,14 @@ def take_in(place: Place, runs: Iterable[Run]) -> Imported:
     """
     done = Imported()
     with _alone(place):
-        known, ours = _known(place)
+        known, there = _known(place)
         care: list[Care] = []
         written: set[str] = set()
         try:
             for run in runs:
                 fingerprint = run.fingerprint()
                 # A copy of a run that has just been written is the same run; so is one of ours.
-                is_copy = run.run_id in written or run.exported_from in ours
+                is_copy = run.run_id in written or run.exported_from in there
                 if is_copy or known.get(run.run_id) == fingerprint:
                     done.there += 1
                     continue
@@ -115,7 +115,7 @@ def _new(place: Place, entries: list[Care]) -> list[Care]:
 
 
 def _known(place: Place) -> tuple[dict[str, str | None], set[str]]:
-    """The imported runs that are there, and all others.
+    """The imported runs that are there, and all runs.
 
     Of an imported one, what it was made of, and None where a kill left a part of it.
     """
@@ -126,4 +126,4 @@ def _known(place: Place) -> tuple[dict[str, str | None], set[str]]:
             "CASE WHEN ended_at IS NOT NULL THEN fingerprint END FROM runs"
         ).fetchall()
     known = {run_id: fingerprint for run_id, imported, fingerprint in rows if imported}
-    return known, {run_id for run_id, imported, _ in rows if not imported}
+    return known, {run_id for run_id, *_ in rows}
