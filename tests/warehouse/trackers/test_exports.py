@@ -98,6 +98,7 @@ def test_losses_of_batches_have_a_step_of_their_own(told: House, tmp_path: Path)
     assert points == [("batch_loss", 50, 0.5), ("batch_loss", 60, 0.4)]
 
 
+@pytest.mark.slow
 def test_what_was_imported_is_exported_under_its_own_names(stores: Path, tmp_path: Path) -> None:
     house, back = House(tmp_path / "results"), House(tmp_path / "back")
     house.command("import", "wandb", str(stores / "wandb"))

@@ -141,6 +141,7 @@ def test_params_tags_notes_and_files_of_mlflow(imported: Imported) -> None:
     assert address.endswith("/artifacts")  # where it lay is gone
 
 
+@pytest.mark.slow
 def test_the_file_store_says_what_the_database_says(stores: Path, house: House) -> None:
     done = house.command("import", "mlflow", str(stores))
     assert "give that file" in done.stderr
@@ -165,6 +166,7 @@ def test_the_file_store_says_what_the_database_says(stores: Path, house: House) 
         assert files
 
 
+@pytest.mark.slow
 def test_a_rebuild_keeps_what_was_imported(stores: Path, house: House) -> None:
     house.command("import", "wandb", str(stores / "wandb"))
     query = "SELECT run_id, epoch, split, name, value::VARCHAR FROM curves ORDER BY ALL"
@@ -204,6 +206,7 @@ def test_a_run_that_changed_at_its_source_is_replaced(stores: Path, house: House
     assert house.command("verify").returncode == 0
 
 
+@pytest.mark.slow
 def test_an_import_that_was_killed_is_made_whole(stores: Path, house: House) -> None:
     with mlflow.runs_of(str(stores / "mlflow.db")) as runs:
         first = next(iter(runs))
@@ -432,6 +435,7 @@ def a_table(stores: Path, *words: str) -> list[str]:
     return ["csv", str(stores / "t.csv"), *words]
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -458,6 +462,7 @@ def test_bad_input_is_one_sentence(words: Any, said: str, stores: Path, house: H
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_file_in_the_writing_is_taken_as_far_as_it_goes(stores: Path, house: House) -> None:
     for pattern in ("wandb/**/*.wandb", "tb/own/*"):
         file = next(stores.glob(pattern))
