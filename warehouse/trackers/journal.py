@@ -260,7 +260,13 @@ def _start(run: Run, layout: Layout) -> RunStart:
         },
         params=[_with_number(row) for row in param_rows("", run.params) if row["name"]],
         components=[
-            {"kind": "dataset", "name": dataset.name, "distribution": None, "version": None}
+            {
+                "kind": "dataset",
+                "name": dataset.name,
+                "distribution": None,
+                "version": None,
+                "source": None,
+            }
         ],
         versions={},
         data={"identity": dataset.digest},
