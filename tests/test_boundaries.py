@@ -384,7 +384,7 @@ def test_asking_the_warehouse_loads_no_tensorflow(
         input=run_id,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
     )
     assert child.returncode == 0, child.stderr
     assert not (Path(without_tensorflow["LIGHT"]) / "loaded").exists()
