@@ -375,7 +375,7 @@ def test_classes_are_matched_by_name(shop: Shop, site: Site) -> None:
 @pytest.mark.parametrize(
     ("overrides", "sentence"),
     [
-        (["epochs=3"], "only dataset, dataset.<param> and split.<key> may change"),
+        (["epochs=3"], "only dataset, dataset.<param>, split.<key>, evaluator and "),
         (["split.seed=1,2"], "one value each"),
         (["split.seeed=1"], "seeed"),
         (["dataset=irs"], "did you mean 'iris'"),
