@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from runner.errors import ConfigError, JournalError, RunnerError
@@ -137,6 +139,7 @@ def _hand_over(options: list[str], overrides: list[str]) -> int:
 
     import hydra
 
+    from runner.backend.hydra_private import is_complaint
     from runner.config.compose import keep_no_passwords
     from runner.config.folders import CONFIG_MODULE, CONFIG_NAME
     from runner.config.sentences import COMPLAINTS, explain
@@ -159,6 +162,8 @@ def _hand_over(options: list[str], overrides: list[str]) -> int:
     for _ in range(RECOVERIES):
         try:
             application()
+        except SystemExit as ended:  # Hydra has said why
+            return WRONG if ended.code else 0
         except COMPLAINTS as error:
             raise explain(error) from error
         except BrokenExecutor as error:
@@ -174,11 +179,20 @@ def _hand_over(options: list[str], overrides: list[str]) -> int:
         except OSError as error:
             if sweep.begun or not error.filename:
                 raise
+            if error.errno == errno.ENAMETOOLONG:
+                name = Path(error.filename).name.removesuffix(".yaml")
+                raise ConfigError(
+                    f"the name {name} is too long: a file's has up to 255 bytes"
+                ) from error
             raise JournalError(
                 f"Hydra's folder {error.filename} cannot be written ({error.strerror}): make "
                 "it writable, or choose others with results=<folder> and hydra.run.dir=<folder> "
                 "(in a --multirun hydra.sweep.dir)"
             ) from error
+        except Exception as error:
+            if is_complaint(error):
+                raise explain(error) from error
+            raise
         break
     return sweep.close()
 

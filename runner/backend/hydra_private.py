@@ -10,11 +10,13 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from traceback import walk_tb
 from types import ModuleType
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
 from omegaconf import DictConfig
 
 PLUGINS = "hydra_plugins"
@@ -78,18 +80,41 @@ def offer_launcher(name: str, load: Callable[[], Any]) -> None:
     ConfigStore.instance().store(group="hydra/launcher", name=name, node=node)
 
 
+def is_complaint(error: BaseException) -> bool:
+    """Whether Hydra itself has raised this of what it was told, before it called any of ours.
+
+    For much that can be typed it has no error of its own: `hydra=null` is a ValueError there, a
+    launcher that is none a RuntimeError.
+    """
+    rooms = [frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__)]
+    tops = [room.partition(".")[0] for room in rooms]
+    if "hydra" not in tops:
+        return False
+    return not {"runner", "warehouse", PLUGINS} & set(tops[tops.index("hydra") :])
+
+
 @contextlib.contextmanager
 def reading_by(read: Callable[[str, Callable[[str], Override]], Override]) -> Iterator[None]:
     """Have Hydra read the overrides of a command line, and of its jobs, by this.
 
-    read: takes a word and Hydra's own parser.
+    read: takes a word and Hydra's own parser, which raises HydraException and nothing else.
     """
     usual = OverridesParser.parse_rule
 
     def parse_rule(self: OverridesParser, text: str, rule: str) -> Any:
         if rule != "override":
             return usual(self, text, rule)
-        return read(text, lambda word: usual(self, word, rule))
+
+        def parse(word: str) -> Override:
+            try:
+                override: Override = usual(self, word, rule)
+            except RecursionError:
+                raise HydraException("its brackets are nested too deep") from None
+            except ValueError as error:  # of Python: a whole number of more than 4300 digits
+                raise HydraException(str(error).partition(";")[0]) from None
+            return override
+
+        return read(text, parse)
 
     OverridesParser.parse_rule = parse_rule  # type: ignore[method-assign, assignment]
     try:

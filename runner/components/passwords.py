@@ -22,7 +22,7 @@ _KEY = (
 _NAMED = re.compile(rf"(?:pg|mysql_?)?{_KEY}", re.I)
 """A param that is called so holds nothing else."""
 _ASSIGNED = re.compile(rf"(?<![a-z0-9_]){_KEY}\s*=>?\s*(?!''|\"\")[^\s&;,)]", re.I)
-_URI = re.compile(r"([a-z][a-z0-9+.-]*)://", re.I)
+_URI = re.compile(r"([a-z][a-z0-9+.-]{0,63})://", re.I)
 _SERVERS = {"postgres", "postgresql", "mysql", "mysqlx", "mariadb"}
 _PORTS = re.compile(r"[^:/]*(?::\d*)?(?:,[^:/,]*(?::\d*)?)*/")
 """Hosts with their ports, up to the path."""
@@ -40,9 +40,8 @@ _PARTS = re.compile(
 )
 _GIVEN = re.compile(rf"(?<![a-z0-9_]){_KEY}\s*(?:=>|:=|\s)\s*'x'", re.I)
 """A literal as an argument or a secret's clause; `password = 'x'` compares a column."""
-_SECRET = re.compile(
-    r"\bcreate\b[^;]*\bsecret\b[^;]*\b(?:secret|\w*token|connection_string)\s+'x'", re.I
-)
+_SECRET = re.compile(r"\bcreate\b[^;]*?\bsecret\b([^;]*)", re.I)
+_CLAUSE = re.compile(r"\b(?:secret|\w*token|connection_string)\s+'x'", re.I)
 """The clauses of a secret of DuckDB's that are none of a server's."""
 
 
@@ -154,7 +153,8 @@ def _in_query(text: str) -> bool:
     odd = "'" in _plain(text).replace("'x'", "") and _in_words(text)
     # A comment may be a clause that was left out.
     given = any(
-        _GIVEN.search(plain) or _SECRET.search(plain) for plain in map(_plain, [text, *comments])
+        _GIVEN.search(plain) or any(map(_CLAUSE.search, _SECRET.findall(plain)))
+        for plain in map(_plain, [text, *comments])
     )
     return odd or given or any(map(holds_password, [*inner, *comments]))
 

@@ -15,7 +15,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from runner.backend.hydra_private import reading_by, save_only_if
+from runner.backend.hydra_private import is_complaint, reading_by, save_only_if
 from runner.components.kinds import KINDS
 from runner.components.passwords import refuse_passwords
 from runner.components.registry import Component, Registry, load
@@ -111,8 +111,10 @@ def composing(overrides: Sequence[str]) -> Iterator[tuple[DictConfig, ConfigLoad
             words = [*overrides, *search]
             composed = hydra.compose(CONFIG_NAME, words, return_hydra_config=True)
             yield composed, GlobalHydra.instance().config_loader()
-    except COMPLAINTS as error:
-        raise explain(error) from error
+    except Exception as error:
+        if isinstance(error, COMPLAINTS) or is_complaint(error):
+            raise explain(error) from error
+        raise
     finally:
         GlobalHydra.instance().hydra = outer
 

@@ -12,7 +12,7 @@ from runner.components.kinds import KINDS
 from runner.components.registry import load
 from runner.config.folders import CONFIG_NAME, presets
 from runner.config.settings import NAMES, settings_params
-from runner.errors import ConfigError, choices
+from runner.errors import ConfigError, choices, in_one_line
 
 COMPLAINTS = (HydraException, OmegaConfBaseException, MarkedYAMLError)
 """The errors that composing raises."""
@@ -24,6 +24,8 @@ def explain(error: Exception) -> ConfigError:
         mark = error.problem_mark
         where = f"{mark.name}, line {mark.line + 1}" if mark else "a file of the config"
         return ConfigError(f"{where}: {error.problem}")
+    if not isinstance(error, COMPLAINTS):  # what Python says of it: see `is_complaint`
+        return ConfigError(f"Hydra cannot do that: {in_one_line(error)}")
     text = str(error)
     if not text and error.__cause__ is not None:
         return ConfigError(_first_line(error.__cause__))
@@ -53,6 +55,11 @@ def explain(error: Exception) -> ConfigError:
         return ConfigError(
             f"{error.override} is not valid ({_first_line(error)}): "
             "an override is key=value, such as epochs=5 (try --help)"
+        )
+    if isinstance(error, OmegaConfBaseException) and "Recursive interpolation" in text:
+        return ConfigError(
+            f"{error.full_key} refers to itself, at once or by way of other keys: give one of "
+            "them a value"
         )
     if isinstance(error, OmegaConfBaseException) and error.full_key:
         return ConfigError(f"{error.full_key} is not valid: {_first_line(error)}")

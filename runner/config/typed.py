@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import shlex
 from collections.abc import Sequence
@@ -23,6 +24,9 @@ from runner.config.words import takes_fractions, takes_lists, takes_text
 from runner.errors import ConfigError, choices
 
 MULTIRUN = ("-m", "--multirun")
+COMPLETION = re.compile(r"(install|uninstall|query)=(bash|fish|zsh)")
+GROUP = re.compile(r"\+{0,2}(hydra(?:/[\w/-]+)?)(?:@[\w.]*)?", re.ASCII)
+"""A group of Hydra's own, in the place of a key."""
 PLAIN = re.compile(r"\+{0,2}\w+(\.\w+)*=[\w.+-]+", re.ASCII)
 """A value in which nothing can be wrong that Hydra would not say itself."""
 NEAR = 0.75
@@ -52,7 +56,24 @@ def separated(words: Sequence[str]) -> tuple[list[str], list[str]]:
         raise ConfigError("--run trains one run and --multirun many: give one of them")
     if complaint := complaint_about(options):
         raise ConfigError(f"{complaint} (try --hydra-help)")
+    if {"--shell-completion", "-sc"} & set(options):
+        _refuse_odd_completion(overrides)
     return options, overrides
+
+
+def _refuse_odd_completion(words: Sequence[str]) -> None:
+    """Raise ConfigError for words of --shell-completion other than Hydra's, one of them."""
+    asked = [COMPLETION.fullmatch(word) for word in words]
+    if len(asked) != 1 or asked[0] is None:
+        raise ConfigError(
+            "--shell-completion takes install=SHELL or uninstall=SHELL, where SHELL is bash, fish "
+            "or zsh: see --hydra-help"
+        )
+    if asked[0][1] == "query" and "COMP_LINE" not in os.environ:
+        raise ConfigError(
+            "--shell-completion query=SHELL is for a shell that completes a line, and there is "
+            "none (COMP_LINE): type install=SHELL"
+        )
 
 
 def value_of(options: Sequence[str], *names: str) -> str | None:
@@ -91,11 +112,13 @@ def refuse_odd_words(words: Sequence[str], multirun: bool) -> None:
             )
         if key.startswith("+"):
             _refuse_near_names(word, key.lstrip("+").partition(".")[0])
-        if PLAIN.fullmatch(word) and not is_group:
+        if PLAIN.fullmatch(word) and not is_group and key != "hydra":
             continue
         override = _parsed(word)
         if is_group and equals:
             _refuse_odd_names(word, override)
+        if GROUP.fullmatch(key) and equals and not _is_names(override.value(), several=False):
+            raise ConfigError(f"{word} is not valid: {key.lstrip('+')} takes one name")
         if override.is_sweep_override() and not multirun:
             raise ConfigError(_needs_multirun(word, override))
 
@@ -200,7 +223,7 @@ def _is_names(value: Any, several: bool) -> bool:
     if isinstance(value, list):
         return all(isinstance(one, str) for one in value) and (several or len(value) == 1)
     if isinstance(value, str):
-        return value != "" and not value.startswith("/")
+        return value != "" and not value.startswith("/") and ".." not in value.split("/")
     return isinstance(value, dict | Glob | Sweep)
 
 

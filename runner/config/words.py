@@ -42,6 +42,10 @@ CALL = re.compile(r"(\w+)\s*\(.*\)", re.DOTALL)
 TWO = re.compile(r"(\S+?)[\s;&]+(\w+(?:\.\w+)*=.*)", re.DOTALL)
 SPACE = "search.space"
 HEADS = "heads."
+DEEPEST = 50
+"""How deep brackets may be nested in a value that is no text."""
+LARGEST = 2**64
+"""No whole number is as large: neither a journal's reader nor a tensor could hold it."""
 Parse = Callable[[str], Override]
 
 
@@ -52,6 +56,15 @@ def read_override(word: str, parse: Parse, multirun: bool) -> Override:
 
     Raises HydraException where the key is none, ConfigError where the value means nothing.
     """
+    override = _read(word, parse, multirun)
+    most = 10**308 if takes_fractions(override.key_or_group) else LARGEST
+    if any(abs(number) >= most for number in _whole_numbers(override._value)):
+        raise ConfigError(f"{word} is not valid: a whole number has at most 64 bits")
+    return override
+
+
+def _read(word: str, parse: Parse, multirun: bool) -> Override:
+    """The same, its numbers as large as they were typed."""
     if (tie := read_tie(word)) is not None:
         return tie
     try:
@@ -106,6 +119,10 @@ class _Reader:
         text = text.strip()
         if self._key == SPACE and not text.startswith("{"):
             return _quoted(text)  # auto:optimizer,regularizer
+        if _depth(text) > DEEPEST:
+            if self._is_text:
+                return _quoted(text)
+            raise self._error(f"its brackets are nested more than {DEEPEST} deep")
         parts = split(text)
         if parts is None or "" in parts:
             if self._is_text and not (parts and multirun):
@@ -193,6 +210,15 @@ def split(text: str, separator: str = ",", most: int = -1) -> list[str] | None:
             parts.append(text[begin:place])
             begin = place + 1
     return None if open_ else [*parts, text[begin:]]
+
+
+def _depth(text: str) -> int:
+    """How deep brackets may be nested in a text, at most."""
+    depth = deepest = 0
+    for sign in text:
+        depth += (sign in CLOSING) - (sign in CLOSING.values())
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def takes_text(key: str) -> bool:
@@ -294,6 +320,18 @@ def _all_of(value: Any) -> Iterator[Any]:
             yield from _all_of(item)
     else:
         yield value
+
+
+def _whole_numbers(value: Any) -> Iterator[int]:
+    """Every whole number in a value, in those of a sweep and in the ends of a range."""
+    if type(value) is int:
+        yield value
+    elif isinstance(value, Sweep):
+        for one in vars(value).values():
+            yield from _whole_numbers(one)
+    elif isinstance(value, dict | list):
+        for one in [*value, *value.values()] if isinstance(value, dict) else value:
+            yield from _whole_numbers(one)
 
 
 def _quoted(text: str) -> QuotedString:

@@ -14,6 +14,12 @@ _UNSHOWN = re.compile(
 )
 
 _UNDECODED = re.compile("[\ud800-\udfff]")
+_LONG = re.compile(r"\S{300,}")
+"""A word that nobody typed by hand: a path, as long as they come, is shorter."""
+HEAD, TAIL = 120, 60
+"""Characters that are shown of such a word, from either end of it."""
+MOST = 4000
+"""Characters of a sentence: no list of names that we give is longer."""
 
 
 def printable(text: str) -> str:
@@ -23,6 +29,16 @@ def printable(text: str) -> str:
     writing) and what has no encoding; line ends and tabs stay.
     """
     return _UNSHOWN.sub(_escape, text)
+
+
+def shortened(sentence: str) -> str:
+    """The sentence with the middle of what it quotes left out, where that is long."""
+    sentence = _LONG.sub(lambda word: _ends(word[0], HEAD, TAIL), sentence)
+    return sentence if len(sentence) <= MOST else _ends(sentence, MOST - 1000, 500)
+
+
+def _ends(text: str, head: int, tail: int) -> str:
+    return f"{text[:head]}…({len(text) - head - tail:,} characters)…{text[-tail:]}"
 
 
 def as_text(name: str) -> str:
@@ -46,9 +62,9 @@ def say(line: str) -> None:
 
 
 def complain(line: str) -> None:
-    """Print a line where errors go, if it can be."""
+    """Print a sentence where errors go, if it can be, shortened where it quotes what is long."""
     with contextlib.suppress(OSError):
-        print(printable(line), file=sys.stderr, flush=True)
+        print(printable(shortened(line)), file=sys.stderr, flush=True)
 
 
 def be_silent() -> None:

@@ -120,6 +120,8 @@ def _child(
     die: tuple[str, int] | None = None,
     stop: tuple[int, int, int] | None = None,
     composed: bool = False,
+    program: str = "runner",
+    seconds: float = 0,
 ) -> None:
     """Be the runner.
 
@@ -129,6 +131,7 @@ def _child(
     stop: be a process of its own, to which a signal is sent at the n-th event, so many times.
     composed: words are seeds; the config is the test engine's, composed before the fork, and
     what follows is what `runner.run` does with each: plan, train, ingest.
+    program: the other one is the warehouse. seconds: how long it may live; then SIGALRM ends it.
     """
     from runner.__main__ import command, main
 
@@ -154,7 +157,13 @@ def _child(
         _die_at(*die)
     if composed:
         return _seeds(words)
-    sys.argv = ["runner", *words]
+    sys.argv = [program, *words]
+    if seconds:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+    if program == "warehouse":
+        from warehouse.__main__ import main as ask
+
+        sys.exit(ask())
     if stop is not None:
         _stop_at(*stop)
         command()
