@@ -43,6 +43,9 @@ def find_engine(name: str, runs: int = 1) -> Engine:
         have = [*known, *extensions.extensions(extensions.ENGINES, known)]
         raise ConfigError(f"there is no engine '{name}' (engine={name}): {choices(name, have)}")
     try:
-        return cast(Engine, getattr(importlib.import_module(module), attribute)())
-    except (ImportError, AttributeError) as error:
+        engine = getattr(importlib.import_module(module), attribute)()
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise ConfigError(f"the engine {place} cannot be loaded: {error}") from error
+    if not (callable(getattr(engine, "ready", None)) and callable(getattr(engine, "train", None))):
+        raise ConfigError(f"engine={name} is no engine: {place} makes nothing that can train")
+    return cast(Engine, engine)

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import io
 import os
 import select
 import sys
-from typing import Any
+from typing import Any, TextIO
+
+
+PLAIN = {
+    "…": "...", "–": "-", "—": "-", "‘": "'", "’": "'", "“": '"', "”": '"', "→": "->", "←": "<-",
+    "±": "+-", "×": "x", "≥": ">=", "≤": "<=", "·": ".", "•": "*", "─": "-", "━": "-", "│": "|",
+    "█": "#", "▇": "#", "▆": "#", "▅": "=", "▄": "=", "▃": "-", "▂": "_", "▁": "_",
+}  # fmt: skip
+"""What stands for a character of ours where an encoding lacks it; others are escaped."""
+DOTS = " ..::++##"
+"""The same for one of Braille, from none of its eight dots to all of them."""
 
 
 class OutputError(Exception):
@@ -45,6 +56,38 @@ class _Steady(io.FileIO):
             return written
 
 
+def _in_plain_characters(error: UnicodeError) -> tuple[str, int]:
+    """What codecs write of characters that an encoding lacks; see `codecs.register_error`."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    return "".join(map(_plain, lacking)), error.end
+
+
+def _plain(character: str) -> str:
+    """A character in those of ASCII."""
+    if "\u2800" <= character <= "\u28ff":
+        return DOTS[(ord(character) - 0x2800).bit_count()]
+    if "\u2500" <= character <= "\u257f":  # what lines and tables are drawn with
+        return PLAIN.get(character, "+")
+    return PLAIN.get(character) or character.encode("ascii", "backslashreplace").decode()
+
+
+codecs.register_error("sweephouse.plain", _in_plain_characters)
+
+
+def _encoding(old: TextIO | None, number: int) -> str:
+    """That of the stream; ASCII for a terminal of a locale that is said to be C.
+
+    Python takes UTF-8 for the encoding of C, which is right for files.
+    """
+    names = ("LC_ALL", "LC_CTYPE", "LANG")
+    locale = next(filter(None, map(os.environ.get, names)), "")
+    if locale in ("C", "POSIX") and os.isatty(number) and "PYTHONIOENCODING" not in os.environ:
+        return "ascii"
+    return old.encoding if old is not None else "utf-8"
+
+
 def hold_streams() -> None:
     """Open whichever standard file is closed on nothing, or the next file opened takes its place.
 
@@ -79,8 +122,8 @@ def steady_streams(lasting: bool = True) -> None:
             continue
         stream = io.TextIOWrapper(
             io.BufferedWriter(_Steady(number, lasts)),
-            encoding=old.encoding if old is not None else "utf-8",
-            errors="backslashreplace",
+            encoding=_encoding(old, number),
+            errors="sweephouse.plain",
             # Python run unbuffered writes at once; by lines is as soon as anybody can read.
             line_buffering=number == 2
             or os.isatty(number)
