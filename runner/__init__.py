@@ -87,6 +87,7 @@ from runner.data.sources.files import (
     with_plain_names,
 )
 from runner.data.sources.leavings import as_pattern, files_below
+from runner.data.sources.numpy_file import numpy_arrays
 from runner.data.sources.query import Query, read_query
 from runner.data.sources.reading import Options, Reading
 from runner.data.sources.source import RowSource, SourceKind, Wording, find_source
@@ -192,6 +193,7 @@ __all__ = [
     "names_of",
     "near_names",
     "numbers_or_text",
+    "numpy_arrays",
     "one_file",
     "optimizer",
     "option",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +20,7 @@ from runner import (
     compact,
     dataset,
     labelled,
+    numpy_arrays,
     one_file,
     targets_of,
 )
@@ -128,10 +128,10 @@ def _two_files(
 def _mapped(file: Path, key: str) -> Array:
     """The array of a .npy file, on disk; DataError if it is not such a file."""
     try:
-        array = np.load(file, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        array = None
-    if not isinstance(array, np.ndarray):
+        array = numpy_arrays(file, mapped=True)
+    except ValueError:
+        array = {}
+    if isinstance(array, dict):
         raise DataError(
             f"dataset.{key}={file} is not a .npy file of a plain array, or is cut off: write it "
             "with numpy.save(path, array)"
@@ -142,14 +142,17 @@ def _mapped(file: Path, key: str) -> Array:
 def _read(file: Path) -> dict[str, Array]:
     """The file's arrays by name; DataError if it is not such a file."""
     try:
-        with np.load(file, allow_pickle=False) as archive:
-            held = {name: archive[name] for name in archive.files}
-    except (AttributeError, TypeError, OSError, zipfile.BadZipFile, ValueError, EOFError):
+        held = numpy_arrays(file)
+    except ValueError as error:
+        held, reason = None, f" ({error})"
+    else:
+        reason = ""
+    if not isinstance(held, dict):
         more = ", or give dataset.targets= beside a .npy file" if file.suffix == ".npy" else ""
         raise DataError(
-            f"dataset.path={file} is not an .npz file of plain arrays: write it with "
+            f"dataset.path={file} is not an .npz file of plain arrays{reason}: write it with "
             f"numpy.savez(path, x=, y=){more}"
-        ) from None
+        )
     return {OTHER_NAMES.get(name, name): array for name, array in held.items()}
 
 

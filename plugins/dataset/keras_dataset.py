@@ -23,6 +23,7 @@ from runner import (
     from_home,
     missing_in,
     near_names,
+    numpy_arrays,
 )
 
 from ._files.blocks import only_by_content
@@ -206,11 +207,7 @@ def _npz(which: Which, file: Path) -> dict[str, Array]:
     """The arrays of an .npz file in Keras' layout."""
     wanted = ("x_train", "y_train", "x_test", "y_test") if KEPT[which].parted else ("x", "y")
     try:
-        if KEPT[which].words:
-            held = _lists(file)
-        else:
-            with np.load(file, allow_pickle=False) as archive:
-                held = {name: archive[name] for name in archive.files}
+        held = _lists(file) if KEPT[which].words else dict(numpy_arrays(file))
     except (
         pickle.UnpicklingError,
         AttributeError,

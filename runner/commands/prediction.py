@@ -198,6 +198,8 @@ def _of_arrays(arrays: Mapping[str, Array], model: Any, source: str) -> Iterator
             f"{missing(lacking, list(arrays))}; it has {', '.join(arrays)}"
         )
     rows = {len(arrays[name]) for name in inputs}
+    if rows == {0}:
+        raise DataError(f"--source {source} has no rows")
     if len(rows) > 1:
         raise DataError(f"the arrays of --source {source} differ in length: {sorted(rows)}")
     for name, one in inputs.items():

@@ -28,6 +28,8 @@ COUNTED = 100_000
 """Rows that are counted beyond those that were printed."""
 MEASURED = 1_000
 """Rows that say how wide the columns of a plain table are."""
+WIDEST = 200
+"""Characters that a column of one has at most: what is longer shifts the rest of its own row."""
 Row = Sequence[Any]
 
 
@@ -148,7 +150,7 @@ def _plain_table(columns: Sequence[str], rows: Iterator[Row]) -> Iterator[str]:
     numbers = _are_numbers(columns, first)
     head = [in_line(name) for name in columns]
     lines = [[in_line(_cell(value, "-")) for value in row] for row in first]
-    widths = [max(map(_width, cells)) for cells in zip(head, *lines, strict=True)]
+    widths = [min(max(map(_width, cells)), WIDEST) for cells in zip(head, *lines, strict=True)]
 
     def line(cells: Sequence[str]) -> str:
         padded = (

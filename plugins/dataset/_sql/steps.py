@@ -9,7 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from runner import Column, Database, DataError, Query, Reading, choices, compact, identifier
+from runner import (
+    Column,
+    Database,
+    DataError,
+    Query,
+    Reading,
+    choices,
+    compact,
+    identifier,
+    numpy_arrays,
+)
 
 from .table import Table
 
@@ -73,9 +83,11 @@ class Steps:
 def steps_of_array(file: Path) -> Steps:
     """A .npy file of shape (steps,) or (steps, columns)."""
     try:
-        values = np.load(file, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        raise DataError(f"dataset.path={file} is not a .npy file, or is cut off") from None
+        values = numpy_arrays(file, mapped=True)
+    except ValueError as error:
+        raise DataError(f"dataset.path={file} is not a .npy file: {error}") from None
+    if isinstance(values, dict):
+        raise DataError(f"dataset.path={file} is not a .npy file: it holds several arrays")
     if values.ndim not in (1, 2) or values.dtype.kind not in "fiub":
         raise DataError(
             f"dataset.path={file} has shape {values.shape} and type {values.dtype}: a series is "

@@ -15,6 +15,7 @@ from runner.components.part_names import part_named
 from runner.data.labels import targets_of
 from runner.data.missing import missing_in
 from runner.data.sources.leavings import files_below
+from runner.data.sources.numpy_file import numpy_arrays
 from runner.data.sources.typed import option
 from runner.errors import DataError
 from runner.system.paths import from_home
@@ -61,16 +62,14 @@ def _arrays(text: str, file: Path) -> OtherLook:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        loaded = np.load(
-            file, allow_pickle=False, mmap_mode="r" if file.suffix == ".npy" else None
-        )
-        if isinstance(loaded, np.ndarray):
-            return {"array": loaded}
-        with loaded:
-            return {name: loaded[name] for name in loaded.files}
-    except Exception as error:
-        reason = "it holds Python objects" if "pickle" in str(error) else f"it is no {file.suffix}"
-        raise DataError(f"{file} cannot be read: {reason}") from None
+        held = numpy_arrays(file, mapped=True)
+    except ValueError as error:
+        raise DataError(f"{file} cannot be read as an {file.suffix} file: {error}") from None
+    held = held if isinstance(held, dict) else {"array": held}
+    for name, array in held.items():
+        if array.dtype.names:
+            raise DataError(f"{file} holds records ({name}): look at arrays of one type")
+    return held
 
 
 def _array(array: Any) -> dict[str, Any]:
@@ -105,7 +104,7 @@ def _about(held: Mapping[str, Any]) -> Iterator[str]:
         yield f"there are {len(x)} examples and {len(y)} targets: they must be as many"
         return
     if x.ndim and len(x):
-        rows = np.ascontiguousarray(x).reshape(len(x), -1)
+        rows = np.ascontiguousarray(x).reshape(len(x), int(np.prod(x.shape[1:])))
         copies = len(x) - len(np.unique(rows, axis=0)) if rows.size < 10**7 else 0
         if copies:
             yield f"{copies} examples equal an earlier one: split.by=hash keeps copies in one part"

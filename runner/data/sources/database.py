@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from runner.data.sources.dialect import other_encoding
 from runner.data.sources.extensions import load_extension
 from runner.data.sources.file_table import FileTable
+from runner.data.sources.json_depth import refuse_deep
 from runner.data.sources.reading import Options, Reading
 from runner.data.sources.source import RowSource
 from runner.errors import DataError
@@ -34,8 +35,6 @@ MEMORY = "512MB"
 """What DuckDB may hold for a query; beyond that it spills to disk."""
 MEMORY_OF_SCANS = "32MB"
 """What it may hold where rows are only read, so that it does not keep what it has read."""
-RAGGED = r"CSV Error on Line: (\d+).*Number of Columns: (\d+) Found: (\d+)"
-"""Line, columns and cells, in DuckDB's words about a line that is not as the others."""
 RAGGED = r"CSV Error on Line: (\d+).*Number of Columns: (\d+) Found: (\d+)"
 """Line, columns and cells, in DuckDB's words about a line that is not as the others."""
 COPY = "copied"
@@ -70,6 +69,8 @@ class Database:
         self._folder = folder
         self.files = FileTable(source, self.options, known) if source.is_files else None
         try:
+            if self.files is not None and source.kind == "json":
+                refuse_deep(self.files.files)
             self.con = self._connected(MEMORY)
         except BaseException:
             self._close_files()

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import difflib
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from runner.components.passwords import refuse_passwords
 from runner.data.sources.column import Column
 from runner.data.sources.database import COPY, Database
 from runner.data.sources.files import files_named, with_plain_names
+from runner.data.sources.numpy_file import numpy_arrays
 from runner.data.sources.query import read_query
 from runner.data.sources.reading import Reading
 from runner.data.sources.source import Wording, find_source
@@ -90,13 +89,16 @@ def is_array(source: str) -> bool:
 def arrays_of(source: str) -> dict[str, Array]:
     """The arrays of an .npy or .npz file, an .npy file's called "features"; memory-mapped."""
     try:
-        loaded = np.load(source, mmap_mode="r", allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return {"features": loaded}
-        with loaded:
-            return {name: loaded[name] for name in loaded.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"--source {source} cannot be read: {_first(error)}") from error
+        held = numpy_arrays(Path(source), mapped=True)
+    except ValueError as error:
+        raise DataError(f"--source {source} cannot be read: {error}") from None
+    held = held if isinstance(held, dict) else {"features": held}
+    for name, array in held.items():
+        if array.ndim == 0:
+            raise DataError(f"--source {source}: {name} is one value, and no rows")
+        if array.dtype.kind not in "fiubSUO":
+            raise DataError(f"--source {source}: {name} is of type {array.dtype}, no number")
+    return held
 
 
 @contextmanager

@@ -1,0 +1,67 @@
+"""NumPy's files, whatever is in them: cut off, made to fill the memory, or of another kind."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+BROKEN = (
+    AttributeError,
+    EOFError,
+    IndexError,
+    KeyError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    OverflowError,
+    RecursionError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What NumPy and zipfile raise of a file that is not as they would have written it."""
+
+
+def numpy_arrays(file: Path, mapped: bool = False) -> dict[str, Array] | Array:
+    """The array of an .npy file, or those of an .npz file by name. Python objects are not read.
+
+    mapped: whether an .npy file's array stays on disk. Raises ValueError with a clause that says
+    what is wrong with the file.
+    """
+    try:
+        _check_sizes(file)
+        is_npy = mapped and file.suffix.lower() == ".npy"
+        loaded = np.load(file, mmap_mode="r" if is_npy else None, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return loaded
+        with loaded:
+            return {name: loaded[name] for name in loaded.files}
+    except BROKEN as error:
+        raise ValueError(_reason(error)) from None
+
+
+def _check_sizes(file: Path) -> None:
+    """Raise ValueError where an archive unpacks to more than there is memory."""
+    if not zipfile.is_zipfile(file):
+        return
+    with zipfile.ZipFile(file) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    if size > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
+        raise MemoryError(f"it holds {size / 2**30:,.0f} GiB, and no memory is as large")
+
+
+def _reason(error: BaseException) -> str:
+    """What is wrong, in one line."""
+    if "pickle" in str(error):
+        return "it holds Python objects, or is none of NumPy's"
+    said = " ".join(str(error).partition("\n\n")[0].split())
+    return said or type(error).__name__
