@@ -25,7 +25,7 @@ from runner import (
 )
 
 from ._files.blocks import SAMPLE_ROWS, NumberedRows, blocks, only_by_content, streams
-from ._files.number_types import ByteOrder, Number, number_type
+from ._files.number_types import ByteOrder, Number, numbers_type
 
 Array = np.ndarray[Any, Any]
 WHAT = "a file of records"
@@ -67,8 +67,8 @@ def binary(
     Raises DataError where the file is no whole number of records, with the numbers.
     """
     file = one_file(path, WHAT)
-    numbers = np.dtype((number_type(dtype, byte_order), tuple(shape)))
-    labels = np.dtype((number_type(label_dtype, byte_order), (label_values,)))
+    numbers = numbers_type("shape", dtype, byte_order, shape)
+    labels = numbers_type("label_values", label_dtype, byte_order, [label_values])
     kind = _record_type(numbers, labels, label, start, record)
     records = Records(file, header, kind, _rows(file, header, kind))
     seen, kept = records.survey(task, missing_label)

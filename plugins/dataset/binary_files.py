@@ -28,7 +28,7 @@ from runner import (
 from ._files.blocks import PARTS, NumberedRows, part_of_rows, streams, whole
 from ._files.classes import by_folder, parts_by_folder
 from ._files.groups import parts_of_groups
-from ._files.number_types import ByteOrder, Number, number_type
+from ._files.number_types import ByteOrder, Number, number_type, numbers_type
 from ._files.paths import by_name, matching
 from ._files.sidecar import by_pattern, by_table
 
@@ -75,7 +75,7 @@ def binary_files(
     part, their class the folder beside that.
     """
     files = matching(path, "files of numbers")
-    kind = np.dtype((number_type(dtype, byte_order), tuple(shape)))
+    kind = numbers_type("shape", dtype, byte_order, shape)
     tag = number_type(label_dtype, byte_order) if label in ("first", "last") else None
     layout = Layout(kind, header, tag, label == "first")
     columns = {"file": list(by_name(files))}

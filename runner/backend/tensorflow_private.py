@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextvars
 import functools
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,7 @@ FILTERED = (
     "Conv3DBackpropInputV2",
 )
 """Ops that TensorFlow maps over members with equal filters, or by a loop; these are input 1."""
+_TOO_LARGE = re.compile(r"OOM when allocating tensor with shape\S+|Shape \S+ would have [^\[]*\b")
 _PFOR = "tensorflow.python.ops.parallel_for.pfor"
 NAMES = Names(
     "tensorflow",
@@ -87,6 +89,12 @@ def vectorize(function: Callable[..., Any], stacked: Any, noise: Noise | None = 
         raise
     finally:
         _noise.reset(token)
+
+
+def too_large(error: BaseException) -> str:
+    """What TensorFlow says of a tensor that no memory holds; empty for other errors."""
+    found = _TOO_LARGE.search(str(error))
+    return found[0] if found and type(error).__module__.startswith("tensorflow.") else ""
 
 
 def _named(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.backend.keras_private import ever_trainable
 from runner.backend.names import Unsupported
+from runner.backend.tensorflow_private import too_large
 from runner.components.types import Keeper, Mode, Nowhere, Recipe, Task
 from runner.config.config import Choice, Config
 from runner.data.heads import DOT
@@ -98,9 +99,18 @@ def build(
     keeper: takes what callbacks leave behind.
     run_id, results: of the run, for callbacks that ask.
 
-    Raises ModelError, DataError or ConfigError where components do not fit each other.
+    Raises ModelError, DataError or ConfigError where components do not fit each other, and
+    ModelError where the model does not fit into the memory.
     """
-    recipe = assemble(config, data, keeper, run_id, results)
+    try:
+        recipe = assemble(config, data, keeper, run_id, results)
+    except Exception as error:
+        if said := too_large(error):
+            raise ModelError(
+                f"architecture={config.one('architecture').component.name} asks for more than "
+                f"there is memory ({said}): make it smaller"
+            ) from error
+        raise
     check_compile(recipe.model)
     recipe.model.compile(
         optimizer=recipe.optimizer, loss=recipe.loss, metrics=recipe.metrics, jit_compile=False
