@@ -143,6 +143,7 @@ def _hand_over(options: list[str], overrides: list[str]) -> int:
     from runner.config.compose import keep_no_passwords
     from runner.config.folders import CONFIG_MODULE, CONFIG_NAME
     from runner.config.sentences import COMPLAINTS, explain
+    from runner.config.typed import is_multirun
     from runner.sweep.sweep import RECOVERING, Sweep
     from runner.system.standing import hydras_folders
 
@@ -175,6 +176,8 @@ def _hand_over(options: list[str], overrides: list[str]) -> int:
             if not sweep.stopped:
                 raise
         except RunnerError as error:
+            if not is_multirun(words):
+                raise
             sweep.refuse(str(error))  # told when it happened; the other jobs went on
         except OSError as error:
             if sweep.begun or not error.filename:

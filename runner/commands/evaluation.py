@@ -193,14 +193,18 @@ def _config(kept: EarlierRun, overrides: Sequence[str]) -> Config:
         override = override_of(text)
         value: Any = override.value()
         path = override.key_or_group.split(".")
-        if path[0] not in MAY_CHANGE or override.is_sweep_override():
+        changes = not override.is_sweep_override() and not override.is_delete()
+        if path[0] not in MAY_CHANGE or not changes:
             raise ConfigError(
                 f"the override {text} is not valid: a trained model is judged, so that only "
                 "dataset, dataset.<param>, split.<key>, evaluator and evaluator.<name>.<param> "
                 "may change, one value each"
             )
         if path == ["dataset"]:
-            body["dataset"] = {"name": value}
+            # As Hydra has it: a list of one name, or the params of the dataset in use.
+            [value] = value if isinstance(value, list) else [value]
+            changed = dict(value) if isinstance(value, dict) else {"name": value}
+            body["dataset"] = body["dataset"] | changed if isinstance(value, dict) else changed
         elif path == ["evaluator"]:
             names = value if isinstance(value, list) else [value]
             body["evaluator"] = {str(name): {} for name in names}

@@ -144,6 +144,7 @@ def override_of(text: str) -> Override:
     """One override as it was typed; ConfigError where it is none."""
     try:
         with reading_what_is_typed(multirun=False):
+            refuse_odd_words([text], multirun=True)  # who asks says itself why there is one value
             return OverridesParser.create().parse_override(text)
     except HydraException as error:
         first = str(error).partition("\n")[0]

@@ -27,7 +27,7 @@ MULTIRUN = ("-m", "--multirun")
 COMPLETION = re.compile(r"(install|uninstall|query)=(bash|fish|zsh)")
 GROUP = re.compile(r"\+{0,2}(hydra(?:/[\w/-]+)?)(?:@[\w.]*)?", re.ASCII)
 """A group of Hydra's own, in the place of a key."""
-PLAIN = re.compile(r"\+{0,2}\w+(\.\w+)*=[\w.+-]+", re.ASCII)
+PLAIN = re.compile(r"\+{0,2}\w+(\.\w+)*=[\w.+-]{1,18}", re.ASCII)
 """A value in which nothing can be wrong that Hydra would not say itself."""
 NEAR = 0.75
 """How like one of ours a key of the user's own may not be."""

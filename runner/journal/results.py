@@ -32,6 +32,8 @@ def results_folder(name: str | os.PathLike[str] | None = None, base: Path | None
     sign stands for itself. base: what a relative name counts from, the present folder by default.
     Raises WarehouseError where the name cannot be that of a results folder.
     """
+    if not isinstance(name, str | os.PathLike | None) or isinstance(os.fspath(name or ""), bytes):
+        raise WarehouseError(f"results={name!r:.80} is not valid: give the name of a folder")
     chosen = os.fspath(name or "") or os.environ.get(ENVIRONMENT) or DEFAULT
     try:
         chosen.encode()
@@ -55,7 +57,11 @@ def results_folder(name: str | os.PathLike[str] | None = None, base: Path | None
             f"the results folder {folder} has a '?' in its name, which DuckDB cannot open: what "
             "follows it would be options; choose another"
         )
-    if folder.exists() and not folder.is_dir():
+    try:
+        is_file = folder.exists() and not folder.is_dir()
+    except OSError as error:  # its name is too long, or nobody may look
+        raise WarehouseError(f"{folder} can be no results folder ({error.strerror})") from None
+    if is_file:
         raise WarehouseError(f"{folder} is a file, not a results folder")
     return folder
 

@@ -93,6 +93,8 @@ class TrackedRun:
             raise ConfigError(
                 f"experiment={experiment!r:.80} is not valid: give a name, such as 'my experiment'"
             )
+        if not isinstance(monitor, str | None):
+            raise ConfigError(f"monitor={monitor!r:.80} is not valid: give the name of a metric")
         self.run_id = new_run_id()
         self.results = results
         self.status = "running"
@@ -388,7 +390,7 @@ def _warn(sentence: str) -> None:
 def _number(name: str, value: Any) -> float:
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ConfigError(
             f"{name}={value!r:.80} is not valid: give one number, an array's mean say"
         ) from None

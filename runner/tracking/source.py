@@ -19,6 +19,8 @@ from runner.journal.params import param_rows, param_value
 from runner.journal.records import ParamValue, RunStart, UsedComponent
 from runner.sweep.provenance import git_state, versions
 
+DEEPEST = 50
+"""How deep params may be nested."""
 ENGINE = "script"
 """What stands in `runs.engine` where the training was somebody's own."""
 
@@ -42,6 +44,8 @@ def start_of(
             f"params={params!r:.80} is not valid: give a mapping of names to values, such as "
             "{'learning_rate': 1e-3}"
         )
+    if dataset is not None and not (isinstance(dataset, str) and dataset):
+        raise ConfigError(f"dataset={dataset!r:.80} is not valid: give its name")
     params = {str(name): _plain(value) for name, value in params.items()}
     refuse_passwords(params, "")
     file = script()
@@ -100,12 +104,18 @@ def _of_dataset(dataset: str | None) -> Iterator[ParamValue]:
         yield param_value("dataset", dataset)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, depth: int = 0) -> Any:
     """The value as JSON can say it: of an array or a NumPy number its values, else its text."""
+    if depth > DEEPEST:
+        raise ConfigError(
+            f"params are nested more than {DEEPEST} deep, or hold themselves: give fewer"
+        )
     if hasattr(value, "tolist") and not isinstance(value, str | bytes):
         value = value.tolist()
     if isinstance(value, Mapping):
-        return {str(name): _plain(item) for name, item in value.items()}
+        return {str(name): _plain(item, depth + 1) for name, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        return [_plain(item) for item in value]
+        return [_plain(item, depth + 1) for item in value]
+    if isinstance(value, int) and value.bit_length() > 64:
+        raise ConfigError("a whole number in params has more than 64 bits: give it as text")
     return value if isinstance(value, str | int | float | bool | None) else str(value)

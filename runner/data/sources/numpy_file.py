@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import zipfile
 import zlib
@@ -54,9 +55,25 @@ def _check_sizes(file: Path) -> None:
     if not zipfile.is_zipfile(file):
         return
     with zipfile.ZipFile(file) as archive:
-        size = sum(member.file_size for member in archive.infolist())
+        members = archive.infolist()
+        for member in members:
+            if member.filename.endswith(".npy"):
+                _check_header(archive, member)
+    size = sum(member.file_size for member in members)
     if size > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
         raise MemoryError(f"it holds {size / 2**30:,.0f} GiB, and no memory is as large")
+
+
+def _check_header(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
+    """Raise ValueError where an array's header promises more than the member holds."""
+    with archive.open(member) as stream:
+        first = np.lib.format.read_magic(stream)[0]
+        read = np.lib.format.read_array_header_1_0
+        if first > 1:
+            read = np.lib.format.read_array_header_2_0
+        shape, _, kind = read(stream)
+    if not kind.hasobject and math.prod(shape) * kind.itemsize > member.file_size:
+        raise ValueError(f"the array {member.filename} of shape {shape} is cut off")
 
 
 def _reason(error: BaseException) -> str:
