@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from runner.errors import WarehouseError
 from runner.journal.results import ENVIRONMENT
 from runner.system import extensions
+from runner.system.terminal import shortened
 from warehouse.commands import (
     alias,
     care,
@@ -49,7 +50,7 @@ class _Parser(argparse.ArgumentParser):
     """One that shows a word's control characters escaped; so do those of its commands."""
 
     def error(self, message: str) -> NoReturn:
-        super().error(in_line(message))
+        super().error(shortened(in_line(message)))
 
 
 def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:

@@ -8,10 +8,11 @@ import gc
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from runner.errors import ConfigError
+from runner.errors import ConfigError, ModelError
 
 REWRITES = (
     "constant_folding",
@@ -25,13 +26,27 @@ LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
 @functools.cache
 def import_tensorflow() -> None:
-    """Import TensorFlow and find the devices, without its start-up notices."""
+    """Import TensorFlow and find the devices, without its start-up notices.
+
+    Raises ModelError where Keras has been imported with another backend.
+    """
     new = "tensorflow" not in sys.modules
+    if "keras" not in sys.modules:
+        asked = os.environ.get("KERAS_BACKEND") or "tensorflow"
+        if asked != "tensorflow":
+            warnings.warn(f"KERAS_BACKEND={asked} is set aside: TensorFlow trains", stacklevel=2)
+        # Also for a file of Keras' own in the home folder.
+        os.environ["KERAS_BACKEND"] = "tensorflow"
     with without_notices(), without_collecting() if new else contextlib.nullcontext():
-        import keras  # noqa: F401
+        import keras
         import tensorflow as tf
 
         tf.config.list_physical_devices()
+    if (backend := keras.backend.backend()) != "tensorflow":
+        raise ModelError(
+            f"Keras is in use with the backend {backend} in this process, and TensorFlow trains: "
+            "set KERAS_BACKEND=tensorflow before anything imports Keras"
+        )
 
 
 @contextlib.contextmanager
