@@ -177,6 +177,7 @@ def test_importing_the_root_needs_only_the_door() -> None:
         "runner.data.sources.extensions",
         "runner.data.sources.files",
         "runner.data.sources.leavings",
+        "runner.data.sources.numpy_file",
         "runner.data.sources.query",
         "runner.data.sources.reading",
         "runner.data.sources.source",
