@@ -16,7 +16,7 @@ from runner.components.loose import PLUGINS, bring_back, taken
 from runner.components.registry import load
 from runner.config.compose import compose
 from runner.config.config import Choice
-from runner.config.fingerprint import _source_hash, fingerprint
+from runner.config.fingerprint import fingerprint, source_hash
 from runner.errors import ConfigError, PluginError
 
 NET = '''
@@ -71,7 +71,7 @@ def test_a_fingerprint_covers_the_file_and_what_lies_beside_it_and_no_path(
     assert fingerprint(moved, "data") == first
     part = tmp_path / "part_of_traced.py"
     part.write_text(part.read_text() + "# changed\n")
-    _source_hash.cache_clear()
+    source_hash.cache_clear()
     assert fingerprint(compose(["architecture=traced"])[0], "data") != first
 
 
