@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from runner import Input, ModelError, architecture
+from runner import Input, ModelError, Task, architecture
 
 from ._activations import Activation
 from ._layers import Count, Normalization, activated, dense_layers, head
@@ -31,6 +31,7 @@ class Block:
 def conv1d(
     inputs: Mapping[str, Input],
     outputs: int,
+    task: Task,
     *,
     blocks: Sequence[Count | Block] = (Block(64), Block(64, dilation=2), Block(64, dilation=4)),
     units: Sequence[Count] = (),
@@ -48,8 +49,9 @@ def conv1d(
     not. A block is a number of filters, or {filters, kernel, dilation, stride, pool}. The defaults
     follow the fully convolutional network of Wang, Yan, Oates 2017 (arXiv:1611.06455), with
     dilations (Yu, Koltun 2016, arXiv:1511.07122) for its larger kernels; padding=causal lets no
-    step see a later one (van den Oord et al. 2016, arXiv:1609.03499). Raises ModelError for other
-    shapes, and where no step would be left.
+    step see a later one (van den Oord et al. 2016, arXiv:1609.03499). Where the task is one per
+    step, `units` and head follow every step, and blocks must leave them all. Raises ModelError for
+    other shapes, and where no step would be left.
     """
     import keras
 
@@ -70,6 +72,13 @@ def conv1d(
         x = activated(layer, x, normalization, activation, f"conv_{number}")
         if block.pool > 1:
             x = keras.layers.MaxPooling1D(block.pool, name=f"pool_{number}")(x)
+    if task.per == "step":
+        if (x.shape[1],) != task.places:
+            raise ModelError(
+                f"architecture=conv1d has {x.shape[1]} of {task.places[0]} steps left, and the "
+                f"task is {task.said}: give blocks without stride and pool, and padding=same"
+            )
+        return keras.Model(begin, head(dense_layers(x, units, activation), task.outputs))
     if reduce == "flatten":
         x = keras.layers.Flatten(name="flatten")(x)
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from runner import Input, ModelError, architecture
+from runner import Input, ModelError, Task, architecture
 
 from ._activations import Activation
 from ._layers import Count, Rate, head
@@ -16,6 +16,7 @@ from ._series import over_time, series_input
 def transformer(
     inputs: Mapping[str, Input],
     outputs: int,
+    task: Task,
     *,
     depth: Count = 2,
     width: Count = 64,
@@ -35,7 +36,8 @@ def transformer(
     many there are where the data do not. `depth` layers of self-attention with `heads` and a dense
     layer of `feed_forward` units follow; normalization comes first in each as in Xiong et al. 2020
     (arXiv:2002.04745), or after it as in the first paper (arXiv:1706.03762). Dropout acts on what
-    each adds. Raises ModelError for other shapes, and for heads that do not divide the width.
+    each adds. Where the task is one per step, the head follows every step. Raises ModelError for
+    other shapes, and for heads that do not divide the width.
     """
     import keras
 
@@ -77,6 +79,8 @@ def transformer(
         x = residual(x, feed, f"feed_{number}")
     if norm_first:
         x = layers.LayerNormalization(epsilon=1e-6, name="norm")(x)
+    if task.per == "step":
+        return keras.Model(begin, head(x, task.outputs))
     x = over_time(x, mask, reduce)
     return keras.Model(begin, head(x, outputs))
 

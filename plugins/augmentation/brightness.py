@@ -12,7 +12,7 @@ from runner import augmentation
 from ._images import demand_images, limits
 
 
-@augmentation
+@augmentation(moves=False)
 def brightness(
     input_shape: tuple[int, ...],
     *,

@@ -13,7 +13,7 @@ from ._images import demand_images
 from ._shift import Edge, shifted
 
 
-@augmentation
+@augmentation(moves=True)
 def crop(
     input_shape: tuple[int, ...],
     *,

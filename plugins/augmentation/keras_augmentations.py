@@ -16,7 +16,7 @@ Interpolation = Literal["bilinear", "nearest"]
 Part = Annotated[float, Ge(0), Lt(1)]
 
 
-@augmentation
+@augmentation(moves=True)
 def flip(
     input_shape: tuple[int, ...],
     seed: int,
@@ -30,7 +30,7 @@ def flip(
     return keras.layers.RandomFlip(mode, seed=seed, dtype="float32")
 
 
-@augmentation
+@augmentation(moves=True)
 def rotate(
     input_shape: tuple[int, ...],
     seed: int,
@@ -45,7 +45,7 @@ def rotate(
     return _moving("RandomRotation", seed, fill, value, interpolation, degrees / 360)
 
 
-@augmentation
+@augmentation(moves=True)
 def translate(
     input_shape: tuple[int, ...],
     seed: int,
@@ -61,7 +61,7 @@ def translate(
     return _moving("RandomTranslation", seed, fill, value, interpolation, height, width)
 
 
-@augmentation
+@augmentation(moves=True)
 def zoom(
     input_shape: tuple[int, ...],
     seed: int,
@@ -77,7 +77,7 @@ def zoom(
     return _moving("RandomZoom", seed, fill, value, interpolation, height, width)
 
 
-@augmentation
+@augmentation(moves=False)
 def contrast(
     input_shape: tuple[int, ...],
     seed: int,
@@ -99,7 +99,7 @@ def contrast(
     )
 
 
-@augmentation
+@augmentation(moves=False)
 def cutout(
     input_shape: tuple[int, ...],
     seed: int,
@@ -129,7 +129,7 @@ def cutout(
     )
 
 
-@augmentation
+@augmentation(moves=False)
 def noise(seed: int, *, deviation: Annotated[float, Ge(0)] = 0.1) -> Any:
     """Add normal noise of this standard deviation to every value of any kind of examples."""
     import keras

@@ -12,7 +12,7 @@ from runner import ModelError, augmentation
 from ._shift import Edge, shifted
 
 
-@augmentation
+@augmentation(moves=True)
 def time_shift(
     input_shape: tuple[int, ...],
     *,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from annotated_types import Ge
@@ -16,6 +17,7 @@ from runner import (
     MissingLabel,
     SplitPlan,
     Splits,
+    Task,
     block_type,
     compact,
     dataset,
@@ -29,6 +31,15 @@ from ._files.blocks import SAMPLE_ROWS, NumberedRows, only_by_content, streams
 
 Array = np.ndarray[Any, Any]
 PARTS = ("train", "val", "test")
+MOST = 10_000
+"""More classes than these are a mistake."""
+Places = Literal["segmentation", "tagging", "forecast"]
+RANKS: dict[str, tuple[tuple[int, ...], str]] = {
+    "segmentation": ((3,), "(rows, height, width)"),
+    "tagging": ((2,), "(rows, steps)"),
+    "forecast": ((2, 3), "(rows, steps) or (rows, steps, values)"),
+}
+"""The axes of y for a task with an output for each pixel or step."""
 NPZ, NPY, NPY_TARGETS = "an .npz file", "a .npy file of features", "a .npy file of targets"
 OTHER_NAMES = {"features": "x", "targets": "y"}
 
@@ -45,7 +56,7 @@ def arrays(
     *,
     path: Path,
     targets: Path | None = None,
-    task: AskedTask = "auto",
+    task: AskedTask | Places = "auto",
     missing_label: MissingLabel = "refuse",
     memory: Annotated[int, Ge(0)] = 1024,
 ) -> Data | Splits:
@@ -57,7 +68,9 @@ def arrays(
 
     task: what y is; auto goes by its values: text and few whole numbers are classes (two of
     them: binary), columns of 0 and 1 are labels, or classes where every row has exactly one 1;
-    anything else is values. missing_label: whether rows without a label (NaN, None, empty text)
+    anything else is values; segmentation: classes of pixels, (rows, height, width); tagging:
+    classes of steps, (rows, steps), -1 for padding; forecast: steps to come, (rows, steps) or
+    (rows, steps, values). missing_label: whether rows without a label (NaN, None, empty text)
     are refused or dropped. Raises DataError for a file that is missing, is of another kind, or
     whose arrays do not fit together.
     """
@@ -66,27 +79,57 @@ def arrays(
     file = one_file(path, NPZ)
     held = _read(file)
     if "x_train" in held:
-        parts = {part: _pair(file, held, f"_{part}") for part in PARTS if f"x_{part}" in held}
+        parts = {
+            part: _pair(file, held, f"_{part}", task) for part in PARTS if f"x_{part}" in held
+        }
         _agree(file, parts)
     else:
-        parts = {"all": _pair(file, held, "")}
+        parts = {"all": _pair(file, held, "", task)}
     for part, (x, y) in parts.items():
         rows = labelled(
             f"y in {file}" if part == "all" else f"y_{part} in {file}", y, missing_label
         )
         parts[part] = (x, y) if rows.all() else (x[rows], y[rows])
-    by_part, known = targets_of(f"y in {file}", [y for _, y in parts.values()], task)
+    by_part, known = _targets_of(f"y in {file}", [y for _, y in parts.values()], task)
     pairs = {name: (parts[name][0], y) for name, y in zip(parts, by_part, strict=True)}
     if "all" in pairs:
         return Data(*pairs["all"], known)
     return Splits(pairs["train"], pairs.get("val"), pairs.get("test"), known)
 
 
+def _targets_of(
+    where: str, parts: Sequence[Array], asked: AskedTask | Places
+) -> tuple[list[Array], Task]:
+    """The targets of the parts and their task."""
+    if asked in RANKS:
+        return _of_places(where, parts, asked)
+    return targets_of(where, parts, asked)  # type: ignore[arg-type]  # mypy knows no narrowing
+
+
+def _of_places(where: str, parts: Sequence[Array], asked: str) -> tuple[list[Array], Task]:
+    """Targets with an axis for steps, or two for pixels, and their task."""
+    if any(part.dtype.kind not in "fiub" for part in parts):
+        raise DataError(f"{where} is of type {parts[0].dtype}: dataset.task={asked} takes numbers")
+    if asked == "forecast":
+        values = parts[0].shape[2] if parts[0].ndim == 3 else 1
+        return [part.astype("float32") for part in parts], Task.forecast(values)
+    if any((part % 1 != 0).any() for part in parts):
+        raise DataError(f"{where} holds other than whole numbers: dataset.task={asked} needs them")
+    classes = 1 + max(int(part.max()) for part in parts)
+    if not 2 <= classes <= MOST:
+        raise DataError(
+            f"{where} has {classes - 1} as its highest class: dataset.task={asked} takes classes "
+            f"0, 1 and so on, up to {MOST - 1}"
+        )
+    task = Task.segmentation(classes) if asked == "segmentation" else Task.tagging(classes)
+    return [part.astype("int32") for part in parts], task
+
+
 def _two_files(
     split: SplitPlan,
     path: Path,
     targets: Path,
-    asked: AskedTask,
+    asked: AskedTask | Places,
     missing_label: MissingLabel,
     memory: int,
 ) -> Data | Splits:
@@ -95,13 +138,23 @@ def _two_files(
     x = _mapped(file, "path")
     y_file = one_file(targets, NPY_TARGETS, "dataset.targets=")
     y = np.array(_mapped(y_file, "targets"))
-    _check("the features", "the targets", f"{file} and {y_file}", x, y)
+    _check("the features", "the targets", f"{file} and {y_file}", x, y, asked)
     y = y[:, 0] if y.shape[1:] == (1,) else y
     where = f"dataset.targets={y_file}"
     kept = np.flatnonzero(labelled(where, y, missing_label))
-    labels = Labels(where, asked)
-    labels.see(y[kept])
-    task = labels.settle()
+    if asked in RANKS:
+        [made], task = _of_places(where, [y], asked)
+
+        def targets_at(rows: Array) -> Array:
+            return made[rows]
+
+    else:
+        labels = Labels(where, asked)  # type: ignore[arg-type]  # as above
+        labels.see(y[kept])
+        task = labels.settle()
+
+        def targets_at(rows: Array) -> Array:
+            return labels.targets(y[rows])
 
     kind = block_type(np.asarray(x[:: max(1, len(x) // SAMPLE_ROWS)]))
 
@@ -115,7 +168,7 @@ def _two_files(
         what=f"dataset.path={file}",
         rows=len(x),
         row_bytes=4 * int(np.prod(x.shape[1:])),
-        read=lambda rows: (features(rows), labels.targets(y[rows])),
+        read=lambda rows: (features(rows), targets_at(rows)),
         part=lambda rows: split.assign(features(rows)),
         files=[file],
     ).only(kept)
@@ -156,7 +209,9 @@ def _read(file: Path) -> dict[str, Array]:
     return {OTHER_NAMES.get(name, name): array for name, array in held.items()}
 
 
-def _pair(file: Path, held: dict[str, Array], tail: str) -> tuple[Array, Array]:
+def _pair(
+    file: Path, held: dict[str, Array], tail: str, asked: AskedTask | Places
+) -> tuple[Array, Array]:
     """x and y of one part, as many rows each; features as float32, if that tells them apart."""
     for name in (f"x{tail}", f"y{tail}"):
         if name not in held:
@@ -166,11 +221,11 @@ def _pair(file: Path, held: dict[str, Array], tail: str) -> tuple[Array, Array]:
                 "y_train"
             )
     x, y = held[f"x{tail}"], held[f"y{tail}"]
-    _check(f"x{tail}", f"y{tail}", str(file), x, y)
+    _check(f"x{tail}", f"y{tail}", str(file), x, y, asked)
     return compact(x), y[:, 0] if y.shape[1:] == (1,) else y
 
 
-def _check(x_name: str, y_name: str, where: str, x: Array, y: Array) -> None:
+def _check(x_name: str, y_name: str, where: str, x: Array, y: Array, asked: str) -> None:
     """Raise DataError where two arrays are no features and targets."""
     if x.ndim < 2:
         raise DataError(
@@ -178,9 +233,12 @@ def _check(x_name: str, y_name: str, where: str, x: Array, y: Array) -> None:
         )
     if x.dtype.kind not in "fiub":
         raise DataError(f"{x_name} in {where} is of type {x.dtype}: it must hold real numbers")
-    if y.ndim not in (1, 2):
+    ranks, axes = RANKS.get(asked, ((1, 2), "(rows,) or (rows, n)"))
+    if y.ndim not in ranks:
+        others = f", or dataset.task= {', '.join(RANKS)}" if y.ndim > 2 else ""
         raise DataError(
-            f"{y_name} in {where} has shape {y.shape}: it must be (rows,) or (rows, n)"
+            f"{y_name} in {where} has shape {y.shape}: it must be {axes}"
+            f"{others if asked not in RANKS else f' for dataset.task={asked}'}"
         )
     if len(x) != len(y):
         raise DataError(

@@ -36,9 +36,15 @@ def of_head(
 ) -> tuple[Task, Array, Array]:
     """The task, targets and outputs of one head; where there is but one task, as they are.
 
-    Raises DataError where several heads leave open which, or there is none of the name.
+    Raises DataError where several heads leave open which, or there is none of the name, and for
+    outputs with places.
     """
     targets, outputs = np.asarray(targets), np.asarray(outputs)
+    if task.per != "row":
+        raise DataError(
+            f"it looks at outputs of one row of numbers, and the task is {task.said}, with outputs "
+            f"of shape {task.output_shape}: leave it out"
+        )
     if not task.heads and head is None:
         return task, targets, outputs
     if head is None or head not in task.heads:

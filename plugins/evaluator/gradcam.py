@@ -49,7 +49,7 @@ def gradcam(
     held = splits[name]
     if not are_pictures(held.features):
         raise DataError("gradcam looks at pictures, and the rows are none")
-    if task.kind in ("regression", "heads"):
+    if task.kind in ("regression", "heads") or task.per != "row":
         raise DataError("gradcam looks at what speaks for a class, of one task with classes")
     at = drawn(len(held.targets), rows, seed)
     pictures = taken(held.features, at)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from runner import ModelError
+
 from .._targets import demand, like_outputs, loss_on
 
 BY_NUMBER = ("SparseCategoricalCrossentropy", "CategoricalGeneralizedCrossEntropy", "Circle")
@@ -29,9 +31,16 @@ def make(
     params = dict(arguments)
     task = params.pop("task")
     demand(task, kinds, f"loss={name}", "loss=auto", several)
+    if task.places and class_name in BY_NUMBER:
+        if class_name != "SparseCategoricalCrossentropy":
+            raise ModelError(
+                f"loss={name} takes one class a row, and the dataset's task is {task.said}: take "
+                "loss=auto"
+            )
+        params["ignore_class"] = -1 if params["ignore_class"] is None else params["ignore_class"]
     import keras
 
     loss = getattr(keras.losses, class_name)(**params)
     if task.kind == "classification" and class_name not in BY_NUMBER:
-        return loss_on(loss, like_outputs(task))
+        return loss_on(loss, like_outputs(task), task)
     return loss

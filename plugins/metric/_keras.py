@@ -33,6 +33,7 @@ def make(
     demand(task, kinds, f"metrics=[{name}]", "metrics=[auto]", several)
     import keras
 
-    if class_name.startswith(BY_NUMBER):
+    by_number = class_name.startswith(BY_NUMBER)
+    if by_number and not task.places:
         return getattr(keras.metrics, class_name)(name=name, **params)
-    return metric_on_outputs(class_name)(task=task, name=name, **params)
+    return metric_on_outputs(class_name, by_number)(task=task, name=name, **params)

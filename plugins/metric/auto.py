@@ -23,5 +23,7 @@ def accuracy(task: Task) -> object:
 
 @metric
 def auto(task: Task) -> object:
-    """The task's own: accuracy where there are classes, else mae."""
+    """The task's own: accuracy where there are classes, else mae; none without targets."""
+    if task.per == "view":
+        return []
     return keras_metrics.mae(task) if task.kind == "regression" else accuracy(task)

@@ -66,9 +66,9 @@ def _smoothed(loss: Any, task: Task, amount: float) -> Any:
             raise ModelError(
                 "regularizer=label_smoothing does not know loss.ignore_class: leave one out"
             )
-        return loss_on(keras.losses.CategoricalCrossentropy(), smooth)
+        return loss_on(keras.losses.CategoricalCrossentropy(), smooth, task)
     if isinstance(inner, keras.losses.Loss):
-        return loss_on(inner, smooth)
+        return loss_on(inner, smooth, task)
 
     def smoothed(y_true: Any, y_pred: Any) -> Any:
         return loss(smooth(y_true, y_pred), y_pred)

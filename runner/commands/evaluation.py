@@ -15,6 +15,7 @@ from runner.components.registry import load as load_plugins
 from runner.components.types import Data, SplitRows, Splits, Stream, Task, Trained
 from runner.config.compose import override_of
 from runner.config.config import Config, config_of
+from runner.data.class_weights import labels_of
 from runner.data.heads import DOT, outputs_by_head, targets_by_head
 from runner.data.identity import data_identity
 from runner.data.parts import joined
@@ -24,7 +25,8 @@ from runner.data.rows import Lazy, raw_rows, rows_at, rows_of_part
 from runner.engines.evaluators import call, offers_of
 from runner.engines.outputs import outputs_of, records_of
 from runner.errors import ConfigError, DataError, ModelError, choices
-from runner.evaluate.metrics import OutputEvaluation, evaluate_outputs
+from runner.evaluate.metrics import OutputEvaluation
+from runner.evaluate.places import evaluate_part
 from runner.journal.file import write_journal
 from runner.journal.ids import new_run_id, now
 from runner.journal.records import Artifact, EvaluationAdded, EvaluatorCall
@@ -82,7 +84,18 @@ def evaluate(
     task = kept.task
     data = load(config, Trained(task, kept.data.get("reading") or {}))
     identity = data_identity(config.one("dataset"), lambda: data, kept.results)
-    targets_of = _labels(task, data.task)
+    if task.per == "view":
+        raise ConfigError(
+            "the run learned without targets, so that there is nothing to compare its outputs "
+            "with: predict writes them"
+        )
+    back = task.per == "value"
+    if back and config.chosen["preprocessing"]:
+        raise ConfigError(
+            "the run gives back what its preprocessing makes of the features, with which nothing "
+            "can be compared here: train without preprocessing, or evaluate what predict writes"
+        )
+    targets_of = None if back else _labels(task, data.task)
     parts = {name: list(_parts(data, config, name)) for name in splits}
     model = kept.model()
     heads = tuple(task.heads)
@@ -92,7 +105,7 @@ def evaluate(
         pairs = [_outputs(model, part, targets_of, heads) for part in some]
         if pairs:
             targets, outputs = (np.concatenate(column) for column in zip(*pairs, strict=True))
-            evaluation = evaluate_outputs(task, targets, outputs)
+            evaluation = evaluate_part(task, targets, outputs)
             own = _own_metrics(config, task, targets, outputs)
             evaluations[name] = replace(evaluation, metrics=own | evaluation.metrics)
             rows[name] = len(targets)
@@ -225,7 +238,8 @@ def _labels(ours: Task, theirs: Task) -> Any:
     """
     if ours.heads or theirs.heads:
         return _labels_of_heads(ours, theirs)
-    if ours.kind == theirs.kind and ours.kind in ("classification", "binary"):
+    same = (ours.kind, ours.per) == (theirs.kind, theirs.per)
+    if same and ours.kind in ("classification", "binary"):
         if theirs.names and ours.names and theirs.names != ours.names:
             unknown = [name for name in theirs.names if name not in ours.names]
             if unknown:
@@ -233,14 +247,14 @@ def _labels(ours: Task, theirs: Task) -> Any:
                     f"the data have the class '{unknown[0]}', which the run does not know: "
                     f"{choices(unknown[0], ours.names)}"
                 )
-            number = np.array([ours.names.index(name) for name in theirs.names])
-            return lambda targets: number[np.asarray(targets).reshape(-1).astype(int)]
+            number = np.array([*(ours.names.index(name) for name in theirs.names), -1])
+            return lambda targets: number[labels_of(targets)]
         if theirs.outputs <= ours.outputs:
             return np.asarray
-    if (ours.kind, ours.outputs) != (theirs.kind, theirs.outputs):
+    if not same or ours.outputs != theirs.outputs:
         raise DataError(
-            f"the run was trained for {ours.kind} with {ours.outputs} output(s), and the data "
-            f"are {theirs.kind} with {theirs.outputs}"
+            f"the run was trained for {ours.said} with {ours.outputs} output(s), and the data "
+            f"are {theirs.said} with {theirs.outputs}"
         )
     return np.asarray
 
@@ -282,7 +296,8 @@ def _outputs(model: Any, part: Part, targets_of: Any, heads: Sequence[str]) -> t
     targets, outputs = [], []
     for features, raw in blocks:
         _check_shape(model, features)
-        targets.append(targets_of(raw))
+        # Of a reconstruction the features are the targets.
+        targets.append(np.asarray(features) if targets_of is None else targets_of(raw))
         outputs.append(outputs_of(model, as_given_to(model, features), BLOCK, heads))
     return np.concatenate(targets), np.concatenate(outputs)
 

@@ -22,7 +22,9 @@ def add(words: Words) -> None:
         required=True,
         help="a CSV, Parquet, JSON, npy or npz file, a DuckDB or SQLite file, or a database's URL",
     )
-    parser.add_argument("--to", type=Path, required=True, help="a .parquet, .csv or .json file")
+    parser.add_argument(
+        "--to", type=Path, required=True, help="a .parquet, .csv, .json or .npz file"
+    )
     parser.add_argument("--query", help="a SELECT over the source; a file is the table `source`")
     parser.add_argument("--columns", type=_names, default=[], help="the features: a,b,c")
     parser.add_argument("--keep", type=_names, default=[], help="columns to write beside: id,day")

@@ -29,6 +29,7 @@ from runner.engines.outputs import outputs_of
 from runner.errors import ConfigError, DataError
 from runner.evaluate.metrics import names_of, predicted_of
 from runner.model.inputs import fits, inputs_of, takes_one, typed
+from runner.record.predictions import arrays_of_outputs, to_npz
 from runner.sweep.earlier import EarlierRun, trained
 from runner.system.databases import identifier, literal
 from warehouse.place import Place
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 WRITERS = {".parquet": "parquet", ".csv": "csv", ".json": "json", ".jsonl": "json"}
+ARRAYS = ".npz"
+"""The ending of a file for outputs with a shape."""
 
 
 class Predicted(int):
@@ -69,19 +72,23 @@ def predict(
 
     Raises ConfigError, DataError or WarehouseError with one sentence for what does not fit.
     """
-    if to.suffix.lower() not in WRITERS:
-        raise ConfigError(f"--to {to} is not valid: end it in {', '.join(WRITERS)}")
+    if to.suffix.lower() not in (*WRITERS, ARRAYS):
+        raise ConfigError(f"--to {to} is not valid: end it in {', '.join((*WRITERS, ARRAYS))}")
     refuse_own(to, Place.of(results), [Path(source)] if is_array(source) else files_of(source))
     if is_array(source) and not Path(source).is_file():
         raise ConfigError(f"--source {source} is not valid: there is no such file")
     if is_array(source) and (query or columns or keep):
         raise ConfigError(f"--source {source} has no columns for --query, --columns or --keep")
     kept = trained(run, results)
+    task = Task.recorded(kept.data)
+    _check_ending(to, task, keep)
     if is_array(source):
         import duckdb
 
         arrays = arrays_of(source)
         model = kept.model()
+        if to.suffix.lower() == ARRAYS:
+            return _write_arrays(task, model, _of_arrays(arrays, model, source), to)
         with (
             tempfile.TemporaryDirectory(prefix="sweephouse-") as folder,
             duckdb.connect(str(Path(folder) / "predicted.duckdb")) as con,
@@ -102,6 +109,8 @@ def predict(
             wanted = list(columns) or _columns_of_inputs(table, inputs)
             _check_columns(table, wanted, source)
         blocks = _of_table(table, wanted, inputs)
+        if to.suffix.lower() == ARRAYS:
+            return _write_arrays(task, model, blocks, to)
         return _write(table.con, table.folder, kept, model, blocks, to, keep)
 
 
@@ -221,6 +230,30 @@ def as_input(column: Array, one: Any) -> Array:
     if len(one.shape) == 2 and column.ndim == 1:
         column = column[:, None]
     return typed(column, one)
+
+
+def _check_ending(to: Path, task: Task, keep: Sequence[str]) -> None:
+    """Raise ConfigError for a table of outputs that have a shape, or columns beside arrays."""
+    if task.per != "row" and to.suffix.lower() != ARRAYS:
+        raise ConfigError(
+            f"--to {to} is not valid: the run gives outputs of shape {task.output_shape} for "
+            f"every row, which no table holds; end it in {ARRAYS}"
+        )
+    if to.suffix.lower() == ARRAYS and keep:
+        raise ConfigError(f"--keep is not for --to {to}: arrays have no columns beside them")
+
+
+def _write_arrays(task: Task, model: Any, blocks: Iterator[Any], to: Path) -> Predicted:
+    """Run the blocks through the model, and write what comes out as arrays."""
+    outputs = np.concatenate([outputs_of(model, features, BLOCK) for features in blocks])
+    lost = int((~np.isfinite(outputs.reshape(len(outputs), -1))).any(axis=1).sum())
+    with written(to) as draft:
+        draft.write_bytes(to_npz(arrays_of_outputs(task, outputs)))
+    if lost:
+        warnings.warn(
+            f"{lost} of {len(outputs)} rows gave outputs that are no numbers", stacklevel=2
+        )
+    return Predicted(len(outputs), lost)
 
 
 def _write(

@@ -34,6 +34,7 @@ class Marks:
     identity: Identity | None = None
     profile: ProfileOf | None = None
     mode: Mode | None = None
+    moves: bool | None = None
 
 
 class Decorator:
@@ -56,6 +57,7 @@ class Decorator:
         identity: Identity | None = None,
         profile: ProfileOf | None = None,
         mode: Mode | None = None,
+        moves: bool | None = None,
     ) -> Callable[[Function], Function]: ...
 
     def __call__(
@@ -69,6 +71,7 @@ class Decorator:
         identity: Identity | None = None,
         profile: ProfileOf | None = None,
         mode: Mode | None = None,
+        moves: bool | None = None,
     ) -> Any:
         """Mark the function as a component.
 
@@ -80,11 +83,13 @@ class Decorator:
             where their names say something too.
         profile: for a dataset, a function of the same params that gives a first look at it.
         mode: for a metric, which end of it is better: "min" or "max".
+        moves: for an augmentation, whether it moves what features show from place to place, on
+            tensors of any number of channels: targets that go by place then move along.
         """
 
         def mark(function: Function) -> Function:
             called = name or function.__name__
-            marks = Marks(called, tuple(aliases), stage, identity, profile, mode)
+            marks = Marks(called, tuple(aliases), stage, identity, profile, mode, moves)
             setattr(function, MARKS, marks)
             return self._implements(function)
 

@@ -99,13 +99,13 @@ def dataset(split: SplitPlan, trained: Trained | None, run: Keeper) -> Data | Sp
     run: keeps figures, tables and files with every run that trains on the data: a Keeper.
 
     Returns Data(features, targets, task): features an array of shape (rows, ...), or a dict of
-    such arrays for a model with several inputs; targets of shape (rows,) or (rows, values); the
-    runner splits it as the config says. Several things to tell of a row: targets={"age": ...,
-    "kind": ...} and a dict of tasks by the same names, a head for each. Columns of text (missing
-    text is "") are for the preprocessing to encode. `columns=` gives what `split.by` may name
-    beside the features, `weights=` how much each row counts in training, `vocabulary=` which
-    inputs are codes, `part=` which part each row is of where the source says it (val is drawn from
-    train where it has none).
+    such arrays for a model with several inputs; targets of shape (rows,) or (rows, values), or as
+    the task says where it has places, Task.segmentation say; the runner splits it as the config
+    says. Several things to tell of a row: targets={"age": ..., "kind": ...} and a dict of tasks by
+    the same names, a head for each. Columns of text (missing text is "") are for the preprocessing
+    to encode. `columns=` gives what `split.by` may name beside the features, `weights=` how much
+    each row counts in training, `vocabulary=` which inputs are codes, `part=` which part each row
+    is of where the source says it (val is drawn from train where it has none).
 
     A source with parts of its own returns Splits(train, val, test, task), each part a pair
     (features, targets), or a Stream(rows, sample, read) where it is too large for memory; if it
@@ -120,8 +120,8 @@ def architecture(
     inputs: Mapping[str, Input],
     outputs: int,
     heads: Mapping[str, int],
-    seed: int,
     task: Task,
+    seed: int,
 ) -> keras.Model | tuple[keras.Model, list[keras.callbacks.Callback]]:
     """Make the network.
 
@@ -130,14 +130,16 @@ def architecture(
     inputs: what the model is given, by name: an Input with `shape`, `dtype` and, for codes (for
         an embedding), `vocabulary`. Data of one array have the one input "features".
     outputs: how many units the head has (classes, labels or values; 1 for a binary task); of
-        several heads, all of them together.
+        several heads or of places, all of them together.
     heads: the units of each head by its name, where the data have several; else empty.
+    task: the dataset's task; `task.per` says what has outputs of its own, and
+        `task.output_shape` is their shape, (height, width, classes) for a segmentation.
     seed: the run's seed; Keras' own random state is set from it already.
-    task: the dataset's task, for a network that is built otherwise for another kind of it.
 
     Returns a new, uncompiled Keras model that maps a batch of shape (batch, *input_shape) to
-    (batch, outputs). Its last layer is linear: the runner puts softmax or sigmoid on top as the
-    task asks. A model that ends in an activation of its own keeps it. With several inputs the
+    (batch, outputs), or (batch, *task.output_shape). Its last layer is linear: the runner puts
+    softmax or sigmoid on top as the task asks, and reshapes flat outputs of all tasks but those
+    of pixels. A model that ends in an activation of its own keeps it. With several inputs the
     model has one for each, called as it is: keras.Input(shape, dtype=dtype, name=name).
 
     Of several heads it gives a dict of linear outputs by the names in `heads`, {"age": (batch, 1),

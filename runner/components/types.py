@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeAlias
 
@@ -65,6 +65,11 @@ Word = Annotated[str, NumbersToo()]
 Source = Annotated[str, Place()]
 """A file, a pattern of files, or a URI without a password."""
 TaskKind = Literal["classification", "binary", "multilabel", "regression", "heads"]
+Per = Literal["row", "step", "pixel", "horizon", "value", "view"]
+"""What has an output of its own: the row; each step or pixel of its features; each step after
+them; each of its values, which are to be given back; or each of two views of it, which are to be
+alike."""
+PER = {"step": "step", "pixel": "pixel", "horizon": "step to come"}
 Mode = Literal["min", "max"]
 """Which end of a metric is better."""
 
@@ -81,6 +86,10 @@ class Task:
     """What the classes, labels or values are called, where the dataset says."""
     heads: Mapping[str, Task] = field(default_factory=dict, hash=False)
     """Of kind "heads": the task of each head by its name; `outputs` are those of all of them."""
+    per: Per = "row"
+    places: tuple[int, ...] = ()
+    """How many of those there are in a row: (height, width) of pixels, (steps,); () for the row
+    itself. Where the dataset leaves it out, the runner takes it from the targets."""
 
     def __post_init__(self) -> None:
         if isinstance(self.names, str):
@@ -110,6 +119,56 @@ class Task:
         return cls("regression", values, names)
 
     @classmethod
+    def segmentation(cls, classes: int, names: tuple[str, ...] = ()) -> Task:
+        """One of `classes` classes for each pixel; targets are integers (rows, height, width)."""
+        return cls("classification", classes, names, per="pixel")
+
+    @classmethod
+    def tagging(cls, classes: int, names: tuple[str, ...] = ()) -> Task:
+        """One of `classes` classes for each step of a series or text; targets are integers of
+        shape (rows, steps), -1 where a step is padding and counts for nothing.
+        """
+        return cls("classification", classes, names, per="step")
+
+    @classmethod
+    def forecast(cls, values: int = 1, names: tuple[str, ...] = ()) -> Task:
+        """`values` real numbers for each of the steps to come; targets of shape (rows, steps) or
+        (rows, steps, values).
+        """
+        return cls("regression", values, names, per="horizon")
+
+    @classmethod
+    def reconstruction(cls, shape: tuple[int, ...]) -> Task:
+        """The features themselves, one example of this shape; targets of shape (rows, *shape)."""
+        return cls("regression", shape[-1], per="value", places=tuple(shape[:-1]))
+
+    @classmethod
+    def contrastive(cls, size: int) -> Task:
+        """`size` numbers for each of two views of an example, near each other and far from those
+        of all others; there are no targets.
+        """
+        return cls("regression", size, per="view")
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """The shape of a model's outputs for one row: the places, then classes or values."""
+        return (*self.places, self.outputs)
+
+    @property
+    def said(self) -> str:
+        """The task in words, for sentences."""
+        if self.per in ("value", "view"):
+            return "reconstruction" if self.per == "value" else "contrastive"
+        return self.kind if self.per == "row" else f"{self.kind} per {PER[self.per]}"
+
+    def sized(self, targets: Array) -> Task:
+        """The task with the places that these targets have."""
+        if self.per in ("row", "view") or self.places:
+            return self
+        axes = {"pixel": 2, "step": 1, "horizon": 1, "value": targets.ndim - 2}[self.per]
+        return replace(self, places=tuple(map(int, targets.shape[1 : 1 + axes])))
+
+    @classmethod
     def of_heads(cls, heads: Mapping[str, Task]) -> Task:
         """Several things at once, a head for each: what Data makes of a dict of tasks."""
         return cls("heads", sum(int(task.outputs) for task in heads.values()), (), dict(heads))
@@ -117,14 +176,26 @@ class Task:
     def record(self) -> dict[str, Any]:
         """The task as `run_start` has it; `recorded` reads it back."""
         heads = {name: head.record() for name, head in self.heads.items()}
-        body = {"task": self.kind, "outputs": self.outputs, "names": list(self.names)}
-        return body | ({"heads": heads} if heads else {})
+        body: dict[str, Any] = {
+            "task": self.kind,
+            "outputs": self.outputs,
+            "names": list(self.names),
+        }
+        body |= {"heads": heads} if heads else {}
+        return body | ({} if self.per == "row" else {"per": self.per, "places": [*self.places]})
 
     @classmethod
     def recorded(cls, body: Mapping[str, Any]) -> Task:
         """The task of a run, from its record."""
         heads = {name: cls.recorded(head) for name, head in body.get("heads", {}).items()}
-        return cls(body["task"], body["outputs"], tuple(body["names"]), heads)
+        return cls(
+            body["task"],
+            body["outputs"],
+            tuple(body["names"]),
+            heads,
+            body.get("per", "row"),
+            tuple(body.get("places", ())),
+        )
 
 
 @dataclass(frozen=True)
@@ -212,7 +283,7 @@ class Stream:
 
 @dataclass(frozen=True)
 class Data:
-    """A dataset not yet split: features (rows, ...), targets (rows,) or (rows, values)."""
+    """A dataset not yet split: features (rows, ...), targets as its task says."""
 
     features: Features
     """One array, or several by name: numbers, or text that the preprocessing makes numbers of."""

@@ -117,6 +117,14 @@ class Settings:
         "they are",
         data=False,
     )
+    task: Literal["auto", "reconstruction", "contrastive"] = _setting(
+        "auto",
+        "auto: what the dataset says; reconstruction: the features are the targets; contrastive: "
+        "two augmented views of an example are to be alike",
+    )
+    embedding: Annotated[int, Gt(0), Search(values=(16, 32, 64, 128))] = _setting(
+        64, "numbers that task=contrastive makes of an example"
+    )
     split: SplitSettings = _setting(
         SplitSettings(),
         "shares held out; by: null, hash or hash:, group:, time:, column:COLUMN; folds, fold",

@@ -12,6 +12,7 @@ from runner.components.faults import in_words
 from runner.components.types import Data, Splits, Stream, Task, TaskKind
 from runner.data.missing import LISTED, in_rows, missing_in
 from runner.data.parts import is_text, named
+from runner.data.places import check_per, check_places, check_shaped, per_place
 from runner.data.stream import example_of
 from runner.errors import DataError, PluginError, choices
 
@@ -99,6 +100,7 @@ def check_task(task: object, where: str) -> None:
     noun = {"multilabel": "labels", "regression": "values"}.get(task.kind, "classes")
     if task.names and len(task.names) != count:
         raise PluginError(f"{where} has {len(task.names)} names for {count} {noun}")
+    check_per(task, where)
     for name in task.names:
         if task.names.count(name) > 1:
             raise PluginError(f"{where} has the name '{name}' twice among its {noun}")
@@ -121,6 +123,7 @@ def check_block(
     if len(targets) == 0:
         raise DataError(f"{where} has no rows")
     check_targets(where, targets, task)
+    check_places(where, features, targets, task)
 
 
 def _which(name: str, features: Features) -> str:
@@ -177,11 +180,14 @@ def check_targets(where: str, targets: Array, task: Task) -> None:
     values = np.asarray(targets, dtype=np.float64)
     if not np.isfinite(values).all():
         raise DataError(f"{where} has {int(np.isinf(values).sum())} targets that are infinite")
+    if task.per != "row":
+        check_shaped(where, values, task)
+        return
     if task.kind == "regression":
         if targets.ndim > 2:
             raise DataError(
                 f"{where} has targets of shape {targets.shape[1:]} in every row; a regression "
-                "takes one value or a row of them"
+                f"takes one value or a row of them{per_place(targets.ndim)}"
             )
         width = 1 if targets.ndim == 1 else targets.shape[1]
         if width != task.outputs:
@@ -191,7 +197,7 @@ def check_targets(where: str, targets: Array, task: Task) -> None:
     if targets.size != len(targets) * width:
         raise DataError(
             f"{where} has targets of shape {targets.shape}; a {task.kind} task takes "
-            f"{width} label(s) a row: integers, not one-hot rows"
+            f"{width} label(s) a row: integers, not one-hot rows{per_place(targets.ndim)}"
         )
     highest = task.outputs - 1 if task.kind == "classification" else 1
     wrong = values[(values < 0) | (values > highest) | (values % 1 != 0)]
@@ -251,7 +257,7 @@ def check_labels(splits: Splits, where: str) -> None:
 
     Of one head; several are asked one by one.
     """
-    if splits.task.kind == "multilabel":
+    if splits.task.kind == "multilabel" or splits.task.per != "row":
         return
     if splits.task.kind == "regression":
         targets = example_of(splits.train)[1]

@@ -58,6 +58,7 @@ def class_weights(
     classes = max(2, task.outputs)
     if wanted == "balanced":
         labels = np.asarray(example_of(splits.train)[1]).reshape(-1).astype(int)
+        labels = labels[labels >= 0]  # of a place that counts for nothing
         counts = np.bincount(labels, minlength=classes)
         weights = len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1))
     else:
@@ -96,7 +97,7 @@ def _by_head(wanted: Wanted, splits: Splits) -> HeadFactors:
 def row_factors(by_class: Array | HeadFactors, targets: Array) -> Array:
     """What each row counts by its class: (rows,), or of several heads (rows, heads)."""
     if not isinstance(by_class, HeadFactors):
-        factors: Array = by_class[targets.reshape(-1).astype(int)]
+        factors: Array = by_class[labels_of(targets)]
         return factors
     own = targets_by_head(by_class.task, targets)
     columns = [
@@ -113,6 +114,12 @@ def weighted(
     if weights is None and by_class is not None:
         weights = row_factors(by_class, targets)
     return (features, targets) if weights is None else (features, targets, weights)
+
+
+def labels_of(targets: Array) -> Array:
+    """Classes as int64: (rows,), or where rows have places, in the shape of these."""
+    labels = np.asarray(targets).astype(np.int64)
+    return labels.reshape(-1) if labels.size == len(labels) else labels
 
 
 def _given(wanted: Mapping[str | int, Any], task: Task, classes: int, place: str) -> Array:

@@ -115,6 +115,11 @@ def side_by_side(data: Data | Splits, where: str) -> Data | Splits:
     for name, head in heads.items():
         _check_name(name, where)
         check_task(head, f"{where} head '{name}'")
+        if head.per != "row":
+            raise PluginError(
+                f"{where} head '{name}' is {head.said}, and one of several heads gives one row of "
+                "numbers: give it as the only task"
+            )
         if head.kind not in KINDS:
             raise PluginError(
                 f"{where} head '{name}' is of kind {head.kind}: one of several heads is a "

@@ -26,6 +26,7 @@ from runner.components.types import (
     Splits,
     Stream,
     Summary,
+    Task,
     Trained,
 )
 from runner.config.config import Config
@@ -45,6 +46,7 @@ from runner.data.heads import side_by_side, splits_by_head
 from runner.data.labels import as_trained
 from runner.data.numbers import warn_of_merged
 from runner.data.parts import chosen, each, input_name, named, read_only
+from runner.data.places import reconstructing, without_targets
 from runner.data.preprocess import as_given, preprocess
 from runner.data.rows import raw_rows
 from runner.data.splitting import divide
@@ -74,7 +76,8 @@ class Prepared:
     """From a batch of raw examples to a batch of the model's inputs; None if they are equal."""
     weights: Array | None = None
     """How much each training row counts in the loss: float32 (rows,), of several heads (rows,
-    heads); None if all count the same, and where the training part is a Stream."""
+    heads), of places with an axis for each; None if all count the same, and where the training
+    part is a Stream."""
     class_weights: Array | HeadFactors | None = None
     """Where it is one, how much a row of each class counts: float32 (classes,); or None."""
     raw: Callable[[], Mapping[str, SplitRows]] | None = None
@@ -144,7 +147,9 @@ def load(
     keeper: takes what the dataset leaves behind for the runs that train on it.
     """
     choice = config.one("dataset")
-    with as_trained(trained.task) if trained else nullcontext():
+    # Of a reconstruction the labels are of no account.
+    labels = trained is not None and trained.task.per not in ("value", "view")
+    with as_trained(trained.task) if trained and labels else nullcontext():
         data: Data | Splits = choice(
             split=config.settings.split, trained=trained, run=keeper or Nowhere()
         )
@@ -155,6 +160,7 @@ def load(
     check_parts(data, where)
     data = _with_input_names(side_by_side(data, where))
     check_loaded(data, where, text=bool(config.chosen["preprocessing"]))
+    data = replace(data, task=data.task.sized(_targets(data)))
     wanted = config.settings.split
     if isinstance(data, Splits) and "split" not in choice.component.needs:
         for key in ("by", "folds"):
@@ -163,6 +169,11 @@ def load(
                     f"split.{key}={value} is of no use: {where} comes in parts of its own"
                 )
     return data
+
+
+def _targets(data: Data | Splits) -> Array:
+    """Targets of some rows."""
+    return data.targets if isinstance(data, Data) else example_of(data.train)[1]
 
 
 def _with_input_names(data: Data | Splits) -> Data | Splits:
@@ -219,6 +230,10 @@ def prepare(data: Data | Splits, config: Config) -> Prepared:
     else:
         warn_of_merged(example, splits.feature_names, splits.vocabulary)
     splits = _ready(splits, where)
+    if config.settings.task == "reconstruction":
+        splits = reconstructing(splits, where)
+    elif config.settings.task == "contrastive":
+        splits = without_targets(splits, config.settings.embedding)
     splits = _debug(splits, config.settings)
     rows = rows_of(splits.train)
     if config.settings.batch_size > rows:
@@ -245,8 +260,15 @@ def _row_weights(splits: Splits, by_class: Array | HeadFactors | None) -> Array 
         weights = np.repeat(np.asarray(weights)[:, None], len(splits.task.heads), axis=1)
     if by_class is not None:
         factors = row_factors(by_class, np.asarray(example_of(splits.train)[1]))
-        weights = factors * (1 if weights is None else weights)
+        weights = factors * (1 if weights is None else _for_places(weights, splits.task))
+    elif weights is not None:
+        weights = _for_places(weights, splits.task)
     return None if weights is None else np.asarray(weights, dtype=np.float32)
+
+
+def _for_places(weights: Array, task: Task) -> Array:
+    """A row's weight as it multiplies the loss of each of its places."""
+    return np.asarray(weights)[(..., *(None for _ in task.places))]
 
 
 def _checked_blocks(splits: Splits, where: str, text: bool) -> Splits:

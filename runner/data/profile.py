@@ -234,7 +234,7 @@ def _column(name: str, values: Array) -> ColumnProfile:
 
 def _classes(targets: Array, task: Task) -> dict[str, int]:
     """Rows of each class, by its name where it has one."""
-    if task.kind not in ("classification", "binary"):
+    if task.kind not in ("classification", "binary") or task.per != "row":
         return {}
     counts = np.bincount(targets.reshape(-1).astype(int), minlength=max(2, task.outputs))
     names = task.names if len(task.names) == len(counts) else range(len(counts))

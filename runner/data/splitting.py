@@ -108,7 +108,7 @@ def _drawn(data: Data, split: SplitPlan) -> tuple[Array, Array, Array]:
     rows = len(data.targets)
     random = np.random.Generator(np.random.Philox(key=[split.seed, 0]))
     order = random.permutation(rows)
-    if data.task.kind in ("classification", "binary"):
+    if data.task.kind in ("classification", "binary") and data.task.per == "row":
         order = _spread(order, np.asarray(data.targets).reshape(-1).astype(int))
     elif classes := _classes_of_heads(data):
         together = np.unique(np.stack(classes, axis=1), axis=0, return_inverse=True)[1]

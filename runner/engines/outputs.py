@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runner.components.types import Stream
-from runner.data.parts import joined, named
+from runner.components.types import Stream, Task
+from runner.data.parts import chosen, joined, named
 from runner.data.prepare import Part, parts
 from runner.data.stream import rows_of
 from runner.engines.arrays import Logs, Model, Rows
 from runner.engines.contract import Job
 from runner.errors import DataError
-from runner.evaluate.metrics import OutputEvaluation, evaluate_outputs
+from runner.evaluate.metrics import OutputEvaluation
+from runner.evaluate.places import evaluate_part, evaluate_places
 from runner.journal.records import Confusion, Curves, Evaluation, OutputRecord
 from runner.record.events import Event, Predicted
 
@@ -49,12 +50,15 @@ def evaluations_of(job: Job, evaluate: Evaluate, predict: Predict) -> Iterator[E
     outputs_for = _outputs(looked_at, predict)
     for split, part in held_out.items():
         keras_metrics = {name: float(value) for name, value in evaluate(part).items()}
+        full = settings.evaluate == "full"
         if split not in outputs_for:
-            yield Evaluation(run_id, split, keras_metrics)
+            evaluation = OutputEvaluation({})
+            if full and task.per != "row":
+                evaluation = evaluate_places(task, _in_pieces(part, predict, task))
+            yield from records_of(run_id, split, evaluation, keras_metrics)
             continue
         targets, outputs = outputs_for[split]
-        full = settings.evaluate == "full"
-        evaluation = evaluate_outputs(task, targets, outputs) if full else OutputEvaluation({})
+        evaluation = evaluate_part(task, targets, outputs) if full else OutputEvaluation({})
         yield from records_of(run_id, split, evaluation, keras_metrics)
         if settings.keep_predictions in (split, "both"):
             yield Predicted(run_id, split, task, targets, outputs, _keys(job, split, part))
@@ -72,15 +76,24 @@ def _is_looked_at(job: Job, split: str, part: Part) -> bool:
     settings, task = job.config.settings, job.data.splits.task
     if settings.evaluate == "plain" and settings.keep_predictions not in (split, "both"):
         return False
-    rows = rows_of(part)
-    if rows * task.outputs > LARGEST:
-        warnings.warn(
-            f"{split} has {rows} rows of {task.outputs} outputs: evaluated "
-            "by Keras' metrics alone",
-            stacklevel=2,
-        )
+    rows, each = rows_of(part), math.prod(task.output_shape)
+    if rows * each > LARGEST:
+        kept = settings.keep_predictions in (split, "both")
+        how = "evaluated by Keras' metrics alone" if task.per == "row" else "its outputs not kept"
+        if task.per == "row" or kept:
+            warnings.warn(f"{split} has {rows} rows of {each} outputs: {how}", stacklevel=2)
         return False
     return True
+
+
+def _in_pieces(part: Part, predict: Predict, task: Task) -> Iterator[tuple[Array, Array]]:
+    """Targets and outputs of a part whose outputs are too many at once, piece by piece."""
+    size = max(1, LARGEST // 10 // math.prod(task.output_shape))
+    blocks = part.read(None) if isinstance(part, Stream) else [part]
+    for features, targets in blocks:
+        for at in range(0, len(targets), size):
+            piece = chosen(features, slice(at, at + size)), targets[at : at + size]
+            yield np.asarray(piece[1]), predict(piece)
 
 
 def records_of(
@@ -135,7 +148,7 @@ def outputs_of(
     heads: Iterable[str] = (),
     program: Callable[[Rows], Rows] | None = None,
 ) -> Array:
-    """The model's outputs for features that fit into memory, (rows, outputs), in pieces.
+    """The model's outputs for features that fit into memory, (rows, …), in pieces.
 
     heads: in which order they stand side by side, where the model gives a dict of them.
     program: what gives them. Without one, the model is called eagerly: for a few large batches,

@@ -115,11 +115,11 @@ def names_of(task: Task) -> tuple[str, ...]:
 
 
 def predicted_of(task: Task, outputs: Array) -> Array:
-    """The class or classes that outputs (rows, outputs) stand for; a regression's values."""
+    """The class or classes that outputs (…, outputs) stand for; a regression's values."""
     if task.kind == "regression":
         return outputs
     if task.kind == "classification":
-        likeliest: Array = outputs.argmax(axis=1)
+        likeliest: Array = outputs.argmax(axis=-1)
         return likeliest
     likely: Array = (outputs > 0.5).astype(int)
     return likely[:, 0] if task.kind == "binary" else likely
@@ -136,7 +136,7 @@ def _classification(task: Task, targets: Array, outputs: Array) -> OutputEvaluat
             metrics[f"top_{k}"] = float((ranked[:, :k] == targets[:, None]).any(axis=1).mean())
     counts = np.zeros((task.outputs, task.outputs), dtype=np.int64)
     np.add.at(counts, (targets, predicted), 1)
-    metrics |= _by_class(names, counts)
+    metrics |= by_class(names, counts)
     ones = [(name, targets == index, outputs[:, index]) for index, name in enumerate(names)]
     proper = bool((outputs >= 0).all() and np.allclose(outputs.sum(axis=1), 1, atol=1e-3))
     if proper:
@@ -144,7 +144,7 @@ def _classification(task: Task, targets: Array, outputs: Array) -> OutputEvaluat
         right = predicted == targets
         metrics["calibration_error"] = calibration_error(right, outputs.max(axis=1))
     areas, curves = _ranking(ones, proper)
-    return OutputEvaluation(metrics | areas, names, _pairs(counts), curves)
+    return OutputEvaluation(metrics | areas, names, pairs(counts), curves)
 
 
 def _binary(task: Task, targets: Array, scores: Array) -> OutputEvaluation:
@@ -153,18 +153,18 @@ def _binary(task: Task, targets: Array, scores: Array) -> OutputEvaluation:
     counts = np.zeros((2, 2), dtype=np.int64)
     np.add.at(counts, (targets, predicted), 1)
     metrics = {"accuracy": float((predicted == targets).mean())}
-    by_class = _by_class(names, counts)
+    each = by_class(names, counts)
     for name in ("precision", "recall", "f1"):
-        if f"{name}[{names[1]}]" in by_class:
-            metrics[name] = by_class[f"{name}[{names[1]}]"]
-    metrics |= by_class
+        if f"{name}[{names[1]}]" in each:
+            metrics[name] = each[f"{name}[{names[1]}]"]
+    metrics |= each
     proper = bool(((scores >= 0) & (scores <= 1)).all())
     if proper:
         metrics["log_loss"] = _log_loss(np.where(targets == 1, scores, 1 - scores))
         metrics["calibration_error"] = calibration_error(targets == 1, scores)
     areas, curves = _ranking([(names[1], targets == 1, scores)], proper)
     whole = {name: value for name, value in areas.items() if "[" not in name}
-    return OutputEvaluation(metrics | whole, names, _pairs(counts), curves)
+    return OutputEvaluation(metrics | whole, names, pairs(counts), curves)
 
 
 def _multilabel(task: Task, targets: Array, outputs: Array) -> OutputEvaluation:
@@ -189,7 +189,7 @@ def _multilabel(task: Task, targets: Array, outputs: Array) -> OutputEvaluation:
     for index in range(len(names)):
         counts = np.zeros((2, 2), dtype=np.int64)
         np.add.at(counts, (targets[:, index], predicted[:, index]), 1)
-        confusion += [(2 * index + a, 2 * index + p, n) for a, p, n in _pairs(counts)]
+        confusion += [(2 * index + a, 2 * index + p, n) for a, p, n in pairs(counts)]
     return OutputEvaluation(metrics | areas, classes, confusion, curves)
 
 
@@ -213,7 +213,7 @@ def _regression(task: Task, targets: Array, outputs: Array) -> dict[str, float]:
     return metrics
 
 
-def _by_class(names: Sequence[str], counts: Array) -> dict[str, float]:
+def by_class(names: Sequence[str], counts: Array) -> dict[str, float]:
     """`_rates` of a confusion matrix, actual classes as rows."""
     return _rates(names, np.diag(counts), counts.sum(axis=0), counts.sum(axis=1))
 
@@ -242,14 +242,21 @@ def _rates(names: Sequence[str], true: Array, called: Array, there: Array) -> di
     return metrics
 
 
-def _pairs(counts: Array) -> list[tuple[int, int, int]]:
+def pairs(counts: Array) -> list[tuple[int, int, int]]:
+    """(actual, predicted, count) of the pairs that occur in a confusion matrix."""
     return [(int(a), int(p), int(counts[a, p])) for a, p in zip(*counts.nonzero(), strict=True)]
 
 
 def _log_loss(given: Array) -> float:
     """The mean of -log of the probability that was given to what is so."""
+    return float(log_losses(given).mean())
+
+
+def log_losses(given: Array) -> Array:
+    """-log of each probability that was given to what is so, float64."""
     least = float(np.finfo(given.dtype).eps)
-    return float(-np.log(np.clip(given.astype(np.float64), least, 1 - least)).mean())
+    losses: Array = -np.log(np.clip(given.astype(np.float64), least, 1 - least))
+    return losses
 
 
 def calibration_error(positive: Array, probability: Array) -> float:

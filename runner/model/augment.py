@@ -9,7 +9,7 @@ import functools
 import inspect
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from runner.components.faults import in_words
 from runner.components.types import Recipe, Task
 from runner.config.config import Choice, Config
 from runner.data.prepare import Prepared
-from runner.errors import ModelError, PluginError, RunnerError, in_one_line
+from runner.errors import ConfigError, ModelError, PluginError, RunnerError, in_one_line
 from runner.model.inputs import as_authored, as_graph, like_data
 from runner.model.own_steps import own_step, without_steps
 
@@ -37,10 +37,15 @@ def augment(recipe: Recipe, config: Config, data: Prepared) -> Recipe:
     Raises ModelError where one does not fit the examples, the loss or the model, and PluginError
     where one breaks its contract.
     """
-    chosen = config.chosen["augmentation"]
+    chosen, task = config.chosen["augmentation"], data.splits.task
+    if not chosen and task.per == "view":
+        raise ConfigError(
+            "task=contrastive makes two views of an example by augmentation, and there is none: "
+            "give augmentation=[crop,flip], say, or [noise] where examples are no images"
+        )
     if not chosen:
         return recipe
-    model, task = recipe.model, data.splits.task
+    model = recipe.model
     names = ",".join(choice.component.name for choice in chosen)
     if (own := own_step(model)) is not None:
         name, step = own
@@ -59,7 +64,8 @@ def augment(recipe: Recipe, config: Config, data: Prepared) -> Recipe:
     if augmentation.mixes and task.kind == "classification":
         recipe.loss = _on_shares(recipe.loss, task, names)
     model = as_graph(model, data)
-    recipe.model = _classes().Augmented(as_authored(model), model.outputs[0], name=model.name)
+    kind = _classes().Paired if task.per == "view" else _classes().Augmented
+    recipe.model = kind(as_authored(model), model.outputs[0], name=model.name)
     recipe.model.augmentation = augmentation
     return recipe
 
@@ -81,9 +87,13 @@ class _Step:
     made: Any
     takes: tuple[str, ...]
     """Empty for a layer."""
+    moves: bool = False
+    """Whether targets that go by place are moved as the features are."""
 
     def __call__(self, features: Any, targets: Any, generator: Any) -> tuple[Any, Any]:
         """The batch augmented."""
+        if self.moves:
+            return self._moved(features, targets, generator)
         if not self.takes:
             return self.made(features, training=True), targets
         offered = dict(zip(OFFERS, (features, targets, generator), strict=True))
@@ -96,6 +106,19 @@ class _Step:
                 f"{self.where} takes targets and gives {alone}: it gives (features, targets)"
             )
         return given[0], given[1]
+
+    def _moved(self, features: Any, targets: Any, generator: Any) -> tuple[Any, Any]:
+        """Features and targets moved together: the targets are further channels, after theirs.
+
+        targets: with an axis of values or shares of classes, which stay between 0 and 1.
+        """
+        from keras import ops
+
+        still = replace(self, moves=False)
+        channels = features.shape[-1]
+        both = ops.concatenate([ops.cast(features, targets.dtype), targets], axis=-1)
+        both, _ = still(both, targets, generator)
+        return ops.cast(both[..., :channels], features.dtype), both[..., channels:]
 
 
 def _step(choice: Choice, data: Prepared, seed: int) -> _Step:
@@ -114,7 +137,7 @@ def _step(choice: Choice, data: Prepared, seed: int) -> _Step:
                 f"{', '.join(data.inputs)}: add a preprocessing that makes one of them, such as "
                 "encode, or leave it out"
             )
-        return _Step(where, made, ())
+        return _Step(where, made, (), _moves(choice, data, takes_targets=False))
     if not callable(made) or isinstance(made, type):
         raise choice.component.returned(made, "a Keras layer or a function")
     takes = tuple(inspect.signature(made).parameters)
@@ -123,7 +146,34 @@ def _step(choice: Choice, data: Prepared, seed: int) -> _Step:
             f"{where} returned a function of ({', '.join(takes)}); it may take "
             f"{', '.join(OFFERS)}, by these names, and must take features"
         )
-    return _Step(where, made, takes)
+    return _Step(where, made, takes, _moves(choice, data, "targets" in takes))
+
+
+def _moves(choice: Choice, data: Prepared, takes_targets: bool) -> bool:
+    """Whether the targets, which go by place, are to be moved with the features.
+
+    ModelError where nobody says so.
+    """
+    task, moves = data.splits.task, choice.component.marks.moves
+    if task.per == "view" and takes_targets:
+        raise ModelError(
+            f"{choice.component.place} mixes examples with their targets, and task=contrastive "
+            "has none: leave it out"
+        )
+    if task.per in ("row", "horizon", "view") or takes_targets or moves is False:
+        return False
+    if moves is None:
+        raise ModelError(
+            f"{choice.component.place} may move what the features show, and the task is "
+            f"{task.said}: declare @augmentation(moves=True) or moves=False, or leave it out"
+        )
+    if data.several or len(data.input_shape) != len(task.places) + 1:
+        shapes = ", ".join(str(one.shape) for one in data.inputs.values())
+        raise ModelError(
+            f"{choice.component.place} moves targets of shape {task.output_shape} along with "
+            f"features, and these have the shape {shapes}: they need the same places, and channels"
+        )
+    return True
 
 
 class _Classes:
@@ -141,7 +191,7 @@ class _Classes:
                 self._steps = tuple(steps)
                 self.inner = [step.made for step in steps if not step.takes]
                 self.generators = [keras.random.SeedGenerator(i) for i in range(len(steps))]
-                self.mixes = any("targets" in step.takes for step in steps)
+                self.mixes = any(step.moves or "targets" in step.takes for step in steps)
 
             def apply(self, features: Any, targets: Any) -> tuple[Any, Any]:
                 """The batch augmented; class numbers become shares where a step mixes targets."""
@@ -169,6 +219,29 @@ class _Classes:
                 y = self.augmentation.labels(y)
                 return super().compute_metrics(x, y, y_pred, sample_weight)
 
+        class Paired(Augmented):
+            """A model that learns from two augmented views of each example, in val and test, too.
+
+            A batch of n examples becomes one of 2n: the first views, then the second ones.
+            """
+
+            def train_step(self, data: Any) -> Any:
+                return keras.Model.train_step(self, self._views(data))
+
+            def test_step(self, data: Any) -> Any:
+                return super().test_step(self._views(data))
+
+            def _views(self, data: Any) -> Any:
+                x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
+                views = [self.augmentation.apply(x, y)[0] for _ in range(2)]
+                both = keras.tree.map_structure(
+                    lambda *two: keras.ops.concatenate(two, axis=0), *views
+                )
+                y = keras.ops.concatenate([y, y], axis=0)
+                if weights is not None:
+                    weights = keras.ops.concatenate([weights, weights], axis=0)
+                return keras.utils.pack_x_y_sample_weight(both, y, weights)
+
         class OnShares(keras.losses.Loss):  # type: ignore[misc]
             """A loss of class numbers that takes shares of classes as well."""
 
@@ -183,14 +256,18 @@ class _Classes:
                 return loss.call(y_true, y_pred)
 
         self.Augmentation, self.Augmented, self.OnShares = Augmentation, Augmented, OnShares
+        self.Paired = Paired
 
 
 _classes = functools.cache(_Classes)
 
 
-def _is_shares(targets: Any, classes: int) -> bool:
-    """Whether targets are shares of classes, shape (rows, classes), rather than class numbers."""
-    return classes > 1 and len(targets.shape) == 2 and targets.shape[-1] == classes
+def _is_shares(targets: Any, classes: int, places: int = 0) -> bool:
+    """Whether targets are shares of classes, shape (rows, classes), rather than class numbers.
+
+    places: how many axes there are between the two.
+    """
+    return classes > 1 and len(targets.shape) == 2 + places and targets.shape[-1] == classes
 
 
 def _shares(targets: Any, task: Task) -> Any:
@@ -198,8 +275,10 @@ def _shares(targets: Any, task: Task) -> Any:
     from keras import ops
 
     if task.kind != "classification":
-        return ops.cast(targets, "float32")
-    numbers = ops.cast(ops.reshape(targets, (-1,)), "int32")
+        targets = ops.cast(targets, "float32")
+        # Values of each place as a channel, so that they can be moved.
+        return ops.reshape(targets, (-1, *task.output_shape)) if task.places else targets
+    numbers = ops.cast(ops.reshape(targets, (-1, *task.places)), "int32")
     return ops.one_hot(numbers, task.outputs, dtype="float32")
 
 
@@ -210,7 +289,11 @@ def _labels(targets: Any, task: Task) -> Any:
     if task.kind == "regression":
         return targets
     if task.kind == "classification":
-        return ops.argmax(targets, -1) if _is_shares(targets, task.outputs) else targets
+        if not _is_shares(targets, task.outputs, len(task.places)):
+            return targets
+        # Of a place that counts for nothing, no class has a share.
+        nearest = ops.argmax(targets, -1)
+        return ops.where(ops.max(targets, -1) > 0, nearest, -1) if task.places else nearest
     return ops.round(ops.cast(targets, "float32"))
 
 
@@ -219,7 +302,8 @@ def _try(augmentation: Any, data: Prepared) -> None:
     import keras
 
     task = data.splits.task
-    one = (task.outputs,) if task.kind in ("multilabel", "regression", "heads") else ()
+    flat = task.kind in ("multilabel", "regression", "heads")
+    one = task.output_shape if flat else task.places
     features = like_data(data, lambda _, x: keras.ops.zeros((ROWS, *x.shape), x.dtype))
     targets = _shares(np.zeros((ROWS, *one), "int64"), task)
     shapes = ", ".join(str(x.shape) for x in data.inputs.values())
@@ -281,9 +365,10 @@ def _on_shares(loss: Any, task: Task, names: str) -> Any:
     """
     import keras
 
-    numbers = np.array([0, task.outputs - 1, 0])
-    outputs = np.linspace(1, 2, 3 * task.outputs, dtype="float32").reshape(3, -1)
-    outputs /= outputs.sum(axis=1, keepdims=True)
+    ones = [1 for _ in task.places]
+    numbers = np.array([0, task.outputs - 1, 0]).reshape(3, *ones)
+    outputs = np.linspace(1, 2, 3 * task.outputs, dtype="float32").reshape(3, *ones, -1)
+    outputs /= outputs.sum(axis=-1, keepdims=True)
     try:
         one_hot = np.eye(task.outputs, dtype="float32")[numbers]
         by_number, by_share = (

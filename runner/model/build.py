@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,7 @@ from runner.model.inputs import (
     made_by,
 )
 from runner.model.names import missing_monitor, named, other_names
-from runner.model.own_steps import brings_its_own, check_compile, own_loop, with_head
+from runner.model.own_steps import brings_its_own, check_compile, own_loop, own_step, with_head
 from runner.model.returns import (
     check_callback,
     check_inputs,
@@ -48,6 +49,7 @@ from runner.model.returns import (
     check_rate,
     check_recipe,
     check_schedule,
+    is_flat,
 )
 from runner.model.targets import loss_in_deviations, loss_in_units, scaled_back, units_of
 from runner.system.terminal import say
@@ -200,6 +202,8 @@ def assemble(
 
 def _architecture(config: Config, data: Prepared, task: Task) -> tuple[keras.Model, list[Any]]:
     """The model, and the callbacks that the architecture brings."""
+    import keras
+
     choice = config.one("architecture")
     where = f"architecture '{choice.component.name}'"
     inputs, needs = data.inputs, choice.component.needs
@@ -212,10 +216,10 @@ def _architecture(config: Config, data: Prepared, task: Task) -> tuple[keras.Mod
     made = choice(
         input_shape=None if len(inputs) > 1 else data.input_shape,
         inputs=inputs,
-        outputs=task.outputs,
+        outputs=math.prod(task.output_shape),
         heads={name: head.outputs for name, head in task.heads.items()},
-        seed=config.settings.seed,
         task=task,
+        seed=config.settings.seed,
     )
     model, callbacks = check_model(choice.component, made)
     if is_graph(model) and len(model.outputs) != 1:
@@ -223,7 +227,12 @@ def _architecture(config: Config, data: Prepared, task: Task) -> tuple[keras.Mod
     model = _as_data_come(model, data, where)
     check_inputs(where, model, data)
     # A call builds any model; build() would leave a subclassed model's layers without weights.
-    check_outputs(where, model(keras_inputs(data)), data)
+    outputs = model(keras_inputs(data))
+    if is_flat(outputs, task) and own_step(model) is None:
+        shaped = keras.layers.Reshape(task.output_shape, name="places")
+        model = _on_top(model, data, shaped)
+    else:
+        check_outputs(where, outputs, data)
     check_new(choice.component, [*model.variables, *callbacks], "a model or callback")
     return model, callbacks
 

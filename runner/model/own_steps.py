@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.backend.keras_private import layers_below
 from runner.errors import ModelError
+from runner.model.inputs import is_graph
 
 if TYPE_CHECKING:
     import keras
@@ -80,9 +81,20 @@ def without_steps(model: Any) -> Any:
     """The model as whoever does not train it wants it: the same weights in Keras' own class."""
     import keras
 
-    if not isinstance(model, _class()):
+    if not isinstance(model, _class()) and not _is_graph_alone(model):
         return model
     return keras.Model(model.input, model.outputs[0], name=model.name)
+
+
+def _is_graph_alone(model: Any) -> bool:
+    """Whether a model that brings its own steps is a graph of layers to whoever calls it."""
+    import keras
+
+    if own_step(model) is None or not is_graph(model) or len(model.outputs) != 1:
+        return False
+    graph = keras.Model(model.input, model.outputs[0])
+    same = {id(one) for one in graph.weights} == {id(one) for one in model.weights}
+    return same and type(model).call is type(graph).call
 
 
 @functools.cache

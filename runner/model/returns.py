@@ -74,6 +74,15 @@ def check_inputs(where: str, model: keras.Model, data: Prepared) -> None:
         )
 
 
+def is_flat(made: Any, task: Task) -> bool:
+    """Whether outputs are those of a task with places, one after the other in a row.
+
+    Not of pixels, which a network without places of its own would need a weight each for.
+    """
+    places = bool(task.places) and task.per != "pixel"
+    return places and tuple(getattr(made, "shape", ())[1:]) == (math.prod(task.output_shape),)
+
+
 def check_outputs(where: str, made: Any, data: Prepared) -> None:
     """Raise ModelError where a model's outputs are not those that the task needs.
 
@@ -89,11 +98,13 @@ def check_outputs(where: str, made: Any, data: Prepared) -> None:
         fault = f"outputs by name ({', '.join(map(str, made))})"
     elif isinstance(made, list | tuple):
         fault = f"{len(made)} outputs"
-    elif tuple(made.shape[1:]) != (task.outputs,):
+    elif tuple(made.shape[1:]) != task.output_shape:
         fault = f"outputs of shape {tuple(made.shape[1:])}"
     if fault is not None:
         inputs = {name: one.shape for name, one in data.inputs.items()}
-        needs = f"the {task.kind} task needs ({task.outputs},)"
+        needs = f"the {task.said} task needs {task.output_shape}"
+        if task.per == "pixel":
+            needs += ": try unet"
         if task.heads:
             needs = (
                 f"the heads {', '.join(task.heads)} need a dict of outputs by these names, or "
@@ -329,4 +340,4 @@ def _one_row(data: Prepared) -> tuple[Any, Any]:
     task: Task = data.splits.task
     targets = keras.ops.convert_to_tensor(np.asarray(example_of(data.splits.train)[1])[:1])
     likely = 0.5 if task.kind in ("binary", "multilabel") else 1 / task.outputs
-    return targets, keras.ops.full((1, task.outputs), likely, "float32")
+    return targets, keras.ops.full((1, *task.output_shape), likely, "float32")

@@ -51,8 +51,10 @@ def units_of(config: Config, data: Prepared, recipe: Recipe, head: str = "") -> 
     task = data.splits.task
     if config.settings.targets == "raw" or task.kind != "regression":
         return None
+    if task.per in ("value", "view"):
+        return None
     targets = np.asarray(example_of(data.splits.train)[1], np.float64)
-    table = targets.reshape(len(targets), -1)
+    table = targets.reshape(-1, task.outputs)
     if type(recipe.loss) not in [getattr(keras.losses, name) for name in FITTING]:
         if (size := float(np.abs(table).mean())) > FAR:
             loss = config.losses.get(head, config.one("loss")).component.name

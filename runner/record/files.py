@@ -11,7 +11,7 @@ from runner.model.layers import Layer
 from runner.record.code import about_code
 from runner.record.drawing import draw
 from runner.record.events import Found, Kept, Predicted, RunRecord
-from runner.record.predictions import tables_of, to_parquet
+from runner.record.predictions import arrays_of_outputs, tables_of, to_npz, to_parquet
 from runner.record.tensor_stats import figures_of
 
 
@@ -32,7 +32,12 @@ def store_kept(kept: Kept, results: Path) -> Iterator[RunRecord]:
 
 
 def store_predicted(predicted: Predicted, results: Path) -> Artifact:
-    """Store the outputs of one part, row by row."""
+    """Store the outputs of one part, row by row, or as arrays where they have a shape."""
+    if predicted.task.per != "row":
+        arrays = {"targets": predicted.targets}
+        arrays |= arrays_of_outputs(predicted.task, predicted.outputs)
+        name = f"predictions of {predicted.split}"
+        return _artifact(predicted.run_id, "file", to_npz(arrays), ".npz", results, name)
     tables = tables_of(
         predicted.task, predicted.split, predicted.targets, predicted.outputs, predicted.keys
     )
@@ -64,10 +69,12 @@ def _row(kept: Kept, role: str, stored: weights.Stored, form: str) -> Weights:
     )
 
 
-def _artifact(run_id: str, kind: str, content: bytes, suffix: str, results: Path) -> Artifact:
+def _artifact(
+    run_id: str, kind: str, content: bytes, suffix: str, results: Path, name: str | None = None
+) -> Artifact:
     """Store a file that is no weights, then refer to it."""
     stored = weights.store(results, content, suffix, weights.ARTIFACTS)
-    return Artifact(run_id, kind, stored.uri, stored.sha256, stored.bytes)
+    return Artifact(run_id, kind, stored.uri, stored.sha256, stored.bytes, name)
 
 
 def _layers(run_id: str, layers: Sequence[Layer]) -> Layers:

@@ -6,6 +6,7 @@ into a table of its own, so that any DuckDB client reads them from the database 
 
 from __future__ import annotations
 
+import io
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -110,3 +111,21 @@ def to_parquet(tables: Sequence[Mapping[str, Array]]) -> bytes:
             f"COPY ({' UNION ALL '.join(selected)}) TO '{file}' (FORMAT parquet, COMPRESSION zstd)"
         )
         return file.read_bytes()
+
+
+def arrays_of_outputs(task: Task, outputs: Array) -> dict[str, Array]:
+    """Outputs by name: `outputs`, float32 (rows, *places, outputs); of classes `predicted`, too,
+    their numbers (rows, *places), and `names`.
+    """
+    arrays = {"outputs": np.asarray(outputs, np.float32)}
+    if task.kind == "classification":
+        arrays["predicted"] = predicted_of(task, outputs).astype(np.int32)
+        arrays["names"] = np.array([_encodable(name) for name in names_of(task)])
+    return arrays
+
+
+def to_npz(arrays: Mapping[str, Array]) -> bytes:
+    """The arrays as an .npz file."""
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # none is called allow_pickle
+    return file.getvalue()

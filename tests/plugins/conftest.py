@@ -9,7 +9,7 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from runner import Input, SplitPlan
+from runner import Input, SplitPlan, Task
 from runner.components import registry
 from runner.components.kinds import KINDS
 
@@ -28,6 +28,8 @@ class Door:
             offers.setdefault("trained", None)
         if kind == "architecture" and "input_shape" in offers:
             offers.setdefault("inputs", {"features": Input(offers["input_shape"])})
+        if kind == "architecture" and "outputs" in offers:
+            offers.setdefault("task", Task.regression(offers["outputs"]))
         params = {k: v for k, v in given.items() if k not in KINDS[kind].offers}
         return component(offers, component.check(params, kind))
 

@@ -17,6 +17,8 @@ NOISE = 1e-4
 ALL = ("dataset=arrays", "epochs=2", "batch_size=16", "regularizer=[]")
 IMAGES = (*ALL, "dataset.path=images.npz")
 SERIES = (*ALL, "dataset.path=series.npz")
+MASKS = (*ALL, "dataset.path=masks.npz", "dataset.task=segmentation")
+TAGS = (*ALL, "dataset.path=tags.npz", "dataset.task=tagging")
 TOKENS = (*ALL, "dataset.path=tokens.npz", "architecture.vocabulary=20")
 
 LINES: dict[str, Sequence[str]] = {
@@ -66,6 +68,21 @@ LINES: dict[str, Sequence[str]] = {
         *(*ALL, "dataset.path=tokens.npz", "preprocessing=[embed]"),
         *("architecture=wide_and_deep", "architecture.units=[4]", "architecture.embedding=3"),
     ),
+    "unet of sides that no halving divides": (
+        *(*MASKS, "architecture=unet", "architecture.levels=2", "architecture.width=4"),
+        *("architecture.normalization=layer", "architecture.dropout=0.1", "metrics=[mean_iou]"),
+        "augmentation=[flip,crop]",
+    ),
+    "rnn with a head for each step": (*TAGS, "architecture=rnn", "architecture.units=[4]"),
+    "autoencoder of images": (
+        *(*IMAGES, "task=reconstruction", "architecture=autoencoder", "architecture.filters=[4]"),
+        *("architecture.latent=3", "augmentation=[noise]"),
+    ),
+    "vae": (*IMAGES, "task=reconstruction", "architecture=vae", "architecture.filters=[4]"),
+    "pairs of views": (
+        *(*IMAGES, "task=contrastive", "embedding=4", "architecture=cnn"),
+        *("architecture.blocks=[4]", "augmentation=[flip,noise]"),
+    ),
     "embed": (*TOKENS, "architecture=embed", "architecture.width=6", "architecture.units=[5]"),
 }
 
@@ -80,6 +97,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     series = draw.normal(size=(50, 9, 3)).astype("float32")
     series[::2, 6:] = 0
     np.savez(folder / "series.npz", x=series, y=labels)
+    np.savez(folder / "tags.npz", x=series, y=np.where(series[..., 0], series[..., 0] > 0, -1))
+    masks = draw.integers(0, 3, (50, 7, 5))
+    np.savez(folder / "masks.npz", x=masks[..., None] + draw.normal(size=(50, 7, 5, 1)), y=masks)
     tokens = draw.integers(1, 20, (50, 9))
     tokens[::2, 6:] = 0
     tokens[3] = 0  # a text without a word

@@ -58,7 +58,7 @@ def test_params_and_defaults_are_those_of_keras(make):
     import keras
 
     for component in make.registry.of_kind("loss"):
-        if component.name == "auto" or component.distribution != "sweephouse":
+        if component.name in ("auto", "nt_xent") or component.distribution != "sweephouse":
             continue
         cls = getattr(keras.losses, component.marks.aliases[0])
         theirs = {
@@ -83,7 +83,7 @@ def test_every_loss_is_right_on_some_tasks_and_one_sentence_on_the_others(make):
             else:
                 assert np.isfinite(value(loss, task)), (component.name, task)
                 fits.append(task.kind)
-        assert fits or component.name == "ctc", component.name
+        assert fits or component.name in ("ctc", "nt_xent"), component.name
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ class ClassFiles:
     labels: Array
     part: Array | None
 
-    def without(self, files: Sequence[Path]) -> ClassFiles:
+    def without(self, files: Collection[Path]) -> ClassFiles:
         """All but these files."""
         left_out = set(files)
         kept = np.array([file not in left_out for file in self.files])

@@ -9,12 +9,12 @@ from pathlib import Path
 from runner import DataError, as_pattern, files_named, from_home, near_names, with_plain_names
 
 
-def one_folder(path: Path, what: str) -> Path:
-    """The folder; DataError that says what it should be."""
+def one_folder(path: Path, what: str, key: str = "dataset.path") -> Path:
+    """The folder; DataError that says what it should be. key: the config's key that named it."""
     folder = from_home(path)
     if not folder.is_dir():
         fault = "is a file" if folder.is_file() else f"does not exist{near_names(folder)}"
-        raise DataError(f"dataset.path={folder} {fault}: give {what}")
+        raise DataError(f"{key}={folder} {fault}: give {what}")
     return folder
 
 

@@ -147,7 +147,7 @@ class Decoder:
             # From RGBA by way of RGB: all of it is opaque by now.
             image = image.convert("RGB") if image.mode == "RGBA" else image
             image = image.convert(mode) if image.mode != mode else image
-        pixels = np.asarray(self._resized(image), np.uint8)
+        pixels = np.asarray(self.resized(image), np.uint8)
         scaled = pixels / np.float32(self.scale or 255.0)
         return scaled.reshape(*pixels.shape[:2], self.channels), transparent
 
@@ -170,12 +170,12 @@ class Decoder:
         if self.channels == 4:
             colours = np.concatenate([colours, alpha], axis=2)
         resized = [
-            np.asarray(self._resized(Image.fromarray(np.ascontiguousarray(colours[..., i]))))
+            np.asarray(self.resized(Image.fromarray(np.ascontiguousarray(colours[..., i]))))
             for i in range(self.channels)
         ]
         return np.stack(resized, axis=2) / np.float32(self.scale or highest), transparent
 
-    def _resized(self, image: Image.Image) -> Image.Image:
+    def resized(self, image: Image.Image) -> Image.Image:
         """The picture in the size that is asked for; it keeps its middle where that is cut."""
         from PIL.Image import Resampling
 
