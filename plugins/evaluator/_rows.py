@@ -42,8 +42,8 @@ def of_head(
     targets, outputs = np.asarray(targets), np.asarray(outputs)
     if task.per != "row":
         raise DataError(
-            f"it looks at outputs of one row of numbers, and the task is {task.said}, with outputs "
-            f"of shape {task.output_shape}: leave it out"
+            f"it looks at outputs of one row of numbers, and those of the task {task.said} have "
+            f"the shape {task.output_shape}: leave it out"
         )
     if not task.heads and head is None:
         return task, targets, outputs
