@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Annotated, Any
 
@@ -55,15 +54,15 @@ def vae(
     log_variance = keras.layers.Dense(latent, name="log_variance")(down)
     # Standard normal in training, zero otherwise.
     drawn = keras.layers.GaussianNoise(1.0, seed=seed, name="drawn")(keras.ops.zeros_like(mean))
-    model = _class()(inputs, both.up(mean + keras.ops.exp(log_variance / 2) * drawn))
-    model.moments = keras.Model(inputs, [mean, log_variance], name="moments")
-    model.factor = beta / math.prod(input_shape)
-    return model
+    outputs = both.up(mean + keras.ops.exp(log_variance / 2) * drawn)
+    return _class_of(beta / math.prod(input_shape))(inputs, outputs)
 
 
-@functools.cache
-def _class() -> Any:
-    """The class of such models, made once a process, when Keras is there."""
+def _class_of(factor: Any) -> Any:
+    """The class of a run's model, which may be made anew of its layers, by dropout say.
+
+    factor: what the divergence of an example counts in the loss.
+    """
     import keras
     from keras import ops
 
@@ -72,6 +71,7 @@ def _class() -> Any:
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
+            self.moments = _moments(keras.Model(self.inputs[0], self.outputs[0]))
             self.kl = keras.metrics.Mean(name="kl")
 
         def compute_loss(
@@ -87,6 +87,21 @@ def _class() -> Any:
             each = ops.square(mean) + ops.exp(log_variance) - 1 - log_variance
             divergence = ops.sum(each, axis=-1) / 2
             self.kl.update_state(divergence)
-            return loss + self.factor * ops.mean(divergence)
+            return loss + factor * ops.mean(divergence)
 
     return VAE
+
+
+def _moments(graph: Any) -> Any:
+    """The model of the same layers that gives means and logarithms of variances."""
+    import keras
+
+    found: dict[str, Any] = {}
+
+    def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        found[layer.name] = output = layer(*args, **kwargs)
+        return output
+
+    copy = keras.models.clone_model(graph, clone_function=lambda one: one, call_function=call)
+    both = [found[name] for name in ("latent", "log_variance")]
+    return keras.Model(copy.inputs[0], both, name="moments")

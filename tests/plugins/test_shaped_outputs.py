@@ -454,6 +454,8 @@ def test_digits_come_back_through_a_few_numbers(
     train: Any, results: Path, tmp_path: Path, name: str
 ) -> None:
     more = ("epochs=8", "optimizer.learning_rate=0.005", "architecture.latent=12")
+    # Dropout makes the model anew, of its layers.
+    more = (*more, "regularizer=[dropout]", "regularizer.dropout.rate=0.01")
     beta = ("architecture.beta=0.01",) if name == "vae" else ()
     run = train(*DIGITS, f"architecture={name}", *more, *beta)
     digits = load(*compose(["dataset=digits"])[:1]).features
