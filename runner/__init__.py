@@ -63,7 +63,6 @@ from runner.components.types import (
     Transform,
     Word,
 )
-from runner.data.heads import outputs_by_head, targets_by_head
 from runner.data.labels import (
     AskedTask,
     Labels,
@@ -93,7 +92,6 @@ from runner.data.sources.reading import Options, Reading
 from runner.data.sources.source import RowSource, SourceKind, Wording, find_source
 from runner.data.sources.typed import option
 from runner.errors import DataError, ModelError, RunnerError, choices
-from runner.evaluate.metrics import evaluate_outputs, names_of, predicted_of
 from runner.system.databases import (
     CLOSED,
     as_one_file,
@@ -111,6 +109,8 @@ if TYPE_CHECKING:
 
     from runner.backend.devices import gradient_of
     from runner.components.decorators import Function
+    from runner.data.heads import outputs_by_head, targets_by_head
+    from runner.evaluate.metrics import evaluate_outputs, names_of, predicted_of
     from runner.sweep.result import Result
     from runner.tracking.keras import track_keras
     from runner.tracking.run import track
@@ -222,24 +222,28 @@ __all__ = [
 ]
 
 
+_LATE = {
+    "TrackKeras": ("runner.tracking.keras", "track_keras"),
+    "evaluate_outputs": ("runner.evaluate.metrics", "evaluate_outputs"),
+    "gradient_of": ("runner.backend.devices", "gradient_of"),
+    "names_of": ("runner.evaluate.metrics", "names_of"),
+    "outputs_by_head": ("runner.data.heads", "outputs_by_head"),
+    "predicted_of": ("runner.evaluate.metrics", "predicted_of"),
+    "targets_by_head": ("runner.data.heads", "targets_by_head"),
+    "track": ("runner.tracking.run", "track"),
+}
+"""What few have need of, and takes time to import: its module, and its name there."""
+
+
 def __getattr__(name: str) -> object:
     """Find what few plugins have need of, when it is asked for."""
-    if name == "track":
-        from runner.tracking.run import track
+    import importlib
 
-        return track
-    if name == "gradient_of":
-        from runner.backend.devices import gradient_of
-
-        return gradient_of
-    if name == "TrackKeras":
-        from runner.tracking.keras import track_keras
-
-        return track_keras
     if name == "sweep":
-        import importlib
-
         return importlib.import_module("runner.sweep")  # which can be called
+    if name in _LATE:
+        module, its_name = _LATE[name]
+        return getattr(importlib.import_module(module), its_name)
     raise AttributeError(f"module 'runner' has no attribute '{name}'")
 
 

@@ -20,7 +20,8 @@ def summary_of(targets: Array, task: Task) -> Summary:
     rows = len(targets)
     if task.kind in ("classification", "binary"):
         labels = np.asarray(targets).reshape(-1).astype(int)
-        counts = np.bincount(labels, minlength=max(2, task.outputs))
+        # -1 is a place of no class.
+        counts = np.bincount(labels[labels >= 0], minlength=max(2, task.outputs))
         return Summary(rows, counts=tuple(counts.tolist()))
     table = np.asarray(targets, np.float64).reshape(rows, -1)
     if task.kind == "multilabel":

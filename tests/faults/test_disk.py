@@ -45,7 +45,7 @@ def disk(house: House) -> Iterator[Disk]:
 
 
 @pytest.mark.many
-@pytest.mark.parametrize("left", [8192, 12288, 36864])
+@pytest.mark.parametrize("left", [16384, 24576, 49152])
 def test_a_disk_that_fills_up_fails_the_run_and_keeps_its_epochs(
     house: House, disk: Disk, left: int
 ) -> None:

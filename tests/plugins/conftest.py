@@ -22,6 +22,7 @@ class Door:
 
     def __call__(self, kind: str, name: str, **given: Any) -> Any:
         component = self.registry.find(kind, name)
+        params = {p.name: given.pop(p.name) for p in component.params if p.name in given}
         offers = {k: v for k, v in given.items() if k in KINDS[kind].offers}
         if kind == "dataset":
             offers.setdefault("split", SplitPlan(val=0.2, test=0.2, seed=0))
@@ -30,7 +31,7 @@ class Door:
             offers.setdefault("inputs", {"features": Input(offers["input_shape"])})
         if kind == "architecture" and "outputs" in offers:
             offers.setdefault("task", Task.regression(offers["outputs"]))
-        params = {k: v for k, v in given.items() if k not in KINDS[kind].offers}
+        params |= {k: v for k, v in given.items() if k not in KINDS[kind].offers}
         return component(offers, component.check(params, kind))
 
 

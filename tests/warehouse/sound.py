@@ -16,6 +16,8 @@ from runner.journal.records import (
     Dataset,
     Evaluation,
     EvaluationAdded,
+    EvaluatorCall,
+    FileElsewhere,
     Record,
     Replay,
     SearchBegun,
@@ -81,6 +83,8 @@ def everything(house: House, run_id: str) -> list[Record]:
             **one,
         )
     )
+    written.append(EvaluatorCall(run_id, "roc", 2, False, 0.5, {"test": {"roc.auc": 0.75}}))
+    written.append(FileElsewhere(run_id, "model.bin", "s3://elsewhere/model.bin", 9))
     written.append(Replay(run_id, FIRST, False, 2, 1, "loss", 0.5, 0.25))
     return [*written, *end]
 

@@ -41,10 +41,13 @@ def numpy_arrays(file: Path, mapped: bool = False) -> dict[str, Array] | Array:
     try:
         _check_sizes(file)
         is_npy = mapped and file.suffix.lower() == ".npy"
-        loaded = np.load(file, mmap_mode="r" if is_npy else None, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        with loaded:
+        if is_npy:
+            mapped_array: Array = np.load(file, mmap_mode="r", allow_pickle=False)
+            return mapped_array
+        with file.open("rb") as stream:  # which NumPy leaves open where the file is broken
+            loaded = np.load(stream, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return loaded
             return {name: loaded[name] for name in loaded.files}
     except BROKEN as error:
         raise ValueError(_reason(error)) from None
@@ -80,5 +83,7 @@ def _reason(error: BaseException) -> str:
     """What is wrong, in one line."""
     if "pickle" in str(error):
         return "it holds Python objects, or is none of NumPy's"
+    if "mmap length is greater" in str(error):
+        return "it is cut off"
     said = " ".join(str(error).partition("\n\n")[0].split())
     return said or type(error).__name__

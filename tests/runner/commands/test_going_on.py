@@ -83,7 +83,7 @@ def test_an_extended_run_is_the_longer_one_where_it_has_a_checkpoint(tiny, resul
         (["checkpoint=1"], "give epochs=N"),
         (["epochs=9", "seed=4"], "seed=4 is not valid: a run goes on as it began"),
         (["epochs=9,10"], "one value each"),
-        (["epochs"], "the override epochs is not valid"),
+        (["epochs"], "epochs is not valid: an override is key=value"),
     ):
         with pytest.raises(ConfigError, match=sentence):
             extend(whole.run_id, words, results)

@@ -154,7 +154,7 @@ def test_params_are_flat_and_numbers_are_numbers() -> None:
 
 REFUSED = [
     # Overrides, and what the sentence must hold: value, place, and what would be right.
-    ("architecture=mpl", "architecture 'mpl'", "did you mean 'mlp'", "available: cnn, conv1d"),
+    ("architecture=mpl", "architecture 'mpl'", "did you mean 'mlp'", "autoencoder, cnn"),
     ("dataset=nosuch", "dataset=nosuch", "digits"),
     ("regularizer=[l2,nosuch]", "regularizer 'nosuch'", "max_norm"),
     ("metrics=[acuracy]", "metric 'acuracy'", "did you mean 'accuracy'"),

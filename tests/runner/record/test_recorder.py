@@ -26,7 +26,11 @@ class Spy:
         """The records of all journals."""
         files = sorted(self.folder.glob("*.jsonl"))
         return [
-            json.loads(line)["record"] for file in files for line in file.read_text().splitlines()
+            kind
+            for file in files
+            for line in file.read_text().splitlines()
+            # What the code was is not what this is about.
+            if (kind := json.loads(line)["record"]) != "artifact"
         ]
 
     def start(self, start: RunStart) -> None:
@@ -43,7 +47,7 @@ class Spy:
 
 def start_of(run_id: str) -> RunStart:
     fields: dict[str, Any] = {field.name: None for field in dataclasses.fields(RunStart)}
-    return RunStart(**fields | {"run_id": run_id, "monitor": "val_loss", "data": {}})
+    return RunStart(**fields | {"run_id": run_id, "monitor": "val_loss", "data": {}, "config": {}})
 
 
 def epoch_of(run_id: str, epoch: int) -> EpochEnd:
