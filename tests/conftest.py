@@ -70,16 +70,30 @@ class Site:
         load.cache_clear()
 
 
+SLOW_CASES = 8
+"""How many cases of a slow test CI takes, evenly spread; the others are `exhaustive`."""
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave all but the first case of a test that is marked `many` to the slow tests."""
     begun: set[tuple[Path, str]] = set()
+    cases: dict[tuple[Path, str], list[pytest.Item]] = {}
     for item in items:
-        if item.get_closest_marker("many") and isinstance(item, pytest.Function):
-            test = item.path, item.originalname
+        if not isinstance(item, pytest.Function):
+            continue
+        test = item.path, item.originalname
+        if item.get_closest_marker("many"):
             if test in begun:
                 item.add_marker(pytest.mark.slow)
             begun.add(test)
+        if item.get_closest_marker("slow"):
+            cases.setdefault(test, []).append(item)
+    for each in cases.values():
+        step = max(1, -(-len(each) // SLOW_CASES))
+        for place, item in enumerate(each):
+            if place % step:
+                item.add_marker(pytest.mark.exhaustive)
 
 
 @pytest.fixture(autouse=True)

@@ -329,6 +329,7 @@ def test_a_look_at_a_table_loads_no_tensorflow(
         ("runner optimizer=sgd optimizer.mom", {"optimizer.momentum="}),
     ],
 )
+@pytest.mark.many
 def test_completion_offers_components_and_params_without_tensorflow(
     without_tensorflow: dict[str, str], tmp_path: Path, line: str, choices: set[str]
 ) -> None:

@@ -61,6 +61,7 @@ KINDS = ["int64", "int32", "float64", "input", "beside others", "npy"]
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("step", ["standardize", "encode"])
+@pytest.mark.many
 def test_ids_above_2_to_the_24_stay_apart_where_they_are_scaled(make, tmp_path, kind, step):
     ready, said = prepared(stored(make, tmp_path, kind), step)
     features = ready.splits.train[0]

@@ -166,6 +166,7 @@ def predicted(results: Path, run_id: str, source: Path, to: Path) -> list[dict[s
         return [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
 
 
+@pytest.mark.slow
 def test_a_run_records_how_its_table_was_read_and_predict_goes_by_it(
     results: Path, tmp_path: Path
 ) -> None:

@@ -104,6 +104,7 @@ def test_a_pruned_run_is_stopped_with_all_that_it_had_and_the_sweep_is_well(
     assert rows(results, "SELECT count(*) FROM failures") == [(0,)]
 
 
+@pytest.mark.slow
 def test_what_the_same_pruner_stopped_is_not_tried_again_and_by_another_it_is(
     sweep: Run, results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -122,6 +123,7 @@ def test_what_the_same_pruner_stopped_is_not_tried_again_and_by_another_it_is(
     assert "sweep     four: 1 finished, 3 trained before" in out
 
 
+@pytest.mark.slow
 def test_runs_side_by_side_are_judged_when_all_have_ended_the_epoch(sweep: Run) -> None:
     sweep("s", f"{PACK} search.pruner=watching", *SEEDS)
     asked = toys()
@@ -132,6 +134,7 @@ def test_runs_side_by_side_are_judged_when_all_have_ended_the_epoch(sweep: Run) 
     assert sorted(curve.number for curve, *_ in asked[:4]) == [0, 1, 2, 3]
 
 
+@pytest.mark.slow
 def test_a_pruner_sees_less_as_better_and_says_it_as_the_metric_has_it(sweep: Run) -> None:
     sweep("s", f"{STEADY} search.pruner=watching monitor=val_accuracy", *SEEDS[:2])
     for curve, *_, shown in toys():
@@ -139,6 +142,7 @@ def test_a_pruner_sees_less_as_better_and_says_it_as_the_metric_has_it(sweep: Ru
         assert float(shown) == pytest.approx(-curve.values[-1], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_earlier_runs_of_the_sweep_are_others_and_other_data_are_past(
     sweep: Run, results: Path
 ) -> None:
@@ -157,6 +161,7 @@ def test_earlier_runs_of_the_sweep_are_others_and_other_data_are_past(
     assert len({id(past) for *_, past, _ in toys()}) == 1
 
 
+@pytest.mark.slow
 def test_jobs_that_are_handed_over_one_by_one_are_one_sweep(sweep: Run) -> None:
     sweep("s", f"{STEADY} search.pruner=watching", *SEEDS[:3], at_once=1)
     assert [curve.number for curve, *_ in toys()] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
@@ -165,6 +170,7 @@ def test_jobs_that_are_handed_over_one_by_one_are_one_sweep(sweep: Run) -> None:
         assert {len(other.values) for other in others} <= {4}
 
 
+@pytest.mark.slow
 def test_a_pruner_that_raises_is_named_once_and_the_runs_go_on(
     sweep: Run, results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -197,6 +197,7 @@ def on_a_terminal(words: list[str], lines: int) -> str:
     return output.decode()
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_what_fits_and_how_many_more(tmp_path: Path) -> None:
     words = ["--results", str(tmp_path / "none"), "sql"]
     text = on_a_terminal([*words, "FROM range(2100)"], 30)

@@ -63,6 +63,7 @@ def test_prices_are_learned_in_20_epochs_by_every_engine(engine):
 
 
 @pytest.mark.parametrize("factor", [1e-6, 1e6])
+@pytest.mark.many
 def test_losses_and_metrics_are_in_the_units_of_the_data(factor):
     events = events_of(job_on(PRICE * factor, "loss=mae", "regularizer=[]", "epochs=5"))
     one = next(e for e in events if isinstance(e, Evaluation) and e.split == "test")

@@ -78,6 +78,7 @@ def test_a_query_needs_no_quotes_and_may_have_them(typed: str, meant: str) -> No
         ("+note", "1e5", 100000.0),
     ],
 )
+@pytest.mark.many
 def test_lists_dicts_and_numbers_stay_what_they_are(key: str, typed: str, meant: Any) -> None:
     assert value_of(key, typed, key.lstrip("+")) == meant
 

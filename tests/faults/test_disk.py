@@ -108,6 +108,7 @@ def test_a_disk_that_fills_up_in_a_sweep_is_no_end_of_it(house: House, disk: Dis
     assert Counter(house.check().values())["finished"] == 3
 
 
+@pytest.mark.slow
 def test_a_limit_on_the_size_of_files_is_told_like_a_full_disk(house: House) -> None:
     assert house.run("seed=1", "epochs=3").wait() == 0
     run = house.run("seed=2", "epochs=1000", limit=100_000)

@@ -30,6 +30,7 @@ def houses(tmp_path: Path, light: Nursery) -> Any:
     return make
 
 
+@pytest.mark.slow
 def test_a_search_that_was_killed_goes_on_as_if_it_had_not_been(houses: Any) -> None:
     words = [*SEARCH, *SPACE, "search.batch=3", "search.trials=6"]
     whole, torn = houses("whole"), houses("torn")
@@ -43,6 +44,7 @@ def test_a_search_that_was_killed_goes_on_as_if_it_had_not_been(houses: Any) -> 
     assert torn.rows("SELECT count(DISTINCT search_id), count(*) FROM searches") == [(1, 3)]
 
 
+@pytest.mark.slow
 def test_a_search_tells_what_it_tried_and_goes_on_where_more_is_asked_for(house: House) -> None:
     words = [*SEARCH, "epochs=range(2,6)", "optimizer.learning_rate=interval(0.1,0.9)", "seed=5"]
     first = house.run(*words, "search.trials=8", "search.confirm=2", *PACK)

@@ -19,6 +19,7 @@ SWEEP = ["-m", "seed=1,2", "epochs=4", "skip=nothing"]
 @pytest.mark.many
 @pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize("words", [RUN, SWEEP], ids=["run", "sweep"])
+@pytest.mark.slow
 def test_a_signal_at_any_step_ends_in_one_word(house: House, words: list[str], times: int) -> None:
     draw = random.Random(f"{words} {times}")
     most = 270 if words is RUN else 500  # events in all, more or less

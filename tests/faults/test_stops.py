@@ -55,6 +55,7 @@ def test_a_signal_ends_a_sweep_and_the_same_command_goes_on(house: House) -> Non
     assert Counter(house.check().values()) == {"finished": 3, "stopped": 1}
 
 
+@pytest.mark.slow
 def test_a_suspended_run_is_not_lost(house: House) -> None:
     run = house.start("seed=1", "epochs=30", pause=0.01)
     run.until("\nepoch 3/")

@@ -60,6 +60,7 @@ def test_a_full_output_is_told_and_no_fault_of_the_run(house: House) -> None:
     assert done.stderr.startswith("error: standard output cannot be written")
 
 
+@pytest.mark.slow
 def test_what_a_terminal_acts_on_is_shown_escaped(house: House) -> None:
     done = shell(house, "$RUN +note=x 'epochs=\x1b[31m'")
     assert (done.returncode, done.stdout) == (2, "")

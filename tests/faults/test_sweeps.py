@@ -59,6 +59,7 @@ def test_a_killed_pack_keeps_the_epochs_of_each_run_and_its_rest_is_trained(hous
     assert again.said.count("skipped: ") == 4
 
 
+@pytest.mark.slow
 def test_a_signal_stops_all_runs_of_a_pack_after_their_epoch(house: House) -> None:
     sweep = house.start("-m", "seed=1,2,3", "epochs=5000", *PACK, pause=0.005)
     until(lambda: house.epochs(3) == 3, "no third epoch:", lambda: sweep.said)
@@ -68,6 +69,7 @@ def test_a_signal_stops_all_runs_of_a_pack_after_their_epoch(house: House) -> No
     assert "3 stopped" in sweep.said
 
 
+@pytest.mark.slow
 def test_one_failure_in_a_pack_is_its_own(house: House) -> None:
     sweep = house.run("-m", "seed=1,2,3", "epochs=6", *PACK, env={FAIL: "2"})
     assert sweep.wait() == 1
@@ -75,6 +77,7 @@ def test_one_failure_in_a_pack_is_its_own(house: House) -> None:
     house.check()
 
 
+@pytest.mark.slow
 def test_the_same_run_asked_for_twice_is_trained_once(house: House) -> None:
     sweep = house.run("-m", "seed=1,2,1", "optimizer.learning_rate=1e-3,0.001", "epochs=2")
     assert sweep.wait() == 0, sweep.said
@@ -83,6 +86,7 @@ def test_the_same_run_asked_for_twice_is_trained_once(house: House) -> None:
     assert sweep.said.count("skipped: ") == 4
 
 
+@pytest.mark.slow
 def test_a_refused_job_leaves_the_later_batches_of_a_sweeper_alone(house: House) -> None:
     words = ["-m", "batch_size=0,8", "seed=1,2,3", "epochs=2"]
     sweep = house.run(*words, "hydra.sweeper.max_batch_size=2")
@@ -100,6 +104,7 @@ def test_hydras_own_launcher_and_sweeper_can_be_chosen(house: House, chosen: str
     assert len(folders) == (2 if chosen == "hydra/launcher=basic" else 0)
 
 
+@pytest.mark.slow
 def test_a_sweep_needs_no_plugin_of_hydra_installed(house: House) -> None:
     assert house.run("-m", "seed=1,2", "epochs=2", without=("hydra_plugins",)).wait() == 0
     assert seeds_of(house, "finished") == [1, 2]
@@ -180,6 +185,7 @@ def test_another_component_version_or_data_is_another_run(
     assert not trained()
 
 
+@pytest.mark.slow
 def test_a_sweep_of_too_many_jobs_is_refused_before_it_is_planned(house: House) -> None:
     for values, number in [
         ("seed=range(inf)", "endlessly many"),

@@ -326,6 +326,7 @@ def test_val_test_and_predictions_never_see_it(site):
     assert epoch.loss > 0.6
 
 
+@pytest.mark.slow
 def test_what_is_kept_of_a_run_is_the_model_without_it():
     words = (*DIGITS, "architecture.units=[6]")
     plain, changed = (

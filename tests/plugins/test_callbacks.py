@@ -34,6 +34,7 @@ def test_a_component_makes_the_callback_of_keras(make, tmp_path, monkeypatch, na
     assert type(make("callback", name, **OFFERS, **params)).__name__ == made
 
 
+@pytest.mark.slow
 def test_the_csv_logger_writes_what_the_run_records(tmp_path):
     path = tmp_path / "logs" / "0.csv"
     words = (

@@ -55,6 +55,7 @@ def test_no_optimizer_is_built_in_that_keras_has_not(make):
     assert ours == set(keras_optimizers())
 
 
+@pytest.mark.slow
 def test_every_optimizer_makes_the_loss_smaller(make):
     import keras
 

@@ -206,6 +206,7 @@ def test_dropout_follows_every_hidden_activation_and_not_the_output(make):
         assert {la.name for la in dropouts} == {f"{name}_dropout" for name in wanted}
 
 
+@pytest.mark.slow
 def test_dropout_drops_in_training_only(make):
     model = apply(make, "dropout", recipe_of(sequential()), rate=0.9).model
     x = batch(model, rows=50)
@@ -278,6 +279,7 @@ def test_penalties_are_the_sums_of_their_formulas(make, model, order):
 
 
 @pytest.mark.parametrize("structural", ["dropout", "batch_norm"])
+@pytest.mark.many
 def test_penalties_are_still_counted_after_a_structural_change(make, model, structural):
     recipe = apply(make, "l2", recipe_of(model), strength=0.5)
     before = float(sum(recipe.model.losses))

@@ -146,6 +146,7 @@ def test_it_is_evaluated_on_other_pictures(segmented: Any, tmp_path: Path) -> No
         evaluate(run.run_id, ["dataset=digits"], ["all"], results)
 
 
+@pytest.mark.slow
 def test_packs_segment_too(shapes: Path) -> None:
     jobs = jobs_of(words(shapes, "epochs=2"), "seed=0", "seed=1")
     events = [event for of_run in trained(jobs) for event in of_run]
@@ -282,6 +283,7 @@ def test_targets_of_another_shape_are_one_sentence(
         (["architecture=autoencoder"], "classification per pixel .*: add task=reconstruction"),
     ],
 )
+@pytest.mark.many
 def test_what_does_not_fit_a_segmentation_is_one_sentence(
     shapes: Path, more: list[str], sentence: str
 ) -> None:
@@ -434,6 +436,7 @@ def test_every_step_is_tagged(train: Any, series: Path, more: tuple[str, ...]) -
     assert run.evaluations["test"]["accuracy"] > 0.75
 
 
+@pytest.mark.slow
 def test_many_steps_to_come_are_foretold_in_their_units(train: Any, series: Path) -> None:
     run = train(
         *(*QUICK, f"dataset.path={series / 'waves.npz'}", "dataset.task=forecast"),
@@ -450,6 +453,7 @@ DIGITS = ("dataset=digits", "task=reconstruction", "regularizer=[]", "batch_size
 
 
 @pytest.mark.parametrize("name", ["autoencoder", "vae"])
+@pytest.mark.slow
 def test_digits_come_back_through_a_few_numbers(
     train: Any, results: Path, tmp_path: Path, name: str
 ) -> None:
@@ -477,6 +481,7 @@ def test_digits_come_back_through_a_few_numbers(
     assert roles == [("best",), ("graph",)]
 
 
+@pytest.mark.slow
 def test_images_come_back_in_their_shape_from_any_network(train: Any, tmp_path: Path) -> None:
     pixels = drawn(60)[0][..., None] / np.float32(255)
     np.savez(tmp_path / "x.npz", x=pixels, y=np.arange(60) % 2)
@@ -561,6 +566,7 @@ def right_of_neighbours(features: np.ndarray, kinds: np.ndarray) -> float:
 PAIRS = ("task=contrastive", "embedding=16", "architecture=cnn", "regularizer=[]", "batch_size=64")
 
 
+@pytest.mark.slow
 def test_what_is_alike_lies_together_without_a_label(
     train: Any, results: Path, tmp_path: Path
 ) -> None:

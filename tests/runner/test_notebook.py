@@ -23,6 +23,7 @@ NOTEBOOK = Path(__file__).parents[2] / "examples" / "sweep.ipynb"
 SMALL = ("dataset=iris", "epochs=2", "limit_batches=1")
 
 
+@pytest.mark.slow
 def test_what_run_gives_has_curves_model_and_a_form_for_notebooks(
     train: Callable[..., Any],
 ) -> None:
@@ -42,6 +43,7 @@ def test_nothing_in_the_form_is_taken_for_html() -> None:
     assert tags == {"div", "b", "table", "tr", "th", "td"}
 
 
+@pytest.mark.slow
 def test_a_sweep_is_a_table_of_its_runs_and_trains_none_twice(
     results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -70,6 +72,7 @@ def test_a_sweep_is_a_table_of_its_runs_and_trains_none_twice(
         ("epochs=1", "a sweep takes a list of jobs"),
     ],
 )
+@pytest.mark.many
 def test_a_sweep_that_cannot_begin_is_one_sentence(
     results: Path, monkeypatch: pytest.MonkeyPatch, jobs: Any, sentence: str
 ) -> None:

@@ -47,6 +47,7 @@ def test_every_kind_of_component_has_its_decorator_at_the_root() -> None:
     assert set(KINDS) <= set(runner.__all__)
 
 
+@pytest.mark.slow
 def test_an_outcome_says_what_came_of_the_run(
     train: Callable[..., Any], results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -112,6 +113,7 @@ def test_it_works_inside_a_notebooks_process(tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_a_dataset_that_raises_is_a_failed_run_with_its_traceback(
     site: Site, train: Callable[..., Any], results: Path
 ) -> None:
@@ -139,6 +141,7 @@ def test_one_override_may_be_given_as_text(results: Path) -> None:
         runner.run("epochs=0")
 
 
+@pytest.mark.slow
 def test_relative_data_files_count_from_where_the_run_was_started(
     train: Callable[..., Any], results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

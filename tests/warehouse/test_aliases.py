@@ -62,6 +62,7 @@ def test_an_alias_moves_rolls_back_and_remembers(results: Path, command: Command
         assert con.execute("SELECT count(*) FROM alias_history").fetchone() == (6,)
 
 
+@pytest.mark.slow
 def test_a_run_in_use_is_not_deleted_and_a_deleted_one_is_not_used(
     results: Path, command: Command
 ) -> None:

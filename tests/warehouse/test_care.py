@@ -72,6 +72,7 @@ def test_rebuild_makes_an_equal_database_table_by_table(house: House) -> None:
     assert {row[0] for row in tables(house)["runs"]} == {one, two, lost, third}
 
 
+@pytest.mark.slow
 def test_tags_notes_and_deletion_show_and_can_be_taken_back(house: House, rows: Ask) -> None:
     run_id, other = house.run(), house.run()
     for words in (
@@ -164,6 +165,7 @@ def test_verify_finds_nothing_wrong_with_a_sound_house(house: House) -> None:
         ("ALTER TABLE runs ADD COLUMN mine VARCHAR", "the table runs was changed: mine was added"),
     ],
 )
+@pytest.mark.slow
 def test_what_a_user_has_added_is_kept_aside_and_said(house: House, added: str, name: str) -> None:
     house.run()
     warehouse.sync(house.results)
@@ -189,6 +191,7 @@ CHANGES = [
 
 
 @pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.slow
 def test_verify_reads_again_only_where_rows_or_journals_are_others(
     house: House, change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,6 +211,7 @@ def test_verify_reads_again_only_where_rows_or_journals_are_others(
     assert f"{ids[1]}.jsonl.gz" in loaded
 
 
+@pytest.mark.slow
 def test_verify_names_what_is_wrong(house: House) -> None:
     run_id, gone = new_run_id(), new_run_id()
     saved, missing = house.weights(run_id, b"abc"), house.weights(gone, b"to be missed")
@@ -352,6 +356,7 @@ def test_runs_that_come_from_each_other_are_told_of_and_end(house: House, rows: 
     assert house.command("show", "c").returncode == 0
 
 
+@pytest.mark.slow
 def test_a_deletion_at_the_last_moment_there_is_can_be_undone(house: House, rows: Ask) -> None:
     from runner.journal.records import Care
 

@@ -83,6 +83,7 @@ def test_sql_prints_every_format(house: House, form: str) -> None:
         (" ", "the query is empty"),
     ],
 )
+@pytest.mark.many
 def test_sql_that_cannot_be_is_one_sentence(house: House, query: str, sentence: str) -> None:
     done = house.command("sql", query)
     assert done.returncode == 2
@@ -166,6 +167,7 @@ def test_compare_shows_differences_only(house: House) -> None:
 
 
 @pytest.mark.parametrize("command", ["show", "curves", "tag", "note", "delete", "undelete"])
+@pytest.mark.many
 def test_an_unknown_run_is_one_sentence(house: House, command: str) -> None:
     house.run()
     more = ["x"] if command in ("tag", "note") else []
@@ -190,6 +192,7 @@ def test_output_that_nobody_reads_any_more_is_no_error(house: House) -> None:
     assert process.wait() == 0
 
 
+@pytest.mark.slow
 def test_a_small_query_costs_about_half_a_second_of_cpu(house: House) -> None:
     house.run()
     house.process("sync")

@@ -49,6 +49,7 @@ def check_commands(house: House, run_id: str) -> None:
 @pytest.mark.many
 @pytest.mark.parametrize("left", [0, 200_000, 4_500_000])
 @pytest.mark.parametrize("is_new", [True, False])
+@pytest.mark.slow
 def test_readers_read_what_is_there_where_results_are_full(
     disk: Path, left: int, is_new: bool
 ) -> None:

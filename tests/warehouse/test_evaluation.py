@@ -219,6 +219,7 @@ def test_lines_that_do_not_belong_into_a_judgement_are_named(house: House, run_i
     ]
 
 
+@pytest.mark.slow
 def test_predictions_whose_file_is_gone_or_altered_cost_only_themselves(
     house: House, rows: Ask
 ) -> None:
@@ -266,6 +267,7 @@ def test_predictions_that_their_table_refuses_cost_only_themselves(
     ]
 
 
+@pytest.mark.slow
 def test_gc_removes_a_deleted_runs_predictions_file_and_rows(
     house: House, rows: Ask, run_id: str
 ) -> None:

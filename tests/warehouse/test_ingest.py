@@ -192,6 +192,7 @@ def line(**changes: Any) -> bytes:
         (line(run_id="../x"), "field 'run_id' has a wrong value: '../x'"),
     ],
 )
+@pytest.mark.many
 def test_a_bad_line_is_set_aside_by_number_and_everything_else_goes_in(
     house: House, rows: Ask, bad: bytes, reason: str
 ) -> None:
@@ -295,6 +296,7 @@ def test_two_journals_of_one_run_at_once_go_in_one_after_the_other(
     assert rows(house, "SELECT count(*) FROM epochs") == [(4,)]
 
 
+@pytest.mark.slow
 def test_another_machines_run_is_lost_only_when_its_heart_is_silent(
     house: House, rows: Ask
 ) -> None:
@@ -390,6 +392,7 @@ def hold(house: House, read_only: bool) -> Any:
 
 
 @pytest.mark.parametrize("read_only", [True, False])
+@pytest.mark.many
 def test_journals_wait_while_another_process_holds_the_database(
     house: House, rows: Ask, read_only: bool
 ) -> None:
@@ -480,6 +483,7 @@ def test_a_folder_that_cannot_be_written_makes_journals_wait(house: House) -> No
 
 @pytest.mark.many
 @pytest.mark.parametrize("limit", [0, 20_000, 300_000, 600_000, 1_000_000])
+@pytest.mark.slow
 def test_a_full_disk_makes_journals_wait_and_costs_nothing(
     house: House, rows: Ask, limit: int
 ) -> None:

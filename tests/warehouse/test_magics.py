@@ -47,6 +47,7 @@ def test_answers_are_frames_with_the_notebooks_variables(shell: Any) -> None:
         ("DELETE FROM runs", None, "only reads the warehouse"),
     ],
 )
+@pytest.mark.many
 def test_what_cannot_be_asked_is_one_line(
     shell: Any, line: str, cell: str | None, sentence: str
 ) -> None:

@@ -83,6 +83,7 @@ def test_journals_alone_are_enough(house: House) -> None:
     assert there(house.results) == ROWS
 
 
+@pytest.mark.slow
 def test_every_view_and_command_answers(house: House) -> None:
     with warehouse.connect(house.results) as con:
         views = con.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
@@ -118,6 +119,7 @@ def test_another_machine_takes_in_what_fell_silent_and_leaves_its_journal(
     assert there(house.results) == ROWS
 
 
+@pytest.mark.slow
 def test_hashes_of_configs_and_values_at_best_are_those_that_an_ingest_gives(house: House) -> None:
     query = (
         "SELECT run_id, config_hash, (SELECT list(at_best ORDER BY split, name)::VARCHAR "

@@ -127,6 +127,7 @@ def test_all_of_a_run_goes_and_does_not_come_back(house: House, rows: Ask) -> No
 
 @pytest.mark.many
 @pytest.mark.parametrize("after", [4, 1, 2, 3, 5, 6, 7])
+@pytest.mark.slow
 def test_killed_in_the_middle_it_is_done_by_the_same_command(
     house: House, rows: Ask, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
@@ -163,6 +164,7 @@ def test_killed_in_the_middle_it_is_done_by_the_same_command(
     assert rows(house, "SELECT run_id FROM runs") == [(other,)]
 
 
+@pytest.mark.slow
 def test_weights_that_another_run_was_made_from_stay_until_that_goes(house: House) -> None:
     parent = trained(house, b"mother")
     digest = hashlib.sha256(b"mother").hexdigest()
@@ -175,6 +177,7 @@ def test_weights_that_another_run_was_made_from_stay_until_that_goes(house: Hous
     assert stored(house) == set()
 
 
+@pytest.mark.slow
 def test_what_was_said_of_data_is_said_by_the_next_run_on_them(house: House, rows: Ask) -> None:
     first, second, alone = (new_run_id() for _ in range(3))
     for run_id, identity in ((first, "d1"), (second, "d1"), (alone, "d2")):
@@ -204,6 +207,7 @@ def test_what_was_said_of_data_is_said_by_the_next_run_on_them(house: House, row
     assert verify(Place(house.results)) == []
 
 
+@pytest.mark.slow
 def test_of_a_sweep_the_best_stay(house: House, rows: Ask) -> None:
     runs = [house.run(sweep_id="the-sweep", epochs=epochs) for epochs in (1, 5, 3)]
     lone = house.run()
@@ -217,6 +221,7 @@ def test_of_a_sweep_the_best_stay(house: House, rows: Ask) -> None:
     assert rows(house, "FROM runs") == []
 
 
+@pytest.mark.slow
 def test_a_run_in_use_stays(house: House, rows: Ask) -> None:
     named, sweep = house.run(sweep_id="s1"), house.run(sweep_id="s1")
     assert house.command("alias", "production", named).returncode == 0
@@ -264,6 +269,7 @@ def test_a_run_that_trains_is_refused(house: House, tmp_path: Path) -> None:
         (["--sweep", "nothing"], "there is no sweep 'nothing'"),
     ],
 )
+@pytest.mark.many
 def test_words_that_make_no_sense_are_one_sentence(
     house: House, words: list[str], sentence: str
 ) -> None:

@@ -55,6 +55,7 @@ def test_a_snapshot_is_read_only_and_refreshed_when_stale(house: House) -> None:
     assert len(list((house.results / "snapshots").iterdir())) == 1
 
 
+@pytest.mark.slow
 def test_connecting_does_not_cost_the_users_own_connection_its_lock(house: House) -> None:
     house.run()
     warehouse.sync(house.results)

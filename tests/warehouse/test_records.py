@@ -64,6 +64,7 @@ place = Place.of(results)
 """
 
 
+@pytest.mark.slow
 def test_a_new_kind_goes_in_is_checked_verified_replaced_and_rebuilt(house: House) -> None:
     done = house.python(
         NEW_KIND

@@ -84,6 +84,7 @@ def test_the_page_holds_all_and_asks_nobody(house: House, tmp_path: Path) -> Non
     assert "</script><script>document" not in drawn
 
 
+@pytest.mark.slow
 def test_markdown_and_the_figures_beside_it(house: House, tmp_path: Path) -> None:
     file, folder = tmp_path / "r.md", tmp_path / "some figures"
     done = house.command("report", "--best", "4", "-o", str(file), "--figures", str(folder))
@@ -167,6 +168,7 @@ def test_bad_words_are_one_sentence(
     assert "Traceback" not in done.stderr and list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_query_chooses_runs_and_does_nothing_else(house: House, tmp_path: Path) -> None:
     file, page = tmp_path / "q.sql", tmp_path / "r.html"
     file.write_text("SELECT run_id FROM leaderboard WHERE rank <= 2")

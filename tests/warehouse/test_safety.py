@@ -172,6 +172,7 @@ def test_a_results_folder_of_an_older_version_is_known_by_its_journals_or_its_da
 @pytest.mark.parametrize(
     "name", ["date=2026-11-28/results", "a*b", "a[1]b", "~x", "it's", "a b", "ü#%20"]
 )
+@pytest.mark.slow
 def test_every_sign_in_the_name_of_the_results_folder_stands_for_itself(
     tmp_path: Path, name: str
 ) -> None:
@@ -415,6 +416,7 @@ def test_verify_beside_a_running_run_finds_nothing_wrong(house: House) -> None:
         ),
     ],
 )
+@pytest.mark.slow
 def test_verify_tells_what_users_have_changed_and_rebuild_mends_it_without_losing_the_old_file(
     house: House, change: str, sentence: str, rows: Ask
 ) -> None:
@@ -448,6 +450,7 @@ def test_verify_tells_what_users_have_changed_and_rebuild_mends_it_without_losin
         ("CREATE MACRO duckdb_views() AS TABLE SELECT 1 AS x", "DuckDB's own duckdb_views"),
     ],
 )
+@pytest.mark.slow
 def test_readers_say_in_a_sentence_what_is_gone_and_rebuild_mends_it_always(
     house: House, change: str, sentence: str, rows: Ask
 ) -> None:
@@ -570,6 +573,7 @@ def test_a_results_folder_from_somebody_else_reaches_no_file(
 
 
 @pytest.mark.parametrize("content", [b"SQLite format 3\0" + bytes(4096), b"PAR1", b""])
+@pytest.mark.many
 def test_a_file_of_another_program_in_the_databases_place_is_named(
     house: House, content: bytes
 ) -> None:
@@ -638,6 +642,7 @@ def test_a_journal_that_fails_in_sql_is_taken_in_without_the_records_that_fail(
 
 
 @pytest.mark.parametrize("block", ["archive", "rejected"])
+@pytest.mark.many
 def test_a_file_where_a_folder_of_journals_should_be_is_named_and_costs_no_run(
     house: House, rows: Ask, block: str
 ) -> None:
@@ -669,6 +674,7 @@ def test_a_full_disk_beside_the_database_does_not_hide_what_is_there(
     assert rows(house, "SELECT run_id FROM runs") == [(run_id,)]
 
 
+@pytest.mark.slow
 def test_snapshots_of_folders_that_cannot_be_written_are_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -688,6 +694,7 @@ def test_snapshots_of_folders_that_cannot_be_written_are_bounded(
     assert len(list(own.iterdir())) == 2
 
 
+@pytest.mark.slow
 def test_a_present_folder_that_is_gone_is_one_sentence(house: House, tmp_path: Path) -> None:
     house.run()
     gone = tmp_path / "gone"

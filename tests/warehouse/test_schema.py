@@ -38,6 +38,7 @@ def blank() -> Any:
 
 
 @pytest.mark.parametrize("table", CONTRACT)
+@pytest.mark.many
 def test_the_tables_begin_with_the_columns_that_were_promised(blank: Any, table: str) -> None:
     columns = [row[0] for row in blank.execute(f"DESCRIBE {table}").fetchall()]
     promised = CONTRACT[table].split()

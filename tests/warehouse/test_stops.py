@@ -174,6 +174,7 @@ def test_an_interrupt_that_a_finalizer_swallows_ends_the_command_all_the_same() 
 
 
 @pytest.mark.parametrize("command", ["runner", "warehouse"])
+@pytest.mark.many
 def test_little_is_imported_before_a_command_can_hear(command: str) -> None:
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", command, "--version"],

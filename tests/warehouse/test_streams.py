@@ -52,6 +52,7 @@ def shell(house: House, line: str, **more: str) -> subprocess.CompletedProcess[b
         ("PYTHONUNBUFFERED=1 w path >/dev/full", 2, "standard output cannot be written"),
     ],
 )
+@pytest.mark.many
 def test_a_stream_that_is_of_no_use_is_one_sentence(
     house: House, line: str, code: int, said: str
 ) -> None:
@@ -113,6 +114,7 @@ def test_words_that_are_no_text_are_one_sentence(house: House, words: tuple[str,
         ("runs", "--param", "=", "--param", "x"),
     ],
 )
+@pytest.mark.many
 def test_odd_words_are_one_sentence(house: House, words: tuple[str, ...]) -> None:
     done = house.command(*words)
     assert (done.returncode, done.stdout) == (2, "")
@@ -144,6 +146,7 @@ def odd(house: House) -> str:
     return run_id
 
 
+@pytest.mark.slow
 def test_what_a_terminal_acts_on_is_shown_escaped_by_every_command(house: House, odd: str) -> None:
     other = house.run()
     query = 'SELECT tag AS "\x1b[31m", tag FROM tags'
@@ -174,6 +177,7 @@ def test_what_a_terminal_acts_on_is_shown_escaped_by_every_command(house: House,
     assert len(house.command("runs").stdout.splitlines()) == 6
 
 
+@pytest.mark.slow
 def test_programs_get_the_very_data(house: House, odd: str) -> None:
     query = "SELECT tag FROM tags"
     done = house.command("sql", query, "--format", "csv")

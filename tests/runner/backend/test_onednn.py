@@ -286,6 +286,7 @@ def test_what_a_user_switches_off_stays_off(monkeypatch):
     assert why_not() == "TF_ENABLE_ONEDNN_OPTS=0 switches them off"
 
 
+@pytest.mark.slow
 def test_a_run_of_plain_kernels_has_none_of_them(monkeypatch):
     from runner.engines.fast.engine import SHARED
 
@@ -329,6 +330,7 @@ def told(engine, monkeypatch, kernels=True, words=CNN):
     return losses, found, seen
 
 
+@pytest.mark.slow
 def test_fast_takes_them_and_the_losses_are_those_of_keras_to_rounding(monkeypatch):
     from tensorflow.python.ops import gen_nn_ops
 

@@ -51,6 +51,7 @@ def taken(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
 
 @pytest.mark.many
 @pytest.mark.parametrize("taken", TRAINED, indirect=True, ids="-".join)
+@pytest.mark.slow
 def test_no_run_fails_where_a_name_is_gone(
     taken: str, jobs: Sequence[Job], request: pytest.FixtureRequest
 ) -> None:

@@ -56,6 +56,7 @@ def facts(results: Path, columns: str) -> dict[str, tuple[Any, ...]]:
     return {run_id: tuple(rest) for run_id, *rest in rows}
 
 
+@pytest.mark.slow
 def test_an_extended_run_is_the_longer_one_where_it_has_a_checkpoint(tiny, results, capsys):
     whole, short = tiny("epochs=5", "seed=3"), tiny("epochs=3", "seed=3", "checkpoint=2")
     again, _ = extend(short.run_id, ["epochs=5"], results)
@@ -89,6 +90,7 @@ def test_an_extended_run_is_the_longer_one_where_it_has_a_checkpoint(tiny, resul
             extend(whole.run_id, words, results)
 
 
+@pytest.mark.slow
 def test_what_cannot_go_on_says_why(tiny, results):
     stopped = tiny("epochs=4", "max_seconds=1e-9")
     assert (stopped.status, stopped.reason, stopped.epochs) == ("stopped", "own_max_seconds", 1)
@@ -106,6 +108,7 @@ def test_what_cannot_go_on_says_why(tiny, results):
         extend(early.run_id, ["epochs=20"], results)
 
 
+@pytest.mark.slow
 def test_what_a_schedule_was_told_is_no_longer_so(tiny, results, capsys):
     short = tiny("epochs=2", "checkpoint=2", "schedule=cosine")
     extend(short.run_id, ["epochs=3"], results)
@@ -113,6 +116,7 @@ def test_what_a_schedule_was_told_is_no_longer_so(tiny, results, capsys):
     assert "schedule 'cosine' goes by how many epochs there are, and was told 2 before" in said
 
 
+@pytest.mark.slow
 def test_the_component_that_changed_is_named(tiny, results, site, capsys):
     then = tiny("epochs=1")
     about_code.cache_clear()  # as another process would have it
@@ -137,6 +141,7 @@ def test_the_component_that_changed_is_named(tiny, results, site, capsys):
     assert "toys==1.0\n" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_packed_run_is_replayed_with_its_pack(site, results, monkeypatch, capsys):
     site.install(TINY)
     monkeypatch.setenv(SWEEP, "pack")

@@ -43,6 +43,7 @@ def mine():
 """
 
 
+@pytest.mark.slow
 def test_they_are_those_of_training_and_an_unknown_code_is_one_sentence(
     site: Site, results: Path, tmp_path: Path
 ) -> None:

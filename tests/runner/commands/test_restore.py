@@ -127,6 +127,7 @@ def test_a_run_that_kept_nothing_has_nothing_to_restore(
         restore(outcome.run_id, tmp_path / "model.keras", results)
 
 
+@pytest.mark.slow
 def test_a_model_that_is_code_is_built_again_from_its_config(
     site: Site, train: Callable[..., Any], results: Path, tmp_path: Path
 ) -> None:

@@ -70,6 +70,7 @@ def rows(results: Path, query: str) -> list[tuple[Any, ...]]:
         return connection.execute(query).fetchall()
 
 
+@pytest.mark.slow
 def test_trials_are_runs_with_their_values_and_params(folder: Path, tmp_path: Path) -> None:
     sentence = import_study(f"sqlite:///{folder / 'study.db'}", "one", tmp_path / "results")
 

@@ -75,6 +75,7 @@ def same(said: list[Any], shop: Shop, first: int = 2) -> bool:
 
 
 @pytest.mark.parametrize("name", ["model.keras", "model.h5"])
+@pytest.mark.many
 def test_keras_files_give_the_model_back(shop: Shop, tmp_path: Path, name: str) -> None:
     import keras
 
@@ -259,6 +260,7 @@ def test_what_cannot_be_predicted_is_one_sentence(
     assert "hush" not in str(told.value) and "\n" not in str(told.value)
 
 
+@pytest.mark.slow
 def test_the_names_of_a_runs_own_columns_choose_them(tmp_path: Path, shop: Shop) -> None:
     """The order in the new file is of no account."""
     train = tmp_path / "train.csv"

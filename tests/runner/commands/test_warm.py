@@ -227,6 +227,7 @@ def test_with_a_stream_closed_a_command_runs_where_it_is(
 
 @pytest.mark.many
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.slow
 def test_signals_arrive(shell: Shell, worker: int, number: int) -> None:
     with shell.long_run() as (run, process):
         run.send_signal(number)
@@ -251,6 +252,7 @@ def test_signals_at_any_moment_end_in_one_word(shell: Shell, worker: int) -> Non
         assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_suspending_suspends_the_run(shell: Shell, worker: int) -> None:
     with shell.long_run() as (run, process):
         run.send_signal(signal.SIGTSTP)

@@ -34,6 +34,7 @@ def two():
         ("two", "KeyError: 'two', in dataset 'two' (toys.py, line 13)"),
     ],
 )
+@pytest.mark.many
 def test_it_names_the_component_and_the_engine_that_would_have_trained(
     site: Site, results: Path, capsys: pytest.CaptureFixture[str], name: str, said: str
 ) -> None:

@@ -75,6 +75,7 @@ def test_lists_are_arrays_of_numbers_or_of_text() -> None:
         features_of([[1], [2, 3], [4], [5]])
 
 
+@pytest.mark.slow
 def test_a_registered_dataset_of_frames_trains_with_preprocessing(results: Path) -> None:
     plugins.cache_clear()
 

@@ -212,6 +212,7 @@ def part(rows: int, fill: float) -> tuple[Any, Any]:
     return np.full((rows, 2), fill), np.zeros(rows)
 
 
+@pytest.mark.slow
 def test_a_silent_dataset_is_known_by_its_arrays(site: Site, results: Path) -> None:
     site.install(DATASETS)
 

@@ -182,6 +182,7 @@ def flowing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
         ("batch_size=700",),
     ],
 )
+@pytest.mark.slow
 def test_both_engines_train_on_the_same_batches(more: tuple[str, ...]) -> None:
     found = compared([*WORDS, *more])
     assert found.engine == "fast"

@@ -182,6 +182,7 @@ def trained(results: Path, *more: str) -> list[Any]:
     return [outcomes[run.run_id] for run in runs]
 
 
+@pytest.mark.slow
 def test_members_of_a_pack_are_looked_at_with_their_own_weights(
     plugin: None, results: Path
 ) -> None:
@@ -203,6 +204,7 @@ def test_members_of_a_pack_are_looked_at_with_their_own_weights(
         (("callback=[leaving]",), "callback 'leaving' leaves something behind for its run"),
     ],
 )  # fmt: skip
+@pytest.mark.slow
 def test_what_looks_at_the_model_meanwhile_is_not_packed(
     plugin: None, results: Path, chosen: Sequence[str], reason: str
 ) -> None:
@@ -212,6 +214,7 @@ def test_what_looks_at_the_model_meanwhile_is_not_packed(
     assert all(reason in why for _, why in found)
 
 
+@pytest.mark.slow
 def test_evaluators_change_no_run_and_an_earlier_run_is_looked_at_later(
     plugin: None, results: Path
 ) -> None:

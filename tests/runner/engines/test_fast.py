@@ -534,6 +534,7 @@ def test_the_reason_reaches_the_warehouse(odd: Any, results: Path) -> None:
     assert found == [("keras", "fast declines: the callback Counter acts on batches")]
 
 
+@pytest.mark.slow
 def test_a_training_step_of_the_models_own_is_part_of_the_program(odd: Any) -> None:
     check(compared(["dataset=iris", "epochs=2", "regularizer=[]", "architecture=own_step"]))
 

@@ -54,6 +54,7 @@ def judged(last: int = 2) -> tuple[Sequence[Job], list[tuple[str, int]]]:
 
 @pytest.mark.many
 @pytest.mark.parametrize("engine", ["fast", "keras", "packed"])
+@pytest.mark.slow
 def test_a_hopeless_run_stops_at_its_epoch_and_the_others_train_as_without(engine: str) -> None:
     jobs, log = judged()
     with_judge = trained(jobs, engine)

@@ -120,12 +120,14 @@ def test_data_of_one_array_have_the_one_input_features() -> None:
     "more", [(), ("architecture.as_list=true", "regularizer=[batch_norm,l2]")]
 )
 @pytest.mark.parametrize("dataset", ["mixed", "flowing"])
+@pytest.mark.slow
 def test_both_engines_train_a_model_of_several_inputs(dataset: str, more: tuple[str, ...]) -> None:
     found = compared([f"dataset={dataset}", *WORDS, *more])
     assert found.engine == "fast"
     assert found.numbers <= 1e-6, found
 
 
+@pytest.mark.slow
 def test_a_restored_model_takes_raw_rows_by_name(
     train: Train, results: Path, tmp_path: Path
 ) -> None:

@@ -177,6 +177,7 @@ def test_two_runs_of_one_seed_have_the_same_losses_to_the_last_bit(
     assert len(prints) == 1
 
 
+@pytest.mark.slow
 def test_another_seed_has_other_losses_on_the_same_data(
     twins: tuple[Any, Any, Path], train: Train
 ) -> None:
@@ -185,6 +186,7 @@ def test_another_seed_has_other_losses_on_the_same_data(
     assert other.losses[0] != twins[0].losses[0]
 
 
+@pytest.mark.slow
 def test_its_losses_are_those_of_a_plain_fit_on_the_same_batches(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -230,6 +232,7 @@ def test_the_best_epochs_weights_are_back_before_anything_is_judged(
     assert rows("SELECT best_epoch FROM runs") == [(2,)]
 
 
+@pytest.mark.slow
 def test_of_a_metric_of_which_more_is_better_the_highest_epoch_is_best(
     spies: Site, train: Train
 ) -> None:
@@ -248,6 +251,7 @@ def test_of_a_metric_of_which_more_is_better_the_highest_epoch_is_best(
     assert outcome.evaluations["val"]["accuracy"] == pytest.approx(outcome.best)
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_no_number_ends_the_run_as_failed(
     spies: Site, train: Train, rows: Callable[[str], list[tuple[Any, ...]]]
 ) -> None:
@@ -270,6 +274,7 @@ def test_a_loss_that_is_no_number_ends_the_run_as_failed(
     ]
 
 
+@pytest.mark.slow
 def test_an_error_in_the_midst_of_training_is_recorded_with_its_traceback(
     spies: Site,
     train: Train,

@@ -54,6 +54,7 @@ def needing(input_shape, outputs, *, scale: float = 2.0, how: str = "int"):
 
 @pytest.mark.many
 @pytest.mark.parametrize("how", list(NEEDED))
+@pytest.mark.slow
 def test_each_run_of_a_sweep_has_the_losses_of_keras(site: Site, how: str) -> None:
     lines = "\n".join(f"    {name!r}: lambda scale: {code}," for name, code in NEEDED.items())
     site.install(NETWORK % lines)

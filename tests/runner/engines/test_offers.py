@@ -118,6 +118,7 @@ def test_components_are_told_of_task_length_targets_and_run(
 @pytest.mark.usefixtures("asked")
 @pytest.mark.many
 @pytest.mark.parametrize("words", [("optimizer=sgd", "regularizer=[]"), ()], ids=["one", "all"])
+@pytest.mark.slow
 def test_members_of_a_pack_that_differ_in_length_keep_their_own(words: tuple[str, ...]) -> None:
     base = [word for word in RUN if not word.startswith("epochs=")]
     base += ["schedule=down", *words]

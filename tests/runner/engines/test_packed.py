@@ -514,6 +514,7 @@ def test_a_strict_run_is_refused_where_packs_decline_it() -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_decline_that_is_an_exception_fails_a_strict_run_and_every_test(
     odd: Any, surprises: list[Exception]
 ) -> None:

@@ -224,6 +224,7 @@ def test_what_does_not_fit_is_one_sentence(
         ("split.val=0", ("loss", "min")),
     ],
 )
+@pytest.mark.many
 def test_the_monitor_knows_which_way_is_better(override: str, expected: tuple[str, str]) -> None:
     assert monitor_of(*prepared("binary", override)) == expected
 

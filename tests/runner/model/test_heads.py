@@ -100,6 +100,7 @@ def toys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     site.forget("pets")
 
 
+@pytest.mark.slow
 def test_every_engine_trains_them_alike_and_their_losses_add_up() -> None:
     base = (*PETS, "architecture=branches", "regularizer=[label_smoothing]")
     jobs = jobs_of(
@@ -182,6 +183,7 @@ def test_the_restored_model_gives_each_head_by_name(run: tuple[Any, Path], tmp_p
     assert {"age.rmse", "kind.accuracy", "recall[kind.owl]"} <= set(again)
 
 
+@pytest.mark.slow
 def test_a_resumed_run_goes_on_bit_for_bit() -> None:
     words = (*PETS, "architecture=coded", "regularizer=[]")
     told = events_of(job_of([*words, "checkpoint=1"])), resumed(words, "fast", "fast", 1)
@@ -212,6 +214,7 @@ def test_a_resumed_run_goes_on_bit_for_bit() -> None:
         (["dataset=iris", "heads.kind.weight=2"], "needs data with several heads: these have one"),
     ],
 )
+@pytest.mark.many
 def test_what_does_not_fit_is_one_sentence(words: Sequence[str], sentence: str) -> None:
     given = [*PETS, "architecture=branches", "regularizer=[]", *words]
     if "dataset=iris" in words:

@@ -256,6 +256,7 @@ def test_a_compute_loss_of_its_own_is_the_loss_in_every_task(
 @pytest.mark.many
 @pytest.mark.parametrize("step", ["train_step", "test_step", "compute_loss", "compute_metrics"])
 @pytest.mark.parametrize("kind", ["classification", "binary", "multilabel", "regression"])
+@pytest.mark.slow
 def test_a_step_of_its_own_is_honoured_by_both_engines(own: Site, kind: str, step: str) -> None:
     words = [*BASE, f"dataset.kind={kind}", f"architecture.step={step}"]
     found = compared(words)
@@ -285,6 +286,7 @@ NETS = {
 @pytest.mark.many
 @pytest.mark.parametrize("net", list(NETS))
 @pytest.mark.parametrize("engines", [("fast", "fast"), ("keras", "keras"), ("keras", "fast")])
+@pytest.mark.slow
 def test_a_model_of_two_optimizers_goes_on_from_a_checkpoint_bit_for_bit(
     own: Site, net: str, engines: tuple[str, str]
 ) -> None:
@@ -303,6 +305,7 @@ def _without_checkpoints(events: Sequence[Event]) -> list[Event]:
     return [e for e in events if not (isinstance(e, Kept) and e.role == "checkpoint")]
 
 
+@pytest.mark.slow
 def test_packs_leave_such_models_to_engine_fast_and_say_why(own: Site) -> None:
     words = (*BASE, "architecture.step=compute_loss", "epochs=1")
     jobs = [

@@ -324,6 +324,7 @@ def everything() -> Space:
 
 @settings(max_examples=8)
 @given(st.lists(PLACE, min_size=11, max_size=11))
+@pytest.mark.slow
 def test_the_words_of_a_configuration_compose_to_its_values(places):
     space = everything()
     params = space.params(places)

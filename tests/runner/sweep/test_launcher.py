@@ -303,6 +303,7 @@ def planned(results: Path, *lines: str) -> list[Run]:
     return runs
 
 
+@pytest.mark.slow
 def test_runs_of_equal_data_share_them_and_one_call(toys: Site, results: Path) -> None:
     import toys as module
 
@@ -363,6 +364,7 @@ def test_no_two_datasets_are_in_memory_at_once(
     # Of one that is known by its rows alone, each plan has to look at them.
     [("(identity=lambda rows: str(rows))", 1), ("", 3)],
 )
+@pytest.mark.slow
 def test_a_later_call_on_the_same_data_is_given_what_is_in_memory(
     toys: Site, results: Path, identity: str, loaded: int
 ) -> None:
@@ -375,6 +377,7 @@ def test_a_later_call_on_the_same_data_is_given_what_is_in_memory(
     assert len({id(job.data) for jobs in SEEN for job in jobs}) == loaded
 
 
+@pytest.mark.slow
 def test_a_later_call_on_other_data_of_the_same_name_loads_them(
     toys: Site, results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -437,6 +440,7 @@ def test_a_journal_that_fails_ends_its_own_run(
 # --- As Hydra calls it ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_sweeper_gets_a_number_for_every_job(
     toys: Site, results: Path, sweep_of: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:

@@ -83,6 +83,7 @@ def test_when_the_time_is_up_what_trains_ends_after_its_epoch(sweep, results, ca
     assert lines[at + 1 : at + 3] == ["not begun seed=2", "not begun seed=3"]
 
 
+@pytest.mark.slow
 def test_the_same_command_goes_on(sweep, results):
     jobs = [f"seed={seed}" for seed in range(2)]
     assert sweep("first", "epochs=3 sweep.max_seconds=4", *jobs).close() == 3
@@ -90,6 +91,7 @@ def test_the_same_command_goes_on(sweep, results):
     assert statuses(results, "second") == {"seed=1": ("finished", None, 3, None)}
 
 
+@pytest.mark.slow
 def test_runs_that_train_together_all_end(sweep, results):
     jobs = [f"seed={seed}" for seed in range(3)]
     assert sweep("packed", "epochs=5 sweep.max_seconds=6", *jobs, engine="Pack").close() == 3
@@ -98,6 +100,7 @@ def test_runs_that_train_together_all_end(sweep, results):
     assert {end[2] for end in ends} == {2, 3}
 
 
+@pytest.mark.slow
 def test_what_is_over_in_time_is_as_without_a_limit(sweep, capsys):
     assert sweep("early", "epochs=2 sweep.max_seconds=9", "seed=0", "seed=1").close() == 0
     assert "ended     by" not in capsys.readouterr().out
@@ -105,6 +108,7 @@ def test_what_is_over_in_time_is_as_without_a_limit(sweep, capsys):
 
 @pytest.mark.many
 @pytest.mark.parametrize("alone", [False, True])
+@pytest.mark.slow
 def test_after_so_many_failures_no_other_run_begins(sweep, results, capsys, monkeypatch, alone):
     monkeypatch.setenv(FAIL, "7")
     jobs = ["seed=0", "seed=7", "seed=1", "seed=7 epochs=4", "seed=2", "seed=3"]
@@ -122,6 +126,7 @@ def test_after_so_many_failures_no_other_run_begins(sweep, results, capsys, monk
     assert out.count("\nnot begun seed=2\n") == out.count("\nnot begun seed=3\n") == 1
 
 
+@pytest.mark.slow
 def test_failures_in_other_workers_count(sweep, results, monkeypatch):
     monkeypatch.setenv(FAIL, "7")
     for number, job in enumerate(["seed=7", "seed=7 epochs=4", "seed=0"]):
@@ -149,6 +154,7 @@ def test_time_counts_from_the_beginning_of_the_command_in_workers_too(monkeypatc
 
 @pytest.mark.many
 @pytest.mark.parametrize("engine", ["Steady", "Pack"])
+@pytest.mark.slow
 def test_a_run_that_has_had_its_own_time_ends_after_its_epoch(sweep, results, capsys, engine):
     jobs = ["seed=0", "seed=1 max_seconds=1e-9", "seed=2 max_seconds=1000"]
     # Nobody has to come back for it: it is what was asked for.

@@ -41,6 +41,7 @@ def asked(results: Path, query: str) -> list[tuple[Any, ...]]:
         return con.execute(query).fetchall()
 
 
+@pytest.mark.slow
 def test_the_warehouse_says_where_the_weights_came_from(house: tuple[Path, Any, Any]) -> None:
     results, parent, child = house
     assert child.status == "finished"

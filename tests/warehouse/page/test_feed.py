@@ -167,6 +167,7 @@ def test_a_runaway_query_is_stopped(feed: Feed, query: str) -> None:
     assert feed.ask_freely("SELECT 1 AS one", 10).rows == [(1,)]
 
 
+@pytest.mark.slow
 def test_an_answer_is_cut_at_its_limit(feed: Feed) -> None:
     answer = feed.ask_freely("FROM range(50)", 10)
     assert len(answer.rows) == 10 and answer.is_cut

@@ -39,6 +39,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> House:
 
 
 @pytest.mark.parametrize("form", ["parquet", "csv"])
+@pytest.mark.many
 def test_tables_are_files(form: str, told: House, tmp_path: Path) -> None:
     target = tmp_path / "it's [new]" / "out"
     done = told.command("export", form, str(target))
@@ -56,6 +57,7 @@ def test_tables_are_files(form: str, told: House, tmp_path: Path) -> None:
     assert "is not empty: give a folder that is new or empty" in again.stderr
 
 
+@pytest.mark.slow
 def test_event_files_say_what_the_warehouse_says(told: House, tmp_path: Path) -> None:
     target = tmp_path / "tb"
     assert told.command("export", "tensorboard", str(target)).returncode == 0

@@ -177,6 +177,7 @@ def test_a_rebuild_keeps_what_was_imported(stores: Path, house: House) -> None:
     assert "2 there before" in house.command("import", "wandb", str(stores / "wandb")).stdout
 
 
+@pytest.mark.slow
 def test_a_run_that_changed_at_its_source_is_replaced(stores: Path, house: House) -> None:
     source = stores / "mlflow.db"
     house.command("import", "mlflow", str(source))
@@ -307,6 +308,7 @@ def test_a_row_of_a_table_is_a_run(imported: Imported) -> None:
     assert imported.rows(query + "WHERE engine = 'csv'") == [("test", "acc", 0.9)]
 
 
+@pytest.mark.slow
 def test_the_rows_of_a_run_are_its_epochs(tmp_path: Path, house: House) -> None:
     file = tmp_path / "history.csv"
     file.write_text("id;step;lr;loss\na;0;0.1;3\nb;0;0.2;1\na;1;0.1;2\nb;1;0.2;nan\n", "utf-8")
@@ -382,6 +384,7 @@ def test_a_store_that_is_locked_is_said_to_be(
     assert "imported 7" in house.command("import", "mlflow", str(stores / "mlflow.db")).stdout
 
 
+@pytest.mark.slow
 def test_two_imports_at_once_take_turns(
     stores: Path, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
