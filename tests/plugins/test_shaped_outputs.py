@@ -94,7 +94,8 @@ def words(shapes: Path, *more: str) -> list[str]:
 def segmented(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
     """A trained run, and its results."""
     results = tmp_path_factory.mktemp("segmented") / "results"
-    more = ["epochs=12", "keep_predictions=test", "augmentation=[flip]", f"results={results}"]
+    more = ["epochs=12", "keep_predictions=test", "augmentation=[flip]", "evaluator=[masks]"]
+    more.append(f"results={results}")
     return runner.run(words(shapes, *more)), results
 
 
@@ -109,6 +110,9 @@ def test_a_unet_finds_the_shapes_and_is_judged_by_their_overlap(segmented: Any) 
         [(uri,)] = con.sql(
             "SELECT uri FROM artifacts WHERE name = 'predictions of test'"
         ).fetchall()
+        drawings = con.sql("SELECT uri FROM artifacts WHERE name = 'masks.test'").fetchall()
+    # Of each of eight pictures itself, its mask and the one predicted.
+    assert [(results / one).read_text().count("<image") for (one,) in drawings] == [24]
     with np.load(results / uri) as kept:
         right = kept["predicted"] == kept["targets"]
         assert kept["outputs"].shape == (12, SIDE, SIDE, 3)
