@@ -227,6 +227,7 @@ def with_every_word(lines: Iterable[Sequence[str]]) -> list[Sequence[str]]:
     return chosen
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_under_deterministic_every_bit_of_every_record_is_the_same(folder: Path) -> None:
     # All bits being equal, several factors at once prove as much as each alone.
