@@ -87,7 +87,7 @@ def gan(input_shape, outputs):
     return Gan()
 
 @architecture
-def vae(input_shape, outputs):
+def elbo(input_shape, outputs):
     """An autoencoder with an optimizer for each half."""
     import keras
     from keras import ops
@@ -279,7 +279,7 @@ def test_a_step_of_its_own_is_honoured_by_both_engines(own: Site, kind: str, ste
 
 NETS = {
     "gan": ("dataset.kind=binary", "architecture=gan"),
-    "vae": ("dataset.kind=same", "architecture=vae", "metrics=[mean_absolute_error]"),
+    "vae": ("dataset.kind=same", "architecture=elbo", "metrics=[mean_absolute_error]"),
 }
 
 

@@ -164,7 +164,7 @@ def test_a_job_means_what_hydra_makes_of_it_whatever_is_overridden(composer: Com
         # What one job sets is gone for the next.
         assert quickly(composer, words) == want, words
         seen[want[0]] += 1
-    assert min(seen.values()) > 8, seen
+    assert min(seen.values()) > 4, seen
 
 
 SPECIAL: dict[str, list[str]] = {
@@ -339,10 +339,10 @@ def test_no_two_datasets_are_in_memory_at_once(
     alive: list[Any] = []
     most = []
 
-    def spy(config: Config) -> Any:
+    def spy(config: Config, **more: Any) -> Any:
         gc.collect()
         most.append(sum(one() is not None for one in alive))
-        data = original(config)
+        data = original(config, **more)
         alive.append(weakref.ref(data.features))
         return data
 
