@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from runner.errors import WarehouseError
@@ -30,6 +30,12 @@ def named_by(con: DuckDBPyConnection, name: str) -> str | None:
     """The run that an alias names now."""
     row = con.execute("SELECT run_id FROM aliases WHERE alias = $1", [name]).fetchone()
     return None if row is None else str(row[0])
+
+
+def aliases_of(con: DuckDBPyConnection, runs: Sequence[str]) -> list[tuple[str, str]]:
+    """The aliases of some runs, as (alias, run id)."""
+    query = "SELECT alias, run_id FROM aliases WHERE run_id IN (SELECT unnest($1::VARCHAR[]))"
+    return con.execute(query, [list(runs)]).fetchall()
 
 
 def name_runs(place: Place, runs: Mapping[str, str], move: bool, how: str = "add --move") -> None:

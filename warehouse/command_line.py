@@ -86,16 +86,7 @@ def _of_packages(top: argparse.ArgumentParser, commands: Any, words: Sequence[st
     for word in words:
         if (command := extensions.find(extensions.OF_WAREHOUSE, word, ours)) is None:
             continue
-        its_own = _Parser(prog="python -m warehouse").add_subparsers()
-        add = getattr(module := command.load(), "add", module)
-        if callable(add):
-            add(its_own)
-        if not its_own.choices:
-            raise WarehouseError(
-                f"{command.place} adds no parser: {command.value} must be a function of "
-                "argparse's subparsers, or a module with one called add"
-            )
-        commands.choices[word] = next(iter(its_own.choices.values()))
+        commands.choices[word] = command.parser(_Parser(prog="python -m warehouse"))
     if named:
         listed = (f"{name} (of {one.distribution} {one.version})" for name, one in named.items())
         top.epilog = f"commands of packages: {', '.join(listed)}"

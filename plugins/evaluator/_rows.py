@@ -68,6 +68,21 @@ def taken(features: Any, rows: Array) -> Any:
     return features[rows]
 
 
+def keys_at(held: SplitRows, rows: Array) -> Array:
+    """What some of the rows are called: their keys, or their places."""
+    return rows if held.keys is None else held.keys[rows]
+
+
+def called(key: Any) -> str:
+    """A row's key as a caption has it."""
+    return key if isinstance(key, str) else f"row {key}"
+
+
+def pictures_of(features: Any, rows: int) -> Any:
+    """The pixels of each of so many rows, or None for each where they are no pictures."""
+    return as_pixels(features) if are_pictures(features) else [None] * rows
+
+
 def errors_of(task: Task, targets: Array, outputs: Array) -> Array:
     """How wrong each row is, (rows,): 1 less the probability of what it is, or the mean distance.
 

@@ -11,7 +11,7 @@ from annotated_types import Ge, Gt
 from runner import Findings, ModelError, SplitRows, Task, evaluator, names_of
 
 from ._layers import every_layer, layer_named, output_of
-from ._rows import Split, chosen_split, drawn, of_head, taken
+from ._rows import Split, chosen_split, drawn, keys_at, of_head, taken
 from ._svg import COLOURS, scatter
 
 Array = np.ndarray[Any, Any]
@@ -61,7 +61,7 @@ def embedding(
         span = np.ptp(groups) or 1.0
         groups = (groups - groups.min()) / span
     table = {
-        "row": at if held.keys is None else held.keys[at],
+        "row": keys_at(held, at),
         "x": points[:, 0],
         "y": points[:, 1],
         "target": targets[:, 0].astype(float),

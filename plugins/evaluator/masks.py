@@ -11,7 +11,7 @@ from annotated_types import Gt
 
 from runner import DataError, Findings, SplitRows, Task, evaluator, names_of, predicted_of
 
-from ._rows import Split, are_pictures, as_pixels, chosen_split, taken
+from ._rows import Split, called, chosen_split, keys_at, pictures_of, taken
 from ._svg import Card, gallery
 
 Array = np.ndarray[Any, Any]
@@ -43,15 +43,12 @@ def masks(
         counted.sum(axis=(1, 2)), 1
     )
     worst = np.argsort(-wrong, kind="stable")[:rows]
-    features = taken(held.features, worst)
-    pictures = as_pixels(features) if are_pictures(features) else [None] * len(worst)
-    keys = worst if held.keys is None else held.keys[worst]
+    pictures = pictures_of(taken(held.features, worst), len(worst))
     names = names_of(task)
     cards = []
-    for picture, place, key in zip(pictures, worst, keys, strict=True):
-        called = key if isinstance(key, str) else f"row {key}"
+    for picture, place, key in zip(pictures, worst, keys_at(held, worst), strict=True):
         cards += [
-            Card([called, f"{wrong[place]:.1%} wrong"], picture),
+            Card([called(key), f"{wrong[place]:.1%} wrong"], picture),
             Card(["its mask", _present(names, actual[place])], _coloured(actual[place], names)),
             Card(
                 ["predicted", _present(names, predicted[place])],

@@ -10,7 +10,18 @@ from annotated_types import Gt
 
 from runner import Findings, SplitRows, Task, evaluator, names_of, predicted_of
 
-from ._rows import Split, are_pictures, as_pixels, chosen_split, errors_of, of_head, said, taken
+from ._rows import (
+    Split,
+    are_pictures,
+    called,
+    chosen_split,
+    errors_of,
+    keys_at,
+    of_head,
+    pictures_of,
+    said,
+    taken,
+)
 from ._svg import Card, gallery
 
 Array = np.ndarray[Any, Any]
@@ -38,13 +49,13 @@ def worst_examples(
     names = names_of(task)
     targets = said(task, names, actual[worst])
     predicted = said(task, names, predicted_of(task, given[worst]))
-    keys = worst if held.keys is None else held.keys[worst]
+    keys = keys_at(held, worst)
     features = taken(held.features, worst)
     fields = _fields(features, held.feature_names)
-    pictures = as_pixels(features) if are_pictures(features) else [None] * len(worst)
+    pictures = pictures_of(features, len(worst))
     cards = [
         Card(
-            [f"is {targets[at]}", f"taken for {predicted[at]}", _called(keys[at])],
+            [f"is {targets[at]}", f"taken for {predicted[at]}", called(keys[at])],
             pictures[at],
             "" if pictures[at] is not None else _words(fields, at),
         )
@@ -72,10 +83,6 @@ def _fields(features: Any, feature_names: Any) -> dict[str, Array]:
         return {}
     names = list(feature_names) or [f"feature_{place}" for place in range(features.shape[1])]
     return {name: features[:, place] for place, name in enumerate(names)}
-
-
-def _called(key: Any) -> str:
-    return key if isinstance(key, str) else f"row {key}"
 
 
 def _words(fields: Mapping[str, Array], at: int) -> str:

@@ -37,7 +37,7 @@ def changed_libraries(earlier: EarlierRun) -> Iterator[str]:
 
 def changes(earlier: EarlierRun, again: Run) -> Iterator[str]:
     """A sentence for each component that is another now, and for the data."""
-    then = {(one["kind"], one["name"]): one for one in earlier.components()}
+    then = {(one["kind"], one["name"]): one for one in earlier.components}
     for now in components_of(again.config):
         was = then.get((now["kind"], now["name"]))
         if was is not None:

@@ -119,8 +119,7 @@ def evaluate(
     _record(kept, source, {"identity": identity} | rows, evaluations, found)
     metrics = {name: dict(evaluation.metrics) for name, evaluation in evaluations.items()}
     for one in calls:
-        for name, values in one.metrics.items():
-            named = {f"{one.evaluator}.{metric}": value for metric, value in values.items()}
+        for name, named in one.named_metrics().items():
             metrics.setdefault(name, {}).update(named)
     return Evaluated(
         kept.run_id,

@@ -80,7 +80,7 @@ def predict(
     if is_array(source) and (query or columns or keep):
         raise ConfigError(f"--source {source} has no columns for --query, --columns or --keep")
     kept = trained(run, results)
-    task = Task.recorded(kept.data)
+    task = kept.task
     _check_ending(to, task, keep)
     if is_array(source):
         import duckdb

@@ -49,20 +49,6 @@ def of_packages() -> Mapping[str, extensions.Extension]:
     return extensions.extensions(extensions.COMMANDS, COMMANDS)
 
 
-def _of_package(command: extensions.Extension) -> argparse.ArgumentParser:
-    """The words of a package's command; ConfigError where it has none."""
-    words = _Parser(prog="runner").add_subparsers()
-    add = getattr(module := command.load(), "add", module)
-    if callable(add):
-        add(words)
-    if not words.choices:
-        raise ConfigError(
-            f"{command.place} adds no parser: {command.value} must be a function of argparse's "
-            "subparsers, or a module with one called add"
-        )
-    return next(iter(words.choices.values()))
-
-
 def run_command(words: Sequence[str]) -> int:
     """Run the command that the first word names; ConfigError where there is none."""
     name = words[0]
@@ -70,7 +56,7 @@ def run_command(words: Sequence[str]) -> int:
     if name in COMMANDS:
         parser = parsers([name])[name]
     elif command := extensions.find(extensions.COMMANDS, name, COMMANDS):
-        parser = _of_package(command)
+        parser = command.parser(_Parser(prog="runner"))
     if parser is None:
         from runner.config.typed import meant_as_override
 

@@ -12,6 +12,7 @@ from runner.components.types import Splits, Task
 from runner.data.heads import DOT, splits_by_head, targets_by_head
 from runner.data.labels import is_number
 from runner.data.stream import example_of
+from runner.data.summary import summary_of
 from runner.errors import ConfigError, choices
 
 if TYPE_CHECKING:
@@ -57,14 +58,12 @@ def class_weights(
         raise ConfigError(f"{place} has {odd[0]} for a class, where a factor is due: a number")
     classes = max(2, task.outputs)
     if wanted == "balanced":
-        labels = np.asarray(example_of(splits.train)[1]).reshape(-1).astype(int)
-        labels = labels[labels >= 0]  # of a place that counts for nothing
-        counts = np.bincount(labels, minlength=classes)
-        weights = len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1))
+        counts: Array = np.array(summary_of(example_of(splits.train)[1], task).counts)
+        weights = counts.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1))
     else:
         assert isinstance(wanted, Mapping)
         weights = _given(wanted, task, classes, place)
-    return weights.astype(np.float32)
+    return np.asarray(weights, np.float32)
 
 
 def _by_head(wanted: Wanted, splits: Splits) -> HeadFactors:

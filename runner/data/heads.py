@@ -10,8 +10,7 @@ predictions), the code that a single task has is asked once for each, on its own
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +18,11 @@ import numpy as np
 
 from runner.components.types import Data, Splits, Stream, Task
 from runner.data.checks import check_array, check_targets, check_task, parts
-from runner.data.stream import closable
+from runner.data.stream import remade
 from runner.errors import DataError, PluginError, choices
 
 if TYPE_CHECKING:
-    from runner.components.types import Array, Features, Part, Targets
+    from runner.components.types import Array, Part, Targets
 
 DOT = "."
 """Between a head and what is said of it: `kind.accuracy`."""
@@ -31,6 +30,11 @@ HAVE_NUMBERS = ("multilabel", "regression")
 """Kinds of task whose targets have a column for each output."""
 KINDS = ("classification", "binary", *HAVE_NUMBERS)
 """Those that can stand side by side."""
+
+
+def is_single(head: Task) -> bool:
+    """Whether the head's targets, as its task alone has them, have no axis of their own."""
+    return head.kind not in HAVE_NUMBERS or (head.kind, head.outputs) == ("regression", 1)
 
 
 def target_columns(task: Task) -> dict[str, slice]:
@@ -60,8 +64,7 @@ def targets_by_head(task: Task, targets: Array) -> dict[str, Array]:
     for name, columns in target_columns(task).items():
         own, head = targets[:, columns], task.heads[name]
         own = own if head.kind == "regression" else own.astype(np.int64)
-        single = head.kind not in HAVE_NUMBERS or (head.kind, head.outputs) == ("regression", 1)
-        by_head[name] = own[:, 0] if single else own
+        by_head[name] = own[:, 0] if is_single(head) else own
     return by_head
 
 
@@ -130,19 +133,7 @@ def side_by_side(data: Data | Splits, where: str) -> Data | Splits:
     one = Task.of_heads(heads)
 
     def joined(place: str, part: Part) -> Any:
-        def beside(targets: Targets) -> Array:
-            return _beside(place, targets, one)
-
-        if not isinstance(part, Stream):
-            return part[0], beside(part[1])
-
-        def read(generator: np.random.Generator | None) -> Iterator[tuple[Features, Targets]]:
-            with closing(closable(part.read(generator))) as blocks:
-                for features, targets in blocks:
-                    yield features, beside(targets)
-
-        sample = part.sample[0], beside(part.sample[1])
-        return replace(part, sample=sample, read=read)
+        return remade(part, lambda features, targets: (features, _beside(place, targets, one)))
 
     if isinstance(data, Data):
         return replace(data, targets=_beside(where, data.targets, one), task=one)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from runner.components.types import Per, Splits, Stream, Task
+from runner.components.types import Per, Splits, Task
 from runner.data.parts import named
-from runner.data.stream import closable, example_of
+from runner.data.stream import example_of, remade
 from runner.errors import ConfigError, DataError, PluginError, choices
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from runner.components.types import Array, Features, Part
 
@@ -137,15 +136,7 @@ def _retargeted(splits: Splits, task: Task, made: Callable[[Any], Array]) -> Spl
     """The splits with another task, and targets made of the features."""
 
     def changed(part: Part) -> Part:
-        if not isinstance(part, Stream):
-            return part[0], made(part[0])
-
-        def read(generator: np.random.Generator | None) -> Iterator[tuple[Features, Array]]:
-            with closing(closable(part.read(generator))) as blocks:
-                for features, _ in blocks:
-                    yield features, made(features)
-
-        return replace(part, sample=(part.sample[0], made(part.sample[0])), read=read)
+        return remade(part, lambda features, _: (features, made(features)))
 
     return replace(
         splits,

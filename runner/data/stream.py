@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -56,16 +56,23 @@ def mapped(part: Part, change: Callable[[Features, Array], Features]) -> Part:
 
     change: from features and targets to the new features.
     """
+    return remade(part, lambda features, targets: (change(features, targets), targets))
+
+
+def remade(part: Part, change: Callable[[Features, Any], Block]) -> Part:
+    """The part with features and targets changed, in the same way.
+
+    change: from features and targets to both of them anew.
+    """
     if not isinstance(part, Stream):
-        return change(*part), part[1]
+        return change(*part)
 
     def read(generator: np.random.Generator | None) -> Iterator[Block]:
         with closing(closable(part.read(generator))) as blocks:
             for features, targets in blocks:
-                yield change(features, targets), targets
+                yield change(features, targets)
 
-    features, targets = part.sample
-    return replace(part, sample=(change(features, targets), targets), read=read)
+    return replace(part, sample=change(*part.sample), read=read)
 
 
 def head(part: Part, rows: int) -> Part:

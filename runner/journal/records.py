@@ -356,6 +356,13 @@ class EvaluatorCall(Record):
     error: str | None = None
     traceback: str | None = None
 
+    def named_metrics(self) -> dict[str, dict[str, float]]:
+        """The metrics as `evaluations` has them, called `evaluator.name`; by split."""
+        return {
+            split: {f"{self.evaluator}.{name}": value for name, value in metrics.items()}
+            for split, metrics in self.metrics.items()
+        }
+
 
 @dataclass(frozen=True)
 class FileElsewhere(Record):

@@ -18,6 +18,7 @@ from runner.config.config import Choice, Config
 from runner.data.heads import (
     DOT,
     HAVE_NUMBERS,
+    is_single,
     output_columns,
     splits_by_head,
     target_columns,
@@ -182,8 +183,7 @@ def heads_of(task: Task) -> dict[str, Head]:
             targets[name].start,
             targets[name].stop,
             is_class=head.kind not in HAVE_NUMBERS,
-            is_single=head.kind not in HAVE_NUMBERS
-            or (head.kind == "regression" and head.outputs == 1),
+            is_single=is_single(head),
         )
         for name, head in task.heads.items()
     }

@@ -47,8 +47,7 @@ def store_predicted(predicted: Predicted, results: Path) -> Artifact:
 def store_found(found: Found, results: Path) -> Artifact:
     """Store what a component leaves behind."""
     kind, name, content, ending = found.content
-    stored = weights.store(results, content, ending, weights.ARTIFACTS)
-    return Artifact(found.run_id, kind, stored.uri, stored.sha256, stored.bytes, name, found.epoch)
+    return _artifact(found.run_id, kind, content, ending, results, name, found.epoch)
 
 
 def store_code(results: Path) -> list[Artifact]:
@@ -70,11 +69,17 @@ def _row(kept: Kept, role: str, stored: weights.Stored, form: str) -> Weights:
 
 
 def _artifact(
-    run_id: str, kind: str, content: bytes, suffix: str, results: Path, name: str | None = None
+    run_id: str,
+    kind: str,
+    content: bytes,
+    suffix: str,
+    results: Path,
+    name: str | None = None,
+    epoch: int | None = None,
 ) -> Artifact:
     """Store a file that is no weights, then refer to it."""
     stored = weights.store(results, content, suffix, weights.ARTIFACTS)
-    return Artifact(run_id, kind, stored.uri, stored.sha256, stored.bytes, name)
+    return Artifact(run_id, kind, stored.uri, stored.sha256, stored.bytes, name, epoch)
 
 
 def _layers(run_id: str, layers: Sequence[Layer]) -> Layers:

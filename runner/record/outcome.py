@@ -106,8 +106,7 @@ class Outcomes:
         if call.error is not None:
             outcome.failed_calls.append(call)
         elif not call.training:
-            for split, metrics in call.metrics.items():
-                named = {f"{call.evaluator}.{name}": value for name, value in metrics.items()}
+            for split, named in call.named_metrics().items():
                 outcome.evaluations.setdefault(split, {}).update(named)
 
     def _end(self, end: RunEnd) -> None:

@@ -65,6 +65,8 @@ class EarlierRun:
     """How many epochs it has."""
     extension: str | None = None
     """Of an extended run "exact", or why it may not be what it would be in one go."""
+    components: Sequence[UsedComponent] = ()
+    """What it was made of, as it was recorded."""
 
     @property
     def is_whole(self) -> bool:
@@ -143,17 +145,6 @@ class EarlierRun:
         epochs = [event for event in self.epochs() if event.epoch <= epoch]
         return Checkpoint(epochs, self.tensors(), state=None)
 
-    def components(self) -> list[UsedComponent]:
-        """The components that it was made of, as they were recorded."""
-        with warehouse.connect(self.results) as connection:
-            rows = connection.execute(
-                "SELECT kind, name, distribution, version, source FROM components "
-                "WHERE run_id = ? ORDER BY ALL",
-                [self.run_id],
-            ).fetchall()
-        names = ("kind", "name", "distribution", "version", "source")
-        return [UsedComponent(**dict(zip(names, row, strict=True))) for row in rows]  # type: ignore[typeddict-item]
-
     def epochs(self) -> list[EpochEnd]:
         """The run's epochs as they were recorded."""
         with warehouse.connect(self.results) as connection:
@@ -202,7 +193,7 @@ class EarlierRun:
     def _plugins(self) -> Registry:
         """All plugins, and the loose files that it was trained with; says what has changed."""
         registry = load_plugins()
-        for sentence in bring_back(registry, self.components()):
+        for sentence in bring_back(registry, self.components):
             warnings.warn(sentence, stacklevel=2)
         return registry
 
@@ -230,6 +221,11 @@ def earlier_run(run: str, results: Path | None = None) -> EarlierRun:
             "engine, engine_reason, epochs, extension FROM runs WHERE run_id = ?",
             [run_id],
         ).fetchone()
+        names = ("kind", "name", "distribution", "version", "source")
+        rows = connection.execute(
+            f"SELECT {', '.join(names)} FROM components WHERE run_id = ? ORDER BY ALL", [run_id]
+        ).fetchall()
+        components = [UsedComponent(**dict(zip(names, one, strict=True))) for one in rows]  # type: ignore[typeddict-item]
     assert row is not None
     status, fingerprint, experiment, overrides, versions, config, data, *rest = row
     return EarlierRun(
@@ -243,7 +239,7 @@ def earlier_run(run: str, results: Path | None = None) -> EarlierRun:
         _loaded(config, "config", run_id),
         _loaded(data, "data", run_id),
         files,
-        *rest,
+        *(*rest, components),
     )
 
 

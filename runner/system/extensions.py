@@ -6,6 +6,7 @@ imported then.
 
 from __future__ import annotations
 
+import argparse
 import functools
 import importlib.metadata
 import importlib.util
@@ -69,6 +70,23 @@ class Extension:
             raise ConfigError(
                 f"{self.place} cannot be loaded ({self.value}): {in_one_line(error)}"
             ) from error
+
+    def parser(self, parent: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        """The words of the command that it is, in sentences as its parent has them.
+
+        parent: has nothing of its own, and is of the class that the words are to be of. Raises
+        ConfigError where there are none.
+        """
+        words = parent.add_subparsers()
+        add = getattr(module := self.load(), "add", module)
+        if callable(add):
+            add(words)
+        if not words.choices:
+            raise ConfigError(
+                f"{self.place} adds no parser: {self.value} must be a function of argparse's "
+                "subparsers, or a module with one called add"
+            )
+        return next(iter(words.choices.values()))
 
     def texts(self) -> dict[str, str]:
         """Name -> text of the .sql files in the package that it names, which is not imported.

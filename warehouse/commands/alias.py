@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from runner.errors import WarehouseError
@@ -76,12 +75,6 @@ def run(arguments: argparse.Namespace) -> int:
     was = f", before that run {now[-SHORT:]}" if now else ""
     say(f"@{name} is {f'run {wanted[-SHORT:]}' if wanted else 'no run'} now{was}")
     return 0
-
-
-def aliases_of(con: DuckDBPyConnection, runs: Sequence[str]) -> list[tuple[str, str]]:
-    """The aliases of some runs, as (alias, run id)."""
-    query = "SELECT alias, run_id FROM aliases WHERE run_id IN (SELECT unnest($1::VARCHAR[]))"
-    return con.execute(query, [list(runs)]).fetchall()
 
 
 def _listed(con: DuckDBPyConnection, view: str, name: str) -> tuple[list[str], list[list[str]]]:

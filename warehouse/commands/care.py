@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from runner.errors import WarehouseError
 from runner.system.terminal import say
+from warehouse.aliases import aliases_of
 from warehouse.care import entry, record
-from warehouse.commands.alias import aliases_of
 from warehouse.lookup import SHORT, find_run
 from warehouse.place import Place
 from warehouse.snapshot import connect

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from runner.errors import WarehouseError
 from runner.system.terminal import say
+from warehouse.aliases import aliases_of
 from warehouse.commands import within
-from warehouse.commands.alias import aliases_of
 from warehouse.commands.output import emit, short
 from warehouse.ingest.ingest import sync
 from warehouse.lookup import SHORT, find_run, find_sweep
