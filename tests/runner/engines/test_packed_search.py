@@ -104,9 +104,9 @@ def test_another_dataset_comes_when_the_last_one_and_its_templates_are_gone(
     alive: list[Any] = []
     seen = []
 
-    def loading(config: Any) -> Any:
+    def loading(config: Any, **wishes: Any) -> Any:
         seen.append((sum(one() is not None for one in alive), len(SHARED)))
-        return load(config)
+        return load(config, **wishes)
 
     def preparing(data: Any, config: Any) -> Any:
         prepared = prepare(data, config)
