@@ -70,7 +70,7 @@ class Site:
         load.cache_clear()
 
 
-SLOW_CASES = 4
+SLOW_CASES = 2
 """How many cases of a slow test CI takes, evenly spread; the others are `exhaustive`."""
 
 

@@ -126,6 +126,7 @@ def test_sentences_on_films_are_told_apart(train: Callable[..., Any], snippets: 
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_tumours_are_told_apart(train: Callable[..., Any]) -> None:
     outcome = train("experiment=breast_cancer")
     assert outcome.evaluations["test"]["auc"] >= 0.99
@@ -144,6 +145,7 @@ def test_speakers_are_told_apart(train: Callable[..., Any], vowels: str) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_features_of_a_pretrained_network_beat_raw_pixels(
     train: Callable[..., Any], pretrained: str
 ) -> None:

@@ -287,6 +287,7 @@ def test_a_csv_file(
 @pytest.mark.slow
 @given(table=quirks.tables(), style=quirks.known_styles, rows=some_rows, order=orders)
 @MANY
+@pytest.mark.exhaustive
 def test_many_csv_files(
     make: Door, folder: Path, table: Table, style: Style, rows: list[int], order: list[int]
 ) -> None:
@@ -551,6 +552,7 @@ def test_what_is_told_reads_a_file_right(
 @pytest.mark.slow
 @given(table=quirks.tables(), style=quirks.styles)
 @MANY
+@pytest.mark.exhaustive
 def test_what_is_told_reads_many_files_right(
     make: Door, folder: Path, table: Table, style: Style
 ) -> None:

@@ -112,6 +112,7 @@ def one(kind: type, events: Sequence[Event]) -> list:
 @pytest.mark.many
 @pytest.mark.parametrize("engine", ["fast", "keras", "packed"])
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.exhaustive
 def test_the_kept_weights_have_the_losses_of_the_epoch_that_is_named(
     case: str, engine: str, site: Site
 ) -> None:
@@ -140,6 +141,7 @@ def test_the_kept_weights_have_the_losses_of_the_epoch_that_is_named(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["fast", "keras", "packed"])
+@pytest.mark.exhaustive
 def test_averages_are_evaluated_in_every_epoch_and_training_goes_on_without(engine: str) -> None:
     plain, averaged = (one(EpochEnd, trained(words, engine)[1]) for words in ((), EMA))
     assert [e.loss for e in averaged] == pytest.approx([e.loss for e in plain], rel=1e-5)

@@ -143,6 +143,7 @@ def test_a_pruner_sees_less_as_better_and_says_it_as_the_metric_has_it(sweep: Ru
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_earlier_runs_of_the_sweep_are_others_and_other_data_are_past(
     sweep: Run, results: Path
 ) -> None:

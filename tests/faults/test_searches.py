@@ -45,6 +45,7 @@ def test_a_search_that_was_killed_goes_on_as_if_it_had_not_been(houses: Any) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_search_tells_what_it_tried_and_goes_on_where_more_is_asked_for(house: House) -> None:
     words = [*SEARCH, "epochs=range(2,6)", "optimizer.learning_rate=interval(0.1,0.9)", "seed=5"]
     first = house.run(*words, "search.trials=8", "search.confirm=2", *PACK)
@@ -79,6 +80,7 @@ def test_a_search_tells_what_it_tried_and_goes_on_where_more_is_asked_for(house:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_failures_are_the_worst_and_end_no_search_unless_they_are_too_many(house: House) -> None:
     space = ["seed=1,2,3", "optimizer.learning_rate=interval(0.1,0.9)"]
     words = [*SEARCH, *space, "epochs=4", "search.trials=8", "search.confirm=0"]
@@ -122,6 +124,7 @@ def test_a_sampler_that_raises_ends_the_search_and_keeps_it(house: House) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_signal_stops_a_search_and_the_same_command_goes_on(house: House) -> None:
     words = [*SEARCH, "seed=interval(1,100000)", "epochs=400", "search.trials=6", *PACK]
     search = house.start(*words, pause=0.005)
@@ -134,6 +137,7 @@ def test_a_signal_stops_a_search_and_the_same_command_goes_on(house: House) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_other_tasks_are_told_of_as_they_were_when_the_search_began(house: House) -> None:
     space = ["seed=interval(1,100000)", "epochs=range(2,6)"]
     past = [*SEARCH, *space, "search.trials=8", "dataset.rows=64"]
@@ -180,6 +184,7 @@ def test_what_is_wrong_is_said_in_one_sentence(house: House, what: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_metric_that_no_run_has_is_named_with_those_there_are(house: House) -> None:
     search = house.run(*SEARCH, *SPACE, "search.objectives=[val_acuracy]")
     assert search.wait() == 1, search.said
@@ -188,6 +193,7 @@ def test_a_metric_that_no_run_has_is_named_with_those_there_are(house: House) ->
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_maximised_metric_is_maximised(house: House) -> None:
     words = ["search.objectives=[val.accuracy]", "search.trials=4"]
     search = house.run(*SEARCH, *SPACE, *words)

@@ -88,6 +88,7 @@ def test_a_run_goes_on_when_nobody_reads_what_it_prints(house: House) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_killed_worker_of_joblib_and_a_failing_run_cost_no_other(house: House) -> None:
     seeds = ",".join(str(seed) for seed in range(8))
     launcher = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]

@@ -137,6 +137,7 @@ def test_a_warehouse_that_does_not_answer_is_one_error(house: House, words: list
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_retry_says_which_failures_are_trained_again(house: House) -> None:
     sweep = house.run("-m", "seed=1,2", "epochs=6", env={FAIL: "2"})
     assert sweep.wait() == 1

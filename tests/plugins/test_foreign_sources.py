@@ -320,6 +320,7 @@ def test_a_sqlite_file_by_another_ending_is_a_sqlite_file(make: Any, tmp_path: P
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_what_does_not_fit_into_memory_spills(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

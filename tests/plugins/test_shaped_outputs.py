@@ -460,6 +460,7 @@ DIGITS = ("dataset=digits", "task=reconstruction", "regularizer=[]", "batch_size
 
 @pytest.mark.parametrize("name", ["autoencoder", "vae"])
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_digits_come_back_through_a_few_numbers(
     train: Any, results: Path, tmp_path: Path, name: str
 ) -> None:

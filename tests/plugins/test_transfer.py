@@ -134,6 +134,7 @@ def test_a_resumed_run_goes_on_frozen_or_not_as_it_was(there: Path, epoch: int) 
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_half_precision_and_other_optimizers_are_unfrozen_too(there: Path) -> None:
     for words in (
         ("precision=mixed_float16",),
@@ -348,6 +349,7 @@ def test_the_smallest_sizes_are_those_of_keras() -> None:
         *("MobileNetV3Small", "ResNet50", "ResNet50V2", "VGG16", "ConvNeXtTiny", "Xception"),
     ],
 )
+@pytest.mark.exhaustive
 def test_one_of_each_family_trains(there: Path, name: str) -> None:
     job = job_of(
         [

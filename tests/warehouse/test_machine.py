@@ -137,6 +137,7 @@ class Runs(RuleBasedStateMachine):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_any_order_of_events_keeps_every_epoch_once() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", OTHER], cwd=ROOT, stdin=-1, stdout=-1, text=True

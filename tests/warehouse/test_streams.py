@@ -147,6 +147,7 @@ def odd(house: House) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_what_a_terminal_acts_on_is_shown_escaped_by_every_command(house: House, odd: str) -> None:
     other = house.run()
     query = 'SELECT tag AS "\x1b[31m", tag FROM tags'

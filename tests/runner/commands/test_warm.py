@@ -199,6 +199,7 @@ def test_the_script_is_handed_over_and_no_other_is(shell: Shell, worker: int) ->
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_what_a_command_says_and_its_exit_code_are_those_of_before(
     shell: Shell, worker: int
 ) -> None:
@@ -238,6 +239,7 @@ def test_signals_arrive(shell: Shell, worker: int, number: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_signals_at_any_moment_end_in_one_word(shell: Shell, worker: int) -> None:
     draw = random.Random(3)
     for _ in range(6):
@@ -305,6 +307,7 @@ def test_a_killed_run_and_a_killed_worker_are_told_of(shell: Shell, worker: int)
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_worker_ends_when_it_was_idle(shell: Shell) -> None:
     shell.type("warm", "--stop")
     code, said = shell.type("warm", "--idle", "0.1")

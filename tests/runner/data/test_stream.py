@@ -205,6 +205,7 @@ def test_a_resumed_run_ends_as_if_it_had_not_been_interrupted(first: str, then: 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("flowing")
+@pytest.mark.exhaustive
 def test_training_learns_from_a_stream_as_from_arrays_in_memory(train: Any) -> None:
     outcome = train(*WORDS, "epochs=25", "preprocessing=[standardize]")
     assert outcome.status == "finished"

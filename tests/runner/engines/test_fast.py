@@ -239,6 +239,7 @@ def test_under_deterministic_every_bit_of_every_record_is_the_same(folder: Path)
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_under_deterministic_a_convolution_with_batch_norm_is_the_same_to_the_last_bit(
     folder: Path,
 ) -> None:

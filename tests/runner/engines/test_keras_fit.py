@@ -97,6 +97,7 @@ def flat(batches: list[list[int]]) -> list[int]:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_order_of_an_epoch_follows_from_seed_and_epoch_alone(
     spies: Site, train: Train
 ) -> None:

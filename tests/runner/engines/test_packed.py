@@ -145,6 +145,7 @@ def compilations(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.exhaustive
 def test_members_that_differ_in_numbers_are_told_of_as_if_they_had_run_alone(
     references: Told, compilations: list[bool], compiled: bool
 ) -> None:
@@ -168,6 +169,7 @@ def test_a_free_row_is_given_to_the_next_in_the_queue(
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_packs_side_by_side_share_one_queue(
     references: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,6 +188,7 @@ def test_packs_side_by_side_share_one_queue(
         *(("evaluate", 5, "never"), ("outputs", 3, "never")),
     ],
 )
+@pytest.mark.exhaustive
 def test_a_pack_too_large_for_memory_is_halved_and_says_so_once(
     references: Told,
     monkeypatch: pytest.MonkeyPatch,
@@ -276,6 +279,7 @@ DECLINED = {"schedule_free_adamw", "weights put in place", "accumulated gradient
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_where_training_amplifies_rounding_32_seeds_end_alike(compilations: list[bool]) -> None:
     """A rate so large that last bits grow: single runs part, their distribution does not."""
     base = ("dataset=iris", "regularizer=[]", "epochs=40", "batch_size=8", "xla=always")
@@ -300,6 +304,7 @@ def test_where_training_amplifies_rounding_32_seeds_end_alike(compilations: list
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_what_xla_cannot_compile_is_packed_without_it(
     compilations: list[bool], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -546,6 +551,7 @@ def test_runs_of_several_shapes_make_several_packs() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_runs_of_other_batches_are_no_members_of_a_pack() -> None:
     members = ("seed=0", "batch_size=8", "seed=1", "limit_batches=2", "limit_batches=3")
     jobs = jobs_of((*PLAIN, "epochs=1"), *members)

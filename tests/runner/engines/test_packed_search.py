@@ -74,6 +74,7 @@ def searched(results: Path, *members: str, base: tuple[str, ...] = SEARCH) -> li
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_later_batch_borrows_what_an_earlier_one_traced_and_its_losses_are_the_same(
     results: Path, traces: list[int]
 ) -> None:

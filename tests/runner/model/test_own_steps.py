@@ -357,6 +357,7 @@ def test_a_training_step_without_a_loss_is_one_sentence(own: Site) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_kept_model_is_the_one_that_was_evaluated(own: Site, results: Path) -> None:
     for words in (*NETS.values(), ("architecture=own", "architecture.step=train_step")):
         base = ("dataset=of_kind", "regularizer=[]", "epochs=2", "batch_size=8")

@@ -155,6 +155,7 @@ def any_overrides(chance: random.Random) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_job_means_what_hydra_makes_of_it_whatever_is_overridden(composer: Composer) -> None:
     chance, seen = random.Random(20261121), {"error": 0, "default": 0}
     for _ in range(32):

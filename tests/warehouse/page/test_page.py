@@ -176,6 +176,7 @@ class TestRuns:
         visitor.until(f"{SERIES}.some(each => /architecture.width=32.0 /.test(each.name))")
         assert visitor.complaints == []
 
+    @pytest.mark.exhaustive
     def test_runs_are_tagged_and_deleted_together(self, visitor: Visitor, house: House) -> None:
         victim = house.run(epochs=1, started_at="2026-12-01T00:00:00.000000+00:00")
         page = visitor.open()
@@ -382,6 +383,7 @@ def test_an_empty_warehouse_gives_the_first_command_and_then_the_run(
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_thousand_metrics_and_names_of_any_kind(
     serve: Callable[[House], str], visit: Callable[..., Visitor], tmp_path: Path
 ) -> None:

@@ -142,6 +142,7 @@ def test_params_tags_notes_and_files_of_mlflow(imported: Imported) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_file_store_says_what_the_database_says(stores: Path, house: House) -> None:
     done = house.command("import", "mlflow", str(stores))
     assert "give that file" in done.stderr
@@ -178,6 +179,7 @@ def test_a_rebuild_keeps_what_was_imported(stores: Path, house: House) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_run_that_changed_at_its_source_is_replaced(stores: Path, house: House) -> None:
     source = stores / "mlflow.db"
     house.command("import", "mlflow", str(source))
@@ -466,6 +468,7 @@ def test_bad_input_is_one_sentence(words: Any, said: str, stores: Path, house: H
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_file_in_the_writing_is_taken_as_far_as_it_goes(stores: Path, house: House) -> None:
     for pattern in ("wandb/**/*.wandb", "tb/own/*"):
         file = next(stores.glob(pattern))
