@@ -144,7 +144,8 @@ def _hand_over(options: list[str], overrides: list[str]) -> int:
     from runner.config.folders import CONFIG_MODULE, CONFIG_NAME
     from runner.config.sentences import COMPLAINTS, explain
     from runner.config.typed import is_multirun
-    from runner.sweep.sweep import RECOVERING, Sweep
+    from runner.sweep.limits import RECOVERING
+    from runner.sweep.sweep import Sweep
     from runner.system.standing import hydras_folders
 
     # In this order: `--info` would take an override for its value.

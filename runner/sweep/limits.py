@@ -13,6 +13,9 @@ BEGAN = "SWEEPHOUSE_SWEEP_BEGAN"
 """Environment variable: a sweep, and the moment, in seconds since 1970, when its command began."""
 JOBS = "SWEEPHOUSE_SWEEP_JOBS"
 """Environment variable: a sweep, and how many jobs its command has."""
+RECOVERING = "SWEEPHOUSE_RECOVERING"
+"""Environment variable, set when the launcher's workers died and the rest of the sweep is trained:
+whatever the sweep has tried is then skipped, however it ended."""
 
 
 def began(sweep_id: str) -> float:

@@ -18,13 +18,14 @@ from typing import Any
 import warehouse
 from runner.errors import WarehouseError
 from runner.record.outcome import Outcome
+from runner.sweep.limits import RECOVERING, SWEEP
 from runner.system.terminal import complain
 
 Command = str | Sequence[str]
 """A line, read as a shell reads words, or the words; no shell runs it."""
 SECONDS = 60.0
 """The time that it has; then it is ended, and what it has started."""
-OF_THIS_SWEEP = ("SWEEPHOUSE_SWEEP", "SWEEPHOUSE_RECOVERING")
+OF_THIS_SWEEP = (SWEEP, RECOVERING)
 """How variables begin that would make what it trains a part of this very sweep."""
 UNTOLD = ("losses", "traceback", "place", "stop_requested", "closing", "on_end")
 """Fields of an outcome that are long, or that no other program has a use for; so are the values

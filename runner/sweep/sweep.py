@@ -31,7 +31,7 @@ from runner.sweep.closing import cut_short, failures_of, limit_lines, sweep_line
 from runner.sweep.earlier import with_parents
 from runner.sweep.failures import RunResult
 from runner.sweep.launching.jobs import JobConfig
-from runner.sweep.limits import SWEEP, Limits, announced_jobs, began
+from runner.sweep.limits import RECOVERING, SWEEP, Limits, announced_jobs, began
 from runner.sweep.on_end import tell_of_run, tell_of_sweep
 from runner.sweep.plan import Planner, Run, plan
 from runner.sweep.pruning import Prunings, pruner_of
@@ -47,9 +47,6 @@ from warehouse.place import Place
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-RECOVERING = "SWEEPHOUSE_RECOVERING"
-"""Set when the launcher's workers died and the rest of the sweep is trained: whatever the sweep
-has tried is then skipped, however it ended."""
 TOGETHER = 1000
 """Jobs that are planned and looked up in the warehouse at once."""
 FINISHED, FAILED, WRONG, LIMITED = 0, 1, 2, 3

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from rich.filesize import decimal
+
 from runner.errors import WarehouseError
 from runner.system.terminal import say
 from warehouse.garbage import collect, collectable
@@ -52,15 +54,15 @@ def run(arguments: argparse.Namespace) -> int:
         # One run that was deleted is plainly meant, however little there is besides.
         if arguments.yes and not arguments.all and garbage.share > MOST and len(garbage.runs) > 1:
             raise WarehouseError(
-                f"the files of {len(garbage.runs)} deleted runs are {garbage.bytes} of the "
-                f"{garbage.stored} bytes that are stored, more than {MOST:.0%}: if all of them "
-                "are to go, say `gc --yes --all`"
+                f"the files of {len(garbage.runs)} deleted runs are {decimal(garbage.bytes)} of "
+                f"the {decimal(garbage.stored)} that are stored, more than {MOST:.0%}: if all of "
+                "them are to go, say `gc --yes --all`"
             )
         if arguments.yes and files:
             collect(place, garbage)
     for path in files:
         say(str(path))
-    what = f"{len(files)} file{'' if len(files) == 1 else 's'}, {garbage.bytes} bytes"
+    what = f"{len(files)} file{'' if len(files) == 1 else 's'}, {decimal(garbage.bytes)}"
     if arguments.yes:
         sync(place.folder, wait=10.0)
         say(f"removed {what}")

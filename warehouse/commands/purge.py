@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from rich.filesize import decimal
+
 from runner.errors import WarehouseError
 from runner.system.terminal import say
 from warehouse.aliases import aliases_of
@@ -86,16 +88,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _words(what: Purge) -> str:
     """`3 runs, 8 files, 1.2 MB`."""
-    size, unit = float(what.bytes), "bytes"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if size < 1000:
-            break
-        size, unit = size / 1000, larger
     files = len(what.files) + len(what.archives)
-    shown = f"{size:.0f}" if unit == "bytes" else f"{size:.1f}"
     counted = [(len(what.runs), "run"), (files, "file")]
     return ", ".join(
-        [*(f"{n} {word}{'' if n == 1 else 's'}" for n, word in counted), f"{shown} {unit}"]
+        [*(f"{n} {word}{'' if n == 1 else 's'}" for n, word in counted), decimal(what.bytes)]
     )
 
 
