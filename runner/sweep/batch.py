@@ -77,14 +77,14 @@ def train_all(
     try:
         # Op determinism, once on, stays on: those that ask for it come last.
         ordered = sorted(runs, key=lambda run: run.config.settings.deterministic)
-        for together in results.groups(ordered, _place):
+        for together in results.groups(ordered, place_of):
             _Batch(results, together, progress, closing, pruning, limits or Limits()).train()
     finally:
         progress.close()
     return results.by_id
 
 
-def _place(run: Run) -> Hashable:
+def place_of(run: Run) -> Hashable:
     """Key of the runs that may be handed to one engine."""
     settings = run.config.settings
     return (

@@ -132,6 +132,8 @@ class Run:
     extension: str | None = None
     """Of an extended run "exact", or why it may differ from one of so many epochs."""
     replay_of: str | None = None
+    into: Path | None = None
+    """The folder that keeps what comes of it, where that is not the one its config names."""
 
     @property
     def data(self) -> Data | Splits:
@@ -143,14 +145,14 @@ class Run:
     @property
     def results(self) -> Path:
         """The folder that keeps what comes of it."""
-        return results_folder(self.config.settings.results, self.base)
+        return self.into or results_folder(self.config.settings.results, self.base)
 
 
 def plan(config: Config, experiment: str, overrides: Sequence[str], **relations: Any) -> Run:
     """The run that a config means, with its fingerprint; as a rule nothing is loaded for it.
 
     relations: base, sweep_id, sweep_jobs, resumed_from, resume, extended_from, extension,
-        replay_of.
+        replay_of, into.
 
     Raises DataError where the dataset's files are missing.
     """

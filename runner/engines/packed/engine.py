@@ -22,6 +22,7 @@ from runner.backend.names import Unsupported
 from runner.backend.tensorflow_private import NotMapped
 from runner.components.kinds import KINDS
 from runner.components.types import Recipe, Stream
+from runner.config.config import Config
 from runner.config.settings import Settings
 from runner.engines.contract import Job
 from runner.engines.evaluators import needs_the_model
@@ -80,7 +81,7 @@ class PackedEngine:
         """Train the jobs, those of one shape together."""
         groups: dict[str, list[Job]] = {}
         for job in jobs:
-            groups.setdefault(_kind(job), []).append(job)
+            groups.setdefault(structure_of(job.config), []).append(job)
         for group in groups.values():
             left = group
             while left:
@@ -233,12 +234,12 @@ def _worth_compiling(jobs: Sequence[Job], rows: int, template: Template) -> bool
     return rows > 1 and epochs * template.taken * template.weights > WORTH_COMPILING
 
 
-def _kind(job: Job) -> str:
-    """Equal for jobs that may share a program, as far as their configs tell."""
+def structure_of(config: Config) -> str:
+    """Equal for runs that may share a program, as far as their configs tell."""
     kinds = {*(kind.key for kind in KINDS.values()), "heads"}
     plain = {
         key: _without_numbers(value) if key in kinds else value
-        for key, value in job.config.plain().items()
+        for key, value in config.plain().items()
         if key not in OWN
     }
     return json.dumps(plain, sort_keys=True)
