@@ -306,15 +306,15 @@ def migrate(
     for step in todo:
         with transaction(con):
             con.execute(step.sql)
-            _record(con, step.number, step.name)
+            record_step(con, step.number, step.name)
     with transaction(con):
         for _, text in views:
             con.execute(text)
         con.execute("DELETE FROM migrations WHERE number = 0")
-        _record(con, 0, "views", digest)
+        record_step(con, 0, "views", digest)
 
 
-def _record(con: DuckDBPyConnection, number: int, name: str, sha256: str | None = None) -> None:
+def record_step(con: DuckDBPyConnection, number: int, name: str, sha256: str | None = None) -> None:
     """Put down that a step has run.
 
     As text: for values that are given apart, DuckDB's client imports pandas. With its zone: a step
@@ -327,7 +327,10 @@ def _record(con: DuckDBPyConnection, number: int, name: str, sha256: str | None 
 
 def _applied(con: DuckDBPyConnection, known: Iterable[int]) -> tuple[set[int], str | None]:
     """The numbers of the steps that ran, and the hash of the views that are there."""
-    tables = con.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal").fetchall()
+    tables = con.execute(
+        "SELECT table_name FROM duckdb_tables() "
+        "WHERE NOT internal AND database_name = current_database()"
+    ).fetchall()
     names = {name for (name,) in tables}
     if "migrations" not in names:
         if names:

@@ -15,6 +15,7 @@ from pathlib import Path
 from runner.errors import WarehouseError
 from runner.journal.results import ENVIRONMENT, JOURNALS, check_results, results_folder
 from runner.system.paths import open_plain
+from warehouse.lake.address import Lake, lake_of
 
 LONGEST_NOTE = 4096
 """Bytes that are read of a small file such as `ingest-host`."""
@@ -29,6 +30,8 @@ class Place:
     """A results folder; nothing in it need exist yet."""
 
     folder: Path
+    lake: Lake | None = None
+    """The team's warehouse, in the place of the one in the folder."""
 
     @classmethod
     def of(cls, results: str | os.PathLike[str] | None = None) -> Place:
@@ -36,7 +39,7 @@ class Place:
 
         Raises WarehouseError where that is a file, or has a name that nobody could open.
         """
-        return cls(results_folder(results))
+        return cls(results_folder(results), lake_of())
 
     def check(self) -> None:
         """Raise WarehouseError where this is somebody's folder, but no results folder."""

@@ -22,7 +22,7 @@ from warehouse.journals.read import JournalFile, Reading
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_OUTLIVE = frozenset(
+OUTLIVE = frozenset(
     {"care", "datasets", "dataset_columns", "searches", "skipped_runs", "suggestions"}
 )
 """Tables whose rows do not go with the run that they name."""
@@ -131,7 +131,8 @@ class Batch:
                 remove_rows(con, self._purges)
             if self._replaces:
                 _remove_replaced(con)
-            con.execute(dict(sql_of("ingest"))["insert.sql"])
+            for name in ("insert.sql", "collected.sql"):
+                con.execute(dict(sql_of("ingest"))[name])
             keep_sums(con, but=incomplete)
 
     def _stage_run(self, reading: Reading, row: JournalRow) -> None:
@@ -203,7 +204,7 @@ def _remove_replaced(con: DuckDBPyConnection) -> None:
         "AND database_name = current_database() AND column_name IN ('run_id', 'judgement_id')"
     ).fetchall()
     for table in table_names():
-        if table in _OUTLIVE or (table, "run_id") not in columns:
+        if table in OUTLIVE or (table, "run_id") not in columns:
             continue
         # A judgement has a journal of its own.
         of_run = " AND judgement_id IS NULL" if (table, "judgement_id") in columns else ""

@@ -8,8 +8,10 @@ finds either the journal or the run with that journal's hash, and goes on from t
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from runner.errors import WarehouseError
@@ -17,6 +19,9 @@ from warehouse.database import Writer, in_words, live
 from warehouse.ingest.sift import ReadJournal, load
 from warehouse.journals.archive import keep, set_aside, set_odd_aside
 from warehouse.journals.read import JournalFile, read, waiting
+from warehouse.lake.intake import Take
+from warehouse.lake.intake import taking as lake_taking
+from warehouse.lake.opening import PassingError
 from warehouse.place import BusyError, Place, this_host
 from warehouse.result import SyncResult
 
@@ -29,6 +34,9 @@ BATCH_BYTES = 64_000_000
 """The same for long journals, whose records take several times their bytes in memory."""
 COMPRESSED = 8
 """About how many times shorter an archived journal is."""
+
+PAUSES = (0.5, 1.0, 2.0)
+"""Seconds after which an ingest into a lake is tried again."""
 
 
 def sync(results: str | os.PathLike[str] | None = None, *, wait: float = 0.0) -> SyncResult:
@@ -50,11 +58,21 @@ def sync(results: str | os.PathLike[str] | None = None, *, wait: float = 0.0) ->
             raise BusyError(f"the machine {host} ingests into {place.folder}")
         if any(journal.state != "running" for journal in waiting(place)):
             with place.locked(wait), in_words(place):
-                ingest(place, result)
+                _persistently(place, result)
     except (WarehouseError, OSError, duckdb.Error) as error:
         result.reason = str(error).strip().splitlines()[0]
     result.waiting = sum(j.state in ("ended", "abandoned") for j in waiting(place))
     return result
+
+
+def _persistently(place: Place, result: SyncResult) -> None:
+    """Ingest, and again where a lake's server has gone away in the middle and may be back."""
+    for pause in PAUSES:
+        try:
+            return ingest(place, result)
+        except PassingError:
+            time.sleep(pause)
+    return ingest(place, result)
 
 
 def ingest(place: Place, result: SyncResult) -> None:
@@ -63,9 +81,20 @@ def ingest(place: Place, result: SyncResult) -> None:
     for journal in journals:
         if journal.state == "odd":
             set_odd_aside(place, journal, result)
-    with live(place) as writer:
+    with _taking(place) as take:
         for batch in batches(j for j in journals if j.state not in ("running", "odd")):
-            _take_in(writer, batch, place, result)
+            _take_in(take, batch, place, result)
+
+
+@contextmanager
+def _taking(place: Place) -> Iterator[Take]:
+    """The warehouse, open for taking batches of journals in."""
+    if place.lake is not None:
+        with lake_taking(place, place.lake) as take:
+            yield take
+        return
+    with live(place) as writer:
+        yield partial(load, writer, place.folder)
         _checkpoint(writer.con)
 
 
@@ -79,7 +108,7 @@ def overlay(writer: Writer, place: Place, journals: Iterable[JournalFile]) -> No
         load(writer, place.folder, readings)
 
 
-def _take_in(writer: Writer, batch: list[JournalFile], place: Place, result: SyncResult) -> None:
+def _take_in(take: Take, batch: list[JournalFile], place: Place, result: SyncResult) -> None:
     """One transaction, then the archive."""
     readings: list[ReadJournal] = []
     for journal in batch:
@@ -89,7 +118,7 @@ def _take_in(writer: Writer, batch: list[JournalFile], place: Place, result: Syn
             continue
         except OSError as error:
             result.problems.append(f"{journal.name}: cannot be read ({error.strerror})")
-    loaded = load(writer, place.folder, readings)
+    loaded = take(readings)
     result.ingested += loaded.new
     result.lost += loaded.lost
     result.problems += loaded.problems

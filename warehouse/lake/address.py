@@ -1,0 +1,108 @@
+"""The address of a lake: `postgres://user@host:port/database?data=/srv/lake`, or data=s3://...
+
+A password is in no address: PostgreSQL's own library takes it from PGPASSWORD or ~/.pgpass.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+from runner.errors import WarehouseError
+
+ENVIRONMENT = "SWEEPHOUSE_LAKE"
+NONE = "none"
+"""In the place of an address: no lake, whatever the environment says."""
+FORM = "postgres://USER@HOST:PORT/DATABASE?data=/a/folder, or data=s3://bucket/folder"
+SCHEMA = "public"
+"""The schema of the catalog's tables, as DuckLake itself chooses it."""
+PATIENCE = 10
+"""Seconds that a server may take to answer."""
+_OURS = ("data", "schema")
+_PASSED_ON = (
+    *("sslmode", "sslrootcert", "sslcert", "sslkey", "passfile", "service", "gssencmode"),
+    *("application_name", "connect_timeout", "target_session_attrs", "channel_binding"),
+)
+"""The parameters of PostgreSQL's that may stand behind the question mark."""
+_SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+
+
+@dataclass(frozen=True)
+class Lake:
+    """Where a lake is; that it is there has not been asked yet."""
+
+    uri: str
+    """The catalog, as PostgreSQL's library takes it."""
+    schema: str
+    """The schema of the catalog's tables."""
+    data: str | None
+    """The folder or bucket of its files; None: the one that the catalog names."""
+
+    @property
+    def shown(self) -> str:
+        """The catalog, as sentences name it."""
+        return self.uri.partition("?")[0]
+
+    @property
+    def user(self) -> str | None:
+        """The role that logs in, where the address says."""
+        name = urlsplit(self.uri).username
+        return None if name is None else unquote(name)
+
+
+def lake_of(text: str | None = None) -> Lake | None:
+    """The lake of an address, else the environment's; None where neither names one.
+
+    Raises WarehouseError where it can be no address of a lake.
+    """
+    text = (text or os.environ.get(ENVIRONMENT) or "").strip()
+    if not text or text.lower() == NONE:
+        return None
+    shown = re.sub(r"(//[^/@:]*):[^@/]*@", r"\1:...@", text)
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        raise WarehouseError(f"the lake {shown} is not valid: give {FORM}") from None
+    given = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if parts.scheme not in ("postgres", "postgresql"):
+        raise WarehouseError(f"the lake {shown:.200} is not valid: give {FORM}")
+    if parts.password is not None or "password" in given:
+        raise WarehouseError(
+            f"the lake {shown.partition('?')[0]} has a password in its address, which is not read "
+            "there: put it into PGPASSWORD or ~/.pgpass"
+        )
+    if not parts.path.strip("/") and "service" not in given:
+        raise WarehouseError(f"the lake {shown} names no database: give {FORM}")
+    if odd := sorted(given.keys() - {*_OURS, *_PASSED_ON}):
+        raise WarehouseError(
+            f"the lake {shown} has the parameter {odd[0]}, which is none: there are "
+            f"{', '.join((*_OURS, *_PASSED_ON))}"
+        )
+    schema = given.get("schema", SCHEMA)
+    if not _SCHEMA.fullmatch(schema):
+        raise WarehouseError(
+            f"the lake {shown} has schema={schema}, which is not valid: give lower-case letters, "
+            "digits and _"
+        )
+    passed = {"connect_timeout": str(PATIENCE)}
+    passed |= {name: value for name, value in given.items() if name in _PASSED_ON}
+    options = "&".join(f"{name}={quote(value, safe='/')}" for name, value in passed.items())
+    return Lake(
+        f"postgres://{parts.netloc}/{parts.path.lstrip('/')}?{options}",
+        schema,
+        _data(given["data"], shown) if "data" in given else None,
+    )
+
+
+def _data(data: str, shown: str) -> str:
+    """The data path, with a / at its end, as DuckLake keeps it."""
+    is_bucket = re.fullmatch(r"s3://[A-Za-z0-9.-]+(/.*)?", data) is not None
+    if not is_bucket and not os.path.isabs(data):
+        raise WarehouseError(
+            f"the lake {shown} has data={data}, which is not valid: give a whole path, that is the "
+            "same on all machines, or s3://bucket/folder"
+        )
+    return data.rstrip("/") + "/"
