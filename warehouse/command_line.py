@@ -36,9 +36,13 @@ from warehouse.commands import (
 )
 from warehouse.commands.output import in_line
 from warehouse.database import in_words
+from warehouse.lake.address import ENVIRONMENT as LAKE_ENVIRONMENT
+from warehouse.lake.address import FORM, in_environment
 from warehouse.place import Place
 
 SAME = f"the results folder (default: ${ENVIRONMENT}, else ./results)"
+LAKE = f"the team's warehouse, {FORM} (default: ${LAKE_ENVIRONMENT}); none: only the folder"
+AS_OF = "read the lake as it was then: a snapshot's number, or a moment such as 2026-11-29T12:00Z"
 COMMANDS = (
     *(sql, queries, runs, top, show, curves, compare, effects, failures, plot, report),
     *(sync, rebuild, verify, care, alias, gc, purge, ui),
@@ -68,6 +72,8 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
         metavar="DIR",
         help=SAME,
     )
+    top.add_argument("--lake", metavar="URI", help=LAKE)
+    top.add_argument("--as-of", metavar="WHEN", help=AS_OF)
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:
         command.add(commands)
@@ -76,6 +82,8 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     for parser in commands.choices.values():
         # After the command, too; absent there, it must not hide what stood before.
         parser.add_argument("--results", metavar="DIR", default=argparse.SUPPRESS, help=SAME)
+        parser.add_argument("--lake", metavar="URI", default=argparse.SUPPRESS, help=LAKE)
+        parser.add_argument("--as-of", metavar="WHEN", default=argparse.SUPPRESS, help=AS_OF)
     return top
 
 
@@ -101,9 +109,11 @@ def run(words: Sequence[str]) -> int:
     for word in words:
         _refuse_odd_bytes(word)
     arguments = parser(words).parse_args(words)
-    place = Place.of(arguments.results)
-    with in_words(place):
-        code: int = arguments.run(arguments)
+    # Where all look who open the warehouse, processes of our own among them.
+    with in_environment(arguments.lake, arguments.as_of):
+        place = Place.of(arguments.results)
+        with in_words(place):
+            code: int = arguments.run(arguments)
     return code
 
 

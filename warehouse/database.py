@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from runner.errors import WarehouseError
 from runner.journal.results import mark_results
 from runner.system.databases import CLOSED, literal, shut
+from warehouse.lake.address import ENVIRONMENT
 from warehouse.place import BusyError, Place
 from warehouse.shelf import draft
 
@@ -106,6 +107,11 @@ def live(place: Place) -> Iterator[Writer]:
 def refuse_without_index(place: Place) -> None:
     """A new database beside an archive would hide what is archived: say so instead."""
     if place.archive.is_dir() and any(place.archive.glob("*.jsonl.gz")):
+        if (lake := place.lake_note()) is not None:
+            raise WarehouseError(
+                f"the runs of {place.folder} were taken into the lake {lake}: name it by --lake or "
+                f"{ENVIRONMENT}; or `python -m warehouse rebuild` makes a warehouse of them here"
+            )
         raise BrokenError(
             f"{place.database} is gone, its archived journals are not: "
             "`python -m warehouse rebuild` makes it again from them"
@@ -314,7 +320,9 @@ def migrate(
         record_step(con, 0, "views", digest)
 
 
-def record_step(con: DuckDBPyConnection, number: int, name: str, sha256: str | None = None) -> None:
+def record_step(
+    con: DuckDBPyConnection, number: int, name: str, sha256: str | None = None
+) -> None:
     """Put down that a step has run.
 
     As text: for values that are given apart, DuckDB's client imports pandas. With its zone: a step

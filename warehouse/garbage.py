@@ -15,7 +15,7 @@ from warehouse.care import entry, write
 from warehouse.database import in_words, sql_of
 from warehouse.place import Place
 from warehouse.rebuild import missing_runs
-from warehouse.snapshot import read, snapshot
+from warehouse.snapshot import newest
 
 YOUNG = 3600.0
 """Seconds for which gc leaves any file alone: a run saves first and refers to it after."""
@@ -47,7 +47,7 @@ def collectable(place: Place) -> Garbage:
     They have the names that our store gives, a journal has named them, and no run that is not
     deleted needs them: neither as its own nor as those that it was made from.
     """
-    with in_words(place), read(snapshot(place)) as con:
+    with in_words(place), newest(place) as con:
         if missing := missing_runs(con, place):
             raise WarehouseError(
                 f"{len(missing)} archived runs are not in {place.database}, so it is "

@@ -17,6 +17,8 @@ from runner.journal.results import ENVIRONMENT, JOURNALS, check_results, results
 from runner.system.paths import open_plain
 from warehouse.lake.address import Lake, lake_of
 
+LAKE = "lake"
+"""The small file of a results folder that says which lake has its runs."""
 LONGEST_NOTE = 4096
 """Bytes that are read of a small file such as `ingest-host`."""
 
@@ -81,6 +83,23 @@ class Place:
                 return file.read(LONGEST_NOTE).decode("utf-8", "replace").strip() or None
         except OSError:
             return None
+
+    def lake_note(self) -> str | None:
+        """The lake that has taken runs from this folder; nobody is led there by it alone.
+
+        The folder may be anybody's, and a server that it names would be given our password.
+        """
+        try:
+            with open_plain(self.folder / LAKE) as file:
+                return file.read(LONGEST_NOTE).decode("utf-8", "replace").strip() or None
+        except OSError:
+            return None
+
+    def note_lake(self, lake: str) -> None:
+        """Put down which lake takes the runs from this folder."""
+        if self.lake_note() != lake:
+            with suppress(OSError):
+                (self.folder / LAKE).write_text(f"{lake}\n", encoding="utf-8")
 
     def now(self) -> float:
         """The time by this folder's own clock, which on a share is the file server's."""

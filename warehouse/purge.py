@@ -26,7 +26,7 @@ from warehouse.lookup import SHORT
 from warehouse.place import Place
 from warehouse.rebuild import ENDING, archived, missing_runs
 from warehouse.result import SyncResult
-from warehouse.snapshot import read, snapshot
+from warehouse.snapshot import newest
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -67,7 +67,7 @@ def planned(place: Place, runs: Sequence[str]) -> Purge:
                 f"run {run_id[-SHORT:]} is running, or its process may yet go on: purge it when "
                 "it has ended"
             )
-    with read(snapshot(place)) as con:
+    with newest(place) as con:
         if missing := missing_runs(con, place):
             raise WarehouseError(
                 f"{len(missing)} archived runs are not in {place.database}, so it is not known "

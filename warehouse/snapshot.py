@@ -34,6 +34,8 @@ from warehouse.database import (
 from warehouse.ingest.ingest import overlay
 from warehouse.ingest.staging import tables
 from warehouse.journals.read import JournalFile, waiting
+from warehouse.lake.reading import on as beside_lake
+from warehouse.lake.reading import read_beside
 from warehouse.package_views import make_views, view_texts
 from warehouse.place import Place
 from warehouse.shelf import forget_others, forget_shelves, new_draft, remove
@@ -57,8 +59,22 @@ def connect(results: str | os.PathLike[str] | None = None) -> DuckDBPyConnection
     place = Place.of(results)
     place.check()
     with copying(place):
+        return newest(place, forget=True)
+
+
+def newest(place: Place, *, forget: bool = False) -> DuckDBPyConnection:
+    """The same; the caller keeps ingest away.
+
+    forget: remove older snapshots.
+    """
+    if place.lake is not None:
+        lake, journals = place.lake, [] if place.lake.at else waiting(place)
+        path = on_shelf(place, lambda shelf: beside_lake(shelf, lake, journals, place.folder))
+        con = read_beside(path, lake)
+    else:
         path = snapshot(place)
         con = read(path)
+    if forget:
         forget_others(path.parent)
     return con
 

@@ -46,7 +46,7 @@ MEMORY_SHARE = 0.5
 def shut(
     con: DuckDBPyConnection,
     files: Iterable[Path] = (),
-    folders: Iterable[Path] = (),
+    folders: Iterable[Path | str] = (),
     memory: str | None = None,
     threads: int | None = None,
 ) -> None:

@@ -35,8 +35,8 @@ def add(words: Words) -> None:
     parser.set_defaults(run=run)
     path = words.add_parser(
         "path",
-        help="where the database file is",
-        description="Print where the database file is.",
+        help="where the database file, or the lake, is",
+        description="Print where the database file is, or which lake is in its place.",
     )
     path.set_defaults(run=run_path)
 
@@ -52,6 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def run_path(arguments: argparse.Namespace) -> int:
-    """Print the path of the database."""
-    say(str(Place.of(arguments.results).database))
+    """Print the path of the database, or the lake."""
+    place = Place.of(arguments.results)
+    say(str(place.database) if place.lake is None else place.lake.shown)
     return 0

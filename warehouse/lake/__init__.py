@@ -1,4 +1,4 @@
-"""One warehouse for a team: DuckLake, with its catalog in PostgreSQL and its data in a folder or S3.
+"""One warehouse for a team: DuckLake, its catalog in PostgreSQL, its files in a folder or S3.
 
 The lake holds plain tables, those of `warehouse/schema`, and nothing else; whoever has DuckDB with
 its extension ducklake can read them. Views and macros are made on the reader's own machine, over

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from runner.errors import WarehouseError
@@ -20,7 +24,7 @@ SCHEMA = "public"
 """The schema of the catalog's tables, as DuckLake itself chooses it."""
 PATIENCE = 10
 """Seconds that a server may take to answer."""
-_OURS = ("data", "schema")
+_OURS = ("data", "schema", "as_of")
 _PASSED_ON = (
     *("sslmode", "sslrootcert", "sslcert", "sslkey", "passfile", "service", "gssencmode"),
     *("application_name", "connect_timeout", "target_session_attrs", "channel_binding"),
@@ -39,6 +43,8 @@ class Lake:
     """The schema of the catalog's tables."""
     data: str | None
     """The folder or bucket of its files; None: the one that the catalog names."""
+    at: str | None = None
+    """The state of before that is meant, a snapshot's number or a moment; None: today's."""
 
     @property
     def shown(self) -> str:
@@ -94,15 +100,54 @@ def lake_of(text: str | None = None) -> Lake | None:
         f"postgres://{parts.netloc}/{parts.path.lstrip('/')}?{options}",
         schema,
         _data(given["data"], shown) if "data" in given else None,
+        moment(given["as_of"]) if "as_of" in given else None,
     )
+
+
+@contextmanager
+def in_environment(lake: str | None, as_of: str | None) -> Iterator[None]:
+    """Have the environment name a lake, and a state of it, for a while; None: what it names.
+
+    Raises WarehouseError where there is no lake that could be read as of then.
+    """
+    before = os.environ.get(ENVIRONMENT)
+    named = before if lake is None else lake
+    if as_of is not None:
+        if lake_of(named) is None:
+            raise WarehouseError(
+                f"--as-of {as_of:.80} needs a lake, which keeps what was: --lake or {ENVIRONMENT}"
+            )
+        named = f"{named}{'&' if '?' in str(named) else '?'}as_of={quote(moment(as_of))}"
+    try:
+        if named is not None:
+            os.environ[ENVIRONMENT] = named
+        yield
+    finally:
+        os.environ.pop(ENVIRONMENT, None)
+        if before is not None:
+            os.environ[ENVIRONMENT] = before
+
+
+def moment(text: str) -> str:
+    """A snapshot's number, or a moment in UTC; WarehouseError where it is neither."""
+    if re.fullmatch(r"\d{1,18}", text):
+        return text
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        raise WarehouseError(
+            f"as of {text:.80} is not valid: give the number of a snapshot, or a moment such as "
+            "2026-11-29T12:00Z (without a zone, of this machine's)"
+        ) from None
+    return when.astimezone(UTC).isoformat(sep=" ")
 
 
 def _data(data: str, shown: str) -> str:
     """The data path, with a / at its end, as DuckLake keeps it."""
     is_bucket = re.fullmatch(r"s3://[A-Za-z0-9.-]+(/.*)?", data) is not None
-    if not is_bucket and not os.path.isabs(data):
+    if not is_bucket and not Path(data).is_absolute():
         raise WarehouseError(
-            f"the lake {shown} has data={data}, which is not valid: give a whole path, that is the "
-            "same on all machines, or s3://bucket/folder"
+            f"the lake {shown} has data={data}, which is not valid: give a whole path, which "
+            "is the same on all machines, or s3://bucket/folder"
         )
     return data.rstrip("/") + "/"

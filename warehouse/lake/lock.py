@@ -63,11 +63,12 @@ def _taken(holder: DuckDBPyConnection, key: int) -> bool:
 
     holder.execute("BEGIN")
     try:
-        settings = f"set_config('lock_timeout', '{_SECONDS}s', true) AS waits"
-        settings += f", set_config('tcp_keepalives_idle', '{_SILENT}', true) AS asks"
-        holder.execute(f"FROM postgres_query('{DOOR}', {literal(f'SELECT {settings}')})").fetchall()
-        ask = literal(f"SELECT 1 AS taken FROM pg_advisory_xact_lock({key})")
-        holder.execute(f"FROM postgres_query('{DOOR}', {ask})").fetchall()
+        for query in (
+            f"SELECT set_config('lock_timeout', '{_SECONDS}s', true) AS waits, "
+            f"set_config('tcp_keepalives_idle', '{_SILENT}', true) AS asks",
+            f"SELECT 1 AS taken FROM pg_advisory_xact_lock({key})",
+        ):
+            holder.execute(f"FROM postgres_query('{DOOR}', {literal(query)})").fetchall()
     except duckdb.Error as error:
         with suppress(duckdb.Error):
             holder.execute("ROLLBACK")

@@ -44,13 +44,10 @@ def load_extensions(con: DuckDBPyConnection) -> None:
             )
 
 
-def attach(
-    con: DuckDBPyConnection, lake: Lake, *, write: bool = False, at: str | None = None
-) -> Path | str:
+def attach(con: DuckDBPyConnection, lake: Lake, *, write: bool = False) -> str:
     """Attach the lake as NAME, and give its data path; the extensions are loaded.
 
     write: for writing; the lake is made where there is none.
-    at: for a state of before, the options that name it.
     """
     with in_words(lake):
         if _is_bucket(lake.data):
@@ -61,7 +58,13 @@ def attach(
         is_made = write and lake.data is not None
         options += [] if write else ["READ_ONLY"]
         options += [] if is_made else ["CREATE_IF_NOT_EXISTS false"]
-        options += [at] if at else []
+        if lake.at is not None:
+            if write:
+                raise LakeError(
+                    f"the lake {lake.shown} is meant as of {lake.at}, which can only be read"
+                )
+            unit = "VERSION" if lake.at.isdecimal() else "TIME"
+            options.append(f"SNAPSHOT_{unit} {literal(lake.at)}")
         if is_made and not _is_bucket(lake.data):
             Path(str(lake.data)).mkdir(parents=True, exist_ok=True)
         con.execute(
@@ -134,8 +137,10 @@ def in_words(lake: Lake) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        where = error.filename or lake.data
-        raise LakeError(f"{where}, where the lake's data are, cannot be made: {error.strerror}") from error
+        raise LakeError(
+            f"the lake {lake.shown} has a data folder that cannot be made: "
+            f"{error.filename or lake.data}: {error.strerror}"
+        ) from error
     except Exception as error:
         duckdb = sys.modules.get("duckdb")
         if duckdb is None or not isinstance(error, duckdb.Error):
@@ -208,7 +213,8 @@ _SENTENCES: tuple[tuple[str, type[LakeError], str], ...] = (
         "keeps its data in a bucket in which they are not found",
     ),
     (
-        r"Could not (?:establish|resolve|connect)[^\n]*HTTP|HTTP[^\n]*[Cc]ould not (?:establish|connect)",
+        r"Could not (?:establish|resolve|connect)[^\n]*HTTP"
+        r"|HTTP[^\n]*[Cc]ould not (?:establish|connect)",
         PassingError,
         "keeps its data in S3, which does not answer",
     ),

@@ -5,14 +5,21 @@ It has no keys, no CHECK, and keeps a HUGEINT as a DOUBLE; that is all that is t
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from runner.errors import WarehouseError
 from runner.system.databases import identifier, literal
-from warehouse.database import Migration, known_migrations, record_step, transaction
+from warehouse.database import (
+    Migration,
+    known_migrations,
+    migrate,
+    record_step,
+    transaction,
+)
 from warehouse.lake.opening import NAME, LakeError
 
 if TYPE_CHECKING:
@@ -26,17 +33,70 @@ a time would else make a file for each table."""
 _CHECK = re.compile(r",\s*CHECK \(.*?\)(?=\s*\);)", re.DOTALL)
 
 
-def bring_up_to_date(con: DuckDBPyConnection, of: str) -> None:
-    """Make the tables, or migrate them, in one transaction; the caller holds the lake's lock.
+class Column(NamedTuple):
+    """A column as our schema has it."""
 
-    of: the database of the connection that has today's tables, empty.
+    name: str
+    type: str
+    nullable: bool
+    comment: str | None
+
+
+class Table(NamedTuple):
+    """A table as our schema has it."""
+
+    name: str
+    comment: str | None
+    columns: tuple[Column, ...]
+
+    def made(self, types: Mapping[str, str]) -> str:
+        """The statement that makes it. types: other types in the place of ours."""
+        declared = ", ".join(
+            f"{identifier(column.name)} {types.get(column.type, column.type)}"
+            + ("" if column.nullable else " NOT NULL")
+            for column in self.columns
+        )
+        return f"CREATE TABLE {self.name} ({declared})"
+
+    def has(self, column: str) -> bool:
+        """Whether it has a column of that name."""
+        return any(each.name == column for each in self.columns)
+
+
+@functools.cache
+def described() -> tuple[Table, ...]:
+    """The tables of today's schema, by name."""
+    import duckdb
+
+    with duckdb.connect() as con:
+        migrate(con)
+        columns: dict[str, list[Column]] = {}
+        for table, *rest in con.execute(
+            "SELECT table_name, column_name, data_type, is_nullable, comment "
+            "FROM duckdb_columns() WHERE NOT internal ORDER BY table_name, column_index"
+        ).fetchall():
+            columns.setdefault(table, []).append(Column(*rest))
+        tables = con.execute(
+            "SELECT table_name, comment FROM duckdb_tables() ORDER BY table_name"
+        ).fetchall()
+        return tuple(Table(name, comment, tuple(columns[name])) for name, comment in tables)
+
+
+def make_here(con: DuckDBPyConnection) -> None:
+    """Make our tables, empty, in the database that the connection uses."""
+    for table in described():
+        con.execute(table.made({}))
+
+
+def bring_up_to_date(con: DuckDBPyConnection) -> None:
+    """Make the tables, or migrate them, in one transaction; the caller holds the lake's lock.
 
     Raises WarehouseError where a newer program has written the lake, LakeError where it is
     another program's.
     """
     done = _applied(con)
     if done is None:
-        _make(con, of)
+        _make(con)
         return
     if todo := [step for step in known_migrations() if step.number not in done]:
         _migrate(con, todo)
@@ -57,19 +117,22 @@ def check(con: DuckDBPyConnection) -> None:
 
 def _applied(con: DuckDBPyConnection) -> set[int] | None:
     """The numbers of the steps that the lake has; None where it is empty."""
-    tables = con.execute(
-        f"SELECT table_name FROM duckdb_tables() WHERE database_name = '{NAME}'"
-    ).fetchall()
-    names = {name for (name,) in tables}
-    if "migrations" not in names:
-        if names:
-            raise LakeError(
-                "the catalog holds a DuckLake, but no Sweephouse warehouse "
-                f"(it has the table {min(names)}): give another database, or schema=NAME in the "
-                "lake's address"
-            )
+    import duckdb
+
+    try:
+        rows = con.execute(f"SELECT number FROM {NAME}.main.migrations").fetchall()
+    except duckdb.CatalogException:
+        tables = con.execute(
+            f"SELECT min(table_name) FROM duckdb_tables() WHERE database_name = '{NAME}'"
+        ).fetchall()
+        for (table,) in tables:
+            if table is not None:
+                raise LakeError(
+                    "the catalog holds a DuckLake, but no Sweephouse warehouse "
+                    f"(it has the table {table}): give another database, or schema=NAME in the "
+                    "lake's address"
+                ) from None
         return None
-    rows = con.execute(f"SELECT number FROM {NAME}.main.migrations").fetchall()
     done = {number for (number,) in rows}
     newest = max(step.number for step in known_migrations())
     if done and max(done) > newest:
@@ -80,29 +143,15 @@ def _applied(con: DuckDBPyConnection) -> set[int] | None:
     return done
 
 
-def _make(con: DuckDBPyConnection, of: str) -> None:
+def _make(con: DuckDBPyConnection) -> None:
     """All tables, with their comments, and the record of the steps that they come from."""
-    tables = con.execute(
-        "SELECT table_name, comment FROM duckdb_tables() WHERE database_name = $1 "
-        "AND schema_name = 'main' AND NOT temporary ORDER BY table_name",
-        [of],
-    ).fetchall()
     with using(con, NAME), transaction(con):
-        for table, comment in tables:
-            columns = con.execute(
-                "SELECT column_name, data_type, is_nullable, comment FROM duckdb_columns() "
-                "WHERE database_name = $1 AND schema_name = 'main' AND table_name = $2 "
-                "ORDER BY column_index",
-                [of, table],
-            ).fetchall()
-            declared = ", ".join(
-                f"{identifier(name)} {TYPES.get(type_, type_)}{'' if nullable else ' NOT NULL'}"
-                for name, type_, nullable, _ in columns
-            )
-            con.execute(f"CREATE TABLE {identifier(table)} ({declared})")
-            _comment(con, f"TABLE {identifier(table)}", comment)
-            for name, _, _, of_column in columns:
-                _comment(con, f"COLUMN {identifier(table)}.{identifier(name)}", of_column)
+        for table in described():
+            con.execute(table.made(TYPES))
+            _comment(con, f"TABLE {table.name}", table.comment)
+            for column in table.columns:
+                name = f"{table.name}.{identifier(column.name)}"
+                _comment(con, f"COLUMN {name}", column.comment)
         for step in known_migrations():
             record_step(con, step.number, step.name)
     con.execute(f"CALL {NAME}.set_option('data_inlining_row_limit', {INLINED})")
