@@ -109,8 +109,9 @@ def refuse_without_index(place: Place) -> None:
     if place.archive.is_dir() and any(place.archive.glob("*.jsonl.gz")):
         if (lake := place.lake_note()) is not None:
             raise WarehouseError(
-                f"the runs of {place.folder} were taken into the lake {lake}: name it by --lake or "
-                f"{ENVIRONMENT}; or `python -m warehouse rebuild` makes a warehouse of them here"
+                f"the runs of {place.folder} were taken into the lake {lake}: name it by --lake "
+                f"or {ENVIRONMENT}; or `python -m warehouse rebuild` makes a warehouse here of "
+                "them"
             )
         raise BrokenError(
             f"{place.database} is gone, its archived journals are not: "

@@ -15,7 +15,10 @@ from warehouse.database import transaction
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_VIEWS = "SELECT view_name, sql FROM duckdb_views() WHERE NOT internal"
+_VIEWS = (
+    "SELECT view_name, sql FROM duckdb_views() "
+    "WHERE NOT internal AND database_name = current_database()"
+)
 
 
 def view_texts() -> list[tuple[str, str]]:

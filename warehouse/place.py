@@ -97,9 +97,16 @@ class Place:
 
     def note_lake(self, lake: str) -> None:
         """Put down which lake takes the runs from this folder."""
-        if self.lake_note() != lake:
-            with suppress(OSError):
-                (self.folder / LAKE).write_text(f"{lake}\n", encoding="utf-8")
+        if self.lake_note() == lake:
+            return
+        with suppress(OSError):
+            path = self.folder / LAKE
+            new = path.with_name(f".{LAKE}-{os.getpid()}")
+            new.unlink(missing_ok=True)
+            file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
+            with os.fdopen(file, "w", encoding="utf-8") as opened:
+                opened.write(f"{lake}\n")
+            new.replace(path)
 
     def now(self) -> float:
         """The time by this folder's own clock, which on a share is the file server's."""

@@ -9,7 +9,8 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import uuid
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ import pytest
 from runner.journal.file import Journal
 from runner.journal.ids import new_run_id
 from runner.journal.records import EpochEnd, Evaluation, Record, RunEnd, RunStart, Weights
+from tests import servers
 from warehouse.__main__ import main
 from warehouse.place import this_host
 
@@ -180,10 +182,55 @@ class House:
         )
 
 
+BOTH = {
+    f"tests.warehouse.test_{name}"
+    for name in (
+        *("aliases", "care", "commands", "comparison", "datasets", "evaluation", "ingest"),
+        *("lineage", "purge", "readers", "steps", "stop_reasons", "times"),
+    )
+}
+"""Tests of the warehouse's doors: whatever is behind them, a file or a lake."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of the doors over a lake, too; all but a handful only where asked."""
+    if metafunc.module.__name__ not in BOTH or "house" not in metafunc.fixturenames:
+        return
+    if metafunc.definition.get_closest_marker("file_only"):
+        return
+    marks = [pytest.mark.slow, pytest.mark.exhaustive]
+    metafunc.parametrize("behind", ["file", pytest.param("lake", marks=marks)], indirect=True)
+
+
 @pytest.fixture
-def house(tmp_path: Path) -> House:
+def behind(request: pytest.FixtureRequest) -> Iterator[str]:
+    """What is behind the doors: "file", or "lake", which the environment then names."""
+    kind = getattr(request, "param", "file")
+    if kind == "lake":
+        request.getfixturevalue("lake")
+    yield kind
+
+
+@pytest.fixture
+def house(tmp_path: Path, behind: str) -> House:
     """A fresh results folder."""
     return House(tmp_path / "results")
+
+
+@pytest.fixture
+def lake(postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of a lake that nobody has made yet, and that the environment names."""
+    schema = f"lake_{uuid.uuid4().hex[:12]}"
+    ask_postgres(postgres, f"CREATE SCHEMA {schema}")
+    address = f"{postgres}?data={tmp_path}/lake&schema={schema}"
+    monkeypatch.setenv("SWEEPHOUSE_LAKE", address)
+    return address
+
+
+def ask_postgres(uri: str, statement: str) -> None:
+    """Have the server do something."""
+    with servers.writing(uri.partition("?")[0]) as con:
+        con.execute("CALL postgres_execute('server', $1)", [statement])
 
 
 @pytest.fixture

@@ -34,26 +34,31 @@ KEYWORDS = (
     *("SUMMARIZE", "CASE", "WHEN", "THEN", "ELSE", "END", "AND", "OR", "NOT", "NULL", "IS"),
     *("IN", "LIKE", "BETWEEN", "UNION", "ALL"),
 )
-NAMES = """
+HERE = "database_name = current_database() AND schema_name = 'main'"
+"""What is of the warehouse itself: beside it, a team's lake may be attached with its catalog."""
+NAMES = f"""
 SELECT DISTINCT name FROM (
-    SELECT table_name AS name FROM duckdb_tables() WHERE NOT internal
-    UNION ALL SELECT view_name FROM duckdb_views() WHERE NOT internal
-    UNION ALL SELECT column_name FROM duckdb_columns() WHERE NOT internal
+    SELECT table_name AS name FROM duckdb_tables() WHERE NOT internal AND {HERE}
+    UNION ALL SELECT view_name FROM duckdb_views() WHERE NOT internal AND {HERE}
+    UNION ALL SELECT column_name FROM duckdb_columns() WHERE NOT internal AND {HERE}
     UNION ALL SELECT concat(function_name, '(') FROM duckdb_functions() WHERE NOT internal
 ) ORDER BY name
 """
-TABLES = """
-SELECT table_name AS name, 'table' AS kind, comment FROM duckdb_tables() WHERE NOT internal
-UNION ALL SELECT view_name, 'view', comment FROM duckdb_views() WHERE NOT internal
+TABLES = f"""
+SELECT table_name AS name, 'table' AS kind, comment
+FROM duckdb_tables() WHERE NOT internal AND {HERE}
+UNION ALL
+SELECT view_name, 'view', comment FROM duckdb_views() WHERE NOT internal AND {HERE}
 UNION ALL
 SELECT concat(function_name, '(', array_to_string(parameters, ', '), ')'), 'macro',
     regexp_extract(comment, '^[^:]*')
 FROM duckdb_functions() WHERE NOT internal
 ORDER BY kind, name
 """
-COLUMNS = """
+COLUMNS = f"""
 SELECT column_name AS name, data_type AS type, comment
-FROM duckdb_columns() WHERE NOT internal AND table_name = '{}' ORDER BY column_index
+FROM duckdb_columns() WHERE NOT internal AND {HERE} AND table_name = '{{}}'
+ORDER BY column_index
 """
 
 
