@@ -13,7 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.errors import WarehouseError
-from runner.journal.results import ENVIRONMENT, JOURNALS, check_results, results_folder
+from runner.journal.results import (
+    ENVIRONMENT,
+    JOURNALS,
+    check_results,
+    is_results,
+    results_folder,
+)
 from runner.system.paths import open_plain
 from warehouse.lake.address import Lake, lake_of
 
@@ -25,6 +31,19 @@ LONGEST_NOTE = 4096
 
 class BusyError(WarehouseError):
     """Somebody else holds the warehouse right now; nothing is wrong."""
+
+
+_LAKES: dict[Path, str] = {}
+"""The lakes that configs have named, by the results folder of their runs."""
+
+
+def use_lake(folder: Path, address: str) -> None:
+    """Have a results folder feed a lake, in this process; "none": none, whatever is around.
+
+    Raises WarehouseError where it can be no address of a lake.
+    """
+    lake_of(address)
+    _LAKES[folder] = address
 
 
 @dataclass(frozen=True)
@@ -39,9 +58,16 @@ class Place:
     def of(cls, results: str | os.PathLike[str] | None = None) -> Place:
         """The folder named, else the environment's, else `results` where the user stands.
 
+        Its lake is the one that `use_lake` gave it in this process, else the environment's.
         Raises WarehouseError where that is a file, or has a name that nobody could open.
         """
-        return cls(results_folder(results), lake_of())
+        folder = results_folder(results)
+        return cls(folder, lake_of(_LAKES.get(folder)))
+
+    @property
+    def has_runs(self) -> bool:
+        """Whether anything may have been trained for this warehouse, here or elsewhere."""
+        return self.lake is not None or is_results(self.folder)
 
     def check(self) -> None:
         """Raise WarehouseError where this is somebody's folder, but no results folder."""

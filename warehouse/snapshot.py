@@ -14,6 +14,7 @@ import subprocess
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -34,6 +35,7 @@ from warehouse.database import (
 from warehouse.ingest.ingest import overlay
 from warehouse.ingest.staging import tables
 from warehouse.journals.read import JournalFile, waiting
+from warehouse.lake.address import lake_of
 from warehouse.lake.reading import on as beside_lake
 from warehouse.lake.reading import read_beside
 from warehouse.package_views import make_views, view_texts
@@ -48,8 +50,13 @@ PATIENCE = 60.0
 """Seconds that a reader waits for an ingest at work."""
 
 
-def connect(results: str | os.PathLike[str] | None = None) -> DuckDBPyConnection:
+def connect(
+    results: str | os.PathLike[str] | None = None, *, lake: str | None = None
+) -> DuckDBPyConnection:
     """A read-only connection to the newest state, running runs included.
+
+    lake: the address of a team's warehouse, "none" for the folder's own; None: what the
+    environment names, if anything.
 
     It reaches no file but the snapshot, and its configuration is locked: the results folder may
     be anybody's. A DataFrame comes in by `register`.
@@ -57,6 +64,8 @@ def connect(results: str | os.PathLike[str] | None = None) -> DuckDBPyConnection
     Raises WarehouseError where the folder is no results folder or cannot be read.
     """
     place = Place.of(results)
+    if lake is not None:
+        place = replace(place, lake=lake_of(lake))
     place.check()
     with copying(place):
         return newest(place, forget=True)

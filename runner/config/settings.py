@@ -208,6 +208,12 @@ class Settings:
     results: str = _setting(
         "results", "the folder for warehouse, journals and weights", outcome=False
     )
+    lake: str | None = _setting(
+        None,
+        "a team's warehouse in the place of the folder's: postgres://USER@HOST/DATABASE?data=...; "
+        "null: what SWEEPHOUSE_LAKE names, if anything; none: no lake",
+        outcome=False,
+    )
     skip: Literal["auto", "finished", "nothing"] = _setting(
         "auto",
         "finished: do not train what is there already; auto: that, in a --multirun",

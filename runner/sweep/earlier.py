@@ -25,7 +25,7 @@ from runner.journal.records import EpochEnd, UsedComponent
 from runner.journal.results import results_folder
 from runner.model.checkpoint import Checkpoint
 from runner.model.files import assign_tensors, with_preprocessing
-from runner.sweep.plan import Planner, Run
+from runner.sweep.plan import Planner, Run, enter_lake
 from warehouse.place import Place
 
 if TYPE_CHECKING:
@@ -291,6 +291,7 @@ def with_parents(config: Config, base: Path) -> Config:
     Raises ConfigError with ids that are near where there is no such run, or it kept no weights.
     """
     results = results_folder(config.settings.results, base)
+    enter_lake(config, results)
     chosen = {
         kind: [_with_parents(choice, results) for choice in choices]
         for kind, choices in config.chosen.items()

@@ -14,6 +14,7 @@ from runner.config.settings import NAMES, OF_OUTCOME
 from runner.errors import ConfigError
 from runner.journal.results import is_results
 from runner.search.ask import as_text
+from warehouse.place import Place
 from warehouse.searches import LEAST_RUNS, PastRun, past_runs
 
 NOT_IN_SPACE = object()
@@ -22,16 +23,23 @@ IGNORED = sorted(NAMES - set(OF_OUTCOME) | {"seed"})
 
 
 def past_tasks(
-    results: Path, space: Space, config: Config, identity: str, metric: str, before: str
+    results: Path,
+    space: Space,
+    config: Config,
+    identity: str,
+    metric: str,
+    before: str,
+    lake: str | None = None,
 ) -> tuple[PastTask, ...]:
     """The other tasks of a warehouse that tried something of the space, in an order that stays.
 
     config, identity: of the task that is none of them. before: what ended later does not count.
+    lake: as `warehouse.connect` takes it.
     """
-    if not is_results(results):
+    if not (Place.of(results) if lake is None else Place(results)).has_runs:
         return ()
     varied = [dimension.name for dimension in space]
-    with warehouse.connect(results) as connection:
+    with warehouse.connect(results, lake=lake) as connection:
         rows = past_runs(connection, varied, IGNORED, flatten(config), identity, metric, before)
     by_task: dict[str, list[Trial]] = {}
     for row in rows:
@@ -52,8 +60,8 @@ def folder_of(history: str) -> Path:
         path = path.parent
     if not is_results(path):
         raise ConfigError(
-            f"search.history={history} is not valid: no warehouse lies there; give here, none or "
-            "a results folder"
+            f"search.history={history} is not valid: no warehouse lies there; give here, none, "
+            "lake or a results folder"
         )
     return path
 

@@ -24,6 +24,7 @@ from runner.journal.results import results_folder
 from runner.model.checkpoint import Checkpoint
 from runner.record.keeper import RunKeeper
 from runner.system import stops
+from warehouse.place import use_lake
 
 KEPT_BYTES = 2**30
 """Prepared data of more than that are not kept when their runs have ended."""
@@ -148,6 +149,12 @@ class Run:
         return self.into or results_folder(self.config.settings.results, self.base)
 
 
+def enter_lake(config: Config, results: Path) -> None:
+    """Have the folder's runs go into the lake that the config names, if any."""
+    if config.settings.lake:
+        use_lake(results, config.settings.lake)
+
+
 def plan(config: Config, experiment: str, overrides: Sequence[str], **relations: Any) -> Run:
     """The run that a config means, with its fingerprint; as a rule nothing is loaded for it.
 
@@ -173,6 +180,7 @@ class Planner:
         key = source_key(config)
         source = self._sources.setdefault(key, Source(config))
         run = Run(new_run_id(), config, "", "", experiment, overrides, source, **relations)
+        enter_lake(config, run.results)
         identity = self._identity(key, run)
         if isinstance(identity, RunnerError):
             raise identity

@@ -14,10 +14,10 @@ from runner.components.registry import load
 from runner.components.search_types import Curve
 from runner.config.config import Choice, Config, search_choice
 from runner.errors import WarehouseError
-from runner.journal.results import is_results
 from runner.search.pruning import NONE, Earlier, Pruning, Rivals
 from runner.sweep.plan import Run
 from runner.system.terminal import complain
+from warehouse.place import Place
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -127,7 +127,7 @@ class Prunings:
 
     def _asked(self, results: Path, which: str) -> Sequence[_Known]:
         """The curves that the warehouse has; none where it does not answer."""
-        if not is_results(results):  # nothing was ever trained there
+        if not Place.of(results).has_runs:  # nothing was ever trained there
             return ()
         try:
             with warehouse.connect(results) as connection:

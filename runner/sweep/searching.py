@@ -24,7 +24,7 @@ from runner.errors import ConfigError, PluginError, RunnerError, choices, in_one
 from runner.journal.file import write_journal
 from runner.journal.ids import new_run_id, now
 from runner.journal.records import SearchBegun, Suggestions
-from runner.journal.results import JOURNALS, is_results
+from runner.journal.results import JOURNALS
 from runner.search.ask import as_text, ask, from_record
 from runner.search.objectives import Aims, best_places
 from runner.search.packs import few_structures, most_structures
@@ -34,6 +34,9 @@ from runner.sweep.past import folder_of, past_tasks
 from runner.system.paths import from_home
 from runner.system.terminal import complain
 from warehouse.journals.read import CARE
+from warehouse.lake.address import ENVIRONMENT
+from warehouse.lake.address import NONE as NO_LAKE
+from warehouse.place import Place
 from warehouse.searches import Suggested, begun, metrics_of, suggested
 
 OPEN = (None, "running", "lost")
@@ -94,9 +97,9 @@ class Plan:
 
     @property
     def history(self) -> str:
-        """Where other tasks are looked for: here, none, or a folder."""
+        """Where other tasks are looked for: here, none, lake, or a folder."""
         asked = self.settings.history
-        return asked if asked in ("here", "none") else str(self.base / from_home(asked))
+        return asked if asked in ("here", "none", "lake") else str(self.base / from_home(asked))
 
     @property
     def batch(self) -> int:
@@ -117,8 +120,14 @@ class Search:
         self._before: str | None = None
         self._past: dict[str, tuple[PastTask, ...]] = {}
         self._past_folder = plan.results
-        if plan.history not in ("here", "none"):
-            self._past_folder = folder_of(plan.history)
+        if plan.history == "lake" and Place.of(plan.results).lake is None:
+            raise ConfigError(
+                "search.history=lake is not valid: there is no lake; name it by lake= or "
+                f"{ENVIRONMENT}"
+            )
+        self._past_lake = None
+        if plan.history not in ("here", "none", "lake"):
+            self._past_folder, self._past_lake = folder_of(plan.history), NO_LAKE
 
     def begin(self) -> None:
         """Look up what is there, and record that this command goes on with it."""
@@ -140,7 +149,7 @@ class Search:
     def read(self) -> None:
         """Ask the warehouse what came of the trials."""
         self.rows = []
-        if not is_results(self.plan.results):
+        if not Place.of(self.plan.results).has_runs:
             return
         with warehouse.connect(self.plan.results) as connection:
             self._before = self._before or begun(connection, self.search_id)
@@ -279,7 +288,13 @@ class Search:
         if metric not in self._past:
             assert self._before is not None
             self._past[metric] = past_tasks(
-                self._past_folder, plan.space, plan.config, plan.identity, metric, self._before
+                self._past_folder,
+                plan.space,
+                plan.config,
+                plan.identity,
+                metric,
+                self._before,
+                self._past_lake,
             )
         return self._past[metric]
 

@@ -14,9 +14,12 @@ import warehouse
 from runner.journal.file import write_journal
 from runner.journal.ids import new_run_id, now
 from runner.journal.records import SkippedRuns
-from runner.journal.results import JOURNALS, is_results
+from runner.journal.results import JOURNALS
 from runner.sweep.plan import Run
+from runner.system.terminal import complain
 from warehouse.journals.read import CARE
+from warehouse.lake.opening import LakeError
+from warehouse.place import Place
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -114,9 +117,16 @@ def _in_warehouse(
     snapshots: Snapshots | None,
 ) -> dict[str, Skipped]:
     """The runs that a warehouse has, or that its user does not want again."""
-    if not is_results(results):  # nothing was ever trained there
+    if not Place.of(results).has_runs:  # nothing was ever trained there
         return {}
-    with _looking_into(results, snapshots) as connection:
+    try:
+        looking = _looking_into(results, snapshots)
+    except LakeError as error:
+        if any(run.config.settings.skip == "finished" for run in runs):
+            raise
+        complain(f"warning: what is finished is not known, and all jobs are trained: {error}")
+        return {}
+    with looking as connection:
         earlier = warehouse.latest_runs(connection, [run.fingerprint for run in runs])
         of_sweep = _runs_of_sweep(connection, tried) if tried is not None else set()
         ended = _ended_early(connection, [same[0][0] for same in earlier.values()])

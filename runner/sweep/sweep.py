@@ -345,7 +345,11 @@ class Sweep:
     def _sum_up(self) -> list[str]:
         """Print what the warehouse has of the sweep; a status for each run that failed."""
         result = warehouse.sync(self.results, wait=10.0)
-        failed = failures_of(self.results, self.sweep_id)
+        try:
+            failed = failures_of(self.results, self.sweep_id)
+        except WarehouseError:
+            say(f"warehouse {result.sentence()}")
+            raise
         for line in sweep_lines(self.results, self.sweep_id, failed, self._refused, self.search):
             say(line)
         cut = cut_short(self.results, self.sweep_id)

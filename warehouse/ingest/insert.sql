@@ -245,7 +245,7 @@ JOIN params AS p ON p.run_id = s.run_id
 WHERE split_part(p.name, '.', 1) NOT IN (
     'seed', 'checkpoint', 'print_every', 'record_steps', 'record_system', 'evaluate', 'keep_predictions',
     'engine', 'strict', 'xla', 'kernels', 'device', 'results', 'skip', 'retry', 'sweep', 'search',
-    'max_artifact', 'evaluator', 'max_seconds', 'on_end'
+    'max_artifact', 'evaluator', 'max_seconds', 'on_end', 'lake'
 )
 GROUP BY s.run_id;
 

@@ -22,7 +22,7 @@ NONE = "none"
 FORM = "postgres://USER@HOST:PORT/DATABASE?data=/a/folder, or data=s3://bucket/folder"
 SCHEMA = "public"
 """The schema of the catalog's tables, as DuckLake itself chooses it."""
-PATIENCE = 10
+PATIENCE = 5
 """Seconds that a server may take to answer."""
 _OURS = ("data", "schema", "as_of")
 _PASSED_ON = (

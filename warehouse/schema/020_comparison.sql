@@ -20,7 +20,7 @@ FROM (
     WHERE split_part(p.name, '.', 1) NOT IN (
         'seed', 'checkpoint', 'print_every', 'record_steps', 'record_system', 'evaluate', 'keep_predictions',
         'engine', 'strict', 'xla', 'kernels', 'device', 'results', 'skip', 'retry', 'sweep', 'search',
-        'max_artifact', 'evaluator', 'max_seconds', 'on_end'
+        'max_artifact', 'evaluator', 'max_seconds', 'on_end', 'lake'
     )
     GROUP BY r.run_id
 ) AS c
