@@ -73,6 +73,13 @@ class Place:
         """Raise WarehouseError where this is somebody's folder, but no results folder."""
         check_results(self.folder)
 
+    def refuse_lake(self, command: str, instead: str) -> None:
+        """Raise WarehouseError where a command that works on a folder is asked of a lake."""
+        if self.lake is not None:
+            raise WarehouseError(
+                f"{command} works on a results folder, and {self.lake.shown} is a lake: {instead}"
+            )
+
     @property
     def database(self) -> Path:
         return self.folder / "warehouse.duckdb"

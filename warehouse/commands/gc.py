@@ -44,6 +44,11 @@ def run(arguments: argparse.Namespace) -> int:
     """List them, and remove them if asked to."""
     place = Place.of(arguments.results)
     place.check()
+    place.refuse_lake(
+        "gc",
+        "whether others need a file is not known here; `purge` removes runs for good, and "
+        "`tidy` what is left of them",
+    )
     if not place.folder.is_dir():
         say(f"there is nothing in {place.folder}")
         return 0

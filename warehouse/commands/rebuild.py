@@ -28,6 +28,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Rebuild and say what came of it."""
     place = Place.of(arguments.results)
     place.check()
+    place.refuse_lake(
+        "rebuild",
+        "it has what every machine's journals say; `rebuild --lake none` makes the warehouse "
+        "of this folder's journals",
+    )
     if not place.folder.is_dir():
         say(f"there is nothing in {place.folder} to rebuild from")
         return 0

@@ -29,6 +29,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Print what is wrong."""
     place = Place.of(arguments.results)
     place.check()
+    place.refuse_lake(
+        "verify",
+        "`verify --lake none` compares this folder's own",
+    )
     if not place.folder.is_dir():
         say(f"there is nothing in {place.folder}")
         return 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,13 +21,17 @@ from warehouse.ingest.sift import Loaded, ReadJournal, load
 from warehouse.lake.address import Lake
 from warehouse.lake.batch import Conditions, add, asked, lay, of_run, replaced, sums, tables
 from warehouse.lake.lock import attach_door, locked
-from warehouse.lake.opening import NAME, attach, in_words, load_extensions
+from warehouse.lake.opening import NAME, attach, in_words, load_extensions, state_of
 from warehouse.lake.schema import bring_up_to_date, make_here, using
 from warehouse.place import Place
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+EVERY = 100
+"""Changes of a lake after which whoever made the last one merges small files."""
+SMALL = 8_000_000
+"""Bytes of a file that is not merged by the way: `tidy` merges it with others."""
 Take = Callable[[Sequence[ReadJournal]], Loaded]
 """What takes a batch of journals in."""
 
@@ -76,7 +80,27 @@ def _take(writer: Writer, lake: Lake, results: Path, journals: Sequence[ReadJour
                 lay(con, conditions)
                 loaded = load(writer, results, journals)
             _push(con, conditions, loaded, journals)
+            _merge_now_and_then(con, lake)
     return loaded
+
+
+def _merge_now_and_then(con: DuckDBPyConnection, lake: Lake) -> None:
+    """Merge small files after every so many changes, of whomever's; the caller holds the lock."""
+    import duckdb
+
+    with suppress(duckdb.Error):  # the next one will; `tidy` says why not
+        if state_of(con, lake) % EVERY == 0:
+            merge(con, SMALL)
+
+
+def merge(con: DuckDBPyConnection, largest: int | None = None) -> None:
+    """Write rows that wait in the catalog into files, and merge files that are next to each other.
+
+    largest: bytes of a file from which on it stays as it is.
+    """
+    con.execute(f"CALL ducklake_flush_inlined_data('{NAME}')")
+    most = "" if largest is None else f", max_file_size => {largest}"
+    con.execute(f"CALL ducklake_merge_adjacent_files('{NAME}'{most})")
 
 
 def _push(

@@ -83,6 +83,13 @@ def data_path(con: DuckDBPyConnection, lake: Lake) -> str:
     return str(rows[0][0]) if rows else ""
 
 
+def state_of(con: DuckDBPyConnection, lake: Lake) -> int:
+    """The number of the lake's newest snapshot."""
+    table = f"{CATALOG}.{identifier(lake.schema)}.ducklake_snapshot"
+    ((number,),) = con.execute(f"SELECT max(snapshot_id) FROM {table}").fetchall()
+    return int(number)
+
+
 def _is_bucket(path: str | None) -> bool:
     return path is not None and path.startswith("s3://")
 
@@ -167,7 +174,8 @@ _LOST = (
     r"server|[Nn]o route to host|Network is unreachable|server closed the connection"
     r"|terminating connection|the database system is|SSL connection has been closed"
     r"|could not receive data from server|could not send data to server|connection to server"
-    r"|no connection to the server|Connection reset|Broken pipe|connection is closed"
+    r"|Unable to connect to Postgres|no connection to the server|Connection reset|Broken pipe"
+    r"|connection is closed"
 )
 _SENTENCES: tuple[tuple[str, type[LakeError], str], ...] = (
     (
@@ -185,10 +193,15 @@ _SENTENCES: tuple[tuple[str, type[LakeError], str], ...] = (
         "does not let {user} do that (permission denied for {0}): docs/growing.md has the grants",
     ),
     (
-        r"(?:DuckLake|[Cc]atalog).{0,80}version.*?([\d.]+\S*)",
+        r"catalog version is ([\d.]+\d)",
         LakeError,
         "has a catalog of another version of DuckLake ({0}): use the version of "
         "duckdb-extension-ducklake that the team uses",
+    ),
+    (
+        r"No snapshot found at (?:version|timestamp) ([^\n]*)",
+        LakeError,
+        "has no state as of {0}: it is younger, or `tidy` has dropped it",
     ),
     (
         r"creating a new DuckLake is explicitly disabled|does not exist - and creating",

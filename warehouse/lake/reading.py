@@ -24,7 +24,7 @@ from warehouse.ingest.staging import tables as staged
 from warehouse.journals.read import JournalFile, read
 from warehouse.lake.address import Lake
 from warehouse.lake.batch import add, among, asked, lay, of_run, replaced, tables
-from warehouse.lake.opening import CATALOG, NAME, attach, in_words, load_extensions
+from warehouse.lake.opening import NAME, attach, in_words, load_extensions, state_of
 from warehouse.lake.schema import TYPES, Table, check, described, using
 from warehouse.package_views import make_views, view_texts
 from warehouse.shelf import new_draft, remove
@@ -34,13 +34,6 @@ if TYPE_CHECKING:
 
 WAITING = "waiting"
 """The schema of what is not in the lake yet."""
-
-
-def state_of(con: DuckDBPyConnection, lake: Lake) -> int:
-    """The number of the lake's newest snapshot."""
-    table = f"{CATALOG}.{identifier(lake.schema)}.ducklake_snapshot"
-    ((number,),) = con.execute(f"SELECT max(snapshot_id) FROM {table}").fetchall()
-    return int(number)
 
 
 def attached(lake: Lake) -> DuckDBPyConnection:

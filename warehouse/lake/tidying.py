@@ -1,0 +1,85 @@
+"""A lake kept in order: rows that wait in the catalog and small files become larger files.
+
+Whatever was at some moment can be read as it was then for KEPT_DAYS. What only states of before
+needed goes after that, and the files of clients that were killed before they had finished.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from runner.system.databases import identifier
+from warehouse.lake.address import Lake
+from warehouse.lake.intake import merge, writing
+from warehouse.lake.lock import locked
+from warehouse.lake.opening import CATALOG, NAME, in_words
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+KEPT_DAYS = 30.0
+"""Days for which the states of before can be read."""
+UNTIL_GONE = "1 hour"
+"""Who still reads a state that is dropped may need its files so much longer."""
+ORPHAN = "1 day"
+"""The age from which on a file that no state names is one of a killed client's."""
+
+
+class Tidied(NamedTuple):
+    """What tidying has changed."""
+
+    before: int
+    """Files of the newest state."""
+    after: int
+    states: int
+    """States of before that cannot be read any more."""
+    removed: int
+    """Files that nobody needed."""
+
+    def sentence(self) -> str:
+        """The outcome in one line."""
+        return (
+            f"{_count(self.before, 'file')} made into {_count(self.after, 'file')}, "
+            f"{_count(self.states, 'earlier state')} dropped, "
+            f"{_count(self.removed, 'file')} removed"
+        )
+
+
+def tidy(lake: Lake, days: float = KEPT_DAYS) -> Tidied:
+    """Merge files, drop what is older than so many days, and remove what nobody needs."""
+    with writing(lake) as writer, locked(writer.con, lake), in_words(lake):
+        con = writer.con
+        before = files(con, lake)
+        merge(con)
+        _call(con, "rewrite_data_files")
+        since = f"older_than => now() - INTERVAL '{int(days * 86_400_000)} milliseconds'"
+        states = _call(con, "expire_snapshots", since)
+        # Nobody reads what is not to be kept at all, or they are told so.
+        gone = "cleanup_all => true" if days == 0 else _older(UNTIL_GONE)
+        removed = _call(con, "cleanup_old_files", gone)
+        removed += _call(con, "delete_orphaned_files", _older(ORPHAN))
+        return Tidied(before, files(con, lake), states, removed)
+
+
+def files(con: DuckDBPyConnection, lake: Lake) -> int:
+    """How many files the newest state has."""
+    catalog = f"{CATALOG}.{identifier(lake.schema)}"
+    rows = con.execute(
+        f"SELECT (SELECT count(*) FROM {catalog}.ducklake_data_file WHERE end_snapshot IS NULL) "
+        f"+ (SELECT count(*) FROM {catalog}.ducklake_delete_file WHERE end_snapshot IS NULL)"
+    ).fetchall()
+    return int(rows[0][0])
+
+
+def _older(age: str) -> str:
+    return f"older_than => now() - INTERVAL '{age}'"
+
+
+def _call(con: DuckDBPyConnection, function: str, options: str = "") -> int:
+    """Have DuckLake do something; how many things it did."""
+    words = ", ".join([f"'{NAME}'", *([options] if options else [])])
+    return len(con.execute(f"CALL ducklake_{function}({words})").fetchall())
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
