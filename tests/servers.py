@@ -13,8 +13,8 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,20 +35,55 @@ def postgres() -> Iterator[str]:
     tools = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: float(p.parent.name))
     if not tools:
         pytest.skip("no PostgreSQL here: apt-get install postgresql, or SWEEPHOUSE_TEST_POSTGRES")
+    with _postgres(tools[-1]) as (uri, _, _):
+        yield uri
+
+
+@contextmanager
+def restartable_postgres() -> Iterator[tuple[str, Callable[[], None]]]:
+    """One of the test's own: its URI, and what ends it by kill -9 and starts it again."""
+    tools = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: float(p.parent.name))
+    if not tools:
+        pytest.skip("no PostgreSQL here: apt-get install postgresql")
+    with _postgres(tools[-1]) as (uri, server, start), ExitStack() as later:
+        processes = [server]
+
+        def restart() -> None:
+            processes[-1].kill()
+            processes[-1].wait(PATIENCE)
+            end = time.monotonic() + PATIENCE
+            while True:  # until the old one's children are gone
+                try:
+                    processes.append(later.enter_context(start()))
+                    return
+                except AssertionError:
+                    assert time.monotonic() < end
+                    time.sleep(0.5)
+
+        yield uri, restart
+
+
+@contextmanager
+def _postgres(tools: Path) -> Iterator[tuple[str, Any, Callable[[], Any]]]:
+    """A server of ours: its URI, its process, and what starts it again."""
     with _folder("postgres") as (folder, owner):
         data, port = folder / "data", _free_port()
         word = _file(folder / "word", PASSWORD)
         _done(
-            f"{tools[-1]}/initdb -D {data} -U {USER} -A scram-sha-256 --pwfile={word} -E UTF8 "
+            f"{tools}/initdb -D {data} -U {USER} -A scram-sha-256 --pwfile={word} -E UTF8 "
             "--no-sync",
             owner,
         )
-        server = (
-            f"{tools[-1]}/postgres -D {data} -p {port} -k {folder} -c listen_addresses=127.0.0.1 "
+        words = (
+            f"{tools}/postgres -D {data} -p {port} -k {folder} -c listen_addresses=127.0.0.1 "
             "-c fsync=off"
         )
-        with _running(server, owner, port, signal.SIGINT), _password("PGPASSWORD"):
-            yield f"postgres://{USER}@127.0.0.1:{port}/postgres"
+
+        def start() -> Any:
+            return _running(words, owner, port, signal.SIGINT)
+
+        with start() as server, _password("PGPASSWORD"):
+            yield f"postgres://{USER}@127.0.0.1:{port}/postgres", server, start
 
 
 @contextmanager
@@ -116,7 +151,9 @@ def _done(words: str, owner: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _running(words: str, owner: dict[str, Any], port: int, stop: int) -> Iterator[None]:
+def _running(
+    words: str, owner: dict[str, Any], port: int, stop: int
+) -> Iterator[subprocess.Popen[bytes]]:
     """A server from when it takes connections to its end."""
     with tempfile.TemporaryFile() as log:
         server = subprocess.Popen(words.split(), cwd="/", stdout=log, stderr=log, **owner)
@@ -127,7 +164,7 @@ def _running(words: str, owner: dict[str, Any], port: int, stop: int) -> Iterato
                     log.seek(0)
                     raise AssertionError(log.read().decode()[-2000:])
                 time.sleep(0.1)
-            yield
+            yield server
         finally:
             server.send_signal(stop)
             server.wait(PATIENCE)
