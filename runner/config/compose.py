@@ -65,6 +65,9 @@ def _register_root() -> None:
     launcher: dict[str, Any] = {"_target_": "hydra_plugins.sweephouse.PackedLauncher"}
     sweeper = {"_target_": "hydra_plugins.sweephouse.QuickSweeper"}
     store.store(group="hydra/launcher", name="packed", node=launcher)
+    on_ray: dict[str, Any] = {"_target_": "hydra_plugins.sweephouse.RayLauncher"}
+    on_ray |= {"address": None, "cpus": None, "gpus": None, "pack": "auto"}
+    store.store(group="hydra/launcher", name="ray", node=on_ray)
     store.store(
         group="hydra/sweeper",
         name="quick",

@@ -76,7 +76,10 @@ class Journal:
 
     def append(self, record: Record) -> None:
         """Write one record whole, or raise JournalError and leave at most one torn line."""
-        line = to_line(record)
+        self.append_lines(to_line(record))
+
+    def append_lines(self, line: bytes) -> None:
+        """The same with lines that were written elsewhere, each with its newline."""
         if self._torn:
             line = b"\n" + line
         try:

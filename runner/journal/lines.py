@@ -13,9 +13,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from runner.journal.records import Record
+from runner.journal.records import KINDS, Record, RunStart
 from runner.system.terminal import as_text
 
+_NAMES = frozenset({"NaN", "Infinity", "-Infinity"})
 SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -27,6 +28,29 @@ def to_line(record: Record) -> bytes:
     text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     # A byte of a name that is no UTF-8 travels as the text \xff: JSON has no word for it.
     return SURROGATE.sub(lambda match: f"\\{as_text(match[0])}", text).encode() + b"\n"
+
+
+def from_line(line: bytes) -> Record:
+    """The record that a line of this program's own says; ValueError for any other."""
+    body = json.loads(line)
+    try:
+        kind = KINDS[body.pop("record")]
+        if kind is not RunStart:  # in which a text may say anything
+            body = _numbers(body)
+        return kind(**body)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"no record: {error}") from error
+
+
+def _numbers(value: Any) -> Any:
+    """The value with the names of what JSON cannot say read back as floats."""
+    if isinstance(value, str) and value in _NAMES:
+        return float(value)
+    if isinstance(value, dict):
+        return {key: _numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_numbers(item) for item in value]
+    return value
 
 
 def _finite(value: Any) -> Any:

@@ -31,13 +31,17 @@ class Progress(Protocol):
     def close(self) -> None: ...
 
 
-def progress_for_output(runs: int = 1) -> Progress:
-    """The display that fits the number of runs, and where the output goes."""
+def progress_for_output(runs: int = 1, by_node: bool = False) -> Progress:
+    """The display that fits the number of runs, and where the output goes.
+
+    by_node: it is one over all nodes of a cluster, and says how far each is.
+    """
     if is_notebook():
         return NotebookProgress(runs)
+    alone = runs == 1 and not by_node
     if sys.stdout is not None and sys.stdout.isatty():
-        return LiveProgress() if runs == 1 else LiveSweepProgress(runs)
-    return PlainProgress() if runs == 1 else PlainSweepProgress(runs)
+        return LiveProgress() if alone else LiveSweepProgress(runs, by_node)
+    return PlainProgress() if alone else PlainSweepProgress(runs, by_node)
 
 
 def _every(start: RunStart) -> int:
@@ -132,8 +136,8 @@ class LiveProgress:
 class PlainSweepProgress:
     """A line every ten seconds about all runs in training together."""
 
-    def __init__(self, runs: int) -> None:
-        self._tally = Tally(runs)
+    def __init__(self, runs: int, by_node: bool = False) -> None:
+        self._tally = Tally(runs, by_node)
         self._printed_at = time.monotonic()
         say(f"training {runs} runs")
 
@@ -182,10 +186,10 @@ class PlanningProgress:
 class LiveSweepProgress:
     """A bar over all runs of a sweep, on a terminal (rich)."""
 
-    def __init__(self, runs: int) -> None:
+    def __init__(self, runs: int, by_node: bool = False) -> None:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-        self._tally = Tally(runs)
+        self._tally = Tally(runs, by_node)
         self._bar = Progress(BarColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
         self._task = self._bar.add_task(self._tally.words(), total=runs)
         self._moved = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 
 from runner.journal.records import EpochEnd, RunEnd, RunStart
@@ -33,8 +34,11 @@ def losses_in_words(event: EpochEnd) -> list[str]:
 class Tally:
     """A count of how far the runs of a sweep are: those that have ended, and those in training."""
 
-    def __init__(self, runs: int) -> None:
+    def __init__(self, runs: int, by_node: bool = False) -> None:
+        """by_node: also say how far each node is, by the hosts of the runs' starts."""
         self._runs, self._ended = runs, 0
+        self._nodes: dict[str, Counter[str]] | None = {} if by_node else None
+        self._hosts: dict[str, str] = {}
         self._began: float | None = None
         self._open: dict[str, tuple[int, EpochEnd | None]] = {}
 
@@ -42,14 +46,31 @@ class Tally:
         if self._began is None:
             self._began = time.monotonic()
         self._open[start.run_id] = extent(start)[0], None
+        self._hosts[start.run_id] = start.host
+        self._count(start.host, running=1)
 
     def epoch(self, event: EpochEnd) -> None:
         epochs, _ = self._open.get(event.run_id, (event.epoch, None))
         self._open[event.run_id] = epochs, event
 
     def end(self, end: RunEnd) -> None:
-        self._ended += 1
+        host = self._hosts.pop(end.run_id, "")
+        self._count(host, running=-1, done=1, failed=end.status in ("failed", "lost"))
+        # A run whose worker was lost is tried again.
+        self._ended += end.status != "lost"
         self._open.pop(end.run_id, None)
+
+    def _count(self, host: str, **changes: int) -> None:
+        if self._nodes is not None:
+            self._nodes.setdefault(host, Counter()).update(changes)
+
+    def nodes(self) -> str:
+        """`blue: 4 in training, 9 done, 1 of them failed; red: ...`; empty where not asked for."""
+        words = []
+        for host, counts in sorted((self._nodes or {}).items()):
+            failed = f", {counts['failed']} of them failed or lost" if counts["failed"] else ""
+            words.append(f"{host}: {counts['running']} in training, {counts['done']} done{failed}")
+        return "; ".join(words)
 
     @property
     def done(self) -> float:
@@ -59,7 +80,11 @@ class Tally:
 
     def words(self) -> str:
         """`12/64 runs  16 in training: epochs 3 to 7 of 20, loss 0.1204 to 0.3127`."""
-        words = f"{self._ended}/{self._runs} runs"
+        words, nodes = f"{self._ended}/{self._runs} runs", self.nodes()
+        return f"{words}{self._training()}" + (f"  [{nodes}]" if nodes else "")
+
+    def _training(self) -> str:
+        words = ""
         if not self._open:
             return words
         words += f"  {len(self._open)} in training"

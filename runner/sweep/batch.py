@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from typing import Protocol
 
 from runner.components.types import Recipe
 from runner.data import duplicates
@@ -35,7 +36,20 @@ from runner.system.terminal import say
 PruningOf = Callable[[Run], Pruning | None]
 
 
-def _no_pruning(run: Run) -> None:
+class TrainAll(Protocol):
+    """What trains many runs: `train_all` in this process, and others as it does."""
+
+    def __call__(
+        self,
+        runs: Sequence[Run],
+        on_result: OnResult | None = None,
+        *,
+        pruning: PruningOf = ...,
+        limits: Limits | None = None,
+    ) -> dict[str, RunResult]: ...
+
+
+def no_pruning(run: Run) -> None:
     """Give none: a run by itself has nothing to be compared with."""
 
 
@@ -60,7 +74,7 @@ def train_all(
     runs: Sequence[Run],
     on_result: OnResult | None = None,
     closing: Closing | None = None,
-    pruning: PruningOf = _no_pruning,
+    pruning: PruningOf = no_pruning,
     limits: Limits | None = None,
 ) -> dict[str, RunResult]:
     """Train runs, those that can share one call of an engine together; their results by id.

@@ -48,6 +48,7 @@ class Limits:
         """Runs that failed, or that could not begin."""
         self._began = began
         self._settings = SweepSettings()
+        self._elsewhere, self._at_once = "", False
 
     def follow(self, settings: SweepSettings) -> None:
         """Take the limits from settings, of the sweep or of one of its jobs."""
@@ -55,12 +56,23 @@ class Limits:
 
     def time_is_up(self) -> bool:
         """Whether what trains is to end after its epoch."""
+        if self._at_once:
+            return True
         seconds = self._settings.max_seconds
         return seconds is not None and time.time() - self._began >= seconds
+
+    def ended_elsewhere(self, limit: str, at_once: bool) -> None:
+        """Take a limit, as it was typed, for reached: who started this process says so.
+
+        at_once: what trains is to end after its epoch, too.
+        """
+        self._elsewhere, self._at_once = limit, at_once
 
     @property
     def reached(self) -> str:
         """The limit that is reached, as it was typed; empty while none is."""
+        if self._elsewhere:
+            return self._elsewhere
         if self.time_is_up():
             return f"sweep.max_seconds={self._settings.max_seconds:g}"
         failures = self._settings.max_failures

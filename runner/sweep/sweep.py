@@ -26,7 +26,7 @@ from runner.record.display import PlanningProgress
 from runner.record.notebook import is_notebook
 from runner.record.outcome import Outcome
 from runner.sweep.background import Intake
-from runner.sweep.batch import train, train_all
+from runner.sweep.batch import TrainAll, train, train_all
 from runner.sweep.closing import cut_short, failures_of, limit_lines, sweep_lines, values_of
 from runner.sweep.earlier import with_parents
 from runner.sweep.failures import RunResult
@@ -165,18 +165,23 @@ class Sweep:
         return max(filter(is_usable, values), default=math.inf)
 
     def train_batch(
-        self, jobs: Iterable[JobConfig], number: int, base: Path
+        self,
+        jobs: Iterable[JobConfig],
+        number: int,
+        base: Path,
+        together: TrainAll = train_all,
     ) -> list[float | RunnerError | None]:
         """Train jobs together, or one; for each the monitor's best value or why it never began.
 
-        number: how many jobs there are. base: where the user stands.
+        number: how many jobs there are. base: where the user stands. together: trains those that
+        are not skipped, in this process or elsewhere.
 
         Raises KeyboardInterrupt once what was in training has stopped, if the user asked for it.
         """
         self.begun = True
         todo, values = self._plan_all(jobs, number, base)
         try:
-            results = self._train_all(todo)
+            results = self._train_all(todo, together)
         except KeyboardInterrupt:
             # One run that never began has nothing to be summed up.
             self.stopped = self.stopped or self.multirun
@@ -241,7 +246,7 @@ class Sweep:
         """How many jobs there are: `number` here, or those of which this one comes alone."""
         return number if number > 1 else announced_jobs(self.sweep_id)
 
-    def _train_all(self, runs: Sequence[Run]) -> Mapping[str, RunResult]:
+    def _train_all(self, runs: Sequence[Run], together: TrainAll) -> Mapping[str, RunResult]:
         """Train the runs, and bring them into the warehouse as they end.
 
         Raises KeyboardInterrupt where the user asked to stop.
@@ -269,7 +274,7 @@ class Sweep:
                     intake.add(run.results)
 
             self._prunings.refresh()
-            results = train_all(runs, on_result, pruning=self._prunings.of, limits=self.limits)
+            results = together(runs, on_result, pruning=self._prunings.of, limits=self.limits)
         outcomes = [result for result in results.values() if isinstance(result, Outcome)]
         if not self.multirun:
             for outcome in outcomes:

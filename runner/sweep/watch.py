@@ -41,7 +41,7 @@ class Watch:
 
     def requested_by_user(self) -> bool:
         """Whether somebody asked for a stop."""
-        return self._requested.is_set()
+        return self._requested.is_set() or stops.asked()
 
     def __enter__(self) -> Watch:
         self._reader.open()

@@ -45,6 +45,8 @@ class Stops:
         self.heard = 0
         self.code: int | None = None
         """The exit code, once the command is over and the interpreter shuts down."""
+        self.told = False
+        """Whether a worker was told by whom it works for; nothing is unwound by that."""
         self._leaving = False
         """Whether the main thread is on its way out: the handler must not come in between."""
         self._word = threading.Lock()
@@ -191,9 +193,14 @@ def note() -> None:
     _stops.heard = max(_stops.heard, 1)
 
 
+def tell() -> None:
+    """Have this process, a worker of another's, stop after its epoch, as its user asked there."""
+    _stops.told = True
+
+
 def asked() -> bool:
     """Whether somebody has asked this command to stop."""
-    return _stops.listening and _stops.asked()
+    return _stops.told or (_stops.listening and _stops.asked())
 
 
 def check() -> None:

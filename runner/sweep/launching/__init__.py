@@ -5,12 +5,12 @@ from __future__ import annotations
 from runner.backend.hydra_private import offer_launcher, offer_plugins
 from runner.system import extensions
 
-OURS = ("packed", "basic")
+OURS = ("packed", "basic", "ray")
 """Launchers whose names a package's does not take."""
 
 
 def install() -> None:
-    """Make `hydra/launcher=packed`, `hydra/sweeper=quick` and `=search` known to Hydra.
+    """Make `hydra/launcher=packed` and `=ray`, `hydra/sweeper=quick` and `=search` known to Hydra.
 
     So are the launchers of packages, each of which is imported when it is to launch.
     """
@@ -19,8 +19,9 @@ def install() -> None:
     Plugins.instance()  # executes its own plugins anew: what is derived from them comes after
     from runner.sweep.launching.packed import PackedLauncher
     from runner.sweep.launching.quick import QuickSweeper
+    from runner.sweep.launching.ray import RayLauncher
     from runner.sweep.launching.search import SearchSweeper
 
-    offer_plugins("sweephouse", (PackedLauncher, QuickSweeper, SearchSweeper))
+    offer_plugins("sweephouse", (PackedLauncher, RayLauncher, QuickSweeper, SearchSweeper))
     for name, launcher in extensions.extensions(extensions.LAUNCHERS, OURS).items():
         offer_launcher(name, launcher.load)

@@ -14,12 +14,16 @@ from omegaconf import DictConfig
 
 from runner.config.compose import forget_config
 from runner.errors import PasswordError, RunnerError
+from runner.sweep.batch import TrainAll, train_all
 from runner.sweep.launching.jobs import Composer, JobConfig
 from runner.sweep.sweep import Sweep, is_usable
 
 
 class PackedLauncher(Launcher):
     """The launcher: it composes jobs, skips the finished ones, trains the others together."""
+
+    _together: TrainAll = staticmethod(train_all)
+    """What trains them; launchers of other places have their own."""
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -48,7 +52,8 @@ class PackedLauncher(Launcher):
         self._folder.mkdir(parents=True, exist_ok=True)
         self._sweep.multirun = True  # as hydra.mode=MULTIRUN says, too
         jobs = self._jobs(job_overrides, initial_job_idx)
-        values = self._sweep.train_batch(jobs, len(job_overrides), self._composer.folder)
+        base = self._composer.folder
+        values = self._sweep.train_batch(jobs, len(job_overrides), base, self._together)
         whole = all(map(is_usable, values))
         return Returns(job_overrides, values, math.nan if whole else self._sweep.worst())
 
