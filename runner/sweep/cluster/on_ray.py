@@ -11,14 +11,14 @@ import math
 import os
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from runner.components.loose import PLUGINS
-from runner.errors import ConfigError, RunnerError
+from runner.errors import ConfigError, JournalError, RunnerError
 from runner.journal.records import Record, RunEnd, RunStart
 from runner.record.display import progress_for_output
 from runner.record.outcome import Outcome, Outcomes
@@ -26,7 +26,7 @@ from runner.record.sinks import Display
 from runner.sweep.batch import PruningOf, no_pruning
 from runner.sweep.cluster.carrier import Inbox
 from runner.sweep.cluster.cut import cut
-from runner.sweep.cluster.parcel import Parcel, left_of, pack_up
+from runner.sweep.cluster.parcel import NodeError, Parcel, Slip, left_of, pack_up
 from runner.sweep.cluster.worker import USER, News, Worker
 from runner.sweep.failures import OnResult, Results, RunResult
 from runner.sweep.limits import SWEEP, Limits, began
@@ -40,6 +40,8 @@ PASSED_ON = (PLUGINS, DISABLE, SWEEP)
 BEAT_SECONDS = 10.0
 LOOK_SECONDS = 5.0
 """How often it looks which nodes there are."""
+WAIT = 60.0
+"""Seconds that it waits where there is no node."""
 DEATHS = 3
 """Workers that may die over a run before it counts as failed."""
 
@@ -104,7 +106,7 @@ class Crew:
         Raises ConfigError where no node has what a worker is to have.
         """
         base = runs[0].base
-        slots = self._look()
+        slots = self.slots
         if not slots:
             raise ConfigError(self._too_much())
         if not self._over.is_set() and not self._hands:
@@ -117,7 +119,7 @@ class Crew:
 
     def packs(self, runs: Sequence[Run]) -> list[Parcel]:
         """The parcels of runs, for the workers that there can be."""
-        slots = self._look()
+        slots = self.slots
         nodes = {node_id for _, node_id, _, _ in slots}
         memory = [
             node["Resources"].get("memory", 0.0) for node in _alive() if node["NodeID"] in nodes
@@ -134,7 +136,7 @@ class Crew:
         remote: Any = ray.remote
         taken = Counter(hand.node_id for hand in self._hands)
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        for node, node_id, cpus, gpus in self._look():
+        for node, node_id, cpus, gpus in self.slots:
             if taken[node_id]:
                 taken[node_id] -= 1
                 continue
@@ -176,7 +178,8 @@ class Crew:
                 ray.kill(hand.actor)
         self._hands.clear()
 
-    def _look(self) -> list[tuple[str, str, float, float]]:
+    @property
+    def slots(self) -> list[tuple[str, str, float, float]]:
         """For each worker that there can be: its node, by name and id, its CPUs and GPUs."""
         if time.monotonic() - self._looked < LOOK_SECONDS:
             return self._slots
@@ -225,7 +228,12 @@ class _Together:
         self._keys = {run.run_id: run.run_id for run in runs}
         """Of each try, the run that it is of."""
         self._queue: deque[Parcel] = deque()
+        self._unfit: defaultdict[str, dict[str, RunnerError]] = defaultdict(dict)
+        """Of a run, the nodes that have not what it needs, and what they lack."""
+        self._waits: float | None = None
+        """Since when there has been no node."""
         self._deaths: Counter[str] = Counter()
+        self._said: set[str] = set()
 
     def train(self, folder: Path) -> None:
         """Train them, and listen to the workers, until all have a result or are stopped."""
@@ -249,14 +257,40 @@ class _Together:
 
     def _hand_out(self) -> None:
         """Hire as many workers as there is work for, and give those that have none a parcel."""
-        busy = sum(hand.parcel is not None for hand in self._crew.hands)
-        self._crew.hire(busy + len(self._queue), self._base)
+        self._drop_what_fits_nowhere()
+        idle = (h for h in self._crew.hands if h.parcel is not None or not self._fits(h))
+        self._crew.hire(sum(1 for _ in idle) + len(self._queue), self._base)
         for hand in self._crew.hands:
-            if hand.is_ready and hand.parcel is None and self._queue:
-                hand.parcel = self._queue.popleft()
+            if hand.is_ready and hand.parcel is None and (fits := self._fits(hand)) is not None:
+                self._queue.remove(fits)
+                hand.parcel = fits
                 self._keys |= {slip.run_id: slip.key for slip in hand.parcel.slips}
                 hand.stopped.clear()
                 hand.call = hand.actor.begin.remote(hand.parcel)
+
+    def _drop_what_fits_nowhere(self) -> None:
+        """Settle the runs that every node has refused; RunnerError where no node is left."""
+        nodes = {node_id for _, node_id, _, _ in self._crew.slots}
+        if nodes:
+            self._waits = None
+        elif self._waits is None:
+            self._waits = time.monotonic()
+            complain(f"warning: no node of the cluster is left; waiting for one {WAIT:g} seconds")
+        elif time.monotonic() - self._waits > WAIT:
+            raise RunnerError("no node of the cluster is left; the same command goes on")
+        for parcel in [
+            p for p in self._queue if nodes and nodes <= {*self._unfit[p.slips[0].key]}
+        ]:
+            self._queue.remove(parcel)
+            for slip in parcel.slips:
+                error = next(iter(self._unfit[slip.key].values()))
+                self._results.settle(self._runs[slip.key], error)
+
+    def _fits(self, hand: Hand) -> Parcel | None:
+        """The next parcel that the worker's node has not refused."""
+        unfit = self._unfit
+        parcels = (p for p in self._queue if hand.node_id not in unfit[p.slips[0].key])
+        return next(parcels, None)
 
     def _listen(self) -> None:
         """Wait for an answer of any worker, and go by it."""
@@ -290,7 +324,17 @@ class _Together:
         parcel, hand.parcel = hand.parcel, None
         if news.trouble is not None:
             complain(f"on node {hand.node}:\n{news.trouble}")
+        elsewhere = [
+            slip
+            for slip in parcel.slips
+            if isinstance(error := news.results.get(slip.key), NodeError | JournalError)
+            and self._may_go_elsewhere(slip, hand, error)
+        ]
+        if elsewhere:
+            self._queue.append(replace(parcel, slips=tuple(elsewhere)))
         for slip in parcel.slips:
+            if slip in elsewhere:
+                continue
             run, result = self._runs[slip.key], news.results.get(slip.key)
             if slip.run_id in self._outcomes.epochs:  # its journal has no end: a full disk
                 said = result.error if isinstance(result, Outcome) else None
@@ -301,6 +345,15 @@ class _Together:
             elif news.trouble is not None:
                 last = news.trouble.strip().rpartition("\n")[2]
                 self._results.settle(run, RunnerError(f"on node {hand.node}: {last}"))
+
+    def _may_go_elsewhere(self, slip: Slip, hand: Hand, error: RunnerError) -> bool:
+        """Whether another node may have what a run needs; once a node, what it lacks is said."""
+        self._unfit[slip.key][hand.node_id] = error
+        others = {node_id for _, node_id, _, _ in self._crew.slots} - {*self._unfit[slip.key]}
+        if others and str(error) not in self._said:
+            self._said.add(str(error))
+            complain(f"warning: {error}; other nodes train its runs")
+        return bool(others)
 
     def _take(self, node: str, record: Record) -> None:
         """A record of a try, which is stored: outcomes, display, and at its end the result."""

@@ -20,7 +20,7 @@ from runner.components.loose import bring_back
 from runner.components.registry import Registry, load
 from runner.config.config import config_of
 from runner.config.fingerprint import source_hash
-from runner.errors import DataError, PluginError, RunnerError
+from runner.errors import DataError, RunnerError
 from runner.journal.ids import new_run_id
 from runner.journal.records import UsedComponent
 from runner.model.checkpoint import Checkpoint
@@ -74,14 +74,15 @@ class Parcel:
     """When the sweep began, in seconds since 1970."""
 
 
+class NodeError(RunnerError):
+    """This machine lacks what a run needs; another may have it."""
+
+
 OnSlip = Callable[[Slip, RunResult], None]
 
 
 def pack_up(runs: Sequence[Run], began: float) -> Parcel:
-    """The parcel of runs of one sweep.
-
-    began: when the sweep did. Raises PluginError for components that no worker could have.
-    """
+    """The parcel of runs of one sweep, which began then, in seconds since 1970."""
     used: dict[tuple[str, str], UsedComponent] = {}
     for run in runs:
         used |= {(one["kind"], one["name"]): one for one in components_of(run.config)}
@@ -120,7 +121,7 @@ def train_parcel(
     node: what this machine is called in sentences.
 
     Gives the results by the slips' keys; those that a stop or a limit kept from beginning are
-    missing. A job that cannot be what the head planned is refused with one sentence.
+    missing. A job that cannot be here what the head planned is refused with a NodeError.
     """
     told = on_result or (lambda slip, result: None)
     node = node or socket.gethostname()
@@ -131,7 +132,7 @@ def train_parcel(
     for slip in parcel.slips:
         try:
             if reason:
-                raise PluginError(reason)
+                raise NodeError(reason)
             runs.append(unpacked(parcel, slip, results, planner, node))
             slips[slip.run_id] = slip
         except RunnerError as error:
@@ -153,7 +154,7 @@ def train_parcel(
 
 
 def unpacked(parcel: Parcel, slip: Slip, results: Path, planner: Planner, node: str) -> Run:
-    """The run of a slip, as this machine plans it; RunnerError where it is not the head's."""
+    """The run of a slip, as this machine plans it; NodeError where it is not the head's."""
     base = Path(parcel.base)
     try:
         config = with_parents(config_of(slip.body, load(), base), base)
@@ -169,7 +170,7 @@ def unpacked(parcel: Parcel, slip: Slip, results: Path, planner: Planner, node: 
             into=results,
         )
     except DataError as error:
-        raise DataError(
+        raise NodeError(
             f"on node {node} {error}: put it there under this name, or on a disk that all nodes "
             "share"
         ) from None
@@ -177,7 +178,7 @@ def unpacked(parcel: Parcel, slip: Slip, results: Path, planner: Planner, node: 
         raise type(error)(f"on node {node}: {error}") from None
     # What a component raised here is recorded as its failure, with all that it says.
     if run.fingerprint != slip.fingerprint and run.trouble is None:
-        raise DataError(
+        raise NodeError(
             f"on node {node} the data of dataset '{config.one('dataset').component.name}', or a "
             "file that a param names, are not the head's: a run is trained on the data that it "
             "was planned with; copy them there, or name a disk that all nodes share"

@@ -10,10 +10,10 @@ import pytest
 
 import warehouse
 from runner.config.compose import compose
-from runner.errors import ConfigError, DataError, PluginError, RunnerError
+from runner.errors import ConfigError, RunnerError
 from runner.record.outcome import Outcome
 from runner.sweep.cluster.cut import check_pack, cut
-from runner.sweep.cluster.parcel import Parcel, left_of, pack_up, train_parcel
+from runner.sweep.cluster.parcel import NodeError, Parcel, left_of, pack_up, train_parcel
 from runner.sweep.plan import Planner, Run
 from tests.conftest import Site
 
@@ -105,7 +105,7 @@ def test_a_worker_without_the_plugin_or_with_another_refuses_in_one_sentence(
         else:
             site.remove("toys")
         (error,) = train_parcel(parcel, tmp_path / "worker", node="blue").values()
-        assert isinstance(error, PluginError)
+        assert isinstance(error, NodeError)
         said.append(str(error))
     assert said[0] == (
         "node blue has the optimizer 'toy' of 2.0 of toys, and the head has 1.0 of the package "
@@ -135,7 +135,7 @@ def test_data_of_the_head_alone_are_told_of_with_node_and_path(
         else:
             file.write_text(change, encoding="utf-8")
         (error,) = train_parcel(parcel, tmp_path / "worker", node="blue").values()
-        assert isinstance(error, DataError) and str(error).startswith(sentence)
+        assert isinstance(error, NodeError) and str(error).startswith(sentence)
 
 
 def test_an_interrupted_run_is_tried_again_from_its_checkpoint(
