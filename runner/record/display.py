@@ -44,6 +44,22 @@ def progress_for_output(runs: int = 1, by_node: bool = False) -> Progress:
     return PlainProgress() if alone else PlainSweepProgress(runs, by_node)
 
 
+class NoProgress:
+    """None: somebody else shows how far it is."""
+
+    def start(self, start: RunStart) -> None:
+        """Do nothing."""
+
+    def epoch(self, event: EpochEnd) -> None:
+        """Do nothing."""
+
+    def end(self, end: RunEnd) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
 def _every(start: RunStart) -> int:
     """The number of epochs that a line stands for."""
     return int(start.config.get("print_every", 1))

@@ -76,6 +76,7 @@ def train_all(
     closing: Closing | None = None,
     pruning: PruningOf = no_pruning,
     limits: Limits | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, RunResult]:
     """Train runs, those that can share one call of an engine together; their results by id.
 
@@ -86,8 +87,9 @@ def train_all(
 
     on_result: is called for each run as soon as it has come to its end or is refused.
     pruning: gives the pruning that a run is part of, if any.
+    progress: the display; by default the one that fits the output.
     """
-    results, progress = Results(on_result, limits), progress_for_output(len(runs))
+    results, progress = Results(on_result, limits), progress or progress_for_output(len(runs))
     try:
         # Op determinism, once on, stays on: those that ask for it come last.
         ordered = sorted(runs, key=lambda run: run.config.settings.deterministic)

@@ -97,12 +97,17 @@ LIMIT $5
 
 
 def failures_of(results: Path, sweep_id: str) -> Sequence[Failure]:
-    """The runs of a sweep that did not end well: run id, status, overrides, error."""
+    """The runs of a sweep that did not end well: run id, status, overrides, error.
+
+    A try that another of the same run has followed is none: its worker was lost, not the run.
+    """
     with warehouse.connect(results) as connection:
         return connection.execute(
             "SELECT run_id, status, array_to_string(overrides, ' '), "
             "coalesce(error, 'its process is gone') "
-            "FROM runs WHERE sweep_id = ? AND status IN ('failed', 'lost') ORDER BY run_id",
+            "FROM runs AS r WHERE sweep_id = ? AND status IN ('failed', 'lost') AND NOT EXISTS ("
+            "FROM runs AS later WHERE later.sweep_id = r.sweep_id "
+            "AND later.fingerprint = r.fingerprint AND later.run_id > r.run_id) ORDER BY run_id",
             [sweep_id],
         ).fetchall()
 

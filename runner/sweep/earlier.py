@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import json
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,8 @@ EXACT = "exact"
 """How a run was extended that is the same as one of so many epochs."""
 File = tuple[str, str]
 """uri and sha256."""
+Look = Callable[[str, Path], "EarlierRun"]
+"""Looks a run up, by its id or either end of it, and the results folder."""
 
 
 @dataclass(frozen=True)
@@ -283,35 +285,36 @@ def model_of(run: str, results: Path | None = None) -> keras.Model:
     return earlier_run(run, results).model()
 
 
-def with_parents(config: Config, base: Path) -> Config:
+def with_parents(config: Config, base: Path, look: Look = earlier_run) -> Config:
     """The config with the weights of every run that a param names (`run:<id>`) looked up.
 
-    base: where the user stands, against which the results folder counts.
+    base: where the user stands, against which the results folder counts. look: looks a run up, by
+    its id and the results folder.
 
     Raises ConfigError with ids that are near where there is no such run, or it kept no weights.
     """
     results = results_folder(config.settings.results, base)
     enter_lake(config, results)
     chosen = {
-        kind: [_with_parents(choice, results) for choice in choices]
+        kind: [_with_parents(choice, results, look) for choice in choices]
         for kind, choices in config.chosen.items()
     }
     return dataclasses.replace(config, chosen=chosen)
 
 
-def _with_parents(choice: Choice, results: Path) -> Choice:
+def _with_parents(choice: Choice, results: Path, look: Look) -> Choice:
     params = dict(choice.params)
     for name, value in params.items():
         if isinstance(value, RunWeights):
             where = f"{choice.component.kind.key}.{name}={value}"
-            params[name] = _weights(value.run_id, where, results)
+            params[name] = _weights(value.run_id, where, results, look)
     return dataclasses.replace(choice, params=params)
 
 
-def _weights(run: str, where: str, results: Path) -> RunWeights:
+def _weights(run: str, where: str, results: Path, look: Look) -> RunWeights:
     """The run's best weights, as the component takes them."""
     try:
-        parent = earlier_run(run, results)
+        parent = look(run, results)
     except WarehouseError as error:
         raise ConfigError(f"{where} is not valid: {error}") from error
     best = parent.newest("best")

@@ -126,7 +126,7 @@ class Crew:
         ]
         each = int(min(memory) / max(1, len(slots) / len(nodes))) if memory else None
         packs = cut(runs, len(slots), self._pack, each)
-        return [pack_up(pack, began(pack[0].sweep_id or "")) for pack in packs]
+        return [pack_up(pack, began(pack[0].sweep_id or ""), take_along=True) for pack in packs]
 
     def hire(self, number: int, base: Path) -> None:
         """Have up to so many workers, on nodes that have room for them."""
@@ -315,6 +315,10 @@ class _Together:
                 hand.call = hand.actor.news.remote(hand.stored)
 
     def _read(self, hand: Hand, news: News) -> None:
+        for line in news.said:
+            if line not in self._said:  # what workers say of the same data is said once
+                self._said.add(line)
+                complain(f"node {hand.node}: {line}")
         if news.letter is not None:
             self._inbox.take(news.letter, hand.node)
             hand.stored = news.letter.number
@@ -323,7 +327,7 @@ class _Together:
             return
         parcel, hand.parcel = hand.parcel, None
         if news.trouble is not None:
-            complain(f"on node {hand.node}:\n{news.trouble}")
+            complain(f"node {hand.node}: {news.trouble}")
         elsewhere = [
             slip
             for slip in parcel.slips
@@ -384,7 +388,7 @@ class _Together:
                 epochs = len(self._outcomes.epochs[slip.run_id])
                 end = replace(self._failed(slip.run_id, sentence), status="lost", epochs=epochs)
                 self._inbox.end(end, hand.node)
-        complain(f"{sentence}: going on with {len(begun)} runs that it had begun, and others")
+        complain(f"warning: {sentence}; what it had is tried again")
         left = left_of(parcel, self._folder)
         if left is not None and not self._watch.requested_by_user():
             self._again(left, begun, sentence)

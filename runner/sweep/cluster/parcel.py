@@ -10,22 +10,24 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import warehouse
 from runner.components.component import BUILT_IN, BY_CONTENT
 from runner.components.loose import bring_back
-from runner.components.registry import Registry, load
+from runner.components.registry import load
 from runner.config.config import config_of
 from runner.config.fingerprint import source_hash
 from runner.errors import DataError, RunnerError
 from runner.journal.ids import new_run_id
 from runner.journal.records import UsedComponent
 from runner.model.checkpoint import Checkpoint
+from runner.record.display import Progress
 from runner.sweep.batch import train_all
-from runner.sweep.earlier import earlier_run, with_parents
+from runner.sweep.cluster.parents import Taken, taken_along, with_taken
+from runner.sweep.earlier import earlier_run
 from runner.sweep.failures import RunResult
 from runner.sweep.limits import Limits
 from runner.sweep.plan import Planner, Run
@@ -72,6 +74,8 @@ class Parcel:
     """Where the user stands."""
     began: float
     """When the sweep began, in seconds since 1970."""
+    taken: Mapping[str, Taken] = field(default_factory=dict)
+    """Earlier runs whose weights params name, where these are taken along."""
 
 
 class NodeError(RunnerError):
@@ -81,8 +85,11 @@ class NodeError(RunnerError):
 OnSlip = Callable[[Slip, RunResult], None]
 
 
-def pack_up(runs: Sequence[Run], began: float) -> Parcel:
-    """The parcel of runs of one sweep, which began then, in seconds since 1970."""
+def pack_up(runs: Sequence[Run], began: float, take_along: bool = False) -> Parcel:
+    """The parcel of runs of one sweep, which began then, in seconds since 1970.
+
+    take_along: also the weights that params name, for workers that share no disk with the head.
+    """
     used: dict[tuple[str, str], UsedComponent] = {}
     for run in runs:
         used |= {(one["kind"], one["name"]): one for one in components_of(run.config)}
@@ -102,7 +109,8 @@ def pack_up(runs: Sequence[Run], began: float) -> Parcel:
     first = runs[0]
     base = str(first.base.absolute())
     parts = first.sweep_id, first.sweep_jobs
-    return Parcel(tuple(slips), tuple(used.values()), *parts, base, began)
+    taken = taken_along(runs) if take_along else {}
+    return Parcel(tuple(slips), tuple(used.values()), *parts, base, began, taken)
 
 
 def train_parcel(
@@ -111,6 +119,7 @@ def train_parcel(
     on_result: OnSlip | None = None,
     limits: Limits | None = None,
     node: str = "",
+    progress: Progress | None = None,
 ) -> dict[str, RunResult]:
     """Plan a parcel's jobs by this machine's plugins and data, and train them.
 
@@ -118,7 +127,7 @@ def train_parcel(
         the config names stays in the record as it is.
     on_result: is called for each job as soon as it has come to its end or is refused.
     limits: what ends it; by default the limits of the sweep.
-    node: what this machine is called in sentences.
+    node: what this machine is called in sentences. progress: the display, if another than usual.
 
     Gives the results by the slips' keys; those that a stop or a limit kept from beginning are
     missing. A job that cannot be here what the head planned is refused with a NodeError.
@@ -128,7 +137,7 @@ def train_parcel(
     slips: dict[str, Slip] = {}
     refused: dict[str, RunResult] = {}
     runs: list[Run] = []
-    planner, reason = Planner(), unfit(load(), parcel.components, node)
+    planner, reason = Planner(), unfit(parcel.components, node)
     for slip in parcel.slips:
         try:
             if reason:
@@ -149,6 +158,7 @@ def train_parcel(
         lambda run, result: told(slips[run.run_id], result),
         pruning=prunings.of,
         limits=limits,
+        progress=progress,
     )
     return refused | {slips[run_id].key: result for run_id, result in trained.items()}
 
@@ -157,7 +167,8 @@ def unpacked(parcel: Parcel, slip: Slip, results: Path, planner: Planner, node: 
     """The run of a slip, as this machine plans it; NodeError where it is not the head's."""
     base = Path(parcel.base)
     try:
-        config = with_parents(config_of(slip.body, load(), base), base)
+        body = config_of(slip.body, load(), base)
+        config = with_taken(body, base, parcel.taken, results)
         run = planner.plan(
             config,
             slip.experiment,
@@ -186,9 +197,10 @@ def unpacked(parcel: Parcel, slip: Slip, results: Path, planner: Planner, node: 
     return replace(run, run_id=slip.run_id)
 
 
-def unfit(registry: Registry, components: Sequence[UsedComponent], node: str) -> str:
+def unfit(components: Sequence[UsedComponent], node: str) -> str:
     """One sentence on a component that this machine lacks or has otherwise; empty if none."""
     try:
+        registry = load()
         bring_back(registry, components)
     except RunnerError as error:
         return f"on node {node} {error}"

@@ -7,8 +7,10 @@ not called for some time takes its head for dead, and ends.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import shutil
+import sys
 import tempfile
 import threading
 import time
@@ -17,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.errors import RunnerError, trace_of
+from runner.record.display import NoProgress
 from runner.sweep.cluster.carrier import Letter, Outbox
 from runner.sweep.cluster.parcel import Parcel, train_parcel
 from runner.sweep.failures import RunResult
@@ -40,6 +43,25 @@ class News:
     """By the slips' keys; None while it trains."""
     trouble: str | None = None
     """The traceback of what ended the training as a whole: a bug."""
+    said: tuple[str, ...] = ()
+    """Lines that were printed meanwhile, about data say."""
+
+
+class _Said(io.TextIOBase):
+    """A stream that keeps what is printed, line by line, for the head."""
+
+    def __init__(self) -> None:
+        self._text = ""
+
+    def write(self, text: str) -> int:
+        """Keep it."""
+        self._text += text
+        return len(text)
+
+    def take(self) -> tuple[str, ...]:
+        """The whole lines that have come since."""
+        whole, _, self._text = self._text.rpartition("\n")
+        return tuple(line for line in whole.split("\n") if line)
 
 
 class Worker:
@@ -48,6 +70,7 @@ class Worker:
     def __init__(self, node: str, environment: Mapping[str, str], base: str) -> None:
         """node: its name in sentences. base: where the user stands, if that is here, too."""
         os.environ.update(environment)
+        self._said = sys.stdout = sys.stderr = _Said()
         with contextlib.suppress(OSError):
             os.chdir(base)
         self._node = node
@@ -79,11 +102,11 @@ class Worker:
             is_over = self._training is None or not self._training.is_alive()
             letter = self._outbox.letter(stored)  # after that: else the last lines would stay
             if letter is not None:
-                return News(letter)
+                return News(letter, said=self._said.take())
             if is_over:
-                return News(results=self._came or {}, trouble=self._trouble)
+                return News(None, self._came or {}, self._trouble, self._said.take())
             if time.monotonic() >= until:
-                return News()
+                return News(said=self._said.take())
             time.sleep(PATIENCE / 5)
 
     def stop(self, by: str, at_once: bool = False) -> None:
@@ -107,7 +130,9 @@ class Worker:
 
     def _train(self, parcel: Parcel, limits: Limits) -> None:
         try:
-            self._came = train_parcel(parcel, self._results, limits=limits, node=self._node)
+            self._came = train_parcel(
+                parcel, self._results, limits=limits, node=self._node, progress=NoProgress()
+            )
         except RunnerError as error:
             self._came = {slip.key: error.with_traceback(None) for slip in parcel.slips}
         except KeyboardInterrupt:  # what was asked for
