@@ -60,6 +60,8 @@ class Job:
     """Where to go on, rather than begin."""
     judge: Judge | None = None
     """Who says that the run is hopeless, where somebody does."""
+    more: bool = False
+    """Whether jobs much like it will follow in later calls: those of a search."""
 
     @functools.cached_property
     def recipe(self) -> Recipe:

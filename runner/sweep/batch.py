@@ -46,6 +46,7 @@ class TrainAll(Protocol):
         *,
         pruning: PruningOf = ...,
         limits: Limits | None = None,
+        more: bool = False,
     ) -> dict[str, RunResult]: ...
 
 
@@ -76,6 +77,7 @@ def train_all(
     closing: Closing | None = None,
     pruning: PruningOf = no_pruning,
     limits: Limits | None = None,
+    more: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, RunResult]:
     """Train runs, those that can share one call of an engine together; their results by id.
@@ -87,6 +89,7 @@ def train_all(
 
     on_result: is called for each run as soon as it has come to its end or is refused.
     pruning: gives the pruning that a run is part of, if any.
+    more: whether runs much like these will follow, as in a search.
     progress: the display; by default the one that fits the output.
     """
     results, progress = Results(on_result, limits), progress or progress_for_output(len(runs))
@@ -94,7 +97,7 @@ def train_all(
         # Op determinism, once on, stays on: those that ask for it come last.
         ordered = sorted(runs, key=lambda run: run.config.settings.deterministic)
         for together in results.groups(ordered, place_of):
-            _Batch(results, together, progress, closing, pruning, limits or Limits()).train()
+            _Batch(results, together, progress, closing, pruning, limits or Limits(), more).train()
     finally:
         progress.close()
     return results.by_id
@@ -124,9 +127,10 @@ class _Batch:
         closing: Closing | None,
         pruning: PruningOf,
         limits: Limits,
+        more: bool,
     ) -> None:
         self._results, self._runs, self._pruning = results, runs, pruning
-        self._limits = limits
+        self._limits, self._more = limits, more
         self._keepers: dict[str, RunKeeper] = {}
         self._recorder = Recorder(runs[0].results, progress, closing)
         engine = name_of(runs[0].config.settings.engine, len(runs))
@@ -178,7 +182,8 @@ class _Batch:
                 start = start_of(run, device, data)
                 judge = self._judge_of(run)
                 stop = functools.partial(self._is_to_stop, run, watch)
-                jobs.append(Job(start, run.config, data, make, stop, run.resume, judge))
+                more = self._more
+                jobs.append(Job(start, run.config, data, make, stop, run.resume, judge, more))
         with watch, self._recorder.usage:
             self._engage(engine, jobs, {run.run_id: run for run in runs}, watch)
         if watch.requested_by_user():

@@ -274,7 +274,13 @@ class Sweep:
                     intake.add(run.results)
 
             self._prunings.refresh()
-            results = together(runs, on_result, pruning=self._prunings.of, limits=self.limits)
+            results = together(
+                runs,
+                on_result,
+                pruning=self._prunings.of,
+                limits=self.limits,
+                more=self.search is not None,
+            )
         outcomes = [result for result in results.values() if isinstance(result, Outcome)]
         if not self.multirun:
             for outcome in outcomes:

@@ -12,7 +12,7 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
@@ -37,7 +37,6 @@ from runner.engines.packed.replay import (
     Unforeseen,
     built_with_draws,
     draws_of,
-    extremes,
 )
 from runner.engines.packed.shared import SharedTemplates
 from runner.engines.packed.start import Start, start_of
@@ -84,8 +83,24 @@ class PackedEngine:
             groups.setdefault(structure_of(job.config), []).append(job)
         for group in groups.values():
             left = group
+            if group[0].more:
+                left = self._train_known(group, record)
             while left:
                 left = self._train_some(left, record)
+
+    def _train_known(self, jobs: Sequence[Job], record: OnEvent) -> list[Job]:
+        """Train those jobs for which a program is there from an earlier call; the others are left.
+
+        Nothing of them need be built, but what holds a new extreme of a param.
+        """
+        began = time.perf_counter()
+        known = SHARED.known(jobs[0], _kind(jobs[0])) if _declined(jobs[0]) is None else None
+        if known is None:
+            return list(jobs)
+        alike, left = self._probe(known.replay, jobs, record)
+        if alike:
+            self._train_alike(lambda: known.template, known.replay, alike, left, record, began)
+        return left
 
     def _train_some(self, jobs: Sequence[Job], record: OnEvent) -> list[Job]:
         """Train the first job's like; the others are left."""
@@ -113,16 +128,36 @@ class PackedEngine:
             release(model)  # others were built since: random numbers would go on from theirs
             self._alone(alike, ALONE, record)
             return left
+
+        def template() -> Template:
+            return SHARED.borrow(model, start, shape, replay.varying)
+
+        if (proven := self._train_alike(template, replay, alike, left, record, began)) is not None:
+            SHARED.remember(proven, model, _kind(first), shape, replay)
+        return left
+
+    def _train_alike(
+        self,
+        template_of: Callable[[], Template],
+        replay: Replay,
+        alike: Sequence[Job],
+        left: list[Job],
+        record: OnEvent,
+        began: float,
+    ) -> Template | None:
+        """Train jobs of one shape as packs, and give their template; each alone where none can be.
+
+        left: where jobs go that the template does not admit.
+        """
+        reason: str | None = None
         error: Exception | None = None
-        varying = replay.varying
+        first = alike[0]
         try:
-            template = SHARED.borrow(model, start, shape, varying)
-            lanes, rows = _room(len(alike), template)
+            template = template_of()
+            lanes, rows = _room(alike, template)
             compiled = _worth_compiling(alike, rows, template)
             if (far := template.difference(rows, compiled)) > CLOSE:
                 reason = f"its loss would differ from Keras' own by {far:.1g}"
-            else:
-                SHARED.remember(template, model, shape, varying)
             program = template.program(rows, compiled)
             if first.config.settings.xla == "always" and not program.is_compiled:
                 print("warning: XLA cannot compile the training of a pack", file=sys.stderr)
@@ -133,33 +168,30 @@ class PackedEngine:
             reason, error = _surprise(raised), raised
         if reason is not None:
             self._alone(alike, reason, record, error)
-            return left
-        starts = functools.partial(self._start, replay, record)
+            return None
+        count = len(alike)
         group = Group(
             template,
             deque(alike),
-            starts,
+            functools.partial(self._start, replay, record),
             left,
             name=self.name,
-            reason=f"{len(alike)} runs from {first.start.run_id}",
-            runs=len(alike),
+            reason=f"{count} run{'s' if count > 1 else ''} from {first.start.run_id}",
+            runs=count,
             prepared=time.perf_counter() - began,
         )
         train_together([Pack(group, rows, compiled, record) for _ in range(lanes)])
-        return left
+        return template
 
     def _probe(
         self, replay: Replay, jobs: Sequence[Job], record: OnEvent
     ) -> tuple[list[Job], list[Job]]:
-        """Build the jobs with extreme params; those like the first one, and the others."""
-        first, left = jobs[0], []
-        alike, tried = list(jobs), {first.start.run_id}
-        structure = replay.start(first).structure
-        while probes := [j for j in extremes(alike) if j.start.run_id not in tried]:
+        """Build the jobs with extreme params; those like the built ones, and the others."""
+        alike, left = list(jobs), []
+        while probes := replay.extremes(alike):
             for job in probes:
-                tried.add(job.start.run_id)
                 start = self._built_start(job, record)
-                if start is not None and start.structure == structure:
+                if start is not None and start.structure == replay.structure:
                     replay.add(job, start)
                     continue
                 alike = [other for other in alike if other is not job]
@@ -212,17 +244,23 @@ def _surprise(error: Exception) -> str:
     return in_one_line(error)
 
 
-def _room(jobs: int, template: Template) -> tuple[int, int]:
+def _room(jobs: Sequence[Job], template: Template) -> tuple[int, int]:
     """The number of packs that train at once, and of rows in each.
 
     A program of small steps keeps one processor busy. Where one member's step is work enough for
-    a processor, a row has nothing to gain by neighbours, and each pack is of one.
+    a processor, a row has nothing to gain by neighbours, and each pack is of one. Where more runs
+    are to follow, packs have one of two sizes, whatever the number of these: a program of another
+    size takes longer to trace than free rows cost, and where not, a pack shrinks by itself.
     """
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    count, most = len(jobs), min(processors, LANES)
     if template.ops & HEAVY or template.weights * template.batch > HEAVY_STEP:
-        return min(processors, LANES, jobs), 1
-    lanes = max(1, min(processors, LANES, jobs // LEAST_ROWS))
-    return lanes, min(ROWS, -(-jobs // lanes))
+        return min(most, count), 1
+    if jobs[0].more:
+        rows = LEAST_ROWS if count <= ROWS else ROWS
+        return min(most, -(-count // rows)), rows
+    lanes = max(1, min(most, count // LEAST_ROWS))
+    return lanes, min(ROWS, -(-count // lanes))
 
 
 def _worth_compiling(jobs: Sequence[Job], rows: int, template: Template) -> bool:
@@ -230,6 +268,8 @@ def _worth_compiling(jobs: Sequence[Job], rows: int, template: Template) -> bool
     asked = jobs[0].config.settings.xla
     if asked != "auto":
         return asked == "always"
+    if jobs[0].more and template.is_proven(rows, compiled=True):
+        return True
     epochs = sum(job.config.settings.epochs for job in jobs)
     return rows > 1 and epochs * template.taken * template.weights > WORTH_COMPILING
 

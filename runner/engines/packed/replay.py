@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import functools
 import random
 import types
 from collections.abc import Callable, Mapping, Sequence
@@ -89,33 +88,23 @@ def _draw(initializer: Any, shape: tuple[int, ...], dtype: str, index: int) -> D
 
 @dataclass
 class Built:
-    """A member that was built, and the numbers that its config gives."""
+    """A member that was built, and the numbers that its config gives; it holds no data."""
 
-    job: Job
+    run_id: str
+    seed: int
+    params: Mapping[str, float]
+    """Dotted name -> value of each numeric param."""
     start: Start
 
-    @functools.cached_property
-    def params(self) -> Mapping[str, float]:
-        """Dotted name -> value of each numeric param."""
-        return params_of(self.job)
+    @classmethod
+    def of(cls, job: Job, start: Start) -> Built:
+        """A member and what it began as."""
+        return cls(job.start.run_id, job.config.settings.seed, params_of(job), start)
 
 
 def params_of(job: Job) -> dict[str, float]:
     """The job's numeric params: dotted name -> value."""
     return {p["name"]: p["number"] for p in job.start.params if p["number"] is not None}
-
-
-def extremes(jobs: Sequence[Job]) -> list[Job]:
-    """The first job, and those that hold the least and the greatest value of each param."""
-    params = [params_of(job) for job in jobs]
-    chosen = {0: jobs[0]}
-    for name in params[0]:
-        values = [of_job.get(name, params[0][name]) for of_job in params]
-        if min(values) != max(values):
-            for pick in (min, max):
-                index = values.index(pick(values))
-                chosen[index] = jobs[index]
-    return list(chosen.values())
 
 
 class Replay:
@@ -125,9 +114,26 @@ class Replay:
         self, first: Job, start: Start, draws: Mapping[str, Sequence[Draw | None]]
     ) -> None:
         """draws: for the groups `trainable` and `other`, the draw of each variable, if random."""
-        self._built = [Built(first, start)]
+        self._built = [Built.of(first, start)]
         self._draws = draws
         self._trusted: bool | None = None
+
+    def extremes(self, jobs: Sequence[Job]) -> list[Job]:
+        """Those jobs that hold the least or the greatest value of a param, by all and the built.
+
+        A built one among them is left out.
+        """
+        params = [*(one.params for one in self._built), *map(params_of, jobs)]
+        built, chosen = len(self._built), set()
+        for name in params[0]:
+            values = [one.get(name, params[0][name]) for one in params]
+            chosen |= {values.index(pick(values)) for pick in (min, max)}
+        return [jobs[index - built] for index in sorted(chosen) if index >= built]
+
+    @property
+    def structure(self) -> str:
+        """Of those that were built."""
+        return self._built[0].start.structure
 
     @property
     def varying(self) -> list[str]:
@@ -137,24 +143,24 @@ class Replay:
 
     def add(self, job: Job, start: Start) -> None:
         """Take in a member that was built."""
-        self._built.append(Built(job, start))
+        self._built.append(Built.of(job, start))
         self._trusted = None
 
     def start(self, job: Job) -> Start:
         """The job's start; Unforeseen where it does not follow from the built ones."""
         for one in self._built:
-            if one.job is job:
+            if one.run_id == job.start.run_id:
                 # The callbacks stay as they were built: others are copied from them.
                 return replace(one.start, callbacks=[copy.copy(c) for c in one.start.callbacks])
         if self._trusted is None:
             self._trusted = all(self._foretells(one) for one in self._built)
         if not self._trusted:
             raise Unforeseen
-        return self._foretell(job)
+        return self._foretell(job.config.settings.seed, params_of(job))
 
     def _foretells(self, one: Built) -> bool:
         try:
-            foretold = self._foretell(one.job)
+            foretold = self._foretell(one.seed, one.params)
         except Unforeseen:
             return False
         start = one.start
@@ -168,9 +174,8 @@ class Replay:
             and [_plain(c) for c in foretold.callbacks] == [_plain(c) for c in start.callbacks]
         )
 
-    def _foretell(self, job: Job) -> Start:
-        base, params = self._built[0].start, params_of(job)
-        seed = job.config.settings.seed
+    def _foretell(self, seed: int, params: Mapping[str, float]) -> Start:
+        base = self._built[0].start
         values = {
             group: [
                 value if draw is None else draw(seed)

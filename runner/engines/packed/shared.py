@@ -10,30 +10,45 @@ from __future__ import annotations
 import weakref
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from runner.data.prepare import Prepared
 from runner.engines.contract import Job
+from runner.engines.packed.replay import Replay
 from runner.engines.packed.start import Start
 from runner.engines.packed.template import Template
 from runner.engines.structure.symbols import Shape
 
-KEPT = 4
+KEPT = 16
 """How many templates are remembered; each holds a model."""
+KEPT_WEIGHTS = 20_000_000
+"""How many weights their models may have together, but for the latest."""
 
 Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Known:
+    """A template that has proven itself, and what was learned of those that it trains."""
+
+    key: Key
+    kind: str
+    """What the configs of its jobs have in common."""
+    template: Template
+    replay: Replay
 
 
 class SharedTemplates:
     """The templates of the data that were trained on last, the latest last."""
 
     def __init__(self) -> None:
-        self._templates: OrderedDict[int, tuple[Key, Template]] = OrderedDict()
+        self._known: OrderedDict[int, Known] = OrderedDict()
         self._data: weakref.ref[Prepared] | None = None
 
     def __len__(self) -> int:
         """How many are remembered."""
-        return len(self._templates)
+        return len(self._known)
 
     def borrow(self, job: Job, start: Start, shape: Shape, varying: Sequence[str]) -> Template:
         """A remembered template by which the job trains, else a new one.
@@ -43,24 +58,45 @@ class SharedTemplates:
         key, like = _key(job, shape, varying), None
         if self._data is None or self._data() is not job.data:
             self.forget()
-        for number, (other, like) in self._templates.items():
-            if other == key and like.admits(start):
-                self._templates.move_to_end(number)
+        for number, one in self._known.items():
+            like = one.template
+            if one.key == key and like.admits(start):
+                self._known.move_to_end(number)
                 return like
         return Template(job, shape, varying, like)
 
-    def remember(self, template: Template, job: Job, shape: Shape, varying: Sequence[str]) -> None:
-        """Keep a template that has proven itself, as long as its data are there."""
+    def known(self, job: Job, kind: str) -> Known | None:
+        """The latest that is known of jobs of the kind, on the job's data."""
+        if self._data is None or self._data() is not job.data:
+            return None
+        for number, one in reversed(self._known.items()):
+            if one.kind == kind:
+                self._known.move_to_end(number)
+                return one
+        return None
+
+    def remember(
+        self, template: Template, job: Job, kind: str, shape: Shape, replay: Replay
+    ) -> None:
+        """Keep a template that has proven itself, as long as its data are there.
+
+        replay: of the jobs that were built for it, the first of which is the job.
+        """
         if self._data is None:
             self._data = weakref.ref(job.data, lambda _: self.forget())
         if template.is_lasting:
-            self._templates[id(template)] = _key(job, shape, varying), template
-        while len(self._templates) > KEPT:
-            self._templates.popitem(last=False)
+            key = _key(job, shape, replay.varying)
+            self._known[id(template)] = Known(key, kind, template, replay)
+        while len(self._known) > 1 and (len(self._known) > KEPT or self._weights > KEPT_WEIGHTS):
+            self._known.popitem(last=False)
+
+    @property
+    def _weights(self) -> int:
+        return sum(one.template.weights for one in self._known.values())
 
     def forget(self) -> None:
         """Let go of every template, and of the data in them."""
-        self._templates.clear()
+        self._known.clear()
         self._data = None
 
 

@@ -148,6 +148,10 @@ class Template:
             with contextlib.suppress(NotMapped):
                 program.compile_for(state, self._own_numbers(members), whole)
 
+    def is_proven(self, members: int, compiled: bool) -> bool:
+        """Whether the difference is known for packs of so many members."""
+        return (members, compiled) in self._differences
+
     def difference(self, members: int, compiled: bool) -> float:
         """The relative difference of a few steps' loss from that of Keras' own training step.
 

@@ -90,6 +90,8 @@ class Crew:
         self._looked = 0.0
         self._slots: list[tuple[str, str, float, float]] = []
         self._over = threading.Event()
+        self._more = False
+        """Whether runs much like these will follow."""
 
     def train(
         self,
@@ -98,6 +100,7 @@ class Crew:
         *,
         pruning: PruningOf = no_pruning,
         limits: Limits | None = None,
+        more: bool = False,
     ) -> dict[str, RunResult]:
         """Train runs as `train_all` does, by the workers.
 
@@ -105,6 +108,7 @@ class Crew:
 
         Raises ConfigError where no node has what a worker is to have.
         """
+        self._more = more
         base = runs[0].base
         slots = self.slots
         if not slots:
@@ -126,7 +130,8 @@ class Crew:
         ]
         each = int(min(memory) / max(1, len(slots) / len(nodes))) if memory else None
         packs = cut(runs, len(slots), self._pack, each)
-        return [pack_up(pack, began(pack[0].sweep_id or ""), take_along=True) for pack in packs]
+        parcels = [pack_up(pack, began(pack[0].sweep_id or ""), take_along=True) for pack in packs]
+        return [replace(parcel, more=self._more) for parcel in parcels]
 
     def hire(self, number: int, base: Path) -> None:
         """Have up to so many workers, on nodes that have room for them."""

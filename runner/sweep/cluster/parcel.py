@@ -76,6 +76,8 @@ class Parcel:
     """When the sweep began, in seconds since 1970."""
     taken: Mapping[str, Taken] = field(default_factory=dict)
     """Earlier runs whose weights params name, where these are taken along."""
+    more: bool = False
+    """Whether jobs much like these will follow, as in a search."""
 
 
 class NodeError(RunnerError):
@@ -158,6 +160,7 @@ def train_parcel(
         lambda run, result: told(slips[run.run_id], result),
         pruning=prunings.of,
         limits=limits,
+        more=parcel.more,
         progress=progress,
     )
     return refused | {slips[run_id].key: result for run_id, result in trained.items()}

@@ -82,12 +82,13 @@ class RayLauncher(PackedLauncher):
         *,
         pruning: PruningOf = no_pruning,
         limits: Limits | None = None,
+        more: bool = False,
     ) -> dict[str, RunResult]:
         connect(self._address)
         if self._crew is None:
             self._crew = Crew(Share(**self._asked), self._pack)
             atexit.register(self._crew.close)
-        return self._crew.train(runs, on_result, pruning=pruning, limits=limits)
+        return self._crew.train(runs, on_result, pruning=pruning, limits=limits, more=more)
 
     def _check(self) -> None:
         """Raise ConfigError for params that mean nothing, and where Ray is not installed."""
