@@ -8,14 +8,15 @@ has no rule where every member brings its own filters, seeds or bits; here are r
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from runner.backend.names import Names
+from runner.backend.names import Names, Unsupported
 
 FILTERED = (
     "Conv2D",
@@ -39,6 +40,7 @@ NAMES = Names(
             for name in ("stacked_input", "input", "num_inputs", "get_attr", "op_type", "op")
         },
         "loop_len_vector": f"{_PFOR}:PFor.loop_len_vector",
+        "clear_kernels": "tensorflow.python.eager.context:pywrap_tfe.TFE_ContextClearCaches",
         "op_def": "tensorflow.python.framework.op_def_registry:get",
     },
 )
@@ -89,6 +91,31 @@ def vectorize(function: Callable[..., Any], stacked: Any, noise: Noise | None = 
         raise
     finally:
         _noise.reset(token)
+
+
+@contextlib.contextmanager
+def kernels_kept() -> Iterator[None]:
+    """Keep TensorFlow's kernels, optimized programs among them, whatever seeds are set meanwhile.
+
+    Setting one throws them away, so that legacy random ops begin anew; a large program then takes
+    seconds to be optimized again. For code that draws by stateless ops. Where TensorFlow's name
+    for it is gone, they are thrown away.
+    """
+    try:
+        owner, name = NAMES.owner("clear_kernels")
+    except Unsupported:
+        yield
+        return
+    clear = getattr(owner, name)
+    setattr(owner, name, _nothing)
+    try:
+        yield
+    finally:
+        setattr(owner, name, clear)
+
+
+def _nothing(*_: Any) -> None:
+    """Do nothing."""
 
 
 def too_large(error: BaseException) -> str:

@@ -6,6 +6,7 @@ It groups what is alike, trains each group as packs, and hands what cannot be pa
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
@@ -19,7 +20,7 @@ from typing import Any
 
 from runner.backend.devices import tensorflow_on
 from runner.backend.names import Unsupported
-from runner.backend.tensorflow_private import NotMapped
+from runner.backend.tensorflow_private import NotMapped, kernels_kept
 from runner.components.kinds import KINDS
 from runner.components.types import Recipe, Stream
 from runner.config.config import Config
@@ -97,7 +98,7 @@ class PackedEngine:
         known = SHARED.known(jobs[0], _kind(jobs[0])) if _declined(jobs[0]) is None else None
         if known is None:
             return list(jobs)
-        alike, left = self._probe(known.replay, jobs, record)
+        alike, left = self._probe(known.replay, jobs, record, keep=True)
         if alike:
             self._train_alike(lambda: known.template, known.replay, alike, left, record, began)
         return left
@@ -109,7 +110,7 @@ class PackedEngine:
         if (reason := _declined(first)) is not None:
             self._alone(jobs, reason, record)
             return []
-        if not others:
+        if not others and not SHARED.is_wanted(first, _kind(first)):
             self._alone(jobs, ALONE, record)
             return []
         drawn: dict[int, Draw] = {}
@@ -124,7 +125,7 @@ class PackedEngine:
         start = start_of(model.recipe, shape)
         replay = Replay(first, start, draws_of(model.recipe, drawn))
         alike, left = self._probe(replay, jobs, record)
-        if len(alike) == 1:
+        if len(alike) == 1 and others:
             release(model)  # others were built since: random numbers would go on from theirs
             self._alone(alike, ALONE, record)
             return left
@@ -184,13 +185,20 @@ class PackedEngine:
         return template
 
     def _probe(
-        self, replay: Replay, jobs: Sequence[Job], record: OnEvent
+        self, replay: Replay, jobs: Sequence[Job], record: OnEvent, keep: bool = False
     ) -> tuple[list[Job], list[Job]]:
-        """Build the jobs with extreme params; those like the built ones, and the others."""
+        """Build the jobs with extreme params; those like the built ones, and the others.
+
+        keep: the programs that are there stay optimized, unless it turns out that what is built
+        may draw its values by ops that have to begin anew.
+        """
         alike, left = list(jobs), []
         while probes := replay.extremes(alike):
             for job in probes:
-                start = self._built_start(job, record)
+                with kernels_kept() if keep else contextlib.nullcontext():
+                    start = self._built_start(job, record)
+                if keep and start is not None and not replay.foretells(job, start):
+                    start = self._built_start(job, record)
                 if start is not None and start.structure == replay.structure:
                     replay.add(job, start)
                     continue

@@ -53,6 +53,8 @@ class Pack:
         """Whether that is for the present number of rows; else the next epoch begins with it."""
         self._epoch_seconds = math.inf
         """How long an epoch takes with so many rows, once that is known."""
+        self._warm = False
+        """Whether an epoch was trained with so many rows."""
         self._rows: list[Member | None] = [None] * rows
         self._stack = Stack(template.fresh, rows)
         self._all_variables = range(len(template.fresh))
@@ -178,7 +180,7 @@ class Pack:
         if fewer < rows and self._is_worth_tracing(fewer, seated):
             self._move(fewer)
             self._fill()
-            self._traced, self._epoch_seconds = False, math.inf
+            self._traced, self._epoch_seconds, self._warm = False, math.inf, False
 
     def _is_worth_tracing(self, fewer: int, seated: Sequence[Member]) -> bool:
         """Whether the epochs to come gain more by fewer rows than a new program for them costs."""
@@ -244,7 +246,9 @@ class Pack:
                 member.logs = {name: float(values[row]) for name, values in logs.items()}
                 member.model.optimizer.scheduled = float(rates[row])
         if traced:
-            self._epoch_seconds = min(self._epoch_seconds, time.perf_counter() - began)
+            # The first call has TensorFlow optimize the program.
+            seconds = time.perf_counter() - began if self._warm else math.inf
+            self._epoch_seconds, self._warm = min(self._epoch_seconds, seconds), True
         else:
             self._traced = True
             template.traced(rows, self._compiled)

@@ -141,6 +141,10 @@ class Replay:
         first, *others = [one.start.numbers for one in self._built]
         return [path for path in first if any(o[path] != first[path] for o in others)]
 
+    def foretells(self, job: Job, start: Start) -> bool:
+        """Whether the start of a job that was built follows from those built before."""
+        return self._is_trusted and self._foretells(Built.of(job, start))
+
     def add(self, job: Job, start: Start) -> None:
         """Take in a member that was built."""
         self._built.append(Built.of(job, start))
@@ -152,11 +156,16 @@ class Replay:
             if one.run_id == job.start.run_id:
                 # The callbacks stay as they were built: others are copied from them.
                 return replace(one.start, callbacks=[copy.copy(c) for c in one.start.callbacks])
-        if self._trusted is None:
-            self._trusted = all(self._foretells(one) for one in self._built)
-        if not self._trusted:
+        if not self._is_trusted:
             raise Unforeseen
         return self._foretell(job.config.settings.seed, params_of(job))
+
+    @property
+    def _is_trusted(self) -> bool:
+        """Whether all that were built follow from one another."""
+        if self._trusted is None:
+            self._trusted = all(self._foretells(one) for one in self._built)
+        return self._trusted
 
     def _foretells(self, one: Built) -> bool:
         try:

@@ -45,6 +45,8 @@ class SharedTemplates:
     def __init__(self) -> None:
         self._known: OrderedDict[int, Known] = OrderedDict()
         self._data: weakref.ref[Prepared] | None = None
+        self._kinds: set[str] = set()
+        """The kinds of jobs that came alone on these data, though more were to follow."""
 
     def __len__(self) -> int:
         """How many are remembered."""
@@ -56,8 +58,7 @@ class SharedTemplates:
         job: its recipe is built. varying: of the recipe's numbers, those that may differ.
         """
         key, like = _key(job, shape, varying), None
-        if self._data is None or self._data() is not job.data:
-            self.forget()
+        self._hold(job.data)
         for number, one in self._known.items():
             like = one.template
             if one.key == key and like.admits(start):
@@ -75,6 +76,18 @@ class SharedTemplates:
                 return one
         return None
 
+    def is_wanted(self, job: Job, kind: str) -> bool:
+        """Whether a template for a job that comes alone would be of use: for the second of a kind.
+
+        More of that kind are likely to follow then.
+        """
+        if not job.more:
+            return False
+        self._hold(job.data)
+        before = kind in self._kinds
+        self._kinds.add(kind)
+        return before
+
     def remember(
         self, template: Template, job: Job, kind: str, shape: Shape, replay: Replay
     ) -> None:
@@ -82,13 +95,18 @@ class SharedTemplates:
 
         replay: of the jobs that were built for it, the first of which is the job.
         """
-        if self._data is None:
-            self._data = weakref.ref(job.data, lambda _: self.forget())
+        self._hold(job.data)
         if template.is_lasting:
             key = _key(job, shape, replay.varying)
             self._known[id(template)] = Known(key, kind, template, replay)
         while len(self._known) > 1 and (len(self._known) > KEPT or self._weights > KEPT_WEIGHTS):
             self._known.popitem(last=False)
+
+    def _hold(self, data: Prepared) -> None:
+        """Let go of what belongs to other data; what comes now goes when these do."""
+        if self._data is None or self._data() is not data:
+            self.forget()
+            self._data = weakref.ref(data, lambda _: self.forget())
 
     @property
     def _weights(self) -> int:
@@ -97,6 +115,7 @@ class SharedTemplates:
     def forget(self) -> None:
         """Let go of every template, and of the data in them."""
         self._known.clear()
+        self._kinds.clear()
         self._data = None
 
 
