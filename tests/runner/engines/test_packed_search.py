@@ -14,6 +14,7 @@ from runner.config.compose import compose
 from runner.engines.packed import engine, pack
 from runner.engines.packed.engine import SHARED
 from runner.record.outcome import Outcome
+from runner.sweep import batch
 from runner.sweep import plan as planning
 from runner.sweep.batch import train_all
 from runner.sweep.plan import Planner
@@ -21,6 +22,7 @@ from tests.runner.engines.test_packed import (
     BASE,
     DIFFERENT,
     IRIS,
+    LAST,
     Told,
     alone,
     check,
@@ -32,6 +34,7 @@ from tests.runner.engines.test_packed import (
 
 RATES = [f"optimizer.learning_rate={rate}" for rate in (0.01, 0.02, 0.03)]
 DROPS = ["regularizer.dropout.rate=0.1", "regularizer.dropout.rate=0.2", "seed=2"]
+LONE = ("regularizer=[dropout]", "engine=fast", "retry=all")
 SEARCH = (*IRIS, "regularizer=[dropout]", "engine=packed", "strict=true")
 
 
@@ -58,13 +61,18 @@ def traces(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return traced
 
 
-def searched(results: Path, *members: str, base: tuple[str, ...] = SEARCH) -> list[list[float]]:
-    """The losses of a batch of runs, as a search has them trained."""
+def searched(
+    results: Path, *members: str, base: tuple[str, ...] = SEARCH, more: bool = False
+) -> list[list[float]]:
+    """The losses of a batch of runs.
+
+    more: whether they are trained as those of a search are, which says that others will follow.
+    """
     planner, runs = Planner(), []
     for words in members:
         line = [*base, *words.split(), f"results={results}"]
         runs.append(planner.plan(*compose(line), line))
-    outcomes = train_all(runs)
+    outcomes = train_all(runs, more=more)
     found = []
     for run in runs:
         outcome = outcomes[run.run_id]
@@ -95,6 +103,51 @@ def test_a_later_batch_borrows_what_an_earlier_one_traced_and_its_losses_are_the
     for (members, _), found in zip(batches, together, strict=True):
         SHARED.forget()
         assert searched(results, *members, base=(*SEARCH, "retry=all")) == found
+
+
+@pytest.mark.slow
+def test_a_search_traces_each_structure_once_and_builds_only_what_is_new(
+    results: Path, traces: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the number of runs and whatever varies: one size of pack, losses to rounding."""
+    built: list[int] = []
+    build = batch.build
+
+    def counted(config: Any, *rest: Any) -> Any:
+        built.append(config.settings.seed)
+        return build(config, *rest)
+
+    monkeypatch.setattr(batch, "build", counted)
+
+    def member(rate: float, drop: float, seed: int) -> str:
+        return f"optimizer.learning_rate={rate} regularizer.dropout.rate={drop} seed={seed}"
+
+    batches = [
+        ([member(0.01, 0.1, 0), member(0.02, 0.2, 1), member(0.03, 0.3, 9)], 2, 2),
+        ([member(0.015, 0.25, 2), member(0.025, 0.15, 3)], 0, 0),  # between those that were built
+        ([member(0.02, 0.2, 4)], 0, 0),  # alone, it joins them
+        ([member(0.05, 0.2, 5), member(0.02, 0.2, 6)], 0, 1),  # a new extreme, which is built
+    ]
+    together = []
+    for members, count, builds in batches:
+        traces.clear()
+        built.clear()
+        together.append(searched(results, *members, more=True))
+        assert (traces, len(built)) == ([8] * count, builds), members
+    for (members, *_), found in zip(batches, together, strict=True):
+        again = searched(results, *members, base=(*IRIS, *LONE))
+        for one, other in zip(found, again, strict=True):
+            assert one == pytest.approx(other, rel=LAST)
+
+
+@pytest.mark.slow
+def test_the_second_run_that_comes_alone_has_a_program_for_those_to_come(
+    results: Path, traces: list[int]
+) -> None:
+    for seed, count in ((1, 0), (2, 2), (3, 0)):
+        traces.clear()
+        searched(results, f"seed={seed}", base=(*IRIS, "regularizer=[dropout]"), more=True)
+        assert len(traces) == count, seed
 
 
 @pytest.mark.slow
