@@ -95,7 +95,11 @@ class PackedEngine:
         Nothing of them need be built, but what holds a new extreme of a param.
         """
         began = time.perf_counter()
-        known = SHARED.known(jobs[0], _kind(jobs[0])) if _declined(jobs[0]) is None else None
+        known = (
+            SHARED.known(jobs[0], structure_of(jobs[0].config))
+            if _declined(jobs[0]) is None
+            else None
+        )
         if known is None:
             return list(jobs)
         alike, left = self._probe(known.replay, jobs, record, keep=True)
@@ -110,7 +114,7 @@ class PackedEngine:
         if (reason := _declined(first)) is not None:
             self._alone(jobs, reason, record)
             return []
-        if not others and not SHARED.is_wanted(first, _kind(first)):
+        if not others and not SHARED.is_wanted(first, structure_of(first.config)):
             self._alone(jobs, ALONE, record)
             return []
         drawn: dict[int, Draw] = {}
@@ -134,7 +138,7 @@ class PackedEngine:
             return SHARED.borrow(model, start, shape, replay.varying)
 
         if (proven := self._train_alike(template, replay, alike, left, record, began)) is not None:
-            SHARED.remember(proven, model, _kind(first), shape, replay)
+            SHARED.remember(proven, model, structure_of(first.config), shape, replay)
         return left
 
     def _train_alike(
