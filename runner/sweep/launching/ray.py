@@ -60,7 +60,7 @@ class RayLauncher(PackedLauncher):
         """Keep what a launcher works with; HydraException for what is wrong with its config."""
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
         try:
-            self._check()
+            self.check()
         except RunnerError as error:
             raise HydraException(str(error)) from None
 
@@ -90,7 +90,7 @@ class RayLauncher(PackedLauncher):
             atexit.register(self._crew.close)
         return self._crew.train(runs, on_result, pruning=pruning, limits=limits, more=more)
 
-    def _check(self) -> None:
+    def check(self) -> None:
         """Raise ConfigError for params that mean nothing, and where Ray is not installed."""
         if importlib.util.find_spec("ray") is None:
             raise ConfigError(f"hydra/launcher=ray needs Ray, which is not installed: {EXTRA}")

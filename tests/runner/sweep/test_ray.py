@@ -22,15 +22,18 @@ pytestmark = pytest.mark.slow
 SMALL = ["experiment=digits_mlp", "architecture.units=[8]", "limit_batches=2"]
 LONG = [*SMALL, "epochs=60", "limit_batches=4", "callback=nap", "engine=fast", "checkpoint=1"]
 TOYS = """
-    import os, time
-    from pathlib import Path
-    from runner import callback, optimizer
+    from runner import optimizer
 
     @optimizer
     def toy(*, learning_rate: float = 0.1):
         "A toy."
         import keras
         return keras.optimizers.SGD(learning_rate)
+"""
+SLEEPERS = """
+    import os, time
+    from pathlib import Path
+    from runner import callback
 
     @callback
     def nap(*, seconds: float = 0.3):
@@ -81,6 +84,8 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Three]:
     site, newer = Site(folder / "site"), Site(folder / "newer")
     site.install(TOYS)
     newer.install(TOYS, version="2.0")
+    for folder_of_node in (site, newer):
+        folder_of_node.install(SLEEPERS, "sleepers")
     before = {name: os.environ.get(name) for name in ("PYTHONPATH", "RAY_USAGE_STATS_ENABLED")}
     os.environ |= {"PYTHONPATH": str(site.folder), "RAY_USAGE_STATS_ENABLED": "0"}
     on_term = signal.getsignal(signal.SIGTERM)
