@@ -9,17 +9,19 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.system.databases import CLOSED, shut
 from warehouse.database import Writer
 from warehouse.ingest.ingest import overlay
-from warehouse.journals.read import BESIDE, JournalFile, waiting
+from warehouse.journals.read import BESIDE, JournalFile
+from warehouse.lake.opening import in_words, state_of
+from warehouse.lake.reading import attached, make, read_beside
 from warehouse.place import Place
 from warehouse.shelf import Hold, new_draft, remove
-from warehouse.snapshot import copying, fill, on_shelf
+from warehouse.snapshot import copying, fill, laid_over, on_shelf
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -38,11 +40,23 @@ class Follower:
         place.check()
         self._place = place
         with copying(place):
-            self._base, journals = _base(place), waiting(place)
+            self._base, journals = _base(place), laid_over(place)
             self._seen = _seen(journals)
             on_shelf(place, lambda shelf: self._copy(shelf, journals))
             self._staging = Path(tempfile.mkdtemp(prefix="sweephouse-"))
-            self.con = _open(self._folder / place.database.name, self._staging)
+            path = self._folder / place.database.name
+            if place.lake is not None:
+                self.con = read_beside(path, place.lake, threads=1)
+                self._lake_state = self.lake_state()
+            else:
+                self.con = _open(path, self._staging)
+
+    def lake_state(self) -> str:
+        """What changes with anything that is taken into the lake; empty where there is none."""
+        if (lake := self._place.lake) is None:
+            return ""
+        with in_words(lake), closing(self.con.cursor()) as cursor:
+            return str(state_of(cursor, lake))
 
     def catch_up(self) -> set[str] | None:
         """Take in what journals have grown by: their runs. None where it takes a new copy."""
@@ -50,8 +64,11 @@ class Follower:
 
         if _base(self._place) != self._base:
             return None
-        journals = waiting(self._place)
+        journals = laid_over(self._place)
         seen = _seen(journals)
+        if self._place.lake is not None:
+            is_same = seen == self._seen and self.lake_state() == self._lake_state
+            return set() if is_same else None
         if not _goes_on(self._seen, seen):
             return None
         grown = {name for name, state in seen.items() if self._seen.get(name) != state}
@@ -73,8 +90,13 @@ class Follower:
     def _copy(self, shelf: Path, journals: Sequence[JournalFile]) -> None:
         folder = new_draft(shelf)
         self._folder, self._hold = folder, Hold(folder)
+        path = folder / self._place.database.name
         try:
-            fill(folder / self._place.database.name, self._place, journals)
+            if self._place.lake is not None:
+                with attached(self._place.lake) as con, in_words(self._place.lake):
+                    make(con, path, journals, self._place.folder)
+            else:
+                fill(path, self._place, journals)
         except BaseException:
             self._hold.release()
             remove(folder)

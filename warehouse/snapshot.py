@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from runner.errors import WarehouseError
-from runner.system.databases import CLOSED, bounds
+from runner.system.databases import CLOSED, bounds, literal
 from runner.system.temporary import private_folder
 from warehouse.database import (
     ChangedError,
@@ -36,8 +36,8 @@ from warehouse.ingest.ingest import overlay
 from warehouse.ingest.staging import tables
 from warehouse.journals.read import JournalFile, waiting
 from warehouse.lake.address import lake_of
+from warehouse.lake.reading import attach_checked, read_beside
 from warehouse.lake.reading import on as beside_lake
-from warehouse.lake.reading import read_beside
 from warehouse.package_views import make_views, view_texts
 from warehouse.place import Place
 from warehouse.shelf import forget_others, forget_shelves, new_draft, remove
@@ -77,7 +77,7 @@ def newest(place: Place, *, forget: bool = False) -> DuckDBPyConnection:
     forget: remove older snapshots.
     """
     if place.lake is not None:
-        lake, journals = place.lake, [] if place.lake.at else waiting(place)
+        lake, journals = place.lake, laid_over(place)
         path = on_shelf(place, lambda shelf: beside_lake(shelf, lake, journals, place.folder))
         con = read_beside(path, lake)
     else:
@@ -86,6 +86,27 @@ def newest(place: Place, *, forget: bool = False) -> DuckDBPyConnection:
     if forget:
         forget_others(path.parent)
     return con
+
+
+def laid_over(place: Place) -> list[JournalFile]:
+    """The journals that readers see though they are not taken in; none in a state of before."""
+    return [] if place.lake is not None and place.lake.at else waiting(place)
+
+
+def attach_newest(con: DuckDBPyConnection, place: Place) -> list[str]:
+    """Attach the newest state as `warehouse`, read-only; the folders that it needs in reach.
+
+    The caller keeps ingest away, and shuts the connection.
+    """
+    folders = []
+    if place.lake is not None:
+        lake, journals = place.lake, laid_over(place)
+        path = on_shelf(place, lambda shelf: beside_lake(shelf, lake, journals, place.folder))
+        folders.append(attach_checked(con, lake))
+    else:
+        path = snapshot(place)
+    con.execute(f"ATTACH {literal(str(path))} AS warehouse (READ_ONLY)")
+    return folders
 
 
 def read(path: Path) -> DuckDBPyConnection:

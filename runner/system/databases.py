@@ -112,6 +112,9 @@ def refuse_effects_in(con: DuckDBPyConnection, text: str) -> list[duckdb.Stateme
 
     statements = con.extract_statements(text)
     for statement in statements:
+        if statement.type in (duckdb.StatementType.COPY, duckdb.StatementType.EXPORT):
+            # A lake's own folder is in reach.
+            raise duckdb.PermissionException("Permission Error: to write files is no reading")
         try:
             if statement.type == duckdb.StatementType.SELECT and statement.query:
                 refuse_effects(con, statement.query)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from runner.system.terminal import say
 from warehouse.commands.selection import add_selection, selected
 from warehouse.commands.target import refuse_kept
 from warehouse.place import Place
-from warehouse.snapshot import connect, copying, snapshot
+from warehouse.snapshot import attach_newest, connect, copying
 from warehouse.trackers import to_mlflow, to_tables, to_tensorboard
 from warehouse.trackers.ours import all_runs, read_ours
 
@@ -70,8 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
             raise WarehouseError(f"{folder} cannot be written ({error.strerror})") from error
     if arguments.form != "tensorboard":
         with copying(place):
-            database = snapshot(place)
-        rows = to_tables.write(database, chosen, folder, arguments.form)
+            attach = partial(attach_newest, place=place)
+            rows = to_tables.write(attach, chosen, folder, arguments.form)
         said = ", ".join(f"{name}.{arguments.form} ({number})" for name, number in rows.items())
     say(f"exported {count} to {folder}: {said}")
     return 0

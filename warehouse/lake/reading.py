@@ -46,17 +46,23 @@ def attached(lake: Lake) -> DuckDBPyConnection:
     con = duckdb.connect(config=CLOSED)
     try:
         con.execute("SET GLOBAL TimeZone = 'UTC'")
-        load_extensions(con)
-        attach(con, lake)
-        with in_words(lake):
-            check(con)
+        attach_checked(con, lake)
     except BaseException:
         con.close()
         raise
     return con
 
 
-def read_beside(path: Path, lake: Lake) -> DuckDBPyConnection:
+def attach_checked(con: DuckDBPyConnection, lake: Lake) -> str:
+    """Attach the lake for reading, and give its data path; LakeError where it is not today's."""
+    load_extensions(con)
+    data = attach(con, lake)
+    with in_words(lake):
+        check(con)
+    return data
+
+
+def read_beside(path: Path, lake: Lake, threads: int | None = None) -> DuckDBPyConnection:
     """A connection that reads the file made by `make`, the lake, and nothing else."""
     import duckdb
 
@@ -64,11 +70,7 @@ def read_beside(path: Path, lake: Lake) -> DuckDBPyConnection:
     try:
         if con.execute("SELECT current_setting('lock_configuration')").fetchone() == (False,):
             con.execute("SET GLOBAL TimeZone = 'UTC'")
-            load_extensions(con)
-            data = attach(con, lake)
-            with in_words(lake):
-                check(con)
-            shut(con, folders=[data])
+            shut(con, folders=[attach_checked(con, lake)], threads=threads)
     except BaseException:
         con.close()
         raise

@@ -83,6 +83,11 @@ class Feed:
         """
         with self._lock:
             state = _state_of(self.place)
+            try:
+                state += self._follower.lake_state() if self._follower else ""
+            except WarehouseError as error:  # its server does not answer just now
+                is_new, self.problem = self.problem != str(error), str(error)
+                return is_new
             if state == self._state:
                 return False
             runs = self._follower.catch_up() if self._follower else None

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.system.databases import CLOSED, identifier, literal, shut
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 TABLES = {
     "runs": "run_id",
@@ -18,25 +22,31 @@ TABLES = {
 FORMS = {"parquet": "FORMAT parquet, COMPRESSION zstd", "csv": "FORMAT csv, HEADER"}
 
 
-def write(database: Path, run_ids: Sequence[str], folder: Path, form: str) -> dict[str, int]:
+def write(
+    attach: Callable[[DuckDBPyConnection], Sequence[str]],
+    run_ids: Sequence[str],
+    folder: Path,
+    form: str,
+) -> dict[str, int]:
     """Write the rows of the runs, a file a table; how many rows each has.
 
-    database: a snapshot. folder: is there, and is empty. form: "parquet" or "csv".
+    attach: attaches a snapshot as `warehouse`, and says which folders it needs.
+    folder: is there, and is empty. form: "parquet" or "csv".
     """
     import duckdb
 
     rows: dict[str, int] = {}
     with duckdb.connect(config=CLOSED) as con:
-        con.execute(f"ATTACH {literal(str(database))} AS ours (READ_ONLY)")
+        needed = attach(con)
         con.execute("CREATE TEMP TABLE chosen (run_id VARCHAR)")
         con.execute("INSERT INTO chosen SELECT unnest(?::VARCHAR[])", [list(run_ids)])
         con.execute("SET TimeZone = 'UTC'")
-        shut(con, folders=[folder])
+        shut(con, folders=[folder, *needed])
         for table, order in TABLES.items():
             file = literal(str(folder / f"{table}.{form}"))
             select = (
-                f"SELECT * FROM ours.main.{identifier(table)} SEMI JOIN chosen USING (run_id) "
-                f"ORDER BY {order}"
+                f"SELECT * FROM warehouse.main.{identifier(table)} "
+                f"SEMI JOIN chosen USING (run_id) ORDER BY {order}"
             )
             count = con.execute(f"COPY ({select}) TO {file} ({FORMS[form]})").fetchone()
             rows[table] = count[0] if count else 0
