@@ -1,4 +1,4 @@
-"""PostgreSQL and MariaDB for tests: real servers on loopback, in a folder of their own.
+"""PostgreSQL, MariaDB and SLURM for tests: real servers on loopback, in a folder of their own.
 
 A server that the environment names is used; else one is started from Debian's binaries; else the
 tests that need it are skipped, saying so.
@@ -6,6 +6,8 @@ tests that need it are skipped, saying so.
 
 from __future__ import annotations
 
+import functools
+import getpass
 import os
 import shutil
 import signal
@@ -14,7 +16,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +80,10 @@ def _postgres(tools: Path) -> Iterator[tuple[str, Any, Callable[[], Any]]]:
             f"{tools}/postgres -D {data} -p {port} -k {folder} -c listen_addresses=127.0.0.1 "
             "-c fsync=off"
         )
+        there = functools.partial(_answers, port)
 
         def start() -> Any:
-            return _running(words, owner, port, signal.SIGINT)
+            return _running(words, owner, there, signal.SIGINT)
 
         with start() as server, _password("PGPASSWORD"):
             yield f"postgres://{USER}@127.0.0.1:{port}/postgres", server, start
@@ -113,8 +116,95 @@ def mariadb() -> Iterator[str]:
             f"--bind-address=127.0.0.1 --socket={folder}/socket --pid-file={folder}/pid "
             "--innodb-flush-log-at-trx-commit=0 --skip-name-resolve"
         )
-        with _running(words, owner, port, signal.SIGTERM), _password("MYSQL_PWD"):
+        there = functools.partial(_answers, port)
+        with _running(words, owner, there), _password("MYSQL_PWD"):
             yield f"mysql://{USER}@127.0.0.1:{port}/shop"
+
+
+@contextmanager
+def slurm(cpus: int = 2) -> Iterator[Path]:
+    """A SLURM of one node with this many processors; commands find it by SLURM_CONF meanwhile.
+
+    Its folder, which holds the log of each daemon. What is requeued begins again after seconds.
+    """
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin"
+    munged, controller, node = (
+        shutil.which(name, path=path) for name in ("munged", "slurmctld", "slurmd")
+    )
+    if munged is None or controller is None or node is None or shutil.which("sbatch") is None:
+        pytest.skip("no SLURM here: apt-get install slurmctld slurmd munge")
+    folder = Path(tempfile.mkdtemp(prefix="sweephouse-"))
+    try:
+        folder.chmod(0o755)
+        (folder / "key").write_bytes(os.urandom(1024))
+        (folder / "key").chmod(0o600)
+        config = _file(folder / "slurm.conf", _slurm_config(folder, cpus))
+        files = {"key-file": "key", "socket": "munge", "pid-file": "munge.pid"}
+        files |= {"log-file": "munge.log", "seed-file": "seed"}
+        options = " ".join(f"--{name}={folder / file}" for name, file in files.items())
+        munge = f"{munged} --foreground --force {options}"
+        with ExitStack() as running:
+            try:
+                running.enter_context(_running(munge, {}, (folder / "munge").exists))
+                for words, port in ((controller, "SlurmctldPort"), (node, "SlurmdPort")):
+                    there = functools.partial(_answers, _port_of(config, port))
+                    running.enter_context(_running(f"{words} -D -f {config}", {}, there))
+                running.enter_context(_set("SLURM_CONF", str(config)))
+                _until(lambda: "idle" in _said("sinfo -h -o %t"))
+            except AssertionError as error:
+                pytest.skip(f"SLURM does not start here: {str(error).strip()[-200:]}")
+            yield folder
+            _said("scancel --signal=KILL --full --partition=tests")
+            _said("scancel --partition=tests")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _slurm_config(folder: Path, cpus: int) -> str:
+    """The configuration of one machine, without cgroups, accounting or anything of the system's.
+
+    The 120 seconds for which a credential is good are those that a requeued job waits, too.
+    """
+    host, user = socket.gethostname().partition(".")[0], getpass.getuser()
+    return f"""\
+ClusterName=tests
+SlurmctldHost={host}(127.0.0.1)
+SlurmUser={user}
+SlurmdUser={user}
+SlurmctldPort={_free_port()}
+SlurmdPort={_free_port()}
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge,cred_expire=5
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/none
+AccountingStorageType=accounting_storage/none
+MpiDefault=none
+PlugStackConfig={folder}/none
+ReturnToService=2
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+SchedulerParameters=sched_interval=1
+SlurmdParameters=config_overrides
+NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory=1000 State=UNKNOWN
+PartitionName=tests Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+"""
+
+
+def _port_of(config: Path, name: str) -> int:
+    lines = dict(line.partition("=")[::2] for line in config.read_text().splitlines())
+    return int(lines[name])
+
+
+def _said(words: str) -> str:
+    done = subprocess.run(words.split(), capture_output=True, text=True, timeout=PATIENCE)
+    return done.stdout
 
 
 @contextmanager
@@ -152,22 +242,27 @@ def _done(words: str, owner: dict[str, Any]) -> None:
 
 @contextmanager
 def _running(
-    words: str, owner: dict[str, Any], port: int, stop: int
+    words: str, owner: dict[str, Any], there: Callable[[], bool], stop: int = signal.SIGTERM
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A server from when it takes connections to its end."""
+    """A server from when it is there to its end."""
     with tempfile.TemporaryFile() as log:
         server = subprocess.Popen(words.split(), cwd="/", stdout=log, stderr=log, **owner)
         try:
-            end = time.monotonic() + PATIENCE
-            while not _answers(port):
-                if server.poll() is not None or time.monotonic() > end:
-                    log.seek(0)
-                    raise AssertionError(log.read().decode()[-2000:])
-                time.sleep(0.1)
+            _until(lambda: server.poll() is not None or there())
+            if server.poll() is not None:
+                log.seek(0)
+                raise AssertionError(log.read().decode()[-2000:])
             yield server
         finally:
             server.send_signal(stop)
             server.wait(PATIENCE)
+
+
+def _until(is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not is_so():
+        assert time.monotonic() < end, f"waited {PATIENCE:g} s for it"
+        time.sleep(0.1)
 
 
 def _answers(port: int) -> bool:
@@ -175,10 +270,14 @@ def _answers(port: int) -> bool:
         return asked.connect_ex(("127.0.0.1", port)) == 0
 
 
+def _password(variable: str) -> AbstractContextManager[None]:
+    return _set(variable, PASSWORD)
+
+
 @contextmanager
-def _password(variable: str) -> Iterator[None]:
+def _set(variable: str, value: str) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(variable, PASSWORD)
+        patch.setenv(variable, value)
         yield
 
 
