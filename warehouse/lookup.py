@@ -47,8 +47,10 @@ def find_run(con: DuckDBPyConnection, text: str) -> str:
     ids = [run_id for (run_id,) in rows]
     if not wanted or not ids:
         _refuse_purged(con, wanted)
+        known = [run_id for (run_id,) in con.execute("SELECT run_id FROM runs").fetchall()]
         raise WarehouseError(
-            f"there is no run {text!r}{_near(con, wanted)}; `python -m warehouse runs` lists them"
+            f"there is no run {text!r}{_near(known, wanted)}; "
+            "`python -m warehouse runs` lists them"
         )
     return only_one(ids, text, "runs")
 
@@ -85,10 +87,9 @@ def _aliased(con: DuckDBPyConnection, alias: str) -> str:
     return str(named[alias])
 
 
-def _near(con: DuckDBPyConnection, wanted: str) -> str:
-    """The end of a sentence about an unknown run: ids that are nearly it, short ones for short."""
-    ids = [run_id for (run_id,) in con.execute("SELECT run_id FROM runs").fetchall()]
-    by_tail = {run_id[-max(len(wanted), 4) :]: run_id for run_id in ids}
+def _near(ids: Iterable[str], wanted: str) -> str:
+    """The end of a sentence about an unknown one: ids that are nearly it, short ones for short."""
+    by_tail = {each[-max(len(wanted), 4) :]: each for each in ids}
     near = difflib.get_close_matches(wanted, by_tail, n=3)
     return f" (near: {', '.join(near)})" if near else ""
 
@@ -127,17 +128,18 @@ def latest_runs(
     return runs
 
 
-def find_sweep(con: DuckDBPyConnection, text: str) -> str:
-    """The full id of the sweep that `text` names: a full id, or its head or tail if unique."""
+def find_sweep(con: DuckDBPyConnection, text: str, others: Iterable[str] = ()) -> str:
+    """The full id of the sweep that `text` names: a full id, or its head or tail if unique.
+
+    others: ids of sweeps of which no run has begun.
+    """
     wanted = text.strip().lower()
-    rows = con.execute(
-        "SELECT DISTINCT sweep_id FROM runs "
-        "WHERE starts_with(sweep_id, $1) OR ends_with(sweep_id, $1) ORDER BY sweep_id",
-        [wanted],
-    ).fetchall()
-    ids = [sweep_id for (sweep_id,) in rows]
+    rows = con.execute("SELECT sweep_id FROM sweeps").fetchall()
+    known = sorted({*others} | {sweep_id for (sweep_id,) in rows})
+    ids = [each for each in known if each.startswith(wanted) or each.endswith(wanted)]
     if not wanted or not ids:
         raise WarehouseError(
-            f"there is no sweep {text!r}; `python -m warehouse sql 'FROM sweeps'` lists them"
+            f"there is no sweep {text!r}{_near(known, wanted)}; "
+            "`python -m warehouse sql 'FROM sweeps'` lists them"
         )
     return only_one(ids, text, "sweeps")

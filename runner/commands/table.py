@@ -23,6 +23,7 @@ COMMANDS = (
     "serve",
     "warm",
     "search",
+    "wait",
     "doctor",
     "new",
 )

@@ -50,7 +50,7 @@ def refuse_own(to: Path, place: Place, sources: Iterable[Path] = ()) -> None:
 def _is_kept(name: str, place: Place) -> bool:
     """Whether the results folder keeps something of its own under this name."""
     kept = {one.name for one in (place.journals, place.weights, place.artifacts)}
-    kept |= {MARKER, HASHES, PROFILES, "ingest-host", "snapshots", "warehouse.lock"}
+    kept |= {MARKER, HASHES, PROFILES, "ingest-host", "snapshots", "sweeps", "warehouse.lock"}
     # With its write-ahead logs.
     return name in kept or name.startswith(place.database.name)
 

@@ -11,6 +11,7 @@ from runner.errors import WarehouseError
 from runner.sweep.search_closing import BEST, LEAST_SHARE, MOVED, search_lines
 from runner.sweep.searching import Search
 from runner.sweep.summary import asking
+from runner.system.terminal import say
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -19,6 +20,14 @@ NOT_BEGUN = 20
 """Jobs of a sweep that a limit ended that are listed."""
 Failure = tuple[str, str, str, str]
 
+# A run that was interrupted and is trained by a later try of the same sweep.
+TRIED_AGAIN = """
+EXISTS (
+    SELECT 1 FROM runs AS later
+    WHERE later.sweep_id = runs.sweep_id AND later.fingerprint = runs.fingerprint
+        AND later.run_id > runs.run_id AND runs.status IN ('lost', 'stopped')
+)
+"""
 NAMED = """
 WITH named AS (
     SELECT
@@ -105,9 +114,8 @@ def failures_of(results: Path, sweep_id: str) -> Sequence[Failure]:
         return connection.execute(
             "SELECT run_id, status, array_to_string(overrides, ' '), "
             "coalesce(error, 'its process is gone') "
-            "FROM runs AS r WHERE sweep_id = ? AND status IN ('failed', 'lost') AND NOT EXISTS ("
-            "FROM runs AS later WHERE later.sweep_id = r.sweep_id "
-            "AND later.fingerprint = r.fingerprint AND later.run_id > r.run_id) ORDER BY run_id",
+            "FROM runs WHERE sweep_id = ? AND status IN ('failed', 'lost') "
+            f"AND NOT {TRIED_AGAIN} ORDER BY run_id",
             [sweep_id],
         ).fetchall()
 
@@ -144,6 +152,35 @@ def values_of(results: Path, sweep_id: str) -> Sequence[tuple[float, str]]:
         return []
 
 
+def sum_up(
+    results: Path,
+    sweep_id: str,
+    refused: Sequence[str],
+    left_out: tuple[str, Sequence[str]] = ("", ()),
+    search: Search | None = None,
+) -> list[str]:
+    """Print what the warehouse has of a sweep; a status for each run that failed or was cut short.
+
+    refused: sentences about jobs that never began. left_out: the limit that ended the sweep, and
+    the jobs that it kept from beginning. search: as in `sweep_lines`.
+    """
+    result = warehouse.sync(results, wait=10.0)
+    try:
+        failed = failures_of(results, sweep_id)
+    except WarehouseError:
+        say(f"warehouse {result.sentence()}")
+        raise
+    for line in sweep_lines(results, sweep_id, failed, refused, search):
+        say(line)
+    cut, (limit, not_begun) = cut_short(results, sweep_id), left_out
+    if not_begun or cut:
+        for line in limit_lines(limit or "sweep.max_seconds", cut, not_begun):
+            say(line)
+    if result.reason or result.problems:
+        say(f"warehouse {result.sentence()}")
+    return ["failed"] * len(failed) + ["limited"] * (cut + len(not_begun))
+
+
 def sweep_lines(
     results: Path,
     sweep_id: str,
@@ -158,6 +195,7 @@ def sweep_lines(
     with warehouse.connect(results) as connection:
         counts = connection.execute(
             "SELECT CASE WHEN trained = 'before' THEN 'trained before' "
+            f"WHEN {TRIED_AGAIN} THEN 'interrupted and tried again' "
             "WHEN reason = 'pruned' THEN 'pruned' ELSE status END AS word, "
             "count(*) FROM sweep_runs JOIN runs USING (run_id) WHERE sweep_runs.sweep_id = ? "
             "GROUP BY word, trained ORDER BY trained DESC, word",

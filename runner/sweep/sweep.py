@@ -27,11 +27,12 @@ from runner.record.notebook import is_notebook
 from runner.record.outcome import Outcome
 from runner.sweep.background import Intake
 from runner.sweep.batch import TrainAll, train, train_all
-from runner.sweep.closing import cut_short, failures_of, limit_lines, sweep_lines, values_of
+from runner.sweep.closing import failures_of, sum_up, values_of
 from runner.sweep.earlier import with_parents
 from runner.sweep.failures import RunResult
 from runner.sweep.launching.jobs import JobConfig
 from runner.sweep.limits import RECOVERING, SWEEP, Limits, announced_jobs, began
+from runner.sweep.manifest import Manifest, Planned, RefusedJob
 from runner.sweep.on_end import tell_of_run, tell_of_sweep
 from runner.sweep.plan import Planner, Run, plan
 from runner.sweep.pruning import Prunings, pruner_of
@@ -88,6 +89,8 @@ class Sweep:
         self._refused: list[str] = []
         self._traces: set[str] = set()
         self._prunings = Prunings(self.sweep_id)
+        self._manifest: Manifest | None = None
+        self._process = os.getpid()
         typed = [word for word in words if word.startswith("on_end=")]
         # Where workers compose the jobs, nobody here learns what they say.
         given = override_of(typed[-1]).value() if self.multirun and typed else None
@@ -95,7 +98,7 @@ class Sweep:
 
     def __getstate__(self) -> dict[str, Any]:
         """What a worker process is given: it trains, and neither searches nor sums up."""
-        return self.__dict__ | {"search": None, "snapshots": None}
+        return self.__dict__ | {"search": None, "snapshots": None, "_manifest": None}
 
     def train(self, composed: DictConfig) -> float | None:
         """Train one composed config, as Hydra hands it over: a batch of one.
@@ -261,6 +264,7 @@ class Sweep:
         if self.limits.reached:
             self._leave_out(runs)
             return {}
+        self._note_planned(runs)
         with Intake() as intake:
 
             def on_result(run: Run, result: RunResult) -> None:
@@ -295,6 +299,17 @@ class Sweep:
         self._leave_out(missing)
         return results
 
+    def _note_planned(self, runs: Sequence[Run]) -> None:
+        """Let other processes know which runs are to be trained; a worker leaves that be."""
+        if not self.multirun or os.getpid() != self._process:
+            return
+        if self._manifest is None:
+            self._manifest = Manifest(self.results, self.sweep_id)
+            for sentence in self._refused:
+                self._manifest.note(RefusedJob(sentence))
+        jobs = [" ".join(run.overrides) for run in runs]
+        self._manifest.note(Planned([run.run_id for run in runs], jobs))
+
     def _failures_elsewhere(self) -> int:
         """How many runs of the sweep have failed, those in other workers too."""
         try:
@@ -319,7 +334,12 @@ class Sweep:
 
     def _say_refused(self, overrides: Sequence[str], error: RunnerError) -> None:
         complain(f"error: {error}")
-        self._refused.append(f"{' '.join(overrides)}  {error}")
+        self._remember_refused(f"{' '.join(overrides)}  {error}")
+
+    def _remember_refused(self, sentence: str) -> None:
+        self._refused.append(sentence)
+        if self._manifest is not None:
+            self._manifest.note(RefusedJob(sentence))
 
     def _say(self, run: Run, outcome: Outcome) -> None:
         """A line about a run among many, and once what an error looks like from inside."""
@@ -336,14 +356,20 @@ class Sweep:
     def refuse(self, reason: str) -> None:
         """Remember a job that never began to train, unless this process has seen it itself."""
         if not any(reason in sentence for sentence in self._refused):
-            self._refused.append(reason)
+            self._remember_refused(reason)
 
     def close(self) -> int:
         """Print how the sweep came out; the command's exit code."""
         statuses = [status_of(one) for one in self._outcomes]
         if self.multirun:
             try:
-                statuses += self._sum_up()
+                statuses += sum_up(
+                    self.results,
+                    self.sweep_id,
+                    self._refused,
+                    (self.limits.reached, self._not_begun),
+                    self.search,
+                )
             except WarehouseError as error:
                 # The runs' own journals and exit code say what happened all the same.
                 complain(f"error: {error}")
@@ -351,27 +377,10 @@ class Sweep:
         code = INTERRUPTED if stopped else exit_code(statuses, len(self._refused))
         if self.multirun:
             tell_of_sweep(self._on_end, self.sweep_id, STATUSES[code], self.results)
+        if self._manifest is not None:
+            self._manifest.close(code, self.limits.reached, self._not_begun)
+            self._manifest = None
         return code
-
-    def _sum_up(self) -> list[str]:
-        """Print what the warehouse has of the sweep; a status for each run that failed."""
-        result = warehouse.sync(self.results, wait=10.0)
-        try:
-            failed = failures_of(self.results, self.sweep_id)
-        except WarehouseError:
-            say(f"warehouse {result.sentence()}")
-            raise
-        for line in sweep_lines(self.results, self.sweep_id, failed, self._refused, self.search):
-            say(line)
-        cut = cut_short(self.results, self.sweep_id)
-        if self._not_begun or cut:
-            for line in limit_lines(
-                self.limits.reached or "sweep.max_seconds", cut, self._not_begun
-            ):
-                say(line)
-        if result.reason or result.problems:
-            say(f"warehouse {result.sentence()}")
-        return ["failed"] * len(failed) + ["limited"] * (cut + len(self._not_begun))
 
 
 def _record_skipped(sweep_id: str, runs: Sequence[Run], skips: Mapping[str, Skipped]) -> None:
