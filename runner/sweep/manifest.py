@@ -90,7 +90,7 @@ class Manifest:
         self._journal: Journal | None = None
         with contextlib.suppress(JournalError):
             self._journal = Journal(results / FOLDER, name)
-            self.note(Took(socket.gethostname(), os.getpid()))
+            self.note(Took(*_this_process()))
             threading.Thread(target=self._beat, name="manifest", daemon=True).start()
 
     def note(self, record: Record) -> None:
@@ -131,6 +131,10 @@ class Standing:
     not_begun: list[str] = field(default_factory=list)
 
 
+def _this_process() -> tuple[str, int]:
+    return socket.gethostname(), os.getpid()
+
+
 def sweeps_of(results: Path) -> set[str]:
     """The ids of the sweeps that have a manifest."""
     return {run_id_of(path).partition(PART)[0] for path in _manifests(results, "*")}
@@ -169,6 +173,8 @@ def _is_alive(path: Path, entries: Sequence[dict[str, Any]], place: Place) -> bo
     """Whether its process lives: by the lock on this machine, by its beat on another."""
     if path.name.endswith(DONE):
         return False
+    if entries and (entries[0].get("host"), entries[0].get("pid")) == _this_process():
+        return False  # it asks about the others
     if entries and entries[0].get("host") == socket.gethostname():
         with contextlib.suppress(OSError):  # no locks on this filesystem
             return not is_abandoned(path)
@@ -180,7 +186,8 @@ def _add(found: Standing, entry: dict[str, Any]) -> None:
         case Planned.record:
             found.jobs |= dict(zip(entry["run_id"], entry["job"], strict=False))
         case RefusedJob.record:
-            found.refused.append(entry["sentence"])
+            # The command that waits for a worker says it, too.
+            found.refused += [entry["sentence"]] * (entry["sentence"] not in found.refused)
             found.refused_runs |= {entry["run_id"]} - {None}
         case Submitted.record:
             submitted = entry["cluster"], tuple(entry["jobs"]), entry["folder"]

@@ -22,6 +22,7 @@ from runner.config.compose import (
 from runner.config.config import Config
 from runner.errors import JournalError, PasswordError, RunnerError, WarehouseError
 from runner.journal.ids import new_run_id
+from runner.journal.records import Record
 from runner.record.display import PlanningProgress
 from runner.record.notebook import is_notebook
 from runner.record.outcome import Outcome
@@ -48,6 +49,8 @@ from warehouse.place import Place
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+SUBMITTED = "submitted"
+"""The status of a run that a cluster's job is to train, while this command does not wait."""
 TOGETHER = 1000
 """Jobs that are planned and looked up in the warehouse at once."""
 FINISHED, FAILED, WRONG, LIMITED = 0, 1, 2, 3
@@ -89,6 +92,8 @@ class Sweep:
         self._refused: list[str] = []
         self._traces: set[str] = set()
         self._prunings = Prunings(self.sweep_id)
+        self._submitted = False
+        """Whether jobs of a cluster go on with it when this command ends."""
         self._manifest: Manifest | None = None
         self._process = os.getpid()
         typed = [word for word in words if word.startswith("on_end=")]
@@ -291,6 +296,7 @@ class Sweep:
                 close_run(outcome, self.results)
         for folder in {run.results for run in runs} - {self.results}:
             warehouse.sync(folder, wait=10.0)
+        self._submitted |= any(outcome.status == SUBMITTED for outcome in outcomes)
         self.stopped = any(outcome.stop_requested for outcome in outcomes)
         # Those that the user's stop, or a limit, kept from beginning are missing.
         missing = [run for run in runs if run.run_id not in results]
@@ -306,9 +312,14 @@ class Sweep:
         if self._manifest is None:
             self._manifest = Manifest(self.results, self.sweep_id)
             for sentence in self._refused:
-                self._manifest.note(RefusedJob(sentence))
+                self.note(RefusedJob(sentence))
         jobs = [" ".join(run.overrides) for run in runs]
-        self._manifest.note(Planned([run.run_id for run in runs], jobs))
+        self.note(Planned([run.run_id for run in runs], jobs))
+
+    def note(self, record: Record) -> None:
+        """Let other processes know."""
+        if self._manifest is not None:
+            self._manifest.note(record)
 
     def _failures_elsewhere(self) -> int:
         """How many runs of the sweep have failed, those in other workers too."""
@@ -338,8 +349,7 @@ class Sweep:
 
     def _remember_refused(self, sentence: str) -> None:
         self._refused.append(sentence)
-        if self._manifest is not None:
-            self._manifest.note(RefusedJob(sentence))
+        self.note(RefusedJob(sentence))
 
     def _say(self, run: Run, outcome: Outcome) -> None:
         """A line about a run among many, and once what an error looks like from inside."""
@@ -359,9 +369,13 @@ class Sweep:
             self._remember_refused(reason)
 
     def close(self) -> int:
-        """Print how the sweep came out; the command's exit code."""
+        """Print how the sweep came out; the command's exit code.
+
+        Of one that is submitted, that is for `wait` to say.
+        """
         statuses = [status_of(one) for one in self._outcomes]
-        if self.multirun:
+        is_over = self.multirun and not self._submitted
+        if is_over:
             try:
                 statuses += sum_up(
                     self.results,
@@ -375,10 +389,10 @@ class Sweep:
                 complain(f"error: {error}")
         stopped = self.multirun and self.stopped
         code = INTERRUPTED if stopped else exit_code(statuses, len(self._refused))
-        if self.multirun:
+        if is_over:
             tell_of_sweep(self._on_end, self.sweep_id, STATUSES[code], self.results)
         if self._manifest is not None:
-            self._manifest.close(code, self.limits.reached, self._not_begun)
+            self._manifest.close(code if is_over else None, self.limits.reached, self._not_begun)
             self._manifest = None
         return code
 

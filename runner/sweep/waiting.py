@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
+import warehouse
 from runner.record.display import EVERY_SECONDS
 from runner.sweep.closing import NOT_BEGUN, sum_up
 from runner.sweep.cluster.queue import Queue
@@ -20,6 +21,8 @@ from warehouse.place import Place
 
 LOOK_SECONDS = 0.5, 5.0
 """Between two looks: at first, and when it has been waiting for long."""
+SYNC_SECONDS = 60.0
+"""How often ended runs are taken into the warehouse meanwhile."""
 GRACE_SECONDS = 30.0
 """A sweep without a manifest, whose jobs each have a process, is over when for so long none of
 its runs has been in training."""
@@ -66,7 +69,7 @@ class Watching:
     def __init__(self, results: Path, sweep_id: str) -> None:
         self._results, self._sweep_id = results, sweep_id
         self._queue = Queue()
-        self._alive_at = time.monotonic()
+        self._alive_at = self._synced_at = time.monotonic()
         self._follower: Follower | None = None
 
     def __enter__(self) -> Watching:
@@ -83,6 +86,7 @@ class Watching:
     def look(self) -> Progress:
         """How far it is now."""
         # In this order: what has left one of them is seen in the next.
+        self._sync()
         before = standing(self._results, self._sweep_id)
         queued = self._queue.has_any(before.submitted)
         now = standing(self._results, self._sweep_id)
@@ -101,16 +105,24 @@ class Watching:
         over = time.monotonic() - self._alive_at >= patience or len(statuses) >= progress.runs
         return Progress(progress.runs, statuses, left, now, over)
 
-    def until_over(self, seconds: float | None = None) -> Iterator[Progress]:
-        """Every look until it is over, or until so many seconds have passed."""
+    def until_over(
+        self, seconds: float | None = None, asked: Callable[[], bool] = lambda: False
+    ) -> Iterator[Progress]:
+        """Every look until it is over, or until so many seconds have passed.
+
+        asked: when that becomes true, the next look comes at once.
+        """
         began = time.monotonic()
         while True:
+            before = asked()
             yield (progress := self.look())
             passed = time.monotonic() - began
             if progress.over or (seconds is not None and passed >= seconds):
                 return
             pause = min(max(LOOK_SECONDS[0], passed / 10), LOOK_SECONDS[1])
-            time.sleep(pause if seconds is None else min(pause, seconds - passed))
+            end = time.monotonic() + (pause if seconds is None else min(pause, seconds - passed))
+            while (left := end - time.monotonic()) > 0 and asked() == before:
+                time.sleep(min(left, 0.1))
 
     def _ask(self) -> tuple[Sequence[tuple[str, str | None]], set[str], int]:
         """What the warehouse has of its runs, and how many it thinks that there are."""
@@ -124,6 +136,11 @@ class Watching:
         planned = con.execute(PLANNED, [self._sweep_id]).fetchone()
         statuses = [(status, reason) for _, status, reason in tries]
         return statuses, begun, int(planned[0]) if planned else 0
+
+    def _sync(self) -> None:
+        if time.monotonic() - self._synced_at >= SYNC_SECONDS:
+            warehouse.sync(self._results)
+            self._synced_at = time.monotonic()
 
     def _close(self) -> None:
         if self._follower is not None:

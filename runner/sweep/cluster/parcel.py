@@ -245,7 +245,9 @@ def left_of(parcel: Parcel, results: Path, again: Collection[str] = INTERRUPTED)
     warehouse.sync(results, wait=10.0)
     with warehouse.connect(results) as connection:
         rows = connection.execute(
-            "SELECT fingerprint, run_id, status FROM runs WHERE sweep_id IS NOT DISTINCT FROM $1 "
+            # Of stopped ones only those of the user's, or of the cluster's, are to go on.
+            "SELECT fingerprint, run_id, CASE WHEN status = 'stopped' AND reason <> 'user' "
+            "THEN reason ELSE status END FROM runs WHERE sweep_id IS NOT DISTINCT FROM $1 "
             "AND fingerprint IN (SELECT unnest($2::VARCHAR[])) ORDER BY run_id DESC",
             [parcel.sweep_id, [slip.fingerprint for slip in parcel.slips]],
         ).fetchall()

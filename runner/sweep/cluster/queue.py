@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import psutil
 
@@ -71,3 +72,45 @@ def _controller(job: str, folder: str) -> psutil.Process | None:
         if folder in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE:
             return process
     return None
+
+
+def is_running(job: str) -> bool:
+    """Whether SLURM counts a job as one that runs, rather than as cancelled or to be requeued."""
+    words = ["squeue", "--noheader", "--array", "--format=%T", f"--jobs={job}"]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.stdout.strip() == "RUNNING"
+
+
+def stop(submitted: Iterable[Submitted], at_once: bool = False) -> None:
+    """Have jobs end after their epochs, and those that wait not begin; or all of them now."""
+    for each in submitted:
+        with contextlib.suppress(OSError):
+            stop_file(Path(each.folder)).touch()
+        if each.cluster == LOCAL:
+            _stop_here(each, at_once)
+            continue
+        ids = array_ids(each.jobs)
+        for options in [[]] if at_once else [["--state=PENDING"], ["--signal=INT"]]:
+            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+                words = ["scancel", "--quiet", *options, *ids]
+                subprocess.run(words, capture_output=True, timeout=PATIENCE)
+
+
+def stop_file(folder: Path) -> Path:
+    """The file that keeps a sweep's jobs from going on, wherever they are requeued."""
+    return folder / "stop"
+
+
+def _stop_here(submitted: Submitted, at_once: bool) -> None:
+    for job in submitted.jobs:
+        with contextlib.suppress(psutil.Error):
+            if (controller := _controller(job, submitted.folder)) is None:
+                continue
+            if not at_once:
+                controller.terminate()  # it passes that on
+                continue
+            for process in [*controller.children(recursive=True), controller]:
+                process.kill()

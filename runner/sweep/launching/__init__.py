@@ -5,15 +5,16 @@ from __future__ import annotations
 from runner.backend.hydra_private import offer_launcher, offer_plugins
 from runner.system import extensions
 
-OURS = ("packed", "basic", "ray")
+OURS = ("packed", "basic", "ray", "submitit")
 """Launchers whose names a package's does not take."""
 
 
 def install() -> None:
-    """Make `hydra/launcher=packed` and `=ray`, `hydra/sweeper=quick` and `=search` known to Hydra.
+    """Make our launchers and sweepers known to Hydra: `hydra/launcher=packed`, and its kin.
 
     So are the launchers of packages, each of which is imported when it is to launch.
     """
+    from hydra.core.config_store import ConfigStore
     from hydra.core.plugins import Plugins
 
     Plugins.instance()  # executes its own plugins anew: what is derived from them comes after
@@ -21,7 +22,10 @@ def install() -> None:
     from runner.sweep.launching.quick import QuickSweeper
     from runner.sweep.launching.ray import RayLauncher
     from runner.sweep.launching.search import SearchSweeper
+    from runner.sweep.launching.submitit import SubmititLauncher, SubmititSettings
 
-    offer_plugins("sweephouse", (PackedLauncher, RayLauncher, QuickSweeper, SearchSweeper))
+    launchers = PackedLauncher, RayLauncher, SubmititLauncher
+    offer_plugins("sweephouse", (*launchers, QuickSweeper, SearchSweeper))
+    ConfigStore.instance().store(group="hydra/launcher", name="submitit", node=SubmititSettings)
     for name, launcher in extensions.extensions(extensions.LAUNCHERS, OURS).items():
         offer_launcher(name, launcher.load)
