@@ -153,11 +153,13 @@ class Telling:
 
     def __init__(self) -> None:
         self._told, self._told_at = "", float("-inf")
+        self._newest = ""
         self._drawn = sys.stdout is not None and sys.stdout.isatty()
 
     def tell(self, progress: Progress) -> None:
         """Say it, if that is news."""
         words, now = progress.words(), time.monotonic()
+        self._newest = words
         if words == self._told or (not self._drawn and now - self._told_at < EVERY_SECONDS):
             return
         if self._drawn:
@@ -167,9 +169,11 @@ class Telling:
         self._told, self._told_at = words, now
 
     def close(self) -> None:
-        """Leave the line as it is."""
+        """Say the last of it."""
         if self._drawn and self._told:
             say("")
+        elif self._newest != self._told:
+            say(self._newest)
 
 
 def conclude(results: Path, sweep_id: str, progress: Progress) -> int:

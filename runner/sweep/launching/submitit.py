@@ -6,6 +6,8 @@ the jobs record lies there, and nothing travels back.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import itertools
 import math
 import os
@@ -150,11 +152,15 @@ class SubmititLauncher(PackedLauncher):
         self._parts += len(tasks)
         try:
             executor = self._executor(folder)
-            with executor.batch():
+            # It prints what sbatch says, which is in the error as well.
+            with contextlib.redirect_stderr(io.StringIO()), executor.batch():
                 jobs = [executor.submit(task) for task in tasks]
         except (OSError, RuntimeError) as error:
-            reason = str(error).strip().partition("\n")[0]
-            raise HydraException(f"{self._cluster} does not take the jobs: {reason}") from error
+            reason = str(error).strip().rpartition("\n")[2]
+            raise HydraException(
+                f"SLURM does not take the jobs ({reason}); hydra.launcher.executor=local trains "
+                "them on this machine"
+            ) from error
         return Submitted(self._cluster, [job.job_id for job in jobs], str(folder))
 
     def _executor(self, folder: Path) -> submitit.AutoExecutor:
