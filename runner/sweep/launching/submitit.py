@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import itertools
 import math
 import os
 import shutil
@@ -144,10 +143,9 @@ class SubmititLauncher(PackedLauncher):
         memory = self._settings.memory_gb
         packs = cut(runs, workers, self._settings.pack, int(memory * 1e9) if memory else None)
         most = MOST_TASKS if self._cluster == SLURM else workers
-        parts = itertools.count(self._parts)
         tasks = [
             Task(pack_up(pack, began(sweep_id)), results, part)
-            for part, pack in zip(parts, _merged(packs, most), strict=False)
+            for part, pack in enumerate(_merged(packs, most), self._parts)
         ]
         self._parts += len(tasks)
         try:
