@@ -21,13 +21,13 @@ from hydra.errors import HydraException
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-import warehouse
-from runner.errors import ConfigError, JournalError, RunnerError
+from runner.errors import ConfigError, RunnerError
 from runner.record.outcome import Outcome
 from runner.sweep.batch import PruningOf, no_pruning
 from runner.sweep.cluster.cut import AUTO, check_pack, cut
 from runner.sweep.cluster.parcel import pack_up
 from runner.sweep.cluster.queue import LOCAL, SLURM, array_ids, stop
+from runner.sweep.cluster.settled import settled
 from runner.sweep.cluster.task import Task, folder_of
 from runner.sweep.failures import OnResult, RunResult
 from runner.sweep.launching.packed import PackedLauncher
@@ -120,6 +120,8 @@ class SubmititLauncher(PackedLauncher):
         """
         assert isinstance(self._sweep, Sweep)
         results, sweep_id = runs[0].results, self._sweep.sweep_id
+        if {run.results for run in runs} != {results}:
+            raise HydraException("hydra/launcher=submitit takes one results=<folder> a sweep")
         submitted = self._submit(runs, results, sweep_id)
         self._sweep.note(submitted)
         for line in _lines(submitted, len(runs)):
@@ -129,11 +131,12 @@ class SubmititLauncher(PackedLauncher):
             return {run.run_id: Outcome(run.run_id, status=SUBMITTED) for run in runs}
         progress, stopped = _wait(results, sweep_id, submitted)
         left_out = stopped or bool(limits and limits.reached)
-        settled = dict(_settled(runs, results, sweep_id, progress, stopped, left_out))
+        refused = progress.standing.refused_runs
+        came = dict(settled(runs, results, sweep_id, refused, stopped, left_out))
         for run in runs:
-            if run.run_id in settled and on_result is not None:
-                on_result(run, settled[run.run_id])
-        return settled
+            if run.run_id in came and on_result is not None:
+                on_result(run, came[run.run_id])
+        return came
 
     def _submit(self, runs: Sequence[Run], results: Path, sweep_id: str) -> Submitted:
         """Hand the runs over; HydraException where SLURM does not take them."""
@@ -261,60 +264,3 @@ def _wait(results: Path, sweep_id: str, submitted: Submitted) -> tuple[Progress,
                 stop([submitted])
     telling.close()
     return progress, stopped
-
-
-RESULTS = """
-SELECT
-    fingerprint, r.run_id, r.status, r.epochs, l.best_epoch, l.monitor, l.mode, l.best,
-    r.seconds, r.error, r.reason, f.traceback
-FROM runs AS r LEFT JOIN leaderboard AS l USING (run_id) LEFT JOIN failures AS f USING (run_id)
-WHERE r.sweep_id = ?
-QUALIFY row_number() OVER (PARTITION BY fingerprint ORDER BY r.run_id DESC) = 1
-"""
-
-
-def _settled(
-    runs: Sequence[Run],
-    results: Path,
-    sweep_id: str,
-    progress: Progress,
-    stopped: bool,
-    left_out: bool,
-) -> Iterator[tuple[str, RunResult]]:
-    """The result of each run, as the warehouse has it.
-
-    left_out: whether those that have not begun were kept from it; they have none.
-    """
-    with warehouse.connect(results) as connection:
-        rows = connection.execute(RESULTS, [sweep_id]).fetchall()
-    found = {row[0]: row[1:] for row in rows}
-    refused = set(progress.standing.refused_runs)
-    for run in runs:
-        result: RunResult
-        if run.fingerprint in found:
-            result = _outcome(found[run.fingerprint], stopped)
-        elif run.run_id in refused:
-            result = JournalError("its job refused it")
-        elif left_out:
-            continue
-        else:
-            result = JournalError("its job is gone, and never began it")
-        yield run.run_id, result
-
-
-def _outcome(row: Sequence[Any], stopped: bool) -> Outcome:
-    run_id, status, epochs, best_epoch, monitor, mode, best, seconds, error, reason, trace = row
-    return Outcome(
-        run_id,
-        status=status,
-        epochs=epochs or 0,
-        best_epoch=best_epoch,
-        monitor=monitor or "val_loss",
-        mode=mode or "min",
-        best=best,
-        seconds=seconds or 0.0,
-        error=error,
-        reason=reason,
-        traceback=trace,
-        stop_requested=stopped,
-    )
