@@ -390,6 +390,19 @@ def test_asking_the_warehouse_loads_no_tensorflow(
     assert not (Path(without_tensorflow["LIGHT"]) / "loaded").exists()
 
 
+def test_waiting_for_a_sweep_loads_no_tensorflow(
+    without_tensorflow: dict[str, str], tmp_path: Path
+) -> None:
+    from runner.journal.ids import new_run_id
+    from tests.warehouse.conftest import House
+
+    sweep_id = new_run_id()
+    House(tmp_path / "results").run(run_id=new_run_id(), sweep_id=sweep_id, sweep_jobs=1)
+    done = run_light([sys.executable, "-m", "runner", "wait"], without_tensorflow, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"sweep     {sweep_id}: 1 finished" in done.stdout
+
+
 def test_importing_the_public_doors_loads_no_tensorflow(
     without_tensorflow: dict[str, str], tmp_path: Path
 ) -> None:

@@ -28,7 +28,7 @@ EXISTS (
         AND later.run_id > runs.run_id AND runs.status IN ('lost', 'stopped')
 )
 """
-NAMED = """
+NAMED = f"""
 WITH named AS (
     SELECT
         l.run_id,
@@ -44,6 +44,7 @@ WITH named AS (
     JOIN sweep_runs AS s ON s.run_id = l.run_id
     LEFT JOIN params AS p ON p.run_id = l.run_id AND p.name = 'dataset'
     WHERE s.sweep_id = $1 AND isfinite(l.best)
+        AND l.run_id NOT IN (SELECT run_id FROM runs WHERE sweep_id = $1 AND {TRIED_AGAIN})
 )
 """
 VARIED = """

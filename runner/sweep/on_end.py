@@ -18,6 +18,7 @@ from typing import Any
 import warehouse
 from runner.errors import WarehouseError
 from runner.record.outcome import Outcome
+from runner.sweep.closing import TRIED_AGAIN
 from runner.sweep.limits import RECOVERING, SWEEP
 from runner.system.terminal import complain
 
@@ -66,9 +67,9 @@ def tell_of_sweep(command: Command | None, sweep_id: str, status: str, results: 
     _tell(command, {"kind": "sweep", **told, "results": results})
 
 
-_RUNS = """
+_RUNS = f"""
 SELECT status, count(*) FROM runs JOIN sweep_runs AS s USING (run_id)
-WHERE s.sweep_id = ? GROUP BY status
+WHERE s.sweep_id = ? AND NOT {TRIED_AGAIN} GROUP BY status
 """
 _BEST = """
 SELECT run_id, monitor, best, best_epoch, dataset FROM leaderboard

@@ -184,6 +184,8 @@ def conclude(results: Path, sweep_id: str, progress: Progress) -> int:
         return end.code
     for line in missing_lines(progress.missing):
         say(line)
+    for folder in dict.fromkeys(one.folder for one in end.submitted if progress.missing):
+        say(f"output    {folder}")
     statuses += ["failed"] * len(progress.missing)
     statuses += ["stopped" for status, why in progress.statuses if (status, why) in STOPPED]
     return exit_code(statuses, len(end.refused))

@@ -75,8 +75,6 @@ def test_it_is_over_when_its_command_has_closed_it(house: House, capsys: Any) ->
         with Watching(house.results, SWEEP) as watching:
             progress = watching.look()
             assert (progress.words(), progress.over) == ("1 of 2 done", False)
-            assert wait(house, SWEEP[-8:], "--timeout", "0.1") == 124
-            assert "is over and the sweep is not: 1 of 2 done" in capsys.readouterr().err
             trained(house, 1, second, status="failed", error="ValueError: no")
             assert watching.look().words() == "2 of 2 done, 1 failed"
             written.note(RefusedJob("seed=2  no such thing"))
@@ -103,16 +101,22 @@ def test_one_whose_processes_are_gone_ends_and_names_what_is_missing(
     assert f"missing   {third[-8:]}  seed=2" in said
 
 
+@pytest.mark.slow
 def test_of_the_tries_of_a_run_the_last_counts(house: House, capsys: Any) -> None:
     with elsewhere(house) as written:
         [first] = planned(written, [0])
         trained(house, 0, first)
+        assert wait(house, SWEEP[-8:], "--timeout", "0.1") == 124
+        assert "is over and the sweep is not: 1 of 1 done, 1 lost" in capsys.readouterr().err
         trained(house, 0, status="finished")
         written.close(None)
     assert wait(house) == 0
-    assert "1 finished, 1 interrupted and tried again" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "1 finished, 1 interrupted and tried again" in said
+    assert "best      of 1 by val_loss" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("reason", "code"), [("user", 130), ("pruned", 0), ("max_seconds", 3)])
 def test_its_exit_code_is_that_of_the_sweep(house: House, reason: str, code: int) -> None:
     with elsewhere(house) as written:
@@ -171,6 +175,7 @@ def test_a_worker_elsewhere_that_beats_is_alive(house: House) -> None:
     assert not standing(house.results, SWEEP).driven
 
 
+@pytest.mark.slow
 def test_a_sweep_without_a_manifest_is_over_when_nothing_of_it_trains(house: House) -> None:
     trained(house, 0, status="finished")
     trained(house, 1)
