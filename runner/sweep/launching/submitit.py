@@ -245,7 +245,8 @@ def _lines(submitted: Submitted, runs: int) -> Iterator[str]:
     kind = "jobs of SLURM" if submitted.cluster == SLURM else "processes of this machine"
     if jobs == 1:
         kind = kind.replace("jobs", "job").replace("processes", "process")
-    yield f"submitted {runs} runs as {jobs} {kind}: {', '.join(array_ids(submitted.jobs))}"
+    runs_in_words = "1 run" if runs == 1 else f"{runs} runs"
+    yield f"submitted {runs_in_words} as {jobs} {kind}: {', '.join(array_ids(submitted.jobs))}"
     yield f"output    {submitted.folder}"
 
 

@@ -84,7 +84,7 @@ def test_packs_are_processes_of_this_machine_where_there_is_no_cluster(
     # What is there is skipped; what is waited for is summed up by the command itself.
     again = command(*words[:-2], "seed=0,1,4", "epochs=4", "hydra.launcher.wait=true")
     assert again.returncode == 0, again.stderr
-    assert "submitted 1 runs as 1 process of this machine: " in again.stdout
+    assert "submitted 1 run as 1 process of this machine: " in again.stdout
     assert ": 1 finished, 2 trained before" in again.stdout
     assert "finished  " in again.stdout
 
