@@ -79,15 +79,15 @@ class SubmititSettings:
     """true, false, or auto: on a terminal, and where the sweeper asks for values."""
     setup: list[str] = field(default_factory=list)
     """Lines of the shell before each job."""
-    more: dict[str, Any] = field(default_factory=dict)
-    """Other options of sbatch by their names."""
+    more: list[str] = field(default_factory=list)
+    """Other options of sbatch, such as mail-type=END, or exclusive."""
 
 
 class SubmititLauncher(PackedLauncher):
     """The launcher: it composes and skips as the packed one does, and submits what is left."""
 
     def __init__(self, **given: Any) -> None:
-        given["setup"], given["more"] = list(given["setup"]), dict(given["more"])
+        given["setup"], given["more"] = list(given["setup"]), list(given["more"])
         self._settings = SubmititSettings(**given)
         self._parts = 0
         """Jobs that were submitted so far."""
@@ -183,7 +183,9 @@ class SubmititLauncher(PackedLauncher):
             slurm_constraint=settings.constraint,
             slurm_array_parallelism=settings.parallel,
             slurm_signal_delay_s=settings.signal_seconds,
-            slurm_additional_parameters=settings.more or None,
+            # Unlike the rest, it is not handed on to the job's step.
+            slurm_srun_args=settings.cpus and [f"--cpus-per-task={settings.cpus}"],
+            slurm_additional_parameters=dict(map(_option, settings.more)),
             slurm_setup=settings.setup or None,
             local_setup=settings.setup or None,
         )
@@ -229,6 +231,12 @@ def _checked(settings: SubmititSettings) -> str:
     raise ConfigError(
         f"hydra.launcher.executor={settings.executor} is not valid: auto, slurm or local"
     )
+
+
+def _option(text: str) -> tuple[str, str | bool]:
+    """An option of sbatch as submitit writes it."""
+    name, is_given, value = text.removeprefix("--").partition("=")
+    return name, value if is_given else True
 
 
 def _merged(packs: Sequence[list[Run]], most: int) -> list[list[Run]]:

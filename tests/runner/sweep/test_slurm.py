@@ -95,12 +95,15 @@ def test_packs_are_the_tasks_of_an_array_job(
     command: Command, slurm: Path, tmp_path: Path
 ) -> None:
     launcher = ["hydra/launcher=submitit", "hydra.launcher.pack=2", "hydra.launcher.time=20"]
+    launcher += ["hydra.launcher.cpus=2", "hydra.launcher.more=[comment=mine]"]
     done = command(*STEADY, "-m", *launcher, "seed=0,1,2,3", "epochs=6", pause=0.2)
     assert done.returncode == 0, done.stderr
     assert "submitted 4 runs as 2 jobs of SLURM: " in done.stdout
     [sweep_id] = sweeps_of(tmp_path / "results")
     [submitted] = standing(tmp_path / "results", sweep_id).submitted
     assert [job.partition("_")[2] for job in submitted.jobs] == ["0", "1"]
+    told = subprocess.run(["scontrol", "show", "job"], capture_output=True, text=True, timeout=60)
+    assert "CPUs/Task=2" in told.stdout and "Comment=mine" in told.stdout
     waited = command("wait")
     assert waited.returncode == 0, waited.stdout + waited.stderr
     assert f"sweep     {sweep_id}: 4 finished" in waited.stdout
