@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import warehouse
 from runner.record.display import EVERY_SECONDS
@@ -18,6 +19,9 @@ from runner.sweep.sweep import exit_code
 from runner.system.terminal import say
 from warehouse.follow import Follower
 from warehouse.place import Place
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 LOOK_SECONDS = 0.5, 5.0
 """Between two looks: at first, and when it has been waiting for long."""
@@ -126,11 +130,18 @@ class Watching:
 
     def _ask(self) -> tuple[Sequence[tuple[str, str | None]], set[str], int]:
         """What the warehouse has of its runs, and how many it thinks that there are."""
+        if Place.of(self._results).lake is not None:
+            with warehouse.connect(self._results) as connection:
+                return self._rows(connection)
         if self._follower is not None and self._follower.catch_up() is None:
             self._close()
         if self._follower is None:
             self._follower = Follower(Place(self._results))
-        con = self._follower.con.cursor()
+        return self._rows(self._follower.con.cursor())
+
+    def _rows(
+        self, con: DuckDBPyConnection
+    ) -> tuple[Sequence[tuple[str, str | None]], set[str], int]:
         tries = con.execute(TRIES, [self._sweep_id]).fetchall()
         begun = {run_id for (run_id,) in con.execute(BEGUN, [self._sweep_id]).fetchall()}
         planned = con.execute(PLANNED, [self._sweep_id]).fetchone()

@@ -21,6 +21,7 @@ from runner.sweep.failures import RunResult
 from runner.sweep.manifest import FOLDER, PART, Manifest, RefusedJob
 from runner.sweep.summary import run_line
 from runner.system.terminal import complain, say
+from warehouse.place import use_lake
 
 AGAIN = (*INTERRUPTED, "stopped")
 """What has become of runs that are trained on when a job is run once more."""
@@ -60,6 +61,8 @@ class Task:
         try:
             if self._is_over():
                 return False
+            if lake := self._parcel.slips[0].body.get("lake"):
+                use_lake(self._results, lake)
             parcel = left_of(self._parcel, self._results, AGAIN) if times else self._parcel
             if parcel is None:
                 return False

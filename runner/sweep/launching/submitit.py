@@ -113,10 +113,11 @@ class SubmititLauncher(PackedLauncher):
         *,
         pruning: PruningOf = no_pruning,
         limits: Limits | None = None,
+        more: bool = False,
     ) -> dict[str, RunResult]:
         """Submit the runs; each one's result, or where nobody waits, that it is submitted.
 
-        pruning: is left to the jobs.
+        pruning, more: are left to the jobs.
         """
         assert isinstance(self._sweep, Sweep)
         results, sweep_id = runs[0].results, self._sweep.sweep_id
