@@ -22,7 +22,7 @@ from runner.engines.structure.symbols import Shape
 
 KEPT = 16
 """How many templates are remembered; each holds a model."""
-KEPT_WEIGHTS = 20_000_000
+KEPT_WEIGHTS = 5_000_000
 """How many weights their models may have together, but for the latest."""
 
 Key = tuple[Any, ...]
