@@ -5,14 +5,20 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import logging
 import os
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 from runner.errors import ConfigError, ModelError
+from runner.system.claims import claim
+from runner.system.terminal import say
 
 REWRITES = (
     "constant_folding",
@@ -22,6 +28,11 @@ REWRITES = (
 )
 """Graph rewrites that reorder arithmetic."""
 LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+CPUS = "SWEEPHOUSE_CPUS"
+"""The processor as so many devices: to try out what several GPUs do, where there are none."""
+AUTO, GPUS, ALL = "auto", "gpus", "all"
+"""Of the setting `device`: the first device; one for each process; all for each run."""
+_STRATEGY: ContextVar[Any] = ContextVar("strategy", default=None)
 
 
 @functools.cache
@@ -42,6 +53,7 @@ def import_tensorflow() -> None:
         import tensorflow as tf
 
         tf.config.list_physical_devices()
+        split_processor()
     if (backend := keras.backend.backend()) != "tensorflow":
         raise ModelError(
             f"Keras is in use with the backend {backend} in this process, and TensorFlow trains: "
@@ -89,27 +101,114 @@ def without_notices() -> Iterator[None]:
             del os.environ[LOG_LEVEL]
 
 
-def pick_device(wanted: str) -> tuple[str, str]:
-    """TensorFlow's name of the device, such as /GPU:0, and ours for the record.
+@dataclass(frozen=True)
+class Device:
+    """One device that runs may use."""
 
-    wanted: auto (the first GPU, else the CPU), cpu, gpu or gpu:N; ConfigError for another.
+    place: str
+    """As TensorFlow has it: /GPU:0."""
+    key: str
+    """As the setting has it: gpu:0."""
+    name: str = ""
+    """Its maker's."""
+
+    def __str__(self) -> str:
+        return f"{self.key} {self.name}".strip()
+
+
+def usable_devices() -> list[Device]:
+    """The devices that runs may use: the GPUs; where there is none, the processor or its parts."""
+    import tensorflow as tf
+
+    import_tensorflow()
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        # Else the first process on a GPU takes all of its memory.
+        with contextlib.suppress(RuntimeError, ValueError):
+            tf.config.experimental.set_memory_growth(gpu, True)
+    if gpus:
+        seen = tf.config.get_visible_devices("GPU")
+        number = {gpu.name: index for index, gpu in enumerate(gpus)}
+        names = gpu_names()
+        if len(tf.config.list_logical_devices("GPU")) == len(seen):
+            return [
+                Device(f"/GPU:{place}", f"gpu:{number[gpu.name]}", names[number[gpu.name]])
+                for place, gpu in enumerate(seen)
+            ]
+    kind = "GPU" if gpus else "CPU"
+    parts = range(len(tf.config.list_logical_devices(kind)))
+    if kind == "CPU" and len(parts) == 1:
+        return [Device("/CPU:0", "cpu")]
+    return [Device(f"/{kind}:{part}", f"{kind.lower()}:{part}") for part in parts]
+
+
+def usable_number() -> int:
+    """How many devices runs may use; none of them is begun to be used."""
+    import_tensorflow()
+    import tensorflow as tf
+
+    if gpus := tf.config.list_physical_devices("GPU"):
+        return len(gpus)
+    return int(os.environ.get(CPUS) or 1)
+
+
+def claim_one() -> Device:
+    """The device, for good, of this process: one that fewest other processes have claimed.
+
+    Of GPUs it then sees no other, and takes no memory on them.
     """
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
-    for gpu in gpus:
-        # Else the first process on a GPU takes all of its memory.
-        with contextlib.suppress(RuntimeError):
-            tf.config.experimental.set_memory_growth(gpu, True)
-    name, _, number = wanted.lower().partition(":")
-    if (name == "cpu" and not number) or (name == "auto" and not gpus):
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    names = (
+        visible.split(",") if visible.count(",") == len(gpus) - 1 else map(str, range(len(gpus)))
+    )
+    number = claim(
+        [f"gpu:{name}" for name in names] if gpus else [f"cpu:{i}" for i in range(usable_number())]
+    )
+    if gpus:
+        with contextlib.suppress(RuntimeError):  # in use: then the others are seen, but not used
+            tf.config.set_visible_devices([gpus[number]], "GPU")
+    usable = usable_devices()
+    return usable[number if len(usable) > number else 0]
+
+
+def split_processor() -> None:
+    """Make of the processor as many devices as SWEEPHOUSE_CPUS says, if it does.
+
+    Raises ConfigError where that is no number of devices, or TensorFlow is in use already.
+    """
+    import tensorflow as tf
+
+    if not (asked := os.environ.get(CPUS)):
+        return
+    if not asked.isdigit() or int(asked) < 1:
+        raise ConfigError(f"{CPUS}={asked} is not valid: give the number of devices, from 1 on")
+    [processor] = tf.config.list_physical_devices("CPU")
+    part = tf.config.LogicalDeviceConfiguration()
+    try:
+        tf.config.set_logical_device_configuration(processor, [part] * int(asked))
+        # Devices that wait for each other would else wait for a free thread, too.
+        tf.config.threading.set_inter_op_parallelism_threads(8 * int(asked))
+    except RuntimeError:
+        raise ConfigError(f"{CPUS}={asked} comes too late: TensorFlow is in use already") from None
+
+
+def pick_device(wanted: str) -> tuple[str, str]:
+    """TensorFlow's name of the device, such as /GPU:0, and ours for the record.
+
+    wanted: auto or gpus (the first that is usable), cpu, gpu or one's key; ConfigError for
+        another.
+    """
+    usable, key = usable_devices(), wanted.lower()
+    if key == "cpu":
         return "/CPU:0", "cpu"
-    have = ["auto", "cpu", *(f"gpu:{i}" for i in range(len(gpus)))]
-    index = number or "0"
-    if name not in ("auto", "gpu") or not index.isdigit() or int(index) >= len(gpus):
-        raise ConfigError(f"there is no device={wanted} here; available: {', '.join(have)}")
-    details = tf.config.experimental.get_device_details(gpus[int(index)])
-    return f"/GPU:{index}", f"gpu:{index} {details.get('device_name', '')}".strip()
+    for device in usable:
+        if key in (AUTO, GPUS, ALL, device.key, device.key.partition(":")[0]):
+            return device.place, str(device)
+    have = [AUTO, GPUS, ALL, *dict.fromkeys(["cpu", *(device.key for device in usable)])]
+    raise ConfigError(f"there is no device={wanted} here; available: {', '.join(have)}")
 
 
 def gpu_names() -> list[str]:
@@ -122,6 +221,45 @@ def gpu_names() -> list[str]:
     ]
 
 
+@functools.cache
+def _say_one(wanted: str, device: str) -> None:
+    """Once a process."""
+    say(f"device={wanted}: there is one device here, {device}, and it is used as by device=auto")
+
+
+def all_of(devices: Sequence[Device]) -> str:
+    """What the devices are called together: 2 x gpu NAME, where they are of one kind."""
+    kinds = {(device.key.partition(":")[0], device.name) for device in devices}
+    if len(kinds) > 1:
+        return " + ".join(map(str, devices))
+    return f"{len(devices)} x {' '.join(kinds.pop())}".strip()
+
+
+@functools.cache
+def _strategy_over(places: tuple[str, ...]) -> Any:
+    import tensorflow as tf
+
+    logging.getLogger("tensorflow").setLevel(logging.WARNING)  # each sum of gradients is news
+    # Parts of a processor that exchange gradients may wait for each other's threads for ever.
+    on_processor = all("CPU" in place for place in places)
+    ops = tf.distribute.ReductionToOneDevice() if on_processor else None
+    return tf.distribute.MirroredStrategy(places, ops)
+
+
+def is_mirrored() -> bool:
+    """Whether models are now built with a copy on every device."""
+    return _STRATEGY.get() is not None
+
+
+def mirrored() -> AbstractContextManager[None]:
+    """Make what is built inside mirrored over all devices, if `device=all` chose them.
+
+    To be entered after Keras' session is cleared, which forgets it.
+    """
+    strategy = _STRATEGY.get()
+    return contextlib.nullcontext() if strategy is None else strategy.scope()
+
+
 @contextlib.contextmanager
 def tensorflow_on(wanted: str, deterministic: bool) -> Iterator[str]:
     """Import TensorFlow and place what is made inside on the device; gives our name for it.
@@ -132,13 +270,35 @@ def tensorflow_on(wanted: str, deterministic: bool) -> Iterator[str]:
     import_tensorflow()
     import tensorflow as tf
 
-    place, device = pick_device(wanted)
+    place, device = _chosen(wanted)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
         # Else a convolution's last bits depend on the program around it.
         tf.config.optimizer.set_experimental_options(dict.fromkeys(REWRITES, False))
+    if place is None:
+        token = _STRATEGY.set(_strategy_over(tuple(one.place for one in usable_devices())))
+        try:
+            yield device
+        finally:
+            _STRATEGY.reset(token)
+        return
     with tf.device(place):
         yield device
+
+
+def _chosen(wanted: str) -> tuple[str | None, str]:
+    """The place, None where it is all devices, and our name for it."""
+    key = wanted.lower()
+    if key in (ALL, GPUS) and usable_number() == 1:
+        place, device = pick_device(wanted)
+        _say_one(wanted, device)
+        return place, device
+    if key == GPUS:
+        claimed = claim_one()
+        return claimed.place, str(claimed)
+    if key == ALL:
+        return None, all_of(usable_devices())
+    return pick_device(wanted)
 
 
 def gradient_of(function: Callable[[Any], Any], value: Any) -> Any:

@@ -204,7 +204,11 @@ class Settings:
         "plain: TensorFlow's own; auto: oneDNN's convolutions and pooling where quicker",
         outcome=False,
     )
-    device: str = _setting("auto", "auto, cpu, gpu or gpu:N", outcome=False)
+    device: str = _setting(
+        "auto",
+        "auto, cpu, gpu or gpu:N; gpus: of a sweep a part on each; all: each run on all of them",
+        outcome=False,
+    )
     results: str = _setting(
         "results", "the folder for warehouse, journals and weights", outcome=False
     )

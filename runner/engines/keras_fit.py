@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runner.backend.devices import tensorflow_on
 from runner.backend.seeds import order
@@ -20,11 +20,13 @@ from runner.data.prepare import Part
 from runner.data.stream import ahead, example_of, in_order, rows_of, windows
 from runner.engines.arrays import Callback, Index, Logs, Model, Rows, Tensor
 from runner.engines.contract import Job
-from runner.engines.lifecycle import begin, callbacks_of, conclude, live
+from runner.engines.lifecycle import begin, built, callbacks_of, conclude, live, release
+from runner.engines.mirrored import refused, shares, size_of_batches, taking_shares
 from runner.engines.tracker import Tracker
+from runner.errors import ConfigError
 from runner.journal.records import RunEnd
 from runner.model.build import steps
-from runner.record.events import OnEvent
+from runner.record.events import OnEvent, Refused
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -42,7 +44,17 @@ class KerasEngine:
     def train(self, jobs: Sequence[Job], record: OnEvent) -> None:
         """Train the jobs one after the other."""
         for job in jobs:
-            live(job, record, self.name, functools.partial(fit, job, record))
+            train_by_fit(job, record)
+
+
+def train_by_fit(job: Job, record: OnEvent, reason: str | None = None) -> None:
+    """Train one job; reason: why no other engine does."""
+    if job.stop() or not built(job, record, KerasEngine.name):
+        return
+    if (sentence := refused(job)) is not None:
+        record(Refused(job.start.run_id, ConfigError(sentence)))
+        return release(job)
+    live(job, record, KerasEngine.name, functools.partial(fit, job, record), reason)
 
 
 def fit(job: Job, record: OnEvent, tracker: Tracker) -> RunEnd:
@@ -50,24 +62,32 @@ def fit(job: Job, record: OnEvent, tracker: Tracker) -> RunEnd:
     model, splits = job.recipe.model, job.data.splits
     size = job.config.settings.batch_size
     trouble: list[Exception] = []
+    example = example_of(splits.train)
     retrace = functools.partial(model.make_train_function, force=True)
+
+    def evaluated(part: Part) -> Any:
+        at_once = size_of_batches(model, size, rows_of(part))
+        return shares(model, batches(part, at_once, trouble))
+
     try:
-        model.fit(
-            epochs_of(job, trouble),
-            steps_per_epoch=steps(job.config, job.data),
-            epochs=job.config.settings.epochs,
-            initial_epoch=begin(job),
-            validation_data=splits.val and batches(splits.val, size, trouble),
-            callbacks=[*callbacks_of(job, tracker, retrace), *_step_losses(model, tracker)],
-            shuffle=False,  # the order is ours
-            verbose=0,
-        )
+        with taking_shares(model, example):
+            model.fit(
+                shares(model, epochs_of(job, trouble)),
+                steps_per_epoch=steps(job.config, job.data),
+                epochs=job.config.settings.epochs,
+                initial_epoch=begin(job),
+                validation_data=splits.val and evaluated(splits.val),
+                callbacks=[*callbacks_of(job, tracker, retrace), *_step_losses(model, tracker)],
+                shuffle=False,  # the order is ours
+                verbose=0,
+            )
     except Exception as error:
         # What a source raises reaches us only as a part of TensorFlow's own words.
         raise (trouble or [error])[0] from None
 
     def evaluate(part: Part) -> Logs:
-        metrics: Logs = model.evaluate(batches(part, size, trouble), verbose=0, return_dict=True)
+        with taking_shares(model, example):
+            metrics: Logs = model.evaluate(evaluated(part), verbose=0, return_dict=True)
         return metrics
 
     return conclude(job, tracker, record, evaluate)

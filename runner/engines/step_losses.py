@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from runner.engines.arrays import Model
 from runner.errors import ModelError
 from runner.journal.records import Steps
@@ -59,7 +61,7 @@ class StepLosses:
         """The loss added up over the rows of the epoch so far, and their number."""
         for metric in self._model.metrics:
             if metric.name == "loss" and hasattr(metric, "total") and hasattr(metric, "count"):
-                return float(metric.total), float(metric.count)
+                return float(np.asarray(metric.total)), float(np.asarray(metric.count))
         raise self._missing()
 
     def _missing(self) -> ModelError:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from runner.backend.seeds import generator_state, known_generators
 from runner.components.types import Mode
 from runner.engines.arrays import Callback, Logs, Model, Variable
@@ -30,8 +32,6 @@ from runner.record.events import Kept, OnEvent
 from runner.system.terminal import say
 
 if TYPE_CHECKING:
-    import numpy as np
-
     Array = np.ndarray[Any, Any]
 
 
@@ -156,7 +156,7 @@ class Tracker:
             epoch,
             measured={name: float(value) for name, value in logs.items()},
             logs=logs,
-            learning_rate=float(self._model.optimizer.learning_rate),
+            learning_rate=float(np.asarray(self._model.optimizer.learning_rate)),
             seconds=wall * self.share,
             wall_seconds=wall,
         )

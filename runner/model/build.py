@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runner.backend.devices import mirrored
 from runner.backend.keras_private import ever_trainable
 from runner.backend.names import Unsupported
 from runner.backend.tensorflow_private import too_large
@@ -114,12 +115,13 @@ def build(
             ) from error
         raise
     check_compile(recipe.model)
-    recipe.model.compile(
-        optimizer=recipe.optimizer, loss=recipe.loss, metrics=recipe.metrics, jit_compile=False
-    )
-    # Inside a traced training step, a slot that begins as a copy of its weight (schedule-free
-    # AdamW's) would be set back to it in every step.
-    recipe.model.optimizer.build(_optimized(recipe))
+    with mirrored():
+        recipe.model.compile(
+            optimizer=recipe.optimizer, loss=recipe.loss, metrics=recipe.metrics, jit_compile=False
+        )
+        # Inside a traced training step, a slot that begins as a copy of its weight (schedule-free
+        # AdamW's) would be set back to it in every step.
+        recipe.model.optimizer.build(_optimized(recipe))
     for callback in recipe.callbacks:
         # One that cannot work with this model says so now, before anything trains.
         callback.set_model(recipe.model)
@@ -151,6 +153,13 @@ def assemble(
     keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(config.settings.seed)
     keras.config.set_dtype_policy(config.settings.precision)
+    with mirrored():
+        return _assembled(config, data, keeper, run_id, results)
+
+
+def _assembled(
+    config: Config, data: Prepared, keeper: Keeper | None, run_id: str, results: Path
+) -> Recipe:
     task = data.splits.task
     check_heads(config, task)
     metrics, modes, names = _metrics(config, data)

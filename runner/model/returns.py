@@ -143,7 +143,7 @@ def check_optimizer(component: Component, made: Any) -> Any:
     if not isinstance(made, keras.Optimizer):
         raise component.returned(made, "a Keras optimizer")
     check_new(component, [made], "an optimizer")
-    check_rate(component, float(made.learning_rate))
+    check_rate(component, float(np.asarray(made.learning_rate)))
     return made
 
 

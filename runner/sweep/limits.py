@@ -50,6 +50,11 @@ class Limits:
         self._settings = SweepSettings()
         self._elsewhere, self._at_once = "", False
 
+    @property
+    def since(self) -> float:
+        """The moment from which its time counts."""
+        return self._began
+
     def follow(self, settings: SweepSettings) -> None:
         """Take the limits from settings, of the sweep or of one of its jobs."""
         self._settings = settings

@@ -23,7 +23,7 @@ from runner.engines.arrays import Index, Logs, Rows
 from runner.engines.contract import Job
 from runner.engines.fast.program import Bind, Program, tensors
 from runner.engines.fast.shared import SharedPrograms
-from runner.engines.keras_fit import fit
+from runner.engines.keras_fit import train_by_fit
 from runner.engines.lifecycle import (
     begin,
     built,
@@ -33,6 +33,7 @@ from runner.engines.lifecycle import (
     live,
     release,
 )
+from runner.engines.mirrored import copies
 from runner.engines.tracker import Tracker
 from runner.errors import in_one_line
 from runner.journal.records import RunEnd
@@ -88,7 +89,7 @@ class FastEngine:
         """Have Keras' own loop train the job, unless it insists on this engine."""
         if not insists(job, record, self.name, declined):
             both = "; ".join(filter(None, (reason, f"fast declines: {declined}")))
-            live(job, record, "keras", functools.partial(fit, job, record), both)
+            train_by_fit(job, record, both)
 
 
 def untraceable(job: Job, program: Program) -> str | None:
@@ -112,6 +113,8 @@ def declines(job: Job) -> str | None:
         if _overrides(callback, keras.callbacks.Callback, BATCH_HOOKS):
             return f"the callback {type(callback).__name__} acts on batches"
     model = job.recipe.model
+    if copies(model) > 1:
+        return "device=all has a copy of the model on every device, which Keras' own loop trains"
     if model.run_eagerly:
         return "the model runs eagerly"
     if (own := own_loop(model)) is not None:

@@ -18,7 +18,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
-from runner.backend.devices import tensorflow_on
+from runner.backend.devices import is_mirrored, tensorflow_on
 from runner.backend.names import Unsupported
 from runner.backend.tensorflow_private import NotMapped, kernels_kept
 from runner.components.kinds import KINDS
@@ -315,6 +315,8 @@ def _branches(recipe: Recipe) -> str | None:
 def _declined(job: Job) -> str | None:
     """Why the job cannot be packed, as far as its config and data tell."""
     splits = job.data.splits
+    if is_mirrored():
+        return "device=all has every run on all devices"
     if job.resume is not None:
         return "a resumed run goes on alone"
     if job.config.settings.deterministic:

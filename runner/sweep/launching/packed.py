@@ -14,7 +14,8 @@ from omegaconf import DictConfig
 
 from runner.config.compose import forget_config
 from runner.errors import PasswordError, RunnerError
-from runner.sweep.batch import TrainAll, train_all
+from runner.sweep.batch import TrainAll
+from runner.sweep.cluster.each_device import train_on_each
 from runner.sweep.launching.jobs import Composer, JobConfig
 from runner.sweep.sweep import Sweep, is_usable
 
@@ -22,7 +23,7 @@ from runner.sweep.sweep import Sweep, is_usable
 class PackedLauncher(Launcher):
     """The launcher: it composes jobs, skips the finished ones, trains the others together."""
 
-    _together: TrainAll = staticmethod(train_all)
+    _together: TrainAll = staticmethod(train_on_each)
     """What trains them; launchers of other places have their own."""
 
     def setup(
