@@ -281,6 +281,7 @@ def tensorflow_on(wanted: str, deterministic: bool) -> Iterator[str]:
             yield device
         finally:
             _STRATEGY.reset(token)
+            gc.collect()  # iterators over several devices are let go while TensorFlow is there
         return
     with tf.device(place):
         yield device

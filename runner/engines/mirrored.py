@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -131,7 +132,10 @@ def taking_shares(model: Model, example: Rows) -> Iterator[None]:
     optimizer.scale_loss, model.train_step, model.test_step = by_rows, train, test
     _forget(model)
     try:
-        yield
+        with warnings.catch_warnings():
+            # Said at the end of val, whose number of batches Keras does not know here.
+            warnings.filterwarnings("ignore", "Your input ran out of data")
+            yield
     finally:
         del optimizer.scale_loss, model.train_step, model.test_step
         _forget(model)
