@@ -3,9 +3,9 @@
     python benchmarks/gpu.py [--rounds 3] [--workload digits_mlp small_cnn ...] [--small]
 
 On a machine with GPUs: bare `fit`, engines `keras` and `fast`, one run mirrored over all GPUs
-(where there are several), and the most memory that each took; then a sweep by the command line: one
-run after the other by engine `keras`, packed on one GPU, and packed on all (`device=gpus`). Within
-a round they take turns; ratios are of wall against bare `fit`, or against the loop of runs.
+(where there are several), and the most memory that each took; then a sweep by the command line:
+one run after the other by engine `keras`, packed on one GPU, and packed on all (`device=gpus`).
+Within a round they take turns; ratios are of wall against bare `fit`, or against the loop of runs.
 Without a GPU the processor is split in two, and everything is small: that says that it works, not
 how fast a GPU is.
 """
@@ -36,8 +36,8 @@ from runner.record.events import Event
 
 SMALL = Workload(tabular_mlp, lambda: drawn(2, 600, 20), 64, 3, 0)
 SWEEP = {
-    "one after the other, engine keras": ["engine=keras", "device=gpu"],
-    "packed, one device": ["device=gpu"],
+    "one after the other, engine keras": ["engine=keras"],
+    "packed, one device": [],
     "packed, all devices": ["device=gpus"],
 }
 
@@ -134,18 +134,13 @@ def engines(name: str, workload: Workload, rounds: int, devices: int) -> None:
         )
 
 
-def sweeps(rounds: int, runs: int, words: Sequence[str], gpus: bool) -> None:
+def sweeps(rounds: int, runs: int, words: Sequence[str]) -> None:
     """One Markdown table of a sweep by the command line, imports and warehouse included."""
     found: list[dict[str, float]] = []
     for number in range(rounds):
         shift, turn = number % len(SWEEP), {}
         for variant in [*SWEEP][shift:] + [*SWEEP][:shift]:
-            own = [
-                word if gpus else word.replace("device=gpu", "device=cpu")
-                for word in SWEEP[variant]
-            ]
-            own = [word.replace("device=cpus", "device=gpus") for word in own]
-            turn[variant] = seconds_of([f"seed=range({runs})", *words, *own])
+            turn[variant] = seconds_of([f"seed=range({runs})", *words, *SWEEP[variant]])
         found.append(turn)
     print(f"\n**a sweep of {runs} runs** ({rounds} rounds)\n")
     print("| variant | wall against the first | seconds |")
@@ -202,7 +197,7 @@ def main() -> None:
         engines(name, workload, arguments.rounds, len(devices))
     runs = arguments.runs or (4 if small else 64)
     words = ["dataset=iris", "epochs=2"] if small else ["experiment=digits_mlp"]
-    sweeps(arguments.rounds, runs, words, gpus)
+    sweeps(arguments.rounds, runs, words)
 
 
 if __name__ == "__main__":

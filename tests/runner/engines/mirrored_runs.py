@@ -1,11 +1,11 @@
-"""What tests/runner/engines/test_mirrored.py has trained, by a process whose processor is split."""
+"""What test_mirrored.py has trained, by a process whose processor is split."""
 
 import sys
 
 import runner
 
 WORDS = ["dataset=iris", "architecture.units=[8]", "regularizer=l2", "epochs=2", "batch_size=35"]
-"""105 rows in batches of 35, which two devices divide unevenly; limit_batches=4 has a short one."""
+"""Batches that two devices divide unevenly, and the last one shorter."""
 
 
 def main(results: str) -> None:
