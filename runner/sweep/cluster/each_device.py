@@ -13,7 +13,7 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -184,7 +184,7 @@ class _Devices:
                 self._results.settle(self._runs[slip.key], error)
         again = [slip for slip in slips if slip.key not in self._results.by_id]
         if again:
-            self._waiting.append(Parcel(again, *_common(parcel)))
+            self._waiting.append(replace(parcel, slips=tuple(again)))
             self._begin()
 
     def _tell(self, number: int) -> None:
@@ -202,10 +202,6 @@ class _Devices:
             if hand.process.is_alive():
                 hand.process.kill()
         self._hands.clear()
-
-
-def _common(parcel: Parcel) -> tuple[Any, ...]:
-    return parcel.components, parcel.sweep_id, parcel.sweep_jobs, parcel.base, parcel.began
 
 
 def _nothing() -> None:
