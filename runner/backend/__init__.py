@@ -11,6 +11,7 @@ What is changed for the whole process, by whom and for how long:
     TensorFlow's conv2d, max_pool    onednn_private.quick_kernels        while a program is traced
     gradients of oneDNN's ops        onednn_private.quick_kernels        to the end; only added
     op determinism, graph rewrites   devices.tensorflow_on               to the end; if asked for
+    TensorFlow's own news            devices.mirrored                    to the end; if asked for
     what Hydra saves of a config     hydra_private.save_only_if          to the end
     the package `hydra_plugins`      hydra_private.offer_plugins         to the end; only added
     numbers as tensors               engines.structure.member_number     to the end; only added

@@ -149,7 +149,8 @@ def usable_number() -> int:
 
     if gpus := tf.config.list_physical_devices("GPU"):
         return len(gpus)
-    return int(os.environ.get(CPUS) or 1)
+    [processor] = tf.config.list_physical_devices("CPU")
+    return len(tf.config.get_logical_device_configuration(processor) or [processor])
 
 
 def claim_one() -> Device:
@@ -207,7 +208,7 @@ def pick_device(wanted: str) -> tuple[str, str]:
     for device in usable:
         if key in (AUTO, GPUS, ALL, device.key, device.key.partition(":")[0]):
             return device.place, str(device)
-    have = [AUTO, GPUS, ALL, *dict.fromkeys(["cpu", *(device.key for device in usable)])]
+    have = [AUTO, *dict.fromkeys(["cpu", *(device.key for device in usable)]), GPUS, ALL]
     raise ConfigError(f"there is no device={wanted} here; available: {', '.join(have)}")
 
 
@@ -239,7 +240,8 @@ def all_of(devices: Sequence[Device]) -> str:
 def _strategy_over(places: tuple[str, ...]) -> Any:
     import tensorflow as tf
 
-    logging.getLogger("tensorflow").setLevel(logging.WARNING)  # each sum of gradients is news
+    # Each sum of gradients is news to it, and each evaluation a reason to warn of tracing.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     # Parts of a processor that exchange gradients may wait for each other's threads for ever.
     on_processor = all("CPU" in place for place in places)
     ops = tf.distribute.ReductionToOneDevice() if on_processor else None

@@ -52,10 +52,9 @@ def train_on_each(
     _Devices(spread, results, limits).train()
     others = results.missing([run for run in runs if run not in spread])
     if others and not limits.reached:
-        trained = train_all(
-            others, results.settle, pruning=pruning, limits=limits, more=more
+        return results.by_id | train_all(
+            others, on_result, pruning=pruning, limits=limits, more=more
         )
-        return results.by_id | trained
     return results.by_id
 
 
@@ -66,8 +65,6 @@ class _Hand:
     process: Any
     pipe: Connection
     parcel: Parcel | None = None
-    devices: int | None = None
-    """How many there are, once it has looked."""
     done: set[str] = field(default_factory=set)
     """The keys of its parcel's jobs that have come to their end."""
 
