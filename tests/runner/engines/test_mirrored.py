@@ -46,8 +46,9 @@ def test_losses_are_those_of_one_device_with_short_batches_too(connection: Any) 
 
 def test_evaluations_are_those_of_one_device(connection: Any) -> None:
     values = connection.execute(
-        "SELECT split, name, list(value ORDER BY run_id) FROM evaluations JOIN runs USING (run_id) "
-        "WHERE name IN ('loss', 'accuracy') AND epochs = 3 GROUP BY ALL"
+        "SELECT split, name, list(value ORDER BY run_id) FROM evaluations "
+        "JOIN runs USING (run_id) WHERE name IN ('loss', 'accuracy') AND epochs = 3 "
+        "GROUP BY ALL"
     ).fetchall()
     assert {(split, name) for split, name, _ in values} >= {("val", "loss"), ("test", "loss")}
     for _, _, of_runs in values:
