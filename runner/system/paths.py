@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 
 def from_home(text: str | Path) -> Path:
@@ -17,11 +17,11 @@ def from_home(text: str | Path) -> Path:
         return Path(text)
 
 
-def open_plain(path: Path, *, follow_links: bool = False) -> BinaryIO:
+def open_plain(path: Path, *, follow_links: bool = False) -> BufferedReader:
     """A plain file to read; OSError for anything else, which might never end."""
     # Never waiting for what a pipe may bring.
     flags = os.O_RDONLY | os.O_NONBLOCK | (0 if follow_links else os.O_NOFOLLOW)
-    file = os.fdopen(os.open(path, flags), "rb")
+    file: BufferedReader = os.fdopen(os.open(path, flags), "rb")
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
         raise OSError(errno.EINVAL, "it is no plain file")
