@@ -118,7 +118,7 @@ def test_what_comes_is_checked_before_it_is_there(
     with pytest.raises(WarehouseError, match="is not what was stored: its sha256 differs"):
         fetch(objects, other, uri, "a" * 64)
     assert [path for path in (other / "weights").rglob("*") if path.is_file()] == []
-    with pytest.raises(WarehouseError, match="is neither in .* nor in the lake"):
+    with pytest.raises(WarehouseError, match=r"is neither in .* nor in the lake"):
         fetch(objects, other, f"weights/bb/{'b' * 64}.safetensors", "b" * 64)
 
 
@@ -134,12 +134,14 @@ def test_a_bucket_says_in_a_sentence_why_it_cannot_be_written(
         return str(caught.value)
 
     assert said("s3://no-such-bucket/x") == (
-        "s3://no-such-bucket/x cannot be written: there is no such bucket: make it, or name another"
+        "s3://no-such-bucket/x cannot be written: there is no such bucket: "
+        "make it, or name another"
     )
     assert said("s3://") == "s3:// names no bucket: give s3://BUCKET or s3://BUCKET/FOLDER"
     with without_rights(server):
         assert said(f"s3://{BUCKET}/x") == (
-            f"s3://{BUCKET}/x cannot be written: this user has no s3:PutObject there (AccessDenied)"
+            f"s3://{BUCKET}/x cannot be written: this user has no s3:PutObject there "
+            "(AccessDenied)"
         )
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     assert "Could not connect to the endpoint URL" in said(f"s3://{BUCKET}/x")
