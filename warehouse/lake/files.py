@@ -92,7 +92,7 @@ def fetch(objects: Objects, results: Path, uri: str, sha256: str) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         mark_results(results)
         with new_beside(path) as draft:
-            if not objects.get(uri, draft):
+            if not objects.get(sha256, draft):
                 raise WarehouseError(f"{uri} is neither in {results} nor in the lake")
             with draft.open("rb") as file:
                 if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
@@ -117,8 +117,8 @@ def _bring(objects: Objects, results: Path, fields: Fields) -> bool | str:
     except OSError as error:
         sound, why = False, f"cannot be read ({error.strerror})"
     if sound:
-        return objects.put(uri, results / uri)
-    if objects.exists(uri):  # from another machine
+        return objects.put(digest, results / uri)
+    if objects.exists(digest):  # from another machine
         return False
     return f"{results / uri} {why}, so its record is left out of the lake"
 

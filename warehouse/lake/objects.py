@@ -1,8 +1,9 @@
 """The files of runs beside a lake: weights and artifacts in a folder, or in a bucket of S3.
 
-They have the names there that they have below a results folder (`weights/ab/ab12.safetensors`),
-which say what is in them: an equal file is stored once, whoever brings it, and bringing it again
-changes nothing. A file is there whole or not at all.
+They are called by the sha256 of what is in them, `objects/ab/ab12...`: an equal file is stored
+once, whoever brings it, and bringing it again changes nothing. A file is there whole or not at
+all. The names have no ending: what ends in `.parquet` below a lake's data path and is none of its
+tables' files, DuckLake removes as an orphan.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
 from runner.errors import WarehouseError
-from runner.journal.weights import path_of
 
 S3 = "s3://"
 MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
@@ -35,22 +35,26 @@ _PATIENCE = {"connect_timeout": 10, "read_timeout": 60}
 """Seconds for S3 to answer; three times, before it counts as not reachable."""
 
 
+def name_of(sha256: str) -> str:
+    """The name of a content below the lake's data path."""
+    return f"objects/{sha256[:2]}/{sha256}"
+
+
 class Objects(Protocol):
     """Where the files of a lake's runs lie; safe to use from several threads.
 
-    Every method raises WarehouseError where the place cannot be reached or has no rights for us,
-    and for a name that leads out of it.
+    Every method raises WarehouseError where the place cannot be reached or has no rights for us.
     """
 
-    def put(self, uri: str, file: Path) -> bool:
-        """Bring a file under this name; False where one of that size is there already."""
+    def put(self, sha256: str, file: Path) -> bool:
+        """Bring a file of this content; False where it is there already, in its whole size."""
         ...
 
-    def get(self, uri: str, file: Path) -> bool:
+    def get(self, sha256: str, file: Path) -> bool:
         """Write it into `file`; False where it is not there."""
         ...
 
-    def exists(self, uri: str) -> bool:
+    def exists(self, sha256: str) -> bool:
         """Whether it is there."""
         ...
 
@@ -76,9 +80,9 @@ class FolderObjects:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def put(self, uri: str, file: Path) -> bool:
+    def put(self, sha256: str, file: Path) -> bool:
         """Copy it under another name first: a killed process leaves no half of it."""
-        path = path_of(self._folder, uri)
+        path = self._folder / name_of(sha256)
         try:
             if path.exists() and path.stat().st_size == file.stat().st_size:
                 return False
@@ -91,20 +95,20 @@ class FolderObjects:
             self._refuse("written", error)
         return True
 
-    def get(self, uri: str, file: Path) -> bool:
+    def get(self, sha256: str, file: Path) -> bool:
         """Copy it out."""
         try:
-            shutil.copyfile(path_of(self._folder, uri), file)
+            shutil.copyfile(self._folder / name_of(sha256), file)
         except FileNotFoundError:
             return False
         except OSError as error:
             self._refuse("read", error)
         return True
 
-    def exists(self, uri: str) -> bool:
+    def exists(self, sha256: str) -> bool:
         """Look for it."""
         try:
-            return path_of(self._folder, uri).exists()
+            return (self._folder / name_of(sha256)).exists()
         except OSError as error:
             self._refuse("read", error)
 
@@ -121,38 +125,40 @@ class S3Objects:
         self._bucket, self._prefix = bucket, prefix
         self._client = _client()
 
-    def put(self, uri: str, file: Path) -> bool:
+    def put(self, sha256: str, file: Path) -> bool:
         """Upload it, in parts where it is large; S3 shows it when all of it has come."""
         try:
-            if self._size(uri) == file.stat().st_size:
+            if self._size(sha256) == file.stat().st_size:
                 return False
         except WarehouseError as error:
             # Who may write but not list is refused the look at what is not there.
             if not isinstance(error, _RefusedError):
                 raise
-        self._do("written", lambda: self._client.upload_file(file, self._bucket, self._key(uri)))
+        self._do(
+            "written", lambda: self._client.upload_file(file, self._bucket, self._key(sha256))
+        )
         return True
 
-    def get(self, uri: str, file: Path) -> bool:
+    def get(self, sha256: str, file: Path) -> bool:
         """Download it."""
-        if not self.exists(uri):
+        if not self.exists(sha256):
             return False
-        self._do("read", lambda: self._client.download_file(self._bucket, self._key(uri), file))
+        self._do("read", lambda: self._client.download_file(self._bucket, self._key(sha256), file))
         return True
 
-    def exists(self, uri: str) -> bool:
+    def exists(self, sha256: str) -> bool:
         """Ask for its head."""
-        return self._size(uri) is not None
+        return self._size(sha256) is not None
 
-    def _size(self, uri: str) -> int | None:
+    def _size(self, sha256: str) -> int | None:
         """Its bytes; None where it is not there."""
         head = self._do(
-            "read", lambda: self._client.head_object(Bucket=self._bucket, Key=self._key(uri))
+            "read", lambda: self._client.head_object(Bucket=self._bucket, Key=self._key(sha256))
         )
         return None if head is None else int(head["ContentLength"])
 
-    def _key(self, uri: str) -> str:
-        return path_of(Path(self._prefix), uri).as_posix()
+    def _key(self, sha256: str) -> str:
+        return "/".join(filter(None, (self._prefix, name_of(sha256))))
 
     def _do(self, done: str, call: Any) -> Any:
         """The answer of S3; None where it has no such object.
