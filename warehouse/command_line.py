@@ -23,6 +23,7 @@ from warehouse.commands import (
     import_,
     plot,
     purge,
+    push,
     queries,
     rebuild,
     report,
@@ -46,7 +47,7 @@ LAKE = f"the team's warehouse, {FORM} (default: ${LAKE_ENVIRONMENT}); none: only
 AS_OF = "read the lake as it was then: a snapshot's number, or a moment such as 2026-11-29T12:00Z"
 COMMANDS = (
     *(sql, queries, runs, top, show, curves, compare, effects, failures, plot, report),
-    *(sync, rebuild, verify, care, alias, gc, purge, tidy, ui),
+    *(sync, push, rebuild, verify, care, alias, gc, purge, tidy, ui),
     *(import_, export),
 )
 

@@ -34,6 +34,10 @@ class Loaded:
     lost: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     """Files of predictions that were left out, a sentence each."""
+    files: int = 0
+    """Of a lake: weights and artifacts that were brought there."""
+    bytes: int = 0
+    """Of these files."""
 
     def add(self, other: Loaded) -> None:
         """Put what became of more journals to it."""
@@ -41,6 +45,8 @@ class Loaded:
         self.new += other.new
         self.lost += other.lost
         self.problems += other.problems
+        self.files += other.files
+        self.bytes += other.bytes
 
 
 def load(writer: Writer, results: Path, journals: Sequence[ReadJournal]) -> Loaded:

@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from runner.errors import WarehouseError
 from runner.journal.records import Artifact, Weights
 from runner.journal.results import mark_results
 from runner.journal.weights import ARTIFACTS, FOLDER, path_of
@@ -20,12 +19,19 @@ from runner.system.paths import open_plain
 from warehouse.journals.lines import Fields
 from warehouse.journals.read import Reading, Row
 from warehouse.lake.objects import Objects, new_beside
+from warehouse.lake.opening import LakeError
 
+Tell = Callable[[int, int], object]
+"""Told how many are done, and of how many."""
 TOGETHER = 8
 """Files on their way at one time: a small one is mostly waiting for the other side."""
 _NAMING = (Weights.record, Artifact.record)
 """The records that name a file."""
 _FOLDERS = ((FOLDER,), (ARTIFACTS,))
+
+
+def untold(done: int, of: int) -> None:
+    """Tell nobody."""
 
 
 @dataclass
@@ -46,11 +52,11 @@ def upload(
     objects: Objects,
     results: Path,
     readings: Sequence[Reading],
-    tell: Callable[[int, int], object] = lambda done, of: None,
+    tell: Tell = untold,
 ) -> Upload:
     """Bring what the journals name into the lake, all of it before this returns.
 
-    tell: told after each file how many are done, and of how many. Raises WarehouseError where the
+    tell: told after each file how many are done, and of how many. Raises LakeError where the
     place cannot be reached or has no rights for us; what has gone up by then stays, and is not
     sent again.
     """
@@ -83,7 +89,7 @@ def upload(
 def fetch(objects: Objects, results: Path, uri: str, sha256: str) -> Path:
     """The file below the results folder, brought there from the lake if it is not there yet.
 
-    Raises WarehouseError where the lake has none, or what comes is not what was stored.
+    Raises LakeError where the lake has none, or what comes is not what was stored.
     """
     path = path_of(results, uri)
     if path.exists():
@@ -93,14 +99,12 @@ def fetch(objects: Objects, results: Path, uri: str, sha256: str) -> Path:
         mark_results(results)
         with new_beside(path) as draft:
             if not objects.get(sha256, draft):
-                raise WarehouseError(f"{uri} is neither in {results} nor in the lake")
+                raise LakeError(f"{uri} is neither in {results} nor in the lake")
             with draft.open("rb") as file:
                 if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
-                    raise WarehouseError(
-                        f"the lake's {uri} is not what was stored: its sha256 differs"
-                    )
+                    raise LakeError(f"the lake's {uri} is not what was stored: its sha256 differs")
     except OSError as error:
-        raise WarehouseError(f"{path} cannot be written ({error.strerror})") from error
+        raise LakeError(f"{path} cannot be written ({error.strerror})") from error
     return path
 
 

@@ -20,8 +20,10 @@ from warehouse.ingest.purged import remove_rows
 from warehouse.ingest.sift import Loaded, ReadJournal, load
 from warehouse.lake.address import Lake
 from warehouse.lake.batch import Conditions, add, asked, lay, of_run, replaced, sums, tables
+from warehouse.lake.files import Tell, untold, upload
 from warehouse.lake.lock import attach_door, locked
-from warehouse.lake.opening import NAME, attach, in_words, load_extensions, state_of
+from warehouse.lake.objects import objects_at
+from warehouse.lake.opening import NAME, attach, data_path, in_words, load_extensions, state_of
 from warehouse.lake.schema import bring_up_to_date, make_here, using
 from warehouse.place import Place
 
@@ -37,14 +39,26 @@ Take = Callable[[Sequence[ReadJournal]], Loaded]
 
 
 @contextmanager
-def taking(place: Place, lake: Lake) -> Iterator[Take]:
+def taking(place: Place, lake: Lake, tell: Tell = untold) -> Iterator[Take]:
     """The lake open for taking journals in, made or migrated as needed.
 
-    Raises LakeError, PassingError among them.
+    tell: told how many of a batch's files are there, and of how many. Raises LakeError, PassingError among them.
     """
     with writing(lake) as writer:
         place.note_lake(lake.shown)
-        yield lambda journals: _take(writer, lake, place.folder, journals)
+        objects = objects_at(data_path(writer.con, lake))
+
+        def take(journals: Sequence[ReadJournal]) -> Loaded:
+            # First, so that no row ever names what is not there.
+            brought = upload(objects, place.folder, [reading for _, reading in journals], tell)
+            files = [journal for journal, _ in journals]
+            loaded = _take(
+                writer, lake, place.folder, [*zip(files, brought.readings, strict=True)]
+            )
+            loaded.add(Loaded([], [], [], brought.problems, brought.files, brought.bytes))
+            return loaded
+
+        yield take
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
-from runner.errors import WarehouseError
+from warehouse.lake.opening import LakeError
 
 S3 = "s3://"
 MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
@@ -43,7 +43,7 @@ def name_of(sha256: str) -> str:
 class Objects(Protocol):
     """Where the files of a lake's runs lie; safe to use from several threads.
 
-    Every method raises WarehouseError where the place cannot be reached or has no rights for us.
+    Every method raises LakeError where the place cannot be reached or has no rights for us.
     """
 
     def put(self, sha256: str, file: Path) -> bool:
@@ -63,14 +63,14 @@ def objects_at(place: str) -> Objects:
     """The files below a folder, or below `s3://bucket/prefix`.
 
     A bucket is spoken to by boto3: credentials, region and the address of a server of one's own
-    (AWS_ENDPOINT_URL) are those of the environment and of ~/.aws. Raises WarehouseError where
+    (AWS_ENDPOINT_URL) are those of the environment and of ~/.aws. Raises LakeError where
     the name of the bucket is missing, or boto3 is.
     """
     if not place.startswith(S3):
         return FolderObjects(Path(place))
     bucket, _, prefix = place.removeprefix(S3).partition("/")
     if not bucket:
-        raise WarehouseError(f"{place} names no bucket: give s3://BUCKET or s3://BUCKET/FOLDER")
+        raise LakeError(f"{place} names no bucket: give s3://BUCKET or s3://BUCKET/FOLDER")
     return S3Objects(bucket, prefix.strip("/"))
 
 
@@ -113,7 +113,7 @@ class FolderObjects:
             self._refuse("read", error)
 
     def _refuse(self, done: str, error: OSError) -> NoReturn:
-        raise WarehouseError(
+        raise LakeError(
             f"the lake's files in {self._folder} cannot be {done} ({error.strerror})"
         ) from error
 
@@ -130,7 +130,7 @@ class S3Objects:
         try:
             if self._size(sha256) == file.stat().st_size:
                 return False
-        except WarehouseError as error:
+        except LakeError as error:
             # Who may write but not list is refused the look at what is not there.
             if not isinstance(error, _RefusedError):
                 raise
@@ -163,7 +163,7 @@ class S3Objects:
     def _do(self, done: str, call: Any) -> Any:
         """The answer of S3; None where it has no such object.
 
-        Raises _RefusedError where we have no rights, WarehouseError for all else that it says.
+        Raises _RefusedError where we have no rights, LakeError for all else that it says.
         """
         from boto3.exceptions import Boto3Error
         from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
@@ -171,7 +171,7 @@ class S3Objects:
         try:
             return call()
         except NoCredentialsError as error:
-            raise WarehouseError(
+            raise LakeError(
                 f"{self._shown} cannot be {done}: there are no credentials; set "
                 "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
             ) from error
@@ -187,7 +187,7 @@ class S3Objects:
                 code = str(cause.response.get("Error", {}).get("Code", ""))
             self._refuse(done, code, error)
         except (BotoCoreError, ValueError) as error:
-            raise WarehouseError(
+            raise LakeError(
                 f"{self._shown} cannot be {done}: {str(error).splitlines()[0]}"
             ) from error
 
@@ -198,14 +198,14 @@ class S3Objects:
                 f"{self._shown} cannot be {done}: this user has no {right} there ({code})"
             ) from error
         why = _MENDS.get(code) or str(error).splitlines()[0]
-        raise WarehouseError(f"{self._shown} cannot be {done}: {why}") from error
+        raise LakeError(f"{self._shown} cannot be {done}: {why}") from error
 
     @property
     def _shown(self) -> str:
         return f"{S3}{self._bucket}" + (f"/{self._prefix}" if self._prefix else "")
 
 
-class _RefusedError(WarehouseError):
+class _RefusedError(LakeError):
     """S3 says that we may not."""
 
 
@@ -223,17 +223,17 @@ def new_beside(path: Path) -> Iterator[Path]:
 
 
 def _client() -> Any:
-    """A client of S3; WarehouseError where boto3 is missing or its settings will not do."""
+    """A client of S3; LakeError where boto3 is missing or its settings will not do."""
     try:
         import boto3
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError
     except ImportError as error:
-        raise WarehouseError(
+        raise LakeError(
             "files in S3 need boto3, which is missing: pip install 'sweephouse[lake]'"
         ) from error
     config = Config(retries={"total_max_attempts": 3, "mode": "standard"}, **_PATIENCE)
     try:
         return boto3.session.Session().client("s3", config=config)
     except (BotoCoreError, ValueError) as error:
-        raise WarehouseError(f"S3 cannot be spoken to: {str(error).splitlines()[0]}") from error
+        raise LakeError(f"S3 cannot be spoken to: {str(error).splitlines()[0]}") from error
