@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from runner.errors import WarehouseError
     from warehouse.frames import curves, runs, sql
     from warehouse.ingest.ingest import sync
-    from warehouse.lookup import WeightsFile, find_run, latest_runs, weights_of
+    from warehouse.lookup import WeightsFile, fetch, find_run, latest_runs, weights_of
     from warehouse.magics import load_ipython_extension
     from warehouse.result import SyncResult
     from warehouse.snapshot import connect
@@ -26,6 +26,7 @@ __all__ = [
     "WeightsFile",
     "connect",
     "curves",
+    "fetch",
     "find_run",
     "latest_runs",
     "load_ipython_extension",
@@ -40,6 +41,7 @@ _HOMES = {
     "WeightsFile": "warehouse.lookup",
     "connect": "warehouse.snapshot",
     "curves": "warehouse.frames",
+    "fetch": "warehouse.lookup",
     "find_run": "warehouse.lookup",
     "latest_runs": "warehouse.lookup",
     "load_ipython_extension": "warehouse.magics",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import WarehouseError
 from runner.journal import weights
+from warehouse.lookup import fetch
 from warehouse.place import Place
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def code_of(
     ).fetchone()
     if row is None:
         return None
+    fetch(*row, results)
     return weights.read(Place.of(results).folder, *row)
 
 

@@ -113,6 +113,22 @@ def weights_of(
     ]
 
 
+def fetch(uri: str, sha256: str, results: str | os.PathLike[str] | None = None) -> Path:
+    """Where a stored file lies; brought there from the team's lake where it is not there yet.
+
+    Where there is no lake it may not be there. Raises WarehouseError where the lake does not
+    have it, or cannot be reached.
+    """
+    place = Place.of(results)
+    path = path_of(place.folder, uri)
+    if place.lake is None or path.exists():
+        return path
+    from warehouse.lake.files import fetch as fetch_from
+    from warehouse.lake.objects import objects_of
+
+    return fetch_from(objects_of(place.lake), place.folder, uri, sha256)
+
+
 def latest_runs(
     con: DuckDBPyConnection, fingerprints: Iterable[str]
 ) -> dict[str, list[tuple[str, str]]]:

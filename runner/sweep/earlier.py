@@ -184,7 +184,10 @@ class EarlierRun:
         return best
 
     def _file(self, file: warehouse.WeightsFile) -> File:
-        return str(file.path.relative_to(self.results)), file.sha256
+        """The file, fetched from the team's lake where it is not here."""
+        uri = file.path.relative_to(self.results).as_posix()
+        warehouse.fetch(uri, file.sha256, self.results)
+        return uri, file.sha256
 
     def _config_now(self, changes: Mapping[str, Any] | None = None) -> Config:
         """The config with the plugins of today, and with the weights that it names."""
@@ -320,6 +323,10 @@ def _weights(run: str, where: str, results: Path, look: Look) -> RunWeights:
     best = parent.newest("best")
     if best is None:
         raise ConfigError(f"{where} is not valid: the run ended before it kept any weights")
+    try:
+        _ = parent.best  # fetched, where it is in a lake
+    except WarehouseError as error:
+        raise ConfigError(f"{where} is not valid: {error}") from error
     if not best.path.is_file():
         raise ConfigError(f"{where} is not valid: its weights {best.path} are not there any more")
     return RunWeights(parent.run_id, best.weights_id, best.path, best.sha256, parent.model)

@@ -16,7 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
-from warehouse.lake.opening import LakeError
+from runner.system.databases import CLOSED
+from warehouse.lake.address import Lake
+from warehouse.lake.opening import LakeError, attach, data_path, load_extensions
 
 S3 = "s3://"
 MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
@@ -72,6 +74,21 @@ def objects_at(place: str) -> Objects:
     if not bucket:
         raise LakeError(f"{place} names no bucket: give s3://BUCKET or s3://BUCKET/FOLDER")
     return S3Objects(bucket, prefix.strip("/"))
+
+
+def objects_of(lake: Lake) -> Objects:
+    """The files of a lake, whose place its catalog knows where the address does not name it.
+
+    Raises LakeError where the catalog cannot be reached.
+    """
+    if lake.data is not None:
+        return objects_at(lake.data)
+    import duckdb
+
+    with duckdb.connect(config=CLOSED) as con:
+        load_extensions(con)
+        attach(con, lake)
+        return objects_at(data_path(con, lake))
 
 
 class FolderObjects:
