@@ -28,8 +28,9 @@ def code_of(
     ).fetchone()
     if row is None:
         return None
-    fetch(*row, results)
-    return weights.read(Place.of(results).folder, *row)
+    uri, sha256 = row
+    fetch(uri, sha256, results)
+    return weights.read(Place.of(results).folder, uri, sha256)
 
 
 def packages_between(
