@@ -6,9 +6,10 @@ import argparse
 import time
 from typing import TYPE_CHECKING
 
+from rich.filesize import decimal
+
 from runner.errors import WarehouseError
 from runner.system.terminal import complain, say
-from  import decimal
 from warehouse.lake.address import ENVIRONMENT, FORM
 from warehouse.place import Place
 
