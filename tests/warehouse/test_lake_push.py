@@ -75,7 +75,11 @@ def lived_in(house: House) -> str:
     )
     later = Evaluation(run_id=run_id, split="test", metrics={"accuracy": 0.5})
     write_journal(house.journals, f"judgement-{added.entry_id}", [added, later])
-    for words in (("tag", run_id, "good"), ("note", run_id, "seen"), ("alias", "best", run_id)):
+    for words in (
+        ("tag", run_id, "good"),
+        ("note", run_id, "seen"),
+        ("alias", "best", run_id, "--move"),
+    ):
         assert house.command(*words).returncode == 0
     return run_id
 
