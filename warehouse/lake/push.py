@@ -11,7 +11,7 @@ import dataclasses
 import gzip
 import hashlib
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -71,7 +71,7 @@ def push(place: Place, lake: Lake, tell: Tell) -> Pushed:
         tell(pushed, done, len(paths))
 
     with taking(place, lake, told_of_files) as take:
-        known = _known(place)
+        known = _known(place, [path.name.removesuffix(ENDING) for path in paths])
         for batch in batches(JournalFile(path, "ended") for path in paths):
             with place.locked(PATIENCE):
                 journals = list(_new(batch, known, pushed))
@@ -108,19 +108,22 @@ class _Known:
     """Judgements, and what was entered as care."""
 
 
-def _known(place: Place) -> _Known:
+def _known(place: Place, names: Sequence[str]) -> _Known:
+    """What it has of the journals of these names; of what was entered, all."""
     with connect(place.folder) as con:
-        runs = con.execute("SELECT run_id, journal_sha256 FROM runs").fetchall()
+        runs = con.execute(
+            "SELECT run_id, journal_sha256 FROM runs WHERE run_id IN (SELECT unnest($1))", [names]
+        ).fetchall()
         entries = con.execute(_ENTRIES).fetchall()
     return _Known(dict(runs), {entry for (entry,) in entries})
 
 
 _ENTRIES = """
 SELECT judgement_id FROM judgements
-UNION ALL SELECT entry_id FROM care
-UNION ALL SELECT entry_id FROM skipped_runs
-UNION ALL SELECT entry_id FROM searches
-UNION ALL SELECT entry_id FROM suggestions
+UNION SELECT entry_id FROM care
+UNION SELECT entry_id FROM skipped_runs
+UNION SELECT entry_id FROM searches
+UNION SELECT entry_id FROM suggestions
 """
 
 
