@@ -70,7 +70,7 @@ def lived_in(house: House) -> str:
         entered_at="2026-11-02T10:00:00.000000+00:00",
         host="laptop",
         weights_id=kept.weights_id,
-        source=None,
+        source="its own data",
         data={},
     )
     later = Evaluation(run_id=run_id, split="test", metrics={"accuracy": 0.5})
