@@ -99,10 +99,11 @@ class _Devices:
         packs = cut(runs, devices)
         began = self._limits.since
         self._waiting.extend(pack_up(pack, began) for pack in packs)
-        for _ in range(min(devices, len(packs)) - 1):
+        used = min(devices, len(packs))
+        for _ in range(used - 1):
             self._begin()
         if devices > 1:
-            say(f"{len(runs)} runs on {devices} devices, in {len(packs)} packs")
+            say(f"{len(runs)} runs train on {used} of {devices} devices")
         while True:
             if watch.requested_by_user() and not self._told:
                 self._told = True
