@@ -43,10 +43,11 @@ def refused(job: Job) -> str | None:
             f"device=all trains by Keras' own steps, and {own[0]} has a {own[1]} of its own: "
             "choose one device, as device=auto does"
         )
-    if getattr(job.recipe.loss, "reduction", MEANS[0]) not in MEANS:
+    reduction = getattr(job.recipe.loss, "reduction", MEANS[0])
+    if reduction not in MEANS:
         return (
             "device=all needs a loss that is a mean over the rows of a batch, and "
-            f"{type(job.recipe.loss).__name__} has reduction={job.recipe.loss.reduction}: choose "
+            f"{type(job.recipe.loss).__name__} has reduction={reduction}: choose "
             "one device, as device=auto does"
         )
     taken = min(rows_of(job.data.splits.train), steps(job.config, job.data) * size)
@@ -155,11 +156,10 @@ def _build_metrics(model: Model, example: Rows) -> None:
     """Have the metrics make their variables, which Keras would from a batch as it knows them."""
     import tensorflow as tf
 
-    @tf.function
     def test(row: Rows) -> None:
         model.distribute_strategy.run(model.test_step, (row,))
 
-    test(tf.nest.map_structure(lambda array: tf.constant(array[:1]), example))
+    tf.function(test)(tf.nest.map_structure(lambda array: tf.constant(array[:1]), example))
     model.reset_metrics()
 
 

@@ -42,7 +42,9 @@ Take = Callable[[Sequence[ReadJournal]], Loaded]
 def taking(place: Place, lake: Lake, tell: Tell = untold) -> Iterator[Take]:
     """The lake open for taking journals in, made or migrated as needed.
 
-    tell: told how many of a batch's files are there, and of how many. Raises LakeError, PassingError among them.
+    tell: told how many of a batch's files are there, and of how many.
+
+    Raises LakeError, PassingError among them.
     """
     with writing(lake) as writer:
         place.note_lake(lake.shown)
