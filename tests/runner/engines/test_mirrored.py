@@ -13,7 +13,7 @@ import warehouse
 
 CLOSE = 1e-5
 """How far losses may be from those of one device: sums in another order, no more."""
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.exhaustive]
 
 
 @pytest.fixture(scope="module")
