@@ -177,36 +177,48 @@ def test_a_lake_that_is_not_there_or_lets_nobody_in_is_told_in_a_sentence(
     assert "but no Sweephouse warehouse" in house.command("runs").stderr
 
 
+@pytest.fixture
+def forget_schema() -> Iterator[Callable[[], None]]:
+    """Forgets what this process knows of the schema; so does the end of the test."""
+
+    def forget() -> None:
+        schema.described.cache_clear()
+        database._expected.cache_clear()
+
+    yield forget
+    forget()
+
+
 @pytest.mark.slow
 def test_a_newer_client_migrates_and_an_older_one_is_told(
-    house: House, rows: Ask, lake: str, monkeypatch: pytest.MonkeyPatch
+    house: House, lake: str, monkeypatch: pytest.MonkeyPatch, forget_schema: Callable[[], None]
 ) -> None:
+    there = lake_of(lake)
+    assert there is not None
     house.run()
     warehouse.sync(house.results)
+    forget_schema()
     sql = (
         "CREATE TABLE sizes (run_id VARCHAR NOT NULL, size HUGEINT, CHECK (size > 0));\n"
         "COMMENT ON TABLE sizes IS 'How large; runs are.';\n"
         "ALTER TABLE runs ADD COLUMN size DOUBLE;\nUPDATE runs SET size = 2.5;\n"
     )
-    known = database.known_migrations()
-    newer = [*known, Migration(99, "099_sizes", sql)]
+    newer = [*database.known_migrations(), Migration(99, "099_sizes", sql)]
+    usual = schema.translated
     with monkeypatch.context() as patch:
         for module in (database, schema):
             patch.setattr(module, "known_migrations", lambda: newer)
-        schema.described.cache_clear()
         with pytest.raises(WarehouseError, match="the lake is of an older Sweephouse"):
             warehouse.connect(house.results)
-        patch.setattr(schema, "translated", lambda text: text + "SELECT 1 FROM nothing;")
-        with pytest.raises(Exception, match="nothing"), writing(lake_of(lake)):  # type: ignore[arg-type]
-            pass
-        patch.undo()
-        for module in (database, schema):
-            patch.setattr(module, "known_migrations", lambda: newer)
-        with writing(lake_of(lake)) as writer:  # type: ignore[arg-type]
+        with monkeypatch.context() as broken:
+            broken.setattr(schema, "translated", lambda text: usual(text) + "FROM nothing;")
+            with pytest.raises(Exception, match="nothing"), writing(there):
+                pass
+        with writing(there) as writer:
             found = writer.con.execute("SELECT size FROM lake.main.runs").fetchall()
             assert found == [(2.5,)]
             assert writer.con.execute("FROM lake.main.sizes").fetchall() == []
-    schema.described.cache_clear()
+    forget_schema()
     house.run()
     done = house.command("runs")
     assert done.returncode == 2 and "written by a newer Sweephouse (schema 99" in done.stderr
@@ -220,9 +232,9 @@ def test_what_care_says_and_purge_takes_holds_for_all(
     other = House(house.results.with_name("other"))
     first, second = house.run(), house.run()
     warehouse.sync(house.results)
-    assert other.command("care", "tag", first, "good").returncode == 0
+    assert other.command("tag", first, "good").returncode == 0
     assert rows(house, "SELECT run_id, tag FROM tags") == [(first, "good")]
-    assert house.command("alias", "add", "best", second).returncode == 0
+    assert house.command("alias", "best", second).returncode == 0
     assert rows(other, "SELECT alias, run_id FROM aliases") == [("best", second)]
     write(Place.of(other.results), [entry("tag", second, "waits")])
     assert rows(other, "SELECT tag FROM tags ORDER BY tag") == [("good",), ("waits",)]

@@ -49,6 +49,8 @@ def attach(con: DuckDBPyConnection, lake: Lake, *, write: bool = False) -> str:
 
     write: for writing; the lake is made where there is none.
     """
+    import duckdb
+
     with in_words(lake):
         if _is_bucket(lake.data):
             _sign_in(con)
@@ -67,13 +69,18 @@ def attach(con: DuckDBPyConnection, lake: Lake, *, write: bool = False) -> str:
             options.append(f"SNAPSHOT_{unit} {literal(lake.at)}")
         if is_made and not _is_bucket(lake.data):
             Path(str(lake.data)).mkdir(parents=True, exist_ok=True)
-        con.execute(
+        attaching = (
             f"ATTACH {literal('ducklake:postgres:' + lake.uri)} AS {NAME} ({', '.join(options)})"
         )
-        path = data_path(con, lake)
-        if lake.data is None and _is_bucket(path):
+        try:
+            con.execute(attaching)
+        except duckdb.Error as error:
+            # Only the catalog knew where its files are.
+            if "extension httpfs" not in str(error):
+                raise
             _sign_in(con)
-        return path
+            con.execute(attaching)
+        return data_path(con, lake)
 
 
 def data_path(con: DuckDBPyConnection, lake: Lake) -> str:
