@@ -106,31 +106,40 @@ def test_small_files_are_merged_by_the_way(
 
 
 @pytest.mark.slow
-def test_who_may_only_read_reads_and_takes_nothing_in(
+def test_roles_of_a_team_and_one_that_only_reads(
     house: House, rows: Ask, lake: str, postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house.run()
-    warehouse.sync(house.results)
     name = lake_of(lake).schema  # type: ignore[union-attr]
-    role = f"watcher_{name}"
+    team, bob, carol, watcher = (f"{role}_{name}" for role in ("team", "bob", "carol", "watcher"))
+    login = f"LOGIN PASSWORD '{servers.PASSWORD}'"
     # As docs/growing.md has it.
     for statement in (
-        f"CREATE ROLE {role} LOGIN PASSWORD '{servers.PASSWORD}'",
-        f"GRANT USAGE ON SCHEMA {name} TO {role}",
-        f"GRANT SELECT ON ALL TABLES IN SCHEMA {name} TO {role}",
-        f"ALTER DEFAULT PRIVILEGES IN SCHEMA {name} GRANT SELECT ON TABLES TO {role}",
+        f"CREATE ROLE {team}",
+        f"GRANT CREATE, USAGE ON SCHEMA {name} TO {team}",
+        f"CREATE ROLE {bob} {login} IN ROLE {team}; ALTER ROLE {bob} SET role = '{team}'",
+        f"CREATE ROLE {carol} {login} IN ROLE {team}; ALTER ROLE {carol} SET role = '{team}'",
+        f"CREATE ROLE {watcher} {login}",
+        f"GRANT USAGE ON SCHEMA {name} TO {watcher}",
+        f"ALTER DEFAULT PRIVILEGES FOR ROLE {team} IN SCHEMA {name} "
+        f"GRANT SELECT ON TABLES TO {watcher}",
     ):
         ask_postgres(postgres, statement)
-    house.run()
-    warehouse.sync(house.results)  # a table that is made later, for rows in the catalog
-    user = urlsplit(postgres).username
-    monkeypatch.setenv("SWEEPHOUSE_LAKE", lake.replace(f"//{user}@", f"//{role}@"))
+
+    def as_(role: str) -> None:
+        user = urlsplit(postgres).username
+        monkeypatch.setenv("SWEEPHOUSE_LAKE", lake.replace(f"//{user}@", f"//{role}@"))
+
+    for role in (bob, carol):
+        as_(role)
+        house.run()
+        assert warehouse.sync(house.results).sentence() == "1 run taken in"
+    assert house.command("tidy").returncode == 0
+    as_(watcher)
     assert rows(house, "SELECT count(*) FROM leaderboard") == [(2,)]
     house.run()
     assert rows(house, "SELECT count(*) FROM leaderboard") == [(3,)]
     result = warehouse.sync(house.results)
     assert result.waiting == 1 and "docs/growing.md has the grants" in str(result.reason)
-    ask_postgres(postgres, f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
 @pytest.mark.slow
