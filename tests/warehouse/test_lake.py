@@ -339,7 +339,7 @@ def test_kills_of_clients_and_of_the_server_lose_nothing_and_double_nothing(
             time.sleep(dice.uniform(0.1, 1.5))
             number = dice.randrange(8)
             clients[number].kill()
-            clients[number].wait()
+            clients[number].communicate()
             clients[number] = _client(houses[number])
             if turn == 6:
                 restart()
