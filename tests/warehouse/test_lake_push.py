@@ -219,7 +219,7 @@ def test_clocks_an_hour_apart_change_neither_what_is_in_nor_who_has_the_last_wor
     monkeypatch.setattr("warehouse.care.now", lambda: at(1))
     assert hers.command("--lake", lake, "tag", run_id, "doubtful").returncode == 0
     monkeypatch.setattr("warehouse.care.now", lambda: at(0))
-    assert mine.command("--lake", lake, "untag", run_id, "doubtful").returncode == 0
+    assert mine.command("--lake", lake, "tag", run_id, "doubtful", "--remove").returncode == 0
     monkeypatch.setenv("SWEEPHOUSE_LAKE", lake)
     assert rows(mine, "SELECT tag FROM tags") == []
 
