@@ -12,7 +12,7 @@ import warehouse
 from runner.config.compose import compose
 from runner.errors import ConfigError, RunnerError
 from runner.record.outcome import Outcome
-from runner.sweep.cluster.cut import check_pack, cut
+from runner.sweep.cluster.cut import COPIES, SHARE, check_pack, cut
 from runner.sweep.cluster.parcel import NodeError, Parcel, left_of, pack_up, train_parcel
 from runner.sweep.plan import Planner, Run
 from tests.conftest import Site
@@ -78,6 +78,10 @@ def test_a_parcel_trains_elsewhere_what_the_head_planned(results: Path, tmp_path
             "FROM runs ORDER BY run_id"
         ).fetchall()
     assert rows == [(run.run_id, run.fingerprint, "sweep-of-test", str(results)) for run in runs]
+    # Of the same network the warehouse knows by now how many weights it has: 64*8+8 + 8*10+10.
+    again = planned(there, *[[*COMMON, f"seed={seed}"] for seed in range(8)])
+    bytes_a_run = 4 * COPIES * 610
+    assert len(cut(again, 1, memory=int(3.5 * bytes_a_run / SHARE))) == 3
     assert left_of(parcel, there) is None
     whole = left_of(parcel, tmp_path / "nowhere")
     assert whole is not None and whole.slips == parcel.slips
