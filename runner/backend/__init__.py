@@ -13,6 +13,7 @@ What is changed for the whole process, by whom and for how long:
     op determinism, graph rewrites   devices.tensorflow_on               to the end; if asked for
     TensorFlow's own news            devices.mirrored                    to the end; if asked for
     what Hydra saves of a config     hydra_private.save_only_if          to the end
+    what raylets have printed here   ray_private.silence_notices         to the end
     the package `hydra_plugins`      hydra_private.offer_plugins         to the end; only added
     numbers as tensors               engines.structure.member_number     to the end; only added
 """

@@ -43,7 +43,7 @@ LOOK_SECONDS = 5.0
 WAIT = 60.0
 """Seconds that it waits where there is no node."""
 DEATHS = 3
-"""Workers that may die over a run before it counts as failed."""
+"""Workers that may die over a run before it is given up, or on a node before it is avoided."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,8 @@ class Crew:
         self._share, self._pack = share, pack
         self._hands: list[Hand] = []
         self._looked = 0.0
+        self._failed: Counter[str] = Counter()
+        """By node, the workers that could not begin."""
         self._slots: list[tuple[str, str, float, float]] = []
         self._over = threading.Event()
         self._more = False
@@ -172,6 +174,10 @@ class Crew:
         self._looked = 0.0
         ray.kill(hand.actor)
 
+    def avoid(self, node_id: str) -> None:
+        """Count that no worker could begin on a node, which may be gone."""
+        self._failed[node_id] += 1
+
     def close(self) -> None:
         """Let all workers go."""
         import ray
@@ -188,7 +194,7 @@ class Crew:
         """For each worker that there can be: its node, by name and id, its CPUs and GPUs."""
         if time.monotonic() - self._looked < LOOK_SECONDS:
             return self._slots
-        nodes = _alive()
+        nodes = [node for node in _alive() if self._failed[node["NodeID"]] < DEATHS]
         names = Counter(_name_of(node) for node in nodes)
         self._slots = []
         for node in sorted(nodes, key=_name_of):
@@ -359,10 +365,15 @@ class _Together:
         """Whether another node may have what a run needs; once a node, what it lacks is said."""
         self._unfit[slip.key][hand.node_id] = error
         others = {node_id for _, node_id, _, _ in self._crew.slots} - {*self._unfit[slip.key]}
-        if others and str(error) not in self._said:
-            self._said.add(str(error))
-            complain(f"warning: {error}; other nodes train its runs")
+        if others:
+            self._warn(f"{error}; other nodes train its runs")
         return bool(others)
+
+    def _warn(self, sentence: str) -> None:
+        """Say a sentence once."""
+        if sentence not in self._said:
+            self._said.add(sentence)
+            complain(f"warning: {sentence}")
 
     def _take(self, node: str, record: Record) -> None:
         """A record of a try, which is stored: outcomes, display, and at its end the result."""
@@ -381,7 +392,8 @@ class _Together:
         parcel, hand.parcel = hand.parcel, None
         if parcel is None:
             if not hand.is_ready:
-                raise RunnerError(f"no worker can begin on node {hand.node}: {_cause(error)}")
+                self._crew.avoid(hand.node_id)
+                self._warn(f"no worker can begin on node {hand.node}: {_cause(error)}")
             return
         why = "died"
         if isinstance(error, ray.exceptions.OutOfMemoryError) or "memory pressure" in str(error):

@@ -19,6 +19,7 @@ from hydra.errors import HydraException
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from runner.backend.ray_private import silence_notices
 from runner.errors import ConfigError, RunnerError
 from runner.sweep.batch import PruningOf, no_pruning
 from runner.sweep.cluster.cut import AUTO, check_pack
@@ -121,6 +122,7 @@ def connect(address: str | None) -> None:
     options: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
     if address is None:
         options |= {"include_dashboard": False, "object_store_memory": STORE_BYTES}
+    silence_notices()
     # Ray takes SIGTERM for itself.
     before = signal.getsignal(signal.SIGTERM)
     try:
