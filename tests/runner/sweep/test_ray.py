@@ -103,11 +103,25 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Three]:
             os.environ[name] = value
 
 
+BEGUN: list[subprocess.Popen[str]] = []
+
+
+@pytest.fixture(autouse=True)
+def no_command_stays() -> Iterator[None]:
+    """A test that fails leaves no command that holds the nodes."""
+    yield
+    for command in BEGUN:
+        if command.poll() is None:
+            os.killpg(command.pid, signal.SIGKILL)
+            command.wait()
+    BEGUN.clear()
+
+
 def begin(three: Three, folder: Path, *words: str) -> subprocess.Popen[str]:
     """The command of a sweep over the cluster, begun."""
     address = three.cluster.address
     launcher = ["hydra/launcher=ray", f"hydra.launcher.address={address}", "hydra.launcher.pack=1"]
-    return subprocess.Popen(
+    command = subprocess.Popen(
         [sys.executable, "-m", "runner", "--multirun", *launcher, *words],
         cwd=folder,
         env=as_users_have_it(three.environment),
@@ -116,6 +130,8 @@ def begin(three: Three, folder: Path, *words: str) -> subprocess.Popen[str]:
         text=True,
         start_new_session=True,
     )
+    BEGUN.append(command)
+    return command
 
 
 def sweep(three: Three, folder: Path, *words: str) -> tuple[int, str]:
@@ -132,7 +148,7 @@ def rows(folder: Path, sql: str) -> list[tuple[Any, ...]]:
         return connection.execute(sql).fetchall()
 
 
-def wait_for(true: Callable[[], Any], seconds: float = 200.0) -> Any:
+def wait_for(true: Callable[[], Any], seconds: float = 400.0) -> Any:
     """What comes at last."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
