@@ -270,7 +270,7 @@ def run_light(
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
     )
     assert not mark.exists(), f"{words} imported {mark.read_text(encoding='utf-8')}"
     return done
