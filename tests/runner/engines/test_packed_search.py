@@ -144,9 +144,10 @@ def test_a_search_traces_each_structure_once_and_builds_only_what_is_new(
 def test_the_second_run_that_comes_alone_has_a_program_for_those_to_come(
     results: Path, traces: list[int]
 ) -> None:
+    base = (*IRIS, "regularizer=[dropout]", "engine=packed")
     for seed, count in ((1, 0), (2, 2), (3, 0)):
         traces.clear()
-        searched(results, f"seed={seed}", base=(*IRIS, "regularizer=[dropout]"), more=True)
+        searched(results, f"seed={seed}", base=base, more=True)
         assert len(traces) == count, seed
 
 
