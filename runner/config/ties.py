@@ -134,7 +134,10 @@ def _members(word: str, pieces: Sequence[str]) -> tuple[list[str], list[str]]:
         keys = list(values)
         words = [f"{key}={_listed(texts)}" for key, texts in values.items()]
     if len(keys) < 2 or len(set(keys)) < len(keys):
-        raise ConfigError(f"{word} is not valid: zip pairs the values of two keys or more")
+        raise ConfigError(
+            f"{word} is not valid: zip pairs the values of two keys or more, commas between them, "
+            "such as zip(batch_size=16,32,epochs=5,10)"
+        )
     return keys, words
 
 
