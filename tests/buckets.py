@@ -64,5 +64,6 @@ def _allow(address: str, requests: str) -> None:
         f"{address}/moto-api/reset-auth", data=requests.encode(), method="POST"
     )
     asked.add_header("Content-Type", "text/plain")
-    with urllib.request.urlopen(asked):
+    # Not by `urlopen`, which keeps the proxies of its first call for the whole process.
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(asked):
         pass

@@ -26,7 +26,8 @@ def test_help_names_every_command(house: House) -> None:
     assert done.returncode == 0
     words = (
         "sql queries runs top show curves compare effects failures plot report "
-        "sync path rebuild verify tag note delete undelete alias gc purge ui import export"
+        "sync path push rebuild verify tag note delete undelete alias gc purge tidy ui "
+        "import export"
     )
     assert words.split(" ") == re.findall(r"\n    (\w+) ", done.stdout)
     assert house.command().returncode == 2

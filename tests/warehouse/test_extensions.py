@@ -34,7 +34,7 @@ FILES = {
         """,
     "extra_words.py": """
         def add(words):
-            parser = words.add_parser("tidy", description="Tidy up.")
+            parser = words.add_parser("polish", description="Tidy up.")
             parser.add_argument("--deep", action="store_true")
             parser.set_defaults(run=lambda arguments: print("tidied", arguments.deep) or 0)
         """,
@@ -45,12 +45,12 @@ POINTS = """
     fast = extra_engine:Engine
     gone = extra_gone:Engine
     [runner.commands]
-    tidy = extra_words:add
+    polish = extra_words:add
     nothing = extra_words
     [runner.launchers]
     loud = extra_gone:Loud
     [warehouse.commands]
-    tidy = extra_words
+    polish = extra_words
     [warehouse.queries]
     asks = extras.questions
     [warehouse.views]
@@ -100,14 +100,14 @@ def test_commands_of_packages_run_and_are_listed_unimported(
     sys.modules.pop("extra_words", None)
     load()
     listed = help_text()
-    assert "  tidy         of extras 2.0\n" in listed
+    assert "  polish       of extras 2.0\n" in listed
     assert "engine=extras/mine" in listed and "hydra/launcher=loud" in listed
     assert not {"extras", "extra_words"} & set(sys.modules)
-    assert run_command(["tidy", "--deep"]) == 0
-    assert main(["--results", str(house.results), "tidy"]) == 0
+    assert run_command(["polish", "--deep"]) == 0
+    assert main(["--results", str(house.results), "polish"]) == 0
     assert capsys.readouterr().out == "tidied True\ntidied False\n"
-    with pytest.raises(ConfigError, match="did you mean 'tidy'"):
-        run_command(["tidi"])
+    with pytest.raises(ConfigError, match="did you mean 'polish'"):
+        run_command(["polis"])
 
 
 def test_queries_of_packages_are_listed_with_the_package_and_asked(
@@ -139,7 +139,7 @@ def test_views_of_packages_are_in_snapshots_and_replace_none_of_ours(house: Hous
 
 
 def test_what_is_disabled_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SWEEPHOUSE_DISABLE", "tidy,mine")
+    monkeypatch.setenv("SWEEPHOUSE_DISABLE", "polish,mine")
     load.cache_clear()
     load()  # without a warning: both are known
     with pytest.raises(ConfigError, match="there is no engine 'mine'"):
