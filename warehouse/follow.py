@@ -18,7 +18,7 @@ from warehouse.database import Writer
 from warehouse.ingest.ingest import overlay
 from warehouse.journals.read import BESIDE, JournalFile
 from warehouse.lake.opening import in_words, state_of
-from warehouse.lake.reading import attached, make, read_beside
+from warehouse.lake.reading import NO_STATE, attached, make, read_beside
 from warehouse.place import Place
 from warehouse.shelf import Hold, new_draft, remove
 from warehouse.snapshot import copying, fill, laid_over, on_shelf
@@ -56,7 +56,11 @@ class Follower:
         if (lake := self._place.lake) is None:
             return ""
         with in_words(lake), closing(self.con.cursor()) as cursor:
-            return str(state_of(cursor, lake))
+            state = state_of(cursor, lake)
+            if state == NO_STATE:  # it may have been made since
+                with closing(attached(lake)) as con:
+                    state = state_of(con, lake)
+            return str(state)
 
     def catch_up(self) -> set[str] | None:
         """Take in what journals have grown by: their runs. None where it takes a new copy."""

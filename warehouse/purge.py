@@ -69,9 +69,12 @@ def planned(place: Place, runs: Sequence[str]) -> Purge:
             )
     with newest(place) as con:
         if missing := missing_runs(con, place):
+            where, how = place.database, "run `python -m warehouse rebuild`"
+            if place.lake is not None:
+                where, how = place.lake.shown, "bring them there by `python -m warehouse push`"
             raise WarehouseError(
-                f"{len(missing)} archived runs are not in {place.database}, so it is not known "
-                "which files they need; run `python -m warehouse rebuild` first"
+                f"{len(missing)} archived runs are not in {where}, so it is not known which files "
+                f"they need; {how} first"
             )
         con.execute("CREATE TEMP TABLE going AS SELECT unnest($1::VARCHAR[]) AS run_id", [[*runs]])
         uris = [uri for (uri,) in con.execute(_FILES).fetchall()]

@@ -148,6 +148,7 @@ def test_every_list_becomes_rows(house: House, rows: Ask, run_id: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.file_only
 def test_they_are_the_same_after_a_rebuild_and_verify_agrees(
     house: House, rows: Ask, run_id: str
 ) -> None:
@@ -220,6 +221,7 @@ def test_lines_that_do_not_belong_into_a_judgement_are_named(house: House, run_i
 
 
 @pytest.mark.slow
+@pytest.mark.file_only
 def test_predictions_whose_file_is_gone_or_altered_cost_only_themselves(
     house: House, rows: Ask
 ) -> None:
@@ -236,6 +238,7 @@ def test_predictions_whose_file_is_gone_or_altered_cost_only_themselves(
     assert len(problems) == 2 and "cannot be read" in text and "has 4 bytes" in text
 
 
+@pytest.mark.file_only
 def test_verify_tells_of_predictions_that_were_out_of_the_way_when_their_run_went_in(
     house: House, rows: Ask, run_id: str
 ) -> None:
@@ -268,6 +271,7 @@ def test_predictions_that_their_table_refuses_cost_only_themselves(
 
 
 @pytest.mark.slow
+@pytest.mark.file_only
 def test_gc_removes_a_deleted_runs_predictions_file_and_rows(
     house: House, rows: Ask, run_id: str
 ) -> None:

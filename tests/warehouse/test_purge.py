@@ -13,11 +13,10 @@ import warehouse
 from runner.journal.ids import new_run_id
 from runner.journal.records import Artifact, Dataset, EvaluationAdded, SkippedRuns
 from tests.warehouse.conftest import House, ending, records
-from tests.warehouse.test_care import Ask, tables
+from tests.warehouse.test_care import Ask, check_rebuild, tables
 from warehouse.care import write
 from warehouse.place import Place
 from warehouse.purge import planned, purge
-from warehouse.verify import verify
 
 
 def trained(house: House, *contents: bytes, **start: Any) -> str:
@@ -113,9 +112,7 @@ def test_all_of_a_run_goes_and_does_not_come_back(house: House, rows: Ask) -> No
         if run_id == mine
     } == {"purge"}
     assert mentions(house, "a secret") == []
-    assert verify(Place(house.results)) == []
-    assert house.command("rebuild").returncode == 0
-    assert tables(house) == left
+    check_rebuild(house)
     # Nor from another machine, or a copy of the archive.
     house.write([*records(mine), *ending(mine)])
     assert f"run {mine}" not in warehouse.sync(house.results).sentence()
@@ -151,16 +148,16 @@ def test_killed_in_the_middle_it_is_done_by_the_same_command(
         for name in ("_unlink", "_record", "_forget_care"):
             patch.setattr(warehouse.purge, name, dying(name))
         try:
-            with Place(house.results).locked():
-                purge(Place(house.results), planned(Place(house.results), [mine]))
+            place = Place.of(house.results)
+            with place.locked():
+                purge(place, planned(place, [mine]))
         except KeyboardInterrupt:
             pass
     again = house.command("purge", mine, "--yes")
     assert again.returncode == 0 or "was purged on" in again.stderr
     assert rows(house, "SELECT run_id FROM runs") == [(other,)]
     assert stored(house) == {b"theirs"}
-    assert verify(Place(house.results)) == []
-    assert house.command("rebuild").returncode == 0
+    check_rebuild(house)
     assert rows(house, "SELECT run_id FROM runs") == [(other,)]
 
 
@@ -197,14 +194,13 @@ def test_what_was_said_of_data_is_said_by_the_next_run_on_them(house: House, row
     ]
     assert rows(house, columns) == before and len(before) == 2
     assert (house.results / "data-profiles.json").exists()
-    assert verify(Place(house.results)) == []
-    assert house.command("rebuild").returncode == 0
+    check_rebuild(house)
     assert rows(house, columns) == before
     assert house.command("purge", second, alone, "--yes").returncode == 0
     assert rows(house, "FROM datasets") == []
     # The next run on them tells of them again.
     assert not (house.results / "data-profiles.json").exists()
-    assert verify(Place(house.results)) == []
+    check_rebuild(house)
 
 
 @pytest.mark.slow

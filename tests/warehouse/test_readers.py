@@ -56,6 +56,7 @@ def test_a_snapshot_is_read_only_and_refreshed_when_stale(house: House) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.file_only
 def test_connecting_does_not_cost_the_users_own_connection_its_lock(house: House) -> None:
     house.run()
     warehouse.sync(house.results)
@@ -75,6 +76,7 @@ def test_connecting_does_not_cost_the_users_own_connection_its_lock(house: House
         assert con.execute("FROM mine").fetchall() == [(1,)]
 
 
+@pytest.mark.file_only
 def test_ingest_waits_for_the_users_own_read_only_connection(house: House) -> None:
     house.run()
     warehouse.sync(house.results)
@@ -85,6 +87,7 @@ def test_ingest_waits_for_the_users_own_read_only_connection(house: House) -> No
     assert len(warehouse.sync(house.results).ingested) == 1
 
 
+@pytest.mark.file_only
 def test_the_plain_client_reads_the_file(house: House) -> None:
     run_id = house.run()
     warehouse.sync(house.results)
@@ -105,6 +108,7 @@ def test_the_plain_client_reads_the_file(house: House) -> None:
 
 # DuckDB 1.5 makes its frames in a way that pandas 3.1 warns of.
 @pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame.drop is deprecated")
+@pytest.mark.file_only
 def test_pandas_reads_the_file(house: House) -> None:
     run_id = house.run(epochs=4)
     warehouse.sync(house.results)
@@ -117,6 +121,7 @@ def test_pandas_reads_the_file(house: House) -> None:
 
 
 @pytest.mark.filterwarnings("default")
+@pytest.mark.file_only
 def test_ibis_reads_the_file(house: House) -> None:
     import ibis
 
@@ -139,6 +144,7 @@ def snapshot_of(house: House) -> Path:
 
 
 @pytest.mark.filterwarnings("default")
+@pytest.mark.file_only
 def test_sqlalchemy_reads_the_snapshot(house: House) -> None:
     sqlalchemy = pytest.importorskip("sqlalchemy")
     pytest.importorskip("duckdb_engine")
@@ -153,6 +159,7 @@ def test_sqlalchemy_reads_the_snapshot(house: House) -> None:
 
 
 @pytest.mark.filterwarnings("default")
+@pytest.mark.file_only
 def test_ibis_reads_the_snapshot(house: House) -> None:
     import ibis
 
@@ -162,6 +169,7 @@ def test_ibis_reads_the_snapshot(house: House) -> None:
     con.disconnect()
 
 
+@pytest.mark.file_only
 def test_the_duckdb_shell_reads_the_snapshot(house: House) -> None:
     beside = Path(sys.executable).with_name("duckdb")
     shell = str(beside) if beside.exists() else shutil.which("duckdb")

@@ -41,6 +41,7 @@ def run_at(house: House, before: timedelta) -> int:
 @pytest.mark.many
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
 @pytest.mark.slow
+@pytest.mark.file_only
 def test_the_last_hour_is_the_last_hour_everywhere(house: House, zone: str) -> None:
     first, last = run_at(house, timedelta(minutes=90)), run_at(house, timedelta(minutes=30))
     warehouse.sync(house.results)

@@ -30,6 +30,10 @@ class LakeError(WarehouseError):
     """The lake cannot be used as it is; nothing of ours is lost."""
 
 
+class NotThereError(LakeError):
+    """Nobody has made the lake yet."""
+
+
 class PassingError(LakeError):
     """Its server, or the way there, is gone right now, or others were quicker: try again."""
 
@@ -212,7 +216,7 @@ _SENTENCES: tuple[tuple[str, type[LakeError], str], ...] = (
     ),
     (
         r"creating a new DuckLake is explicitly disabled|does not exist - and creating",
-        LakeError,
+        NotThereError,
         "is not there yet: the first `python -m warehouse sync` with data=... in its address "
         "makes it",
     ),

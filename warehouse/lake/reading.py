@@ -24,7 +24,15 @@ from warehouse.ingest.staging import tables as staged
 from warehouse.journals.read import JournalFile, read
 from warehouse.lake.address import Lake
 from warehouse.lake.batch import add, among, asked, lay, of_run, replaced, tables
-from warehouse.lake.opening import NAME, attach, in_words, load_extensions, state_of
+from warehouse.lake.opening import (
+    CATALOG,
+    NAME,
+    NotThereError,
+    attach,
+    in_words,
+    load_extensions,
+    state_of,
+)
 from warehouse.lake.schema import TYPES, Table, check, described, using
 from warehouse.package_views import make_views, view_texts
 from warehouse.shelf import new_draft, remove
@@ -34,6 +42,8 @@ if TYPE_CHECKING:
 
 WAITING = "waiting"
 """The schema of what is not in the lake yet."""
+NO_STATE = -1
+"""In the place of a state's number, that of a lake that nobody has made."""
 
 
 def attached(lake: Lake) -> DuckDBPyConnection:
@@ -54,12 +64,36 @@ def attached(lake: Lake) -> DuckDBPyConnection:
 
 
 def attach_checked(con: DuckDBPyConnection, lake: Lake) -> str:
-    """Attach the lake for reading, and give its data path; LakeError where it is not today's."""
+    """Attach the lake for reading, and give its data path; LakeError where it is not today's.
+
+    One that nobody has made yet is empty for those whose next ingest makes it: the first run of
+    a team is seen while it trains, and the first search goes on from nothing.
+    """
     load_extensions(con)
-    data = attach(con, lake)
+    try:
+        data = attach(con, lake)
+    except NotThereError:
+        if lake.data is None or lake.at is not None:
+            raise
+        _stand_in(con, lake)
+        return lake.data
     with in_words(lake):
         check(con)
     return data
+
+
+def _stand_in(con: DuckDBPyConnection, lake: Lake) -> None:
+    """Attach views without rows as NAME, and a catalog without states."""
+    for name in (NAME, CATALOG):
+        con.execute(f"ATTACH ':memory:' AS {name} (READ_WRITE)")
+    for table in described():
+        columns = ", ".join(
+            f"NULL::{column.type} AS {identifier(column.name)}" for column in table.columns
+        )
+        con.execute(f"CREATE VIEW {NAME}.main.{table.name} AS SELECT {columns} WHERE false")
+    schema = f"{CATALOG}.{identifier(lake.schema)}"
+    con.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+    con.execute(f"CREATE VIEW {schema}.ducklake_snapshot AS SELECT {NO_STATE} AS snapshot_id")
 
 
 def read_beside(path: Path, lake: Lake, threads: int | None = None) -> DuckDBPyConnection:
@@ -98,7 +132,8 @@ def on(shelf: Path, lake: Lake, journals: Sequence[JournalFile], results: Path) 
         return path
     with attached(lake) as con:
         # What is waiting is seen in the light of what the lake has.
-        name += f"-{state_of(con, lake)}" if journals else ""
+        state = state_of(con, lake)
+        name += f"-{state}" if journals or state == NO_STATE else ""
         path = shelf / name / "warehouse.duckdb"
         if not path.exists():
             folder = new_draft(shelf)
