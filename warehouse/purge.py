@@ -69,7 +69,7 @@ def planned(place: Place, runs: Sequence[str]) -> Purge:
             )
     with newest(place) as con:
         if missing := missing_runs(con, place):
-            where, how = place.database, "run `python -m warehouse rebuild`"
+            where, how = str(place.database), "run `python -m warehouse rebuild`"
             if place.lake is not None:
                 where, how = place.lake.shown, "bring them there by `python -m warehouse push`"
             raise WarehouseError(

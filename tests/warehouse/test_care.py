@@ -27,10 +27,9 @@ Ask = Callable[..., list[tuple[Any, ...]]]
 def tables(house: House) -> dict[str, list[tuple[Any, ...]]]:
     """Every row of every table, the record of migrations aside."""
     file = house.results / "warehouse.duckdb"
-    there = file.exists()  # a lake has none
-    with (
-        duckdb.connect(file, read_only=True) if there else warehouse.connect(house.results) as con
-    ):
+    is_lake = not file.exists()
+    con = warehouse.connect(house.results) if is_lake else duckdb.connect(file, read_only=True)
+    with con:
         return {
             name: sorted(con.execute(f"FROM {name}").fetchall(), key=repr)
             for name in table_names()
