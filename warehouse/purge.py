@@ -127,7 +127,7 @@ def _record(place: Place, records: Sequence[Record]) -> None:
     """Write the records into a journal of care, and take it in."""
     write(place, records)
     result = SyncResult()
-    ingest(place, result)
+    ingest(place, result.add)
     if result.problems:
         raise WarehouseError(f"the runs are not purged: {result.problems[0]}")
 

@@ -93,7 +93,7 @@ def rebuild(place: Place) -> tuple[SyncResult, Path | None]:
         result.ingested = [run_id for (run_id,) in rows]
         kept = _exchange(place, fresh, "before" if is_sound else "broken")
     with in_words(place):
-        ingest(place, result)
+        ingest(place, result.add)
     return result, kept
 
 

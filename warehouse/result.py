@@ -20,6 +20,12 @@ class SyncResult:
     problems: list[str] = field(default_factory=list)
     """Lines and journals that could not go in, each by its name."""
 
+    def add(self, more: SyncResult) -> None:
+        """Put what another ingest did to it."""
+        self.ingested += more.ingested
+        self.lost += more.lost
+        self.problems += more.problems
+
     def sentence(self) -> str:
         """The outcome in one line."""
         parts = [_count(len(self.ingested), "run") + " taken in"]

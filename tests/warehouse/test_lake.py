@@ -25,6 +25,7 @@ from tests.warehouse.conftest import ROOT, House, ask_postgres, ending, records
 from warehouse import database
 from warehouse.care import entry, write
 from warehouse.database import Migration
+from warehouse.ingest.ingest import ingest
 from warehouse.lake import schema
 from warehouse.lake.address import lake_of
 from warehouse.lake.intake import writing
@@ -97,7 +98,7 @@ def test_small_files_are_merged_by_the_way(
     monkeypatch.setattr("warehouse.lake.intake.EVERY", 3)
     for _ in range(4):
         house.write(records(run := new_run_id(), 300) + ending(run, 300))
-        warehouse.sync(house.results)
+        ingest(Place.of(house.results), warehouse.SyncResult().add)  # in this process
     data = Path(lake.partition("?data=")[2].partition("&")[0])
     with warehouse.connect(house.results) as con:
         listed = con.execute("FROM ducklake_list_files('lake', 'epochs')").fetchall()

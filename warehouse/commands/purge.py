@@ -17,6 +17,7 @@ from warehouse.commands import within
 from warehouse.commands.output import emit, short
 from warehouse.ingest.ingest import sync
 from warehouse.lookup import SHORT, find_run, find_sweep
+from warehouse.lake.apart import call
 from warehouse.place import BusyError, Place, this_host
 from warehouse.purge import Purge, planned, purge
 from warehouse.snapshot import connect
@@ -78,7 +79,10 @@ def run(arguments: argparse.Namespace) -> int:
         for path, child in what.kept.items():
             say(f"kept: {path}, which run {child[-SHORT:]} was made from")
         if arguments.yes:
-            purge(place, what)
+            if place.lake is None:
+                purge(place, what)
+            else:
+                call(place.lake, purge, place, what)
     did = "purged" if arguments.yes else "to purge:"
     say(f"{did} {_words(what)}{'' if arguments.yes else '; --yes removes them for good'}")
     if arguments.yes and (asides := sorted(place.folder.glob("warehouse.duckdb.*-*"))):

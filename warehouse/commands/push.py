@@ -15,7 +15,7 @@ from warehouse.place import Place
 
 if TYPE_CHECKING:
     from warehouse.commands import Words
-    from warehouse.lake.push import Pushed
+    from warehouse.lake.push import Progress, Pushed
 
 OFTEN = 2.0
 """Seconds between two lines about how far it is."""
@@ -37,6 +37,7 @@ def add(words: Words) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Push, and say what that did."""
+    from warehouse.lake.apart import call
     from warehouse.lake.push import push
 
     place = Place.of(arguments.results)
@@ -44,26 +45,26 @@ def run(arguments: argparse.Namespace) -> int:
         raise WarehouseError(f"push where to? give --lake, or {ENVIRONMENT}: {FORM}")
     if not place.folder.is_dir():
         raise WarehouseError(f"there is nothing in {place.folder} to push")
-    pushed = push(place, place.lake, _Progress())
+    pushed = call(place.lake, push, place, place.lake, tell=_Teller())
     say(f"pushed {_words(pushed)} to {place.lake.shown}")
     for problem in pushed.problems:
         complain(problem)
     return 1 if pushed.problems else 0
 
 
-class _Progress:
+class _Teller:
     """A line now and then about how far it is."""
 
     def __init__(self) -> None:
         self._said = time.monotonic()
 
-    def __call__(self, pushed: Pushed, done: int, of: int) -> None:
+    def __call__(self, now: Progress) -> None:
         if time.monotonic() - self._said < OFTEN:
             return
         self._said = time.monotonic()
         complain(
-            f"{done} of {of} journals, {len(pushed.runs)} new runs, {pushed.files} files "
-            f"({decimal(pushed.bytes)})"
+            f"{now.done} of {now.of} journals, {now.runs} new runs, {now.files} files "
+            f"({decimal(now.bytes)})"
         )
 
 

@@ -9,6 +9,7 @@ from runner.errors import WarehouseError
 from runner.system.terminal import say
 from warehouse.commands import within
 from warehouse.lake.address import ENVIRONMENT
+from warehouse.lake.apart import call
 from warehouse.lake.tidying import KEPT_DAYS, tidy
 from warehouse.place import Place
 
@@ -47,5 +48,5 @@ def run(arguments: argparse.Namespace) -> int:
         raise WarehouseError(
             f"tidy is for a team's lake, and none is named: give --lake or {ENVIRONMENT}"
         )
-    say(f"{lake.shown}: {tidy(lake, arguments.keep).sentence()}")
+    say(f"{lake.shown}: {call(lake, tidy, lake, arguments.keep).sentence()}")
     return 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -19,6 +19,8 @@ from warehouse.database import Writer, in_words, live
 from warehouse.ingest.sift import ReadJournal, load
 from warehouse.journals.archive import keep, set_aside, set_odd_aside
 from warehouse.journals.read import JournalFile, read, waiting
+from warehouse.lake.address import Lake
+from warehouse.lake.apart import call
 from warehouse.lake.intake import Take
 from warehouse.lake.intake import taking as lake_taking
 from warehouse.lake.opening import PassingError
@@ -35,6 +37,8 @@ BATCH_BYTES = 64_000_000
 COMPRESSED = 8
 """About how many times shorter an archived journal is."""
 
+Tell = Callable[[SyncResult], object]
+"""Told of a part of an ingest what came of it."""
 PAUSES = (0.5, 1.0, 2.0)
 """Seconds after which an ingest into a lake is tried again."""
 
@@ -57,33 +61,49 @@ def sync(results: str | os.PathLike[str] | None = None, *, wait: float = 0.0) ->
         if host not in (None, this_host()):
             raise BusyError(f"the machine {host} ingests into {place.folder}")
         if any(journal.state != "running" for journal in waiting(place)):
-            with place.locked(wait), in_words(place):
-                _persistently(place, result)
+            if place.lake is None:
+                _ingest(place, wait, result.add)
+            else:
+                _persistently(place, place.lake, wait, result.add)
     except (WarehouseError, OSError, duckdb.Error) as error:
         result.reason = str(error).strip().splitlines()[0]
     result.waiting = sum(j.state in ("ended", "abandoned") for j in waiting(place))
     return result
 
 
-def _persistently(place: Place, result: SyncResult) -> None:
+def _persistently(place: Place, lake: Lake, wait: float, tell: Tell) -> None:
     """Ingest, and again where a lake's server has gone away in the middle and may be back."""
     for pause in PAUSES:
         try:
-            return ingest(place, result)
+            return call(lake, _ingest, place, wait, tell=tell)
         except PassingError:
             time.sleep(pause)
-    return ingest(place, result)
+    return call(lake, _ingest, place, wait, tell=tell)
 
 
-def ingest(place: Place, result: SyncResult) -> None:
-    """The same under a lock that the caller holds, raising what goes wrong."""
+def _ingest(place: Place, wait: float, tell: Tell) -> None:
+    with place.locked(wait), in_words(place):
+        ingest(place, tell)
+
+
+def ingest(place: Place, tell: Tell) -> None:
+    """The same under a lock that the caller holds, raising what goes wrong.
+
+    tell: told of each batch what came of it, once it is archived.
+    """
     journals = waiting(place)
+    aside = SyncResult()
     for journal in journals:
         if journal.state == "odd":
-            set_odd_aside(place, journal, result)
+            set_odd_aside(place, journal, aside)
+    tell(aside)
     with _taking(place) as take:
         for batch in batches(j for j in journals if j.state not in ("running", "odd")):
-            _take_in(take, batch, place, result)
+            result = SyncResult()
+            try:
+                _take_in(take, batch, place, result)
+            finally:
+                tell(result)
 
 
 @contextmanager

@@ -24,6 +24,7 @@ NAME = "lake"
 CATALOG = f"__ducklake_metadata_{NAME}"
 """What DuckLake calls its catalog there."""
 EXTRA = "pip install 'sweephouse[lake]'"
+GONE = "cannot be reached: its server does not answer, or has gone away"
 
 
 class LakeError(WarehouseError):
@@ -252,5 +253,5 @@ _SENTENCES: tuple[tuple[str, type[LakeError], str], ...] = (
         PassingError,
         "was changed by others at the same moment",
     ),
-    (_LOST, PassingError, "cannot be reached: its server does not answer, or has gone away"),
+    (_LOST, PassingError, GONE),
 )

@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from runner.journal.records import Care
 from warehouse.ingest.ingest import batches, ingest
@@ -51,8 +52,20 @@ class Pushed:
     """What could not be brought, a sentence each."""
 
 
-Tell = Callable[[Pushed, int, int], object]
-"""Told what has come of it so far, how many journals are done, and of how many."""
+class Progress(NamedTuple):
+    """How far a push is."""
+
+    done: int
+    """Journals."""
+    of: int
+    runs: int
+    """Those that are new in the lake."""
+    files: int
+    bytes: int
+
+
+Tell = Callable[[Progress], object]
+"""Told how far it is."""
 
 
 def push(place: Place, lake: Lake, tell: Tell) -> Pushed:
@@ -67,10 +80,10 @@ def push(place: Place, lake: Lake, tell: Tell) -> Pushed:
     paths = archived(place)
     done = 0
 
-    def told_of_files(_: int, __: int) -> None:
-        tell(pushed, done, len(paths))
+    def told(*_: int) -> None:
+        tell(Progress(done, len(paths), len(pushed.runs), pushed.files, pushed.bytes))
 
-    with taking(place, lake, told_of_files) as take:
+    with taking(place, lake, told) as take:
         known = _known(place, [path.name.removesuffix(ENDING) for path in paths])
         for batch in batches(JournalFile(path, "ended") for path in paths):
             with place.locked(PATIENCE):
@@ -83,7 +96,7 @@ def push(place: Place, lake: Lake, tell: Tell) -> Pushed:
                     pushed.problems += loaded.problems
                     _note(loaded.taken, pushed)
             done += len(batch)
-            tell(pushed, done, len(paths))
+            told()
     return pushed
 
 
@@ -92,7 +105,7 @@ def _take_in_what_waits(place: Place, pushed: Pushed) -> None:
     result = SyncResult()
     with place.locked(PATIENCE):
         own = dataclasses.replace(place, lake=None) if place.database.exists() else place
-        ingest(own, result)
+        ingest(own, result.add)
     if own is place:
         pushed.runs += result.ingested
     pushed.problems += result.problems
