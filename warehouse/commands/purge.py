@@ -16,8 +16,8 @@ from warehouse.aliases import aliases_of
 from warehouse.commands import within
 from warehouse.commands.output import emit, short
 from warehouse.ingest.ingest import sync
-from warehouse.lookup import SHORT, find_run, find_sweep
 from warehouse.lake.apart import call
+from warehouse.lookup import SHORT, find_run, find_sweep
 from warehouse.place import BusyError, Place, this_host
 from warehouse.purge import Purge, planned, purge
 from warehouse.snapshot import connect
