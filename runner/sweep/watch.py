@@ -73,7 +73,8 @@ class Watch:
                 os._exit(INTERRUPTED)
         self._requested.set()
         stops.note()
-        complain("\nstopping after this epoch; once more stops at once")
+        if not stops.silent():
+            complain("\nstopping after this epoch; once more stops at once")
 
 
 def _ignore(number: int, frame: FrameType | None) -> None:

@@ -49,6 +49,8 @@ class Stops:
         """Whether a worker was told by whom it works for; nothing is unwound by that."""
         self._leaving = False
         """Whether the main thread is on its way out: the handler must not come in between."""
+        self.silent = False
+        """Whether whoever passes the signals on says what becomes of them."""
         self._word = threading.Lock()
         self._word_written = False
         self._reader = SignalReader(
@@ -90,6 +92,8 @@ class Stops:
 
     def say(self) -> None:
         """Write the word, once, past every buffer that another thread may hold."""
+        if self.silent:
+            return
         if threading.current_thread() is threading.main_thread():
             self._leaving = True
         if self._word.acquire(timeout=1.0):
@@ -181,8 +185,12 @@ def run_within(command: Callable[[], int], patience: float | None = None) -> int
     return INTERRUPTED
 
 
-def listen() -> None:
-    """Listen from now on; for the process of a command, not for a library in somebody else's."""
+def listen(silent: bool = False) -> None:
+    """Listen from now on; for the process of a command, not for a library in somebody else's.
+
+    silent: say nothing of a stop, as a worker whose user is told by whom it works for.
+    """
+    _stops.silent = silent
     hold_streams()  # else the pipe takes the place of one that is closed
     _stops.listen()
 
@@ -201,6 +209,11 @@ def tell() -> None:
 def asked() -> bool:
     """Whether somebody has asked this command to stop."""
     return _stops.told or (_stops.listening and _stops.asked())
+
+
+def silent() -> bool:
+    """Whether nothing is to be said of a stop here."""
+    return _stops.silent
 
 
 def check() -> None:

@@ -11,11 +11,13 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from runner.backend.devices import GPUS, usable_number
@@ -219,15 +221,26 @@ def _work(pipe: Connection, looks: bool) -> None:
     """
     os.setpgrp()  # a Ctrl-C in the terminal is for the parent, which passes it on
     sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  # the parent says what happens
-    stops.listen()
+    stops.listen(silent=True)
+    parcels: SimpleQueue[tuple[Parcel, Path]] = SimpleQueue()
+    threading.Thread(target=_receive, args=(pipe, parcels), daemon=True).start()
     try:
         if looks:
             pipe.send(_looked())
         while True:
-            parcel, results = pipe.recv()
+            parcel, results = parcels.get()
             _train(pipe, parcel, results)
     except (EOFError, OSError, KeyboardInterrupt):
         os._exit(0)  # what is recorded is written; TensorFlow takes its time to end
+
+
+def _receive(pipe: Connection, parcels: SimpleQueue[tuple[Parcel, Path]]) -> None:
+    """Take what the parent sends; once it is gone, however that came, end the process at once."""
+    try:
+        while True:
+            parcels.put(pipe.recv())
+    except (EOFError, OSError):
+        os._exit(0)  # what is recorded is written
 
 
 def _looked() -> int | RunnerError:
@@ -237,7 +250,7 @@ def _looked() -> int | RunnerError:
         return error
 
 
-def _train(pipe: Connection, parcel: Parcel, results: Any) -> None:
+def _train(pipe: Connection, parcel: Parcel, results: Path) -> None:
     trouble: str | None = None
     try:
         train_parcel(parcel, results, lambda slip, result: pipe.send((slip.key, result)))
