@@ -42,17 +42,19 @@ def postgres() -> Iterator[str]:
 
 
 @contextmanager
-def restartable_postgres() -> Iterator[tuple[str, Callable[[], None]]]:
-    """One of the test's own: its URI, and what ends it by kill -9 and starts it again."""
+def restartable_postgres() -> Iterator[tuple[str, Callable[[], None], Callable[[], None]]]:
+    """One of the test's own: its URI, what ends it by kill -9, and what starts it again."""
     tools = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: float(p.parent.name))
     if not tools:
         pytest.skip("no PostgreSQL here: apt-get install postgresql")
     with _postgres(tools[-1]) as (uri, server, start), ExitStack() as later:
         processes = [server]
 
-        def restart() -> None:
+        def kill() -> None:
             processes[-1].kill()
             processes[-1].wait(PATIENCE)
+
+        def begin() -> None:
             end = time.monotonic() + PATIENCE
             while True:  # until the old one's children are gone
                 try:
@@ -62,7 +64,7 @@ def restartable_postgres() -> Iterator[tuple[str, Callable[[], None]]]:
                     assert time.monotonic() < end
                     time.sleep(0.5)
 
-        yield uri, restart
+        yield uri, kill, begin
 
 
 @contextmanager

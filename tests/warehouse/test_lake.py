@@ -323,7 +323,7 @@ def test_kills_of_clients_and_of_the_server_lose_nothing_and_double_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     dice = random.Random(seed)
-    with servers.restartable_postgres() as (uri, restart):
+    with servers.restartable_postgres() as (uri, kill, begin):
         monkeypatch.setenv("SWEEPHOUSE_LAKE", f"{uri}?data={tmp_path}/lake")
         houses = [House(tmp_path / f"client-{number}") for number in range(8)]
         epochs = {}
@@ -343,7 +343,8 @@ def test_kills_of_clients_and_of_the_server_lose_nothing_and_double_nothing(
             clients[number].communicate()
             clients[number] = _client(houses[number])
             if turn == 6:
-                restart()
+                kill()
+                begin()
         for client in clients:
             out, err = client.communicate(timeout=300)
             assert client.returncode == 0, out + err
@@ -356,6 +357,52 @@ def test_kills_of_clients_and_of_the_server_lose_nothing_and_double_nothing(
         assert sorted(counts) == sorted((run, n, n) for run, n in epochs.items())
         for house in houses:
             assert not list(house.journals.glob("*.jsonl"))
+
+
+@pytest.mark.slow
+@pytest.mark.exhaustive
+@pytest.mark.skipif(shutil.which("psql") is None, reason="it takes psql to hold a client up")
+def test_a_server_killed_in_the_middle_of_an_ingest_leaves_who_ingests_alive(
+    house: House, rows: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("warehouse.ingest.ingest.PAUSES", (0.1,))
+    with servers.restartable_postgres() as (uri, kill, begin):
+        monkeypatch.setenv("SWEEPHOUSE_LAKE", f"{uri}?data={tmp_path}/lake")
+        first = house.run()
+        assert warehouse.sync(house.results).ingested == [first]
+        second = house.run()
+        # The ingest waits for this lock when it commits, with its transaction open.
+        lock = "LOCK ducklake_snapshot IN EXCLUSIVE MODE"
+        holder = _psql(uri, f"BEGIN; {lock}; SELECT pg_sleep(999)")
+        _until(uri, "mode = 'ExclusiveLock' AND relation = 'ducklake_snapshot'::regclass")
+        killer = threading.Thread(target=lambda: (_until(uri, "NOT granted"), kill()))
+        killer.start()
+        result = warehouse.sync(house.results)
+        killer.join()
+        holder.communicate()
+        assert result.waiting == 1
+        assert "cannot be reached: its server does not answer, or has gone" in str(result.reason)
+        begin()
+        assert warehouse.sync(house.results).ingested == [second]
+        assert rows(house, "SELECT count(*), count(DISTINCT run_id) FROM epochs") == [(6, 2)]
+
+
+def _psql(uri: str, statement: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        ["psql", "-XAtq", uri, "-c", statement],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def _until(uri: str, condition: str) -> None:
+    """Wait for a lock in PostgreSQL of which this is so."""
+    end = time.monotonic() + servers.PATIENCE
+    query = f"SELECT count(*) > 0 FROM pg_locks WHERE {condition}"
+    while _psql(uri, query).communicate()[0].strip() != "t":
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 def _client(house: House) -> subprocess.Popen[str]:
