@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import subprocess
@@ -28,7 +29,9 @@ from warehouse.database import Migration
 from warehouse.ingest.ingest import ingest
 from warehouse.lake import schema
 from warehouse.lake.address import lake_of
+from warehouse.lake.apart import call
 from warehouse.lake.intake import writing
+from warehouse.lake.opening import PassingError
 from warehouse.place import Place
 
 Ask = Callable[..., list[tuple[Any, ...]]]
@@ -69,6 +72,19 @@ def test_what_two_machines_take_in_all_read(house: House, rows: Ask, lake: str) 
     warehouse.sync(house.results)
     assert rows(other, query) == [("finished", 4)]
     assert rows(other, "SELECT count(*) FROM epochs") == [(12,)]
+
+
+def test_what_dies_on_a_lake_is_a_child(tmp_path: Path) -> None:
+    there = lake_of(f"postgres://h/d?data={tmp_path}")
+    assert there is not None
+    with pytest.raises(PassingError, match="its server does not answer, or has gone away"):
+        call(there, os.abort)
+    with pytest.raises(WarehouseError, match="the lake None is not valid"):
+        call(there, lake_of, "None")
+    with pytest.raises(ZeroDivisionError) as bug:
+        call(there, divmod, 1, 0)
+    assert "Traceback" in bug.value.__notes__[0]
+    assert call(there, divmod, 7, 2) == (3, 1)
 
 
 @pytest.mark.slow
