@@ -24,7 +24,7 @@ from runner.backend.devices import GPUS, usable_number
 from runner.errors import RunnerError
 from runner.sweep.batch import PruningOf, no_pruning, train_all
 from runner.sweep.cluster.cut import cut
-from runner.sweep.cluster.parcel import Parcel, left_of, pack_up, train_parcel
+from runner.sweep.cluster.parcel import Parcel, Slip, left_of, pack_up, train_parcel
 from runner.sweep.failures import OnResult, Results, RunResult
 from runner.sweep.limits import Limits
 from runner.sweep.plan import Run
@@ -96,7 +96,7 @@ class _Devices:
                 self._results.stop(runs)
 
     def _train_into_one(self, runs: Sequence[Run], watch: Watch) -> None:
-        first = self._begin()
+        first = self._begin(looks=True)
         devices = self._number(first, watch)
         packs = cut(runs, devices)
         began = self._limits.since
@@ -134,11 +134,11 @@ class _Devices:
             raise answer
         return int(answer)
 
-    def _begin(self) -> _Hand:
+    def _begin(self, looks: bool = False) -> _Hand:
+        """Begin a process; looks: it says first how many devices there are."""
         context = multiprocessing.get_context("spawn")
         mine, its = context.Pipe()
-        # The first one looks how many devices there are, the others need not.
-        process = context.Process(target=_work, args=(its, not self._hands), daemon=True)
+        process = context.Process(target=_work, args=(its, looks), daemon=True)
         process.start()
         its.close()
         hand = _Hand(process, mine)
@@ -174,8 +174,13 @@ class _Devices:
             return
         left = left_of(parcel, self._runs[parcel.slips[0].key].results)
         slips = [slip for slip in (left.slips if left else ()) if slip.key not in hand.done]
-        if not slips:
-            return
+        if slips:
+            self._try_again(parcel, slips, why)
+        if self._waiting and all(hand.parcel is not None for hand in self._hands):
+            self._begin()
+
+    def _try_again(self, parcel: Parcel, slips: Sequence[Slip], why: str) -> None:
+        """Put what a dead process left over back among what waits, or refuse it."""
         complain(f"warning: the process of a device has ended ({why}); {len(slips)} runs left")
         for slip in slips:
             self._tries[slip.key] = self._tries.get(slip.key, 1) + 1
@@ -185,7 +190,6 @@ class _Devices:
         again = [slip for slip in slips if slip.key not in self._results.by_id]
         if again:
             self._waiting.append(replace(parcel, slips=tuple(again)))
-            self._begin()
 
     def _tell(self, number: int) -> None:
         """Send all processes a signal: they are not in the terminal's group."""
