@@ -156,7 +156,7 @@ class _Devices:
         """Take what a process says of its parcel."""
         try:
             key, result = hand.pipe.recv()
-        except (EOFError, ConnectionError):
+        except (EOFError, OSError):
             return self._take_back(hand)
         if key is None:
             if isinstance(result, str):  # a bug of ours: it ends the command as one
