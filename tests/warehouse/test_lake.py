@@ -16,16 +16,21 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import duckdb
 import pytest
 
 import warehouse
+from runner.components.search_types import Dimension, PastTask, Space
+from runner.config.compose import compose
 from runner.errors import WarehouseError
 from runner.journal.ids import new_run_id
+from runner.sweep.past import past_tasks
 from tests import servers
 from tests.warehouse.conftest import ROOT, House, ask_postgres, ending, records
 from warehouse import database
 from warehouse.care import entry, write
 from warehouse.database import Migration
+from warehouse.follow import Follower
 from warehouse.ingest.ingest import ingest
 from warehouse.lake import schema
 from warehouse.lake.address import lake_of
@@ -85,6 +90,39 @@ def test_what_dies_on_a_lake_is_a_child(tmp_path: Path) -> None:
         call(there, divmod, 1, 0)
     assert "Traceback" in bug.value.__notes__[0]
     assert call(there, divmod, 7, 2) == (3, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.exhaustive
+def test_a_lake_that_is_still_to_be_made_is_empty_and_then_a_search_learns_from_all(
+    house: House, rows: Ask, lake: str
+) -> None:
+    config, _ = compose(["dataset=iris"])
+    space = Space((Dimension("optimizer.learning_rate", "float", 1e-4, 1e-1, log=True),))
+
+    def learned(lake: str | None = None) -> tuple[PastTask, ...]:
+        today = datetime.now(UTC).isoformat()
+        return past_tasks(house.results, space, config, "mine", "val_loss", today, lake)
+
+    house.write(records("run-mine", 2), finish=False)
+    assert rows(house, "SELECT run_id, epochs FROM runs") == [("run-mine", 2)]
+    assert learned() == ()
+    with pytest.raises(duckdb.Error):
+        rows(house, "INSERT INTO lake.main.steps VALUES ('x', 1, 1, 1)")
+    page = Follower(Place.of(house.results))
+    assert page.catch_up() == set()
+
+    other = House(house.results.with_name("other"))
+    for rate in (0.0003, 0.001, 0.003, 0.01, 0.03):
+        params = {"optimizer.learning_rate": rate, "optimizer": "adam"}
+        other.run(params=params, data={"identity": "theirs"})
+    assert len(warehouse.sync(other.results).ingested) == 5
+    assert page.catch_up() is None  # it takes a new copy
+    page.close()
+    assert rows(house, "SELECT count(*) FROM runs") == [(6,)]
+    [task] = learned()
+    assert len(task.trials) == 5
+    assert learned("none") == ()
 
 
 @pytest.mark.slow
