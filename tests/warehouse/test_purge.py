@@ -113,6 +113,7 @@ def test_all_of_a_run_goes_and_does_not_come_back(house: House, rows: Ask) -> No
     } == {"purge"}
     assert mentions(house, "a secret") == []
     check_rebuild(house)
+    assert tables(house) == left
     # Nor from another machine, or a copy of the archive.
     house.write([*records(mine), *ending(mine)])
     assert f"run {mine}" not in warehouse.sync(house.results).sentence()
