@@ -1,8 +1,8 @@
 """Work on a lake in a process of its own, which may die without taking ours along.
 
-DuckDB's extension for PostgreSQL asks for a ROLLBACK in a destructor; where the server has been
-killed in the middle of a transaction, that ends the whole process by SIGABRT, and nothing in
-Python can prevent it. So whatever writes a lake does it here, and the death of the child is a
+DuckDB's extension for PostgreSQL asks for a ROLLBACK in a destructor, too; where the server has
+been killed and a connection goes with its transaction open, that ends the whole process by
+SIGABRT, and nothing in Python can catch it. So whatever writes a lake does it here, and the death of the child is a
 `PassingError` to its parent. The child ends with its parent, too.
 """
 

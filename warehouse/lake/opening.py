@@ -187,7 +187,7 @@ _LOST = (
     r"|terminating connection|the database system is|SSL connection has been closed"
     r"|could not receive data from server|could not send data to server|connection to server"
     r"|Unable to connect to Postgres|no connection to the server|Connection reset|Broken pipe"
-    r"|connection is closed"
+    r"|connection is closed|Failed to execute query \"ROLLBACK\""
 )
 _SENTENCES: tuple[tuple[str, type[LakeError], str], ...] = (
     (
