@@ -84,8 +84,8 @@ def test_what_dies_on_a_lake_is_a_child(tmp_path: Path) -> None:
     assert there is not None
     with pytest.raises(PassingError, match="its server does not answer, or has gone away"):
         call(there, os.abort)
-    with pytest.raises(WarehouseError, match="the lake None is not valid"):
-        call(there, lake_of, "None")
+    with pytest.raises(WarehouseError, match="the lake mysql://h/d is not valid"):
+        call(there, lake_of, "mysql://h/d")
     with pytest.raises(ZeroDivisionError) as bug:
         call(there, divmod, 1, 0)
     assert "Traceback" in bug.value.__notes__[0]

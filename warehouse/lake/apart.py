@@ -2,8 +2,8 @@
 
 DuckDB's extension for PostgreSQL asks for a ROLLBACK in a destructor, too; where the server has
 been killed and a connection goes with its transaction open, that ends the whole process by
-SIGABRT, and nothing in Python can catch it. So whatever writes a lake does it here, and the death of the child is a
-`PassingError` to its parent. The child ends with its parent, too.
+SIGABRT, and nothing in Python can catch it. So whatever writes a lake does it here, and the death
+of the child is a `PassingError` to its parent. The child ends with its parent, too.
 """
 
 from __future__ import annotations
