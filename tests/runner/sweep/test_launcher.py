@@ -496,7 +496,7 @@ def test_the_same_run_in_another_part_of_a_sweep_is_trained_once(
     monkeypatch.setenv("SWEEPHOUSE_SWEEP", "a-sweep")  # else what runs next would belong to it
     trained: list[Run] = []
     monkeypatch.setattr(
-        Sweep, "_train_all", lambda self, runs: trained.extend(runs) or {}
+        Sweep, "_train_all", lambda self, runs, together: trained.extend(runs) or {}
     )  # fmt: skip
     sweep = Sweep(["-m"])
     words = [f"results={results}", "epochs=1"]
