@@ -290,6 +290,7 @@ def test_a_newer_client_migrates_and_an_older_one_is_told(
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_what_care_says_and_purge_takes_holds_for_all(
     house: House, rows: Ask, lake: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
