@@ -46,13 +46,16 @@ def train_on_each(
     more: bool = False,
 ) -> dict[str, RunResult]:
     """Train runs as `train_all` does; those with `device=gpus` by a process for each device."""
-    spread = [run for run in runs if run.config.settings.device.lower() == GPUS]
+    spread: list[Run] = []
+    others: list[Run] = []
+    for run in runs:
+        (spread if run.config.settings.device.lower() == GPUS else others).append(run)
     if len(spread) < 2:
         return train_all(runs, on_result, pruning=pruning, limits=limits, more=more)
     limits = limits or Limits()
     results = Results(on_result, limits)
     _Devices(spread, results, limits).train()
-    others = results.missing([run for run in runs if run not in spread])
+    others = results.missing(others)  # none after the user's stop
     if others and not limits.reached:
         return results.by_id | train_all(
             others, on_result, pruning=pruning, limits=limits, more=more
