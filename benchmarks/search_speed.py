@@ -48,6 +48,7 @@ def command(words: list[str], folder: Path) -> tuple[str, float, float]:
     """What a process prints, and its seconds of wall and of CPU."""
     before, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     quiet = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "SWEEPHOUSE_WARM": "off"}
+    quiet.pop("PYTHONDONTWRITEBYTECODE", None)  # nobody's modules are compiled anew each time
     done = subprocess.run(words, cwd=folder, env=quiet, capture_output=True, text=True)
     wall = time.perf_counter() - wall
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -91,7 +92,9 @@ def spread(values: list[float], digits: int = 1) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--keras-tuner", type=Path, help="a Python that has keras-tuner")
+    parser.add_argument(
+        "--keras-tuner", type=Path, help="a Python that has keras-tuner and tensorboard"
+    )
     parser.add_argument("--optuna", type=Path, help="a Python that has optuna and TensorFlow")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--trials", type=int, default=64)

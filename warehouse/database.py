@@ -232,17 +232,22 @@ def _check_names(con: DuckDBPyConnection) -> None:
         "SELECT system.main.lower(function_name) FROM system.main.duckdb_functions() "
         "WHERE NOT internal"
     ).fetchall()
-    if names := sorted({name for (name,) in added} - {"compare"}):
-        shadowing = con.execute(
-            "SELECT function_name FROM system.main.duckdb_functions() WHERE internal "
-            "AND system.main.lower(function_name) IN (SELECT unnest($1::VARCHAR[])) "
-            "ORDER BY function_name LIMIT 1",
-            [names],
+    for name in sorted({name for (name,) in added} & _own_functions()):
+        raise BrokenError(
+            f"the database has a macro in the place of DuckDB's own {name}; {_AGAIN}"
+        )
+
+
+@functools.cache
+def _own_functions() -> frozenset[str]:
+    """The names of DuckDB's functions, in small letters."""
+    import duckdb
+
+    with duckdb.connect() as fresh:
+        names = fresh.execute(
+            "SELECT DISTINCT lower(function_name) FROM duckdb_functions() WHERE internal"
         ).fetchall()
-        for (name,) in shadowing:
-            raise BrokenError(
-                f"the database has a macro in the place of DuckDB's own {name}; {_AGAIN}"
-            )
+    return frozenset(name for (name,) in names)
 
 
 def changes(con: DuckDBPyConnection, *, added: bool = True) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import glob
 import logging
 import os
 import sys
@@ -151,6 +152,17 @@ def usable_number() -> int:
         return len(gpus)
     [processor] = tf.config.list_physical_devices("CPU")
     return len(tf.config.get_logical_device_configuration(processor) or [processor])
+
+
+def may_have_gpus() -> bool:
+    """Whether this machine may have GPUs, as far as one can tell without TensorFlow."""
+    files = ("/dev/nvidia[0-9]*", "/dev/dxg", "/dev/kfd")
+    return sys.platform == "darwin" or any(map(glob.glob, files))
+
+
+def usable_processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
 
 
 def claim_one() -> Device:

@@ -29,6 +29,12 @@ def structure(space: Space, params: Params) -> tuple[tuple[str, Any], ...]:
     return tuple((one.name, params[one.name]) for one in space.active(params) if one.structural)
 
 
+def structures_of(space: Space) -> int:
+    """How many structures a space has, those included that no configuration comes to."""
+    varied = [one for one in space if one.structural]
+    return math.prod(len(one.choices) or round(one.high - one.low) + 1 for one in varied)
+
+
 def few_structures(space: Space, suggestions: Sequence[Suggestion], most: int) -> list[Suggestion]:
     """The suggestions with at most so many structures: those of the first ones.
 

@@ -27,9 +27,8 @@ from runner.record.display import PlanningProgress
 from runner.record.notebook import is_notebook
 from runner.record.outcome import Outcome
 from runner.sweep.background import Intake
-from runner.sweep.batch import TrainAll, train
+from runner.sweep.batch import TrainAll, train, train_all
 from runner.sweep.closing import failures_of, sum_up, values_of
-from runner.sweep.cluster.each_device import train_on_each
 from runner.sweep.earlier import with_parents
 from runner.sweep.failures import RunResult
 from runner.sweep.launching.jobs import JobConfig
@@ -178,7 +177,7 @@ class Sweep:
         jobs: Iterable[JobConfig],
         number: int,
         base: Path,
-        together: TrainAll = train_on_each,
+        together: TrainAll = train_all,
     ) -> list[float | RunnerError | None]:
         """Train jobs together, or one; for each the monitor's best value or why it never began.
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-import os
 import sys
 import time
 from collections import deque
@@ -18,7 +17,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
-from runner.backend.devices import is_mirrored, tensorflow_on
+from runner.backend.devices import is_mirrored, tensorflow_on, usable_processors
 from runner.backend.names import Unsupported
 from runner.backend.tensorflow_private import NotMapped, kernels_kept
 from runner.components.kinds import KINDS
@@ -264,8 +263,7 @@ def _room(jobs: Sequence[Job], template: Template) -> tuple[int, int]:
     are to follow, packs have one of two sizes, whatever the number of these: a program of another
     size takes longer to trace than free rows cost, and where not, a pack shrinks by itself.
     """
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    count, most = len(jobs), min(processors, LANES)
+    count, most = len(jobs), min(usable_processors(), LANES)
     if template.ops & HEAVY or template.weights * template.batch > HEAVY_STEP:
         return min(most, count), 1
     if jobs[0].more:

@@ -39,12 +39,16 @@ def check_pack(pack: int | str) -> None:
         )
 
 
+def structure_key(run: Run) -> Hashable:
+    """Equal for runs that may train as one program, as far as their configs tell."""
+    return place_of(run), data_key(run.config), structure_of(run.config)
+
+
 def structures(runs: Sequence[Run]) -> dict[Hashable, list[Run]]:
-    """The runs that may train as one program, as far as their configs tell; in their order."""
+    """The runs that may train as one program; in their order."""
     groups: dict[Hashable, list[Run]] = {}
     for run in runs:
-        key = (place_of(run), data_key(run.config), structure_of(run.config))
-        groups.setdefault(key, []).append(run)
+        groups.setdefault(structure_key(run), []).append(run)
     return groups
 
 

@@ -19,7 +19,6 @@ from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import HydraException
@@ -129,8 +128,8 @@ class Composer:
         return None if _has_missing(body) else (base, body)
 
     def _has_options(self, group: str) -> bool:
-        options: list[str] = self._loader.get_group_options(group, ObjectType.CONFIG)
-        return bool(options)
+        # The loader's own `get_group_options` copies all of its sources at every call.
+        return any(source.is_group(group) for source in self._loader.get_sources())
 
     def _base(self, chosen: tuple[str, ...]) -> _Base | None:
         """The config of the choices; None where it depends on values that a job sets."""

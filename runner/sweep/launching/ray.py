@@ -16,11 +16,10 @@ from typing import Any
 
 from hydra.core.utils import JobReturn
 from hydra.errors import HydraException
-from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
 
 from runner.backend.ray_private import silence_notices
-from runner.errors import ConfigError, RunnerError
+from runner.config.settings import Settings
+from runner.errors import ConfigError
 from runner.sweep.batch import PruningOf, no_pruning
 from runner.sweep.cluster.cut import AUTO, check_pack
 from runner.sweep.cluster.on_ray import Crew, Share
@@ -55,16 +54,6 @@ class RayLauncher(PackedLauncher):
         self._asked = {"cpus": cpus, "gpus": gpus}
         self._crew: Crew | None = None
 
-    def setup(
-        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
-    ) -> None:
-        """Keep what a launcher works with; HydraException for what is wrong with its config."""
-        super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
-        try:
-            self.check()
-        except RunnerError as error:
-            raise HydraException(str(error)) from None
-
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
@@ -75,6 +64,9 @@ class RayLauncher(PackedLauncher):
             return super().launch(job_overrides, initial_job_idx)
         except ConfigError as error:
             raise HydraException(str(error)) from None
+
+    def expect(self, settings: Settings, trials: int, structures: int) -> None:
+        """Do nothing: processes begin where there is work for them."""
 
     def _together(
         self,

@@ -25,6 +25,8 @@ from runner.errors import ConfigError, RunnerError
 from runner.journal.results import results_folder
 from runner.search.ask import sampler_of
 from runner.search.objectives import aims_of
+from runner.search.packs import structures_of
+from runner.search.pruning import NONE
 from runner.search.space import asked_of, words_of
 from runner.sweep.earlier import with_parents
 from runner.sweep.launching.jobs import Composer
@@ -70,6 +72,7 @@ class SearchSweeper(Sweeper):
             refuse_passwords(OmegaConf.to_container(self._master, resolve=False), "")
             asked, limits = self._plan(arguments)
             search = Search(asked)
+            self._foretell(asked)
             search.begin()
         except RunnerError as error:
             raise HydraException(str(error)) from None
@@ -86,6 +89,12 @@ class SearchSweeper(Sweeper):
         except RunnerError as error:
             complain(f"error: {error}")
             raise
+
+    def _foretell(self, asked: Plan) -> None:
+        """Let the launcher of packs know what comes; pruned runs need each other's company."""
+        if isinstance(self._launcher, PackedLauncher) and asked.settings.pruner == NONE:
+            structures = structures_of(asked.space)
+            self._launcher.expect(asked.config.settings, asked.settings.trials, structures)
 
     def _plan(self, arguments: list[str]) -> tuple[Plan, SweepSettings]:
         """The search that the overrides mean; ConfigError and the like where they mean none."""

@@ -21,7 +21,8 @@ from hydra.errors import HydraException
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from runner.errors import ConfigError, RunnerError
+from runner.config.settings import Settings
+from runner.errors import ConfigError
 from runner.record.outcome import Outcome
 from runner.sweep.batch import PruningOf, no_pruning
 from runner.sweep.cluster.cut import AUTO, check_pack, cut
@@ -97,14 +98,17 @@ class SubmititLauncher(PackedLauncher):
     ) -> None:
         """Keep what a launcher works with; HydraException where it could submit nothing."""
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
-        try:
-            self._cluster = _checked(self._settings)
-        except RunnerError as error:
-            raise HydraException(str(error)) from None
         sweeper = str(config.hydra.sweeper._target_).rpartition(".")[2]
         self._waits = bool(self._settings.wait)
         if self._settings.wait == AUTO:
             self._waits = sys.stdout.isatty() or sweeper not in NEED_NO_VALUES
+
+    def check(self) -> None:
+        """Raise ConfigError for settings that mean nothing, or where submitit is missing."""
+        self._cluster = _checked(self._settings)
+
+    def expect(self, settings: Settings, trials: int, structures: int) -> None:
+        """Do nothing: processes begin where there is work for them."""
 
     def _together(
         self,
