@@ -10,7 +10,7 @@ import warehouse
 from runner.errors import WarehouseError
 from runner.sweep.search_closing import BEST, LEAST_SHARE, MOVED, search_lines
 from runner.sweep.searching import Search
-from runner.sweep.summary import asking
+from runner.sweep.summary import asking, results_words
 from runner.system.terminal import say
 
 if TYPE_CHECKING:
@@ -203,7 +203,10 @@ def sweep_lines(
             [sweep_id],
         ).fetchall()
         if search is None:
-            listed = list(_best_lines(connection, sweep_id))
+            listed = [
+                *_best_lines(connection, sweep_id),
+                *_search_line(connection, sweep_id, results),
+            ]
         else:
             listed = list(search_lines(connection, search))
     counted = ", ".join(f"{count} {word}" for word, count in counts) or "nothing trained"
@@ -219,6 +222,14 @@ def sweep_lines(
     of_sweep = f"(SELECT run_id FROM sweep_runs WHERE sweep_id = '{sweep_id}')"
     where = f'"SELECT * FROM leaderboard WHERE run_id IN {of_sweep} ORDER BY rank"'
     yield f"compare   {asking(results)} sql {where}"
+
+
+def _search_line(connection: DuckDBPyConnection, sweep_id: str, results: Path) -> Iterator[str]:
+    """How to ask about the search that a sweep is a command of, if it is one of a search."""
+    for (search_id,) in connection.execute(
+        "SELECT DISTINCT search_id FROM searches WHERE sweep_id = ?", [sweep_id]
+    ).fetchall():
+        yield f"explain   python -m runner search explain {search_id}{results_words(results)}"
 
 
 def _best_lines(connection: DuckDBPyConnection, sweep_id: str) -> Iterator[str]:

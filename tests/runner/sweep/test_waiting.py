@@ -13,12 +13,16 @@ import pytest
 
 from runner.commands.table import run_command
 from runner.errors import ConfigError, WarehouseError
+from runner.journal.file import write_journal
 from runner.journal.ids import new_run_id
+from runner.journal.records import SearchBegun
+from runner.journal.results import JOURNALS
 from runner.sweep import manifest, waiting
 from runner.sweep.cluster import queue
 from runner.sweep.manifest import Manifest, Planned, RefusedJob, Submitted, standing
 from runner.sweep.waiting import Watching
 from tests.warehouse.conftest import House, ending, records
+from warehouse.journals.read import CARE
 from warehouse.place import this_host
 
 SWEEP = new_run_id()
@@ -85,6 +89,26 @@ def test_it_is_over_when_its_command_has_closed_it(house: House, capsys: Any) ->
     assert "2 of 2 done, 1 failed" in said
     assert f"sweep     {SWEEP}: 1 failed, 1 finished, 1 refused" in said
     assert "refused   seed=2  no such thing" in said
+
+
+def test_of_a_search_it_says_how_to_ask_about_that(house: House, capsys: Any) -> None:
+    begun = SearchBegun(
+        entry_id=new_run_id(),
+        search_id="feedc0de",
+        sweep_id=SWEEP,
+        begun_at="2026-11-29T12:00:00.000Z",
+        sampler="tpe",
+        objectives=(),
+        space={},
+        settings={},
+    )
+    write_journal(house.results / JOURNALS, f"{CARE}{begun.entry_id}", [begun])
+    with elsewhere(house) as written:
+        trained(house, 0, planned(written, [0])[0], status="finished")
+        written.close(0)
+    assert wait(house) == 0
+    said = capsys.readouterr().out
+    assert f"explain   python -m runner search explain feedc0de --results {house.results}" in said
 
 
 def test_one_whose_processes_are_gone_ends_and_names_what_is_missing(
