@@ -111,6 +111,7 @@ def test_every_module_has_a_room() -> None:
     assert {room(name) for name in modules("runner")} - {""} == set(ROOMS)
 
 
+@pytest.mark.slow
 def test_imports_go_down_only_for_type_checkers_too() -> None:
     order = ["", *ROOMS]
     wrong = [
@@ -289,6 +290,7 @@ def test_the_blocker_blocks(without_tensorflow: dict[str, str], tmp_path: Path) 
         mark.unlink()
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -365,6 +367,7 @@ for words in (
 """
 
 
+@pytest.mark.slow
 def test_asking_the_warehouse_loads_no_tensorflow(
     without_tensorflow: dict[str, str], tmp_path: Path
 ) -> None:
@@ -390,6 +393,7 @@ def test_asking_the_warehouse_loads_no_tensorflow(
     assert not (Path(without_tensorflow["LIGHT"]) / "loaded").exists()
 
 
+@pytest.mark.slow
 def test_waiting_for_a_sweep_loads_no_tensorflow(
     without_tensorflow: dict[str, str], tmp_path: Path
 ) -> None:

@@ -181,6 +181,7 @@ def test_what_a_callback_puts_into_the_logs_is_recorded_and_can_be_monitored(
     assert (end.status, end.best_epoch) == ("finished", 2)
 
 
+@pytest.mark.slow
 def test_a_monitor_that_no_callback_puts_there_ends_the_run_with_the_names(site: Site) -> None:
     site.install(CALLBACKS)
     _, events = trained(("callback=[noting]", "monitor=val_kapa", "mode=max"), "fast")

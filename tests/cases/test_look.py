@@ -308,6 +308,7 @@ NAMES = [
 ]
 
 
+@pytest.mark.slow
 def test_the_command_names_columns_of_any_name(look: Look, tmp_path: Path) -> None:
     file = tmp_path / "it's [1].parquet"
     columns = ", ".join(

@@ -262,6 +262,7 @@ def test_a_note_is_kept() -> None:
     }
 
 
+@pytest.mark.slow
 def test_the_command_line_says_the_same(here: Path) -> None:
     put(here / "conf", OWN)
     put(here / "conf", f"{HEAD}epchs: 3\n", "typo")

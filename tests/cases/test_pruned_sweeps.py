@@ -83,6 +83,7 @@ def toys() -> list[tuple]:
     return prunes.asked
 
 
+@pytest.mark.slow
 def test_a_pruned_run_is_stopped_with_all_that_it_had_and_the_sweep_is_well(
     sweep: Run, results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

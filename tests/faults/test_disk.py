@@ -77,6 +77,7 @@ def test_a_disk_that_is_full_stops_a_run_before_it_trains(house: House, disk: Di
     assert house.check() == {}
 
 
+@pytest.mark.slow
 def test_weights_that_find_no_space_fail_the_run_and_leave_no_half_file(
     house: House, disk: Disk
 ) -> None:

@@ -108,6 +108,7 @@ def test_a_search_ends_kindly_at_its_limits_and_goes_on(house: House) -> None:
     assert house.rows(ASKED) == asked
 
 
+@pytest.mark.slow
 def test_a_sampler_that_raises_ends_the_search_and_keeps_it(house: House) -> None:
     words = [*SEARCH[:2], *SPACE, "search.batch=4", "search.trials=40"]
     sampler = "search.sampler={name: listening, fail_after: 4}"

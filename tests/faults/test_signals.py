@@ -53,6 +53,7 @@ def test_a_signal_while_a_command_is_being_imported(house: House) -> None:
         assert "Traceback" not in command.said, (number, twice)
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("number", BOTH)
 def test_a_second_signal_ends_what_the_first_cannot(house: House, number: int) -> None:
     """Data that are made in one long call of C."""

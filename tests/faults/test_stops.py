@@ -17,6 +17,7 @@ from tests.faults.engine import FAIL
 from tests.faults.nursery import STEADY, environment
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_one_signal_stops_a_run_after_its_epoch(house: House, number: int) -> None:
     run = house.start("seed=1", "epochs=5000", pause=0.01)
@@ -28,6 +29,7 @@ def test_one_signal_stops_a_run_after_its_epoch(house: House, number: int) -> No
     assert house.rows("SELECT error FROM runs")[0][0].startswith("stopped by the user after")
 
 
+@pytest.mark.slow
 def test_two_signals_stop_a_run_at_once(house: House) -> None:
     run = house.start("seed=1", "epochs=50", pause=30.0)
     run.until("\nepoch 1/")

@@ -45,6 +45,7 @@ def test_a_killed_sweep_started_again_trains_only_what_is_missing(house: House) 
     assert again.said.count("skipped: ") == 2
 
 
+@pytest.mark.slow
 def test_a_killed_pack_keeps_the_epochs_of_each_run_and_its_rest_is_trained(house: House) -> None:
     words = ["-m", "seed=1,2,3,4", "epochs=range(4,35,30)", *PACK]
     sweep = house.start(*words, pause=0.005)
@@ -110,6 +111,7 @@ def test_a_sweep_needs_no_plugin_of_hydra_installed(house: House) -> None:
     assert seeds_of(house, "finished") == [1, 2]
 
 
+@pytest.mark.slow
 def test_what_is_finished_is_skipped_without_tensorflow(house: House) -> None:
     assert house.run("-m", "seed=1,2", "epochs=3").wait() == 0
     gone = ("tensorflow", "keras")

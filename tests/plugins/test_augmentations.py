@@ -306,6 +306,7 @@ def wrong():
 """
 
 
+@pytest.mark.slow
 def test_val_test_and_predictions_never_see_it(site):
     """Training sees blank rows, so what val says can only come of the rows as they are."""
     site.install(SPY)
@@ -338,6 +339,7 @@ def test_what_is_kept_of_a_run_is_the_model_without_it():
     assert any((changed.tensors[name] != plain.tensors[name]).any() for name in plain.tensors)
 
 
+@pytest.mark.slow
 def test_a_run_is_restored_as_a_model_that_needs_nothing_of_ours(train, results, tmp_path):
     import keras
 

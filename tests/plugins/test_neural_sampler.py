@@ -54,6 +54,7 @@ def searched(trials, past=(), n=1, loss=outcome, space=SPACE, **params):
     return done
 
 
+@pytest.mark.slow
 def test_equal_arguments_get_equal_suggestions_in_a_new_process_too():
     past = tasks()
     trials = tuple(searched(6, past))

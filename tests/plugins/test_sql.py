@@ -341,6 +341,7 @@ def test_a_query_that_writes_is_refused(make: Any, source: Any, kind: str, query
     assert len(make("dataset", "sql", source=place, query="FROM rows", label="price").targets) == 4
 
 
+@pytest.mark.slow
 def test_a_select_that_would_write_on_the_server_is_refused_there(make: Any, source: Any) -> None:
     place = source("postgres", ROWS)
     query = "SELECT * FROM postgres_execute('origin', 'DELETE FROM rows'), (FROM rows)"
@@ -352,6 +353,7 @@ def test_a_select_that_would_write_on_the_server_is_refused_there(make: Any, sou
 # --- Servers and passwords -----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "variable"), [("postgres", "PGPASSWORD"), ("mariadb", "MYSQL_PWD")]
 )
@@ -565,6 +567,7 @@ def parts(splits: Any) -> list[set[int]]:
     return [set(numbers(part)) for part in (splits.train, splits.val, splits.test)]
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("kind", KINDS)
 def test_streamed_parts_are_disjoint_whole_and_the_same_from_every_source(
     make: Any, source: Any, kind: str

@@ -39,6 +39,7 @@ def some_runs(results: Path, number: int) -> list[str]:
     return runs
 
 
+@pytest.mark.slow
 def test_an_alias_moves_rolls_back_and_remembers(results: Path, command: Command) -> None:
     a, b, c = some_runs(results, 3)
     assert command("alias", "production", a)[0] == 0
@@ -82,6 +83,7 @@ def test_names_are_plain(results: Path, command: Command, name: str) -> None:
     assert code == 2 and "is not valid: give up to 64 letters" in err
 
 
+@pytest.mark.slow
 def test_near_names_are_told(results: Path, command: Command) -> None:
     [a] = some_runs(results, 1)
     command("alias", "production", a)

@@ -104,6 +104,7 @@ def test_tags_notes_and_deletion_show_and_can_be_taken_back(house: House, rows: 
     assert house.command("note", run_id, " ").returncode == 2
 
 
+@pytest.mark.slow
 @pytest.mark.file_only
 def test_care_waits_like_a_run_while_the_database_is_held(house: House, rows: Ask) -> None:
     run_id = house.run()
@@ -160,6 +161,7 @@ def test_gc_refuses_where_the_index_is_not_complete(house: House) -> None:
     assert (house.results / saved.uri).exists()
 
 
+@pytest.mark.slow
 @pytest.mark.file_only
 def test_verify_finds_nothing_wrong_with_a_sound_house(house: House) -> None:
     run_id, waiting = new_run_id(), new_run_id()
@@ -268,6 +270,7 @@ def test_verify_names_what_is_wrong(house: House) -> None:
         assert con.execute("SELECT count(*) FROM runs").fetchall() == [(len(before["runs"]),)]
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("cut", [0, 100, 5000, 20_000, None])
 @pytest.mark.file_only
 def test_a_damaged_database_is_named_set_aside_and_rebuilt(house: House, cut: int | None) -> None:

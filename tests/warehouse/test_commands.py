@@ -45,6 +45,7 @@ def test_sync_and_path_say_what_they_did(house: House, behind: str) -> None:
     assert done.returncode == 1 and "it waits for a newer Sweephouse" in done.stderr
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("form", ["table", "csv", "json", "markdown"])
 def test_sql_prints_every_format(house: House, form: str) -> None:
     query = (
@@ -102,6 +103,7 @@ def test_sql_reads_standard_input(house: House) -> None:
     assert house.command("sql", "-", "--format", "csv", given="SELECT 7 AS a").stdout == "a\n7\n"
 
 
+@pytest.mark.slow
 def test_runs_are_filtered_and_sorted(house: House) -> None:
     best = house.run(epochs=9, params={"lr": 0.5})
     worst = house.run(epochs=1, experiment="other", sweep_id="s-1")

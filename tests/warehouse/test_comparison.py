@@ -267,6 +267,7 @@ def test_what_the_hash_leaves_out_is_what_the_fingerprint_leaves_out() -> None:
         assert names - {"", "evaluator"} == NAMES - set(OF_OUTCOME)
 
 
+@pytest.mark.slow
 def test_an_empty_warehouse_and_a_run_without_epochs_are_answered(house: House, rows: Ask) -> None:
     questions = (
         "FROM seeds", "FROM seeds('x')", "FROM sweep_effects(NULL)", "FROM sweep_levels('x')",

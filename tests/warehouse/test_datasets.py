@@ -57,6 +57,7 @@ def test_a_dataset_and_its_columns_are_rows_under_the_first_run_that_told_of_the
     assert rows(house, "SELECT isnan(q75) FROM dataset_columns WHERE position = 1") == [(True,)]
 
 
+@pytest.mark.slow
 @pytest.mark.file_only
 def test_datasets_come_back_by_a_rebuild(house: House, rows: Ask) -> None:
     lines = records("run-1")

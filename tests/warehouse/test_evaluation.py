@@ -238,6 +238,7 @@ def test_predictions_whose_file_is_gone_or_altered_cost_only_themselves(
     assert len(problems) == 2 and "cannot be read" in text and "has 4 bytes" in text
 
 
+@pytest.mark.slow
 @pytest.mark.file_only
 def test_verify_tells_of_predictions_that_were_out_of_the_way_when_their_run_went_in(
     house: House, rows: Ask, run_id: str

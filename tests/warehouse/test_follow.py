@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 import warehouse
 from runner.journal.file import Journal
 from runner.journal.ids import new_run_id
@@ -18,6 +20,7 @@ def state(follower: Follower) -> set[tuple[str, str, int]]:
     return set(follower.con.cursor().execute(f"{EPOCHS} FROM runs AS r").fetchall())
 
 
+@pytest.mark.slow
 def test_it_shows_what_a_snapshot_shows_while_runs_come_grow_and_end(house: House) -> None:
     first = house.run(epochs=2)
     warehouse.sync(house.results)
@@ -63,6 +66,7 @@ def test_a_run_that_is_given_up_or_tagged_takes_a_new_copy(house: House) -> None
     follower.close()
 
 
+@pytest.mark.slow
 def test_its_folder_stays_while_it_is_used_and_goes_with_the_next_snapshot(house: House) -> None:
     house.run()
     follower = Follower(Place.of(house.results))

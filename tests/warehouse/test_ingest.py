@@ -96,6 +96,7 @@ def test_a_journal_left_behind_after_commit_is_archived_and_not_taken_in_twice(
     assert gzip.decompress((house.journals / f"archive/{run_id}.jsonl.gz").read_bytes()) == copy
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_a_lost_run_with_every_epoch_it_acknowledged(
     house: House, rows: Ask
 ) -> None:
@@ -284,6 +285,7 @@ def test_a_lost_run_that_went_on_is_replaced_whole(house: House, rows: Ask) -> N
     assert rows(house, "SELECT count(*) FROM weights") == [(0,)]
 
 
+@pytest.mark.slow
 def test_two_journals_of_one_run_at_once_go_in_one_after_the_other(
     house: House, rows: Ask
 ) -> None:

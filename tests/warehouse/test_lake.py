@@ -48,6 +48,7 @@ while warehouse.sync(results, wait=60).waiting:
 """
 
 
+@pytest.mark.slow
 def test_what_two_machines_take_in_all_read(house: House, rows: Ask, lake: str) -> None:
     other = House(house.results.with_name("other"))
     mine, shared = house.run(), house.run()

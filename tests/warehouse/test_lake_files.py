@@ -86,6 +86,7 @@ def test_a_row_never_names_what_is_not_there(place: str, house: House) -> None:
     assert not objects.exists(altered.split("/")[2].split(".")[0])
 
 
+@pytest.mark.slow
 def test_a_name_that_leads_elsewhere_is_not_followed(
     place: str, house: House, tmp_path: Path
 ) -> None:

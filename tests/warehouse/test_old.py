@@ -56,6 +56,7 @@ def there(results: Path) -> dict[str, dict[str, Any]]:
         return tables
 
 
+@pytest.mark.slow
 def test_the_rest_goes_in_and_every_row_is_what_it_was_then(house: House) -> None:
     with warehouse.connect(house.results) as con:  # what waits is laid over it already
         ids = con.execute("SELECT run_id FROM runs ORDER BY run_id").fetchall()

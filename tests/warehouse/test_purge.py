@@ -76,6 +76,7 @@ def looked(run_id: str, identity: str) -> Dataset:
     )
 
 
+@pytest.mark.slow
 def test_all_of_a_run_goes_and_does_not_come_back(house: House, rows: Ask) -> None:
     mine, other = trained(house, b"mine", b"shared"), trained(house, b"shared", b"theirs")
     with_picture = new_run_id()

@@ -34,6 +34,7 @@ def test_the_environment_names_the_folder(house: House, monkeypatch: pytest.Monk
         assert con.execute("SELECT run_id FROM warehouse.runs").fetchall() == [(run_id,)]
 
 
+@pytest.mark.slow
 def test_a_snapshot_is_read_only_and_refreshed_when_stale(house: House) -> None:
     run_id = new_run_id()
     with Journal(house.journals, run_id) as journal:

@@ -313,6 +313,7 @@ def test_fifty_runs_of_a_hundred_epochs_are_below_three_megabytes(tmp_path: Path
     assert file.stat().st_size < 3_000_000
 
 
+@pytest.mark.slow
 def test_a_thousand_metrics_and_params_in_one_run(tmp_path: Path) -> None:
     house, file = House(tmp_path / "results"), tmp_path / "r.html"
     many = {f"m{index}": index / 7 for index in range(1000)}

@@ -157,6 +157,7 @@ def test_an_empty_name_in_the_environment_is_no_name(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["results"]
 
 
+@pytest.mark.slow
 def test_a_results_folder_of_an_older_version_is_known_by_its_journals_or_its_database(
     house: House, rows: Ask
 ) -> None:
@@ -212,6 +213,7 @@ def _parquet(select: str) -> bytes:
         return path.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.getuid() != 0, reason="root alone can act as another user")
 def test_another_user_cannot_lend_their_folder_for_our_snapshots(
     house: House,
@@ -369,6 +371,7 @@ def test_weights_that_are_a_pipe_keep_nobody_waiting(house: House) -> None:
         weights.read(house.results, stored.uri, stored.sha256)
 
 
+@pytest.mark.slow
 def test_what_a_killed_query_spilled_goes_with_its_snapshot_and_nothing_else(
     house: House,
 ) -> None:
@@ -483,6 +486,7 @@ def test_a_database_is_shut_before_anything_in_it_is_asked(
     assert not list(tmp_path.glob("log*"))
 
 
+@pytest.mark.slow
 def test_a_table_of_the_users_own_is_no_fault(house: House) -> None:
     house.run()
     warehouse.sync(house.results)
@@ -494,6 +498,7 @@ def test_a_table_of_the_users_own_is_no_fault(house: House) -> None:
     assert "42" in house.command("sql", "FROM mine").stdout
 
 
+@pytest.mark.slow
 def test_rebuild_that_cannot_finish_leaves_the_old_database_in_its_place(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

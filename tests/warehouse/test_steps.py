@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 import warehouse
 from runner.journal.ids import new_run_id
 from runner.journal.lines import to_line
@@ -18,6 +20,7 @@ Ask = Callable[..., list[tuple[Any, ...]]]
 ALL = "SELECT epoch, step, loss FROM steps ORDER BY ALL"
 
 
+@pytest.mark.slow
 def test_every_step_becomes_a_row_and_a_rebuild_makes_the_same(house: House, rows: Ask) -> None:
     run_id = new_run_id()
     said = [
@@ -33,6 +36,7 @@ def test_every_step_becomes_a_row_and_a_rebuild_makes_the_same(house: House, row
     assert rows(house, ALL) == found
 
 
+@pytest.mark.slow
 def test_a_torn_record_is_left_out_until_the_run_goes_on(house: House, rows: Ask) -> None:
     run_id = new_run_id()
     path = house.write([*records(run_id), Steps(run_id, 1, [2], [0.5])], finish=False)
@@ -54,6 +58,7 @@ def test_an_epochs_second_record_does_not_go_in(house: House, rows: Ask) -> None
     assert rows(house, ALL) == [(1, 2, 0.5)]
 
 
+@pytest.mark.slow
 def test_samples_of_the_system_become_rows_and_a_rebuild_makes_the_same(
     house: House, rows: Ask
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import duckdb
+import pytest
 
 import warehouse
 from tests.warehouse.conftest import House, ending, records
@@ -22,6 +23,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 def test_the_reason_is_recorded_or_follows_from_the_sentence(house: House) -> None:
     for run_id, (status, error, reason, _) in CASES.items():
         end = ending(run_id, 2, status=status, error=error, reason=reason)

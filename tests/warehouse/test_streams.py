@@ -62,6 +62,7 @@ def test_a_stream_that_is_of_no_use_is_one_sentence(
     assert said in errors and errors.count("\n") == bool(said), errors
 
 
+@pytest.mark.slow
 def test_an_encoding_without_a_character_shows_its_escape(house: House) -> None:
     done = shell(house, "w sql \"SELECT 'cat 猫' AS a\"", PYTHONIOENCODING="ascii")
     assert done.returncode == 0 and rb"cat \u732b" in done.stdout
@@ -188,6 +189,7 @@ def test_programs_get_the_very_data(house: House, odd: str) -> None:
     assert tag["tag"] == ODD
 
 
+@pytest.mark.slow
 def test_problems_of_a_sync_are_shown_escaped(house: House) -> None:
     house.run()
     run_id = new_run_id()

@@ -86,6 +86,7 @@ def test_effects_failures_and_worked_questions(house: House) -> None:
     assert "FROM sweeps" in house.command("queries", "progress_of_sweeps", "--print").stdout
 
 
+@pytest.mark.slow
 def test_importance_by_ped_anova_knows_params_that_some_runs_lack(tmp_path: Path) -> None:
     pytest.importorskip("optuna", reason="the extra `search` is not installed")
     house = House(tmp_path / "results")
@@ -133,6 +134,7 @@ def test_top_says_once_where_nobody_watches(house: House) -> None:
     assert house.command("top", "--every", "0").returncode == 2
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     "words", [("effects", "--best", "1"), ("failures",), ("top",), ("queries", "seeds_no")]
 )

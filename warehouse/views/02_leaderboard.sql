@@ -1,7 +1,10 @@
 CREATE OR REPLACE VIEW leaderboard AS
 WITH judged AS (
     SELECT
-        r.*,
+        r.run_id,
+        r.dataset,
+        r.monitor,
+        r.mode,
         -- The value that goes with `best_epoch`; another only where the journal lacks that epoch.
         CASE
             WHEN NOT isnan(m.at_best) THEN m.at_best
@@ -9,33 +12,43 @@ WITH judged AS (
             ELSE m.min
         END AS best
     FROM runs AS r
+    ANTI JOIN deleted AS d ON d.run_id = r.run_id
     LEFT JOIN run_metrics AS m
         ON m.run_id = r.run_id
         AND m.split = CASE WHEN starts_with(r.monitor, 'val_') THEN 'val' ELSE 'train' END
         AND m.name = CASE WHEN starts_with(r.monitor, 'val_') THEN substr(r.monitor, 5) ELSE r.monitor END
-    WHERE NOT EXISTS (FROM deleted AS d WHERE d.run_id = r.run_id)
+),
+
+-- Only what ranks is sorted; a run's other columns come afterwards.
+ranked AS (
+    SELECT
+        run_id,
+        best,
+        CASE WHEN best IS NOT NULL THEN rank() OVER (
+            PARTITION BY dataset, monitor
+            ORDER BY CASE mode WHEN 'max' THEN -best ELSE best END NULLS LAST
+        ) END AS rank
+    FROM judged
 )
 SELECT
-    CASE WHEN best IS NOT NULL THEN rank() OVER (
-        PARTITION BY dataset, monitor
-        ORDER BY CASE mode WHEN 'max' THEN -best ELSE best END NULLS LAST
-    ) END AS rank,
-    run_id,
-    experiment,
-    dataset,
-    status,
-    monitor,
-    mode,
-    best,
-    best_epoch,
-    epochs,
-    seconds,
-    seed,
-    sweep_id,
-    started_at,
-    overrides,
-    reason
-FROM judged;
+    k.rank,
+    r.run_id,
+    r.experiment,
+    r.dataset,
+    r.status,
+    r.monitor,
+    r.mode,
+    k.best,
+    r.best_epoch,
+    r.epochs,
+    r.seconds,
+    r.seed,
+    r.sweep_id,
+    r.started_at,
+    r.overrides,
+    r.reason
+FROM ranked AS k
+JOIN runs AS r ON r.run_id = k.run_id;
 COMMENT ON VIEW leaderboard IS 'Runs ranked, within a dataset, by the best value of what they monitor; deleted runs are left out. A run that a pruner stopped (reason) has the best of the epochs that it was given, and might have done better.';
 COMMENT ON COLUMN leaderboard.rank IS 'The place among the runs that monitor the same on the same dataset, 1 is best; equal values share it, and a run without a value has none.';
 COMMENT ON COLUMN leaderboard.run_id IS 'The run.';

@@ -23,6 +23,7 @@ from runner.backend.tensorflow_private import (
 )
 
 
+@pytest.mark.slow
 def test_layers_without_a_generator_draw_from_the_global_one():
     import keras
 

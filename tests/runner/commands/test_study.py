@@ -102,6 +102,7 @@ def test_trials_are_runs_with_their_values_and_params(folder: Path, tmp_path: Pa
     assert verify(Place.of(tmp_path / "results")) == []
 
 
+@pytest.mark.slow
 def test_twice_is_once_and_what_has_grown_comes_later(tmp_path: Path) -> None:
     url, results = f"sqlite:///{tmp_path / 'study.db'}", tmp_path / "results"
     study = optuna.create_study(storage=url, study_name="growing")

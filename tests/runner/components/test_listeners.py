@@ -68,6 +68,7 @@ def test_a_plugin_is_told_of_start_epochs_and_end(site: Site, steady: Train) -> 
     ]
 
 
+@pytest.mark.slow
 def test_it_is_told_of_a_run_that_fails(
     site: Site, steady: Train, monkeypatch: pytest.MonkeyPatch
 ) -> None:

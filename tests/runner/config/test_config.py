@@ -422,6 +422,7 @@ def tower(input_shape, outputs, *, floors: int = 4):
 """
 
 
+@pytest.mark.slow
 def test_editing_or_upgrading_a_plugin_changes_the_fingerprint(site: Site) -> None:
     def installed(returned: str, version: str) -> str:
         site.install(TOWER.format(returned=returned), version=version)

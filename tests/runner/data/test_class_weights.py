@@ -28,6 +28,7 @@ def prepared(*words: str, weights: Any = None, task: Task | None = None) -> tupl
     return config, prepare(data, config)
 
 
+@pytest.mark.slow
 def test_balanced_classes_count_the_same_and_the_mean_is_one() -> None:
     _, data = prepared("class_weight=balanced")
     assert data.weights is not None and data.weights.dtype == np.float32

@@ -165,6 +165,7 @@ def test_things_are_stored_once_with_name_kind_and_epoch(looked: Any) -> None:
         assert verify(place) == []
 
 
+@pytest.mark.slow
 def test_a_thing_that_is_too_large_or_cannot_be_drawn_is_told_in_a_line(
     plugin: None, results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -409,6 +409,7 @@ def test_records_come_in_this_order(train: Train) -> None:
     assert best.startswith("best ")
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_no_number_ends_the_run_as_failed(odd: Any, train: Train) -> None:
     events = train(*SMALL, "regularizer=[explode]")
     assert kinds(events) == ["start", "epoch 1", "epoch 2", "best 1", "failed"]

@@ -493,6 +493,7 @@ def test_what_is_declined_says_why_and_is_trained_all_the_same(odd: Any, name: s
     assert statuses(found) == ["finished"] * 2
 
 
+@pytest.mark.slow
 def test_a_single_run_of_its_shape_is_trained_by_fast() -> None:
     jobs = jobs_of(("dataset=iris", "epochs=1", "regularizer=[]"), "architecture.units=[5]")
     [events] = trained(jobs)
@@ -758,6 +759,7 @@ def unmarked(task, *, power: int = 2):
 """
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("annotation", ["float", "bool", "int | None", "list[int]"])
 def test_only_whole_numbers_are_marked_so(site: Site, annotation: str) -> None:
     marked = f"Annotated[{annotation}, ShapeFree()]"
@@ -859,6 +861,7 @@ def test_another_structure_is_a_program_of_its_own(traces: list[int]) -> None:
     assert len(traces) == 6
 
 
+@pytest.mark.slow
 def test_under_deterministic_other_numbers_share_nothing(traces: list[int]) -> None:
     # Asked of the cache alone: op determinism, once on, stays on in this process.
     import contextlib

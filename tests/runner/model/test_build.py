@@ -283,6 +283,7 @@ def test_initial_weights_follow_from_the_seed_alone() -> None:
     assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
 
 
+@pytest.mark.slow
 def test_equal_runs_name_their_weights_equally() -> None:
     overrides = ("architecture.units=[4,4]", "regularizer=[dropout,batch_norm,l2]")
     paths = [[w.path for w in built("binary", *overrides).model.weights] for _ in range(2)]

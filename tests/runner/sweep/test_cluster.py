@@ -46,6 +46,7 @@ def sent(runs: Sequence[Run]) -> Parcel:
     return parcel
 
 
+@pytest.mark.slow
 def test_runs_of_one_structure_are_cut_so_that_every_worker_has_some(results: Path) -> None:
     rates = [[*COMMON, f"seed={seed}"] for seed in range(24)]
     runs = planned(results, *rates, [*COMMON, "architecture.units=[4]"])
@@ -64,6 +65,7 @@ def test_a_pack_of_no_such_size_is_refused(pack: int | str) -> None:
         check_pack(pack)
 
 
+@pytest.mark.slow
 def test_a_parcel_trains_elsewhere_what_the_head_planned(results: Path, tmp_path: Path) -> None:
     runs = planned(results, *[[*COMMON, f"seed={seed}"] for seed in (1, 2)])
     there, told = tmp_path / "worker", []
@@ -142,6 +144,7 @@ def test_data_of_the_head_alone_are_told_of_with_node_and_path(
         assert isinstance(error, NodeError) and str(error).startswith(sentence)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_is_tried_again_from_its_checkpoint(
     results: Path, tmp_path: Path
 ) -> None:

@@ -24,6 +24,7 @@ def steady(
     return lambda *words: train("dataset=iris", ENGINE, *words)
 
 
+@pytest.mark.slow
 def test_a_run_is_looked_up_as_it_was_recorded(steady: Callable[..., Any], results: Path) -> None:
     outcome = steady("seed=7", "epochs=5", "checkpoint=2")
     earlier = earlier_run(outcome.run_id[-8:], results)

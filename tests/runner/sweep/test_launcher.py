@@ -396,6 +396,7 @@ def test_a_later_call_on_other_data_of_the_same_name_loads_them(
     assert len(set(map(id, prepared))) == len(prepared) == 6
 
 
+@pytest.mark.slow
 def test_what_is_wrong_with_one_run_is_its_own(toys: Site, results: Path) -> None:
     runs = planned(
         results,

@@ -132,6 +132,7 @@ def test_a_run_that_kept_no_weights_is_one_sentence(
         train(*ON_TOP, f"architecture.weights=run:{failed.run_id}")
 
 
+@pytest.mark.slow
 def test_a_backbone_for_other_examples_is_one_sentence(house: tuple[Path, Any, Any]) -> None:
     results, parent, _ = house
     weights = f"architecture.weights=run:{parent.run_id}"

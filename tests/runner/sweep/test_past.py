@@ -98,6 +98,7 @@ def test_a_task_is_the_data_and_what_does_not_vary(house: House, config: Any) ->
     assert told(house, config) == (theirs, longer), "the same whenever it is asked"
 
 
+@pytest.mark.slow
 def test_what_lies_outside_failed_or_came_later_is_left_out(house: House, config: Any) -> None:
     for rate in (0.001, 0.002, 0.003, 0.004, 0.005):
         run(house, config, "theirs", optimizer__learning_rate=rate)

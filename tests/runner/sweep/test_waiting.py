@@ -72,6 +72,7 @@ def planned(written: Manifest, seeds: Sequence[int]) -> list[str]:
     return ids
 
 
+@pytest.mark.slow
 def test_it_is_over_when_its_command_has_closed_it(house: House, capsys: Any) -> None:
     with elsewhere(house) as written:
         first, second = planned(written, [0, 1])
@@ -91,6 +92,7 @@ def test_it_is_over_when_its_command_has_closed_it(house: House, capsys: Any) ->
     assert "refused   seed=2  no such thing" in said
 
 
+@pytest.mark.slow
 def test_of_a_search_it_says_how_to_ask_about_that(house: House, capsys: Any) -> None:
     begun = SearchBegun(
         entry_id=new_run_id(),
@@ -111,6 +113,7 @@ def test_of_a_search_it_says_how_to_ask_about_that(house: House, capsys: Any) ->
     assert f"explain   python -m runner search explain feedc0de --results {house.results}" in said
 
 
+@pytest.mark.slow
 def test_one_whose_processes_are_gone_ends_and_names_what_is_missing(
     house: House, capsys: Any
 ) -> None:

@@ -121,6 +121,7 @@ def test_a_figure_that_fails_is_a_row_and_the_run_goes_on(results: Path) -> None
     assert rows(results, "SELECT status, epochs FROM runs") == [("finished", 1)]
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("error", "status", "sentence"),
     [
@@ -208,6 +209,7 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert rows(tmp_path / "results", query) == [("lost", 50)]
 
 
+@pytest.mark.slow
 def test_a_script_that_never_ends_its_run_ends_it_and_needs_no_tensorflow(tmp_path: Path) -> None:
     text = """
 import sys
@@ -255,6 +257,7 @@ run.finish()
     ]
 
 
+@pytest.mark.slow
 def test_a_keras_script_is_recorded_by_one_callback(results: Path) -> None:
     import keras
 

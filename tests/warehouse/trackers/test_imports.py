@@ -325,6 +325,7 @@ def test_the_rows_of_a_run_are_its_epochs(tmp_path: Path, house: House) -> None:
     assert ask(house, query) == [("[1.0, nan]",), ("[3.0, 2.0, 1.0]",)]
 
 
+@pytest.mark.slow
 def test_losses_of_every_batch_are_steps_inside_of_epochs(house: House) -> None:
     points = [Point(step, "loss", float(step), step / 10) for step in range(1, 21)]
     points += [Point(step, "eval/loss", step / 10, step / 10) for step in (10, 20)]
@@ -374,6 +375,7 @@ def test_names_tell_their_split(name: str, meant: tuple[str, str]) -> None:
 # --- Bad input -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_store_that_is_locked_is_said_to_be(
     stores: Path, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
