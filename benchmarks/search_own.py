@@ -48,6 +48,7 @@ TASKS = {
         f"{TABLES}iowa-electricity.csv",
         "dataset.label=net_generation",
         "dataset.features=[source]",
+        "dataset.task=regression",
         "preprocessing=[encode]",
     ],
     "digits": ["dataset=digits"],

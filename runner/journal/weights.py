@@ -53,9 +53,7 @@ def store(results: Path, content: bytes, suffix: str, folder: str = FOLDER) -> S
     sha256 = hashlib.sha256(content).hexdigest()
     uri = f"{folder}/{sha256[:2]}/{sha256}{suffix}"
     path = results / uri
-    if os.path.lexists(path) and not _holds(path, sha256, len(content)):
-        _set_aside(path)
-    if not path.exists():
+    if not _is_there(path, sha256, len(content)):
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(f".{os.getpid()}.tmp")
         try:
@@ -69,10 +67,24 @@ def store(results: Path, content: bytes, suffix: str, folder: str = FOLDER) -> S
             with contextlib.suppress(OSError):
                 draft.unlink()
             raise
-    else:
-        # Touched, so that the garbage collector sees that somebody refers to it again.
-        os.utime(path)
     return Stored(uri, sha256, len(content))
+
+
+def _is_there(path: Path, sha256: str, size: int) -> bool:
+    """Whether a plain file of this content lies there; another one is set aside.
+
+    It may go at any moment: garbage is collected, and a worker's files go when they have arrived.
+    """
+    try:
+        # First: whoever collects garbage sees from here on that somebody refers to it again.
+        os.utime(path, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    if _holds(path, sha256, size):
+        return True
+    if os.path.lexists(path) and not _holds(path, sha256, size):  # nobody has just stored it
+        _set_aside(path)
+    return False
 
 
 def _holds(path: Path, sha256: str, size: int) -> bool:
@@ -92,9 +104,9 @@ def _set_aside(path: Path) -> None:
     number = 1
     while os.path.lexists(aside := path.with_name(f"{path.name}.damaged-{number}")):
         number += 1
-    warnings.warn(f"{path} was damaged: it is now {aside.name}, and stored again", stacklevel=3)
     with contextlib.suppress(FileNotFoundError):
         path.rename(aside)
+        warnings.warn(f"{path} was damaged: it is now {aside.name}, and stored again", stacklevel=4)
 
 
 def path_of(results: Path, uri: str) -> Path:

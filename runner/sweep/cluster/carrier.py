@@ -213,9 +213,10 @@ class Inbox:
     def _store(self, piece: Piece) -> None:
         """Store a piece of a file; whole, it gets its name, if it is what the name says."""
         path = path_of(self._results, piece.uri)
-        if path.exists() and path.stat().st_size == piece.size:
-            os.utime(path)  # the garbage collector sees that somebody refers to it again
-            return
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_size == piece.size:
+                os.utime(path)  # the garbage collector sees that somebody refers to it again
+                return
         draft = path.with_name(f"{path.name}.{os.getpid()}{DRAFT}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,26 @@ def test_storing_again_renews_the_files_age(results: Path) -> None:
     os.utime(path, (1, 1))
     weights.store(results, b"content", ".json")
     assert path.stat().st_mtime > 1
+
+
+def test_a_file_may_go_while_it_is_stored_again(results: Path) -> None:
+    # As a worker's files go when they have arrived at the head, and garbage is collected.
+    stored = weights.store(results, b"matrix", ".svg", weights.ARTIFACTS)
+    over = threading.Event()
+
+    def take_away() -> None:
+        while not over.is_set():
+            (results / stored.uri).unlink(missing_ok=True)
+
+    taker = threading.Thread(target=take_away)
+    taker.start()
+    try:
+        for _ in range(300):
+            assert weights.store(results, b"matrix", ".svg", weights.ARTIFACTS) == stored
+    finally:
+        over.set()
+        taker.join()
+    assert not list((results / stored.uri).parent.glob("*damaged*"))
 
 
 def test_an_altered_file_is_refused(results: Path) -> None:

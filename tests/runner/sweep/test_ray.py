@@ -114,6 +114,8 @@ def no_command_stays() -> Iterator[None]:
         if command.poll() is None:
             os.killpg(command.pid, signal.SIGKILL)
             command.wait()
+        assert command.stdout is not None
+        command.stdout.close()
     BEGUN.clear()
 
 
