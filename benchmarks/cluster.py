@@ -1,6 +1,6 @@
 """What a cluster costs: many tiny runs by `hydra/launcher=ray` on nodes of this machine.
 
-    python benchmarks/cluster.py [--runs 2000] [--nodes 3] [--epochs 2]
+    python benchmarks/cluster.py [--runs 2000] [--nodes 3] [--epochs 2] [--only ray]
 
 The same runs by the packed launcher and by Ray: seconds a run, and the memory of the head's
 process while it trains. Nodes of one machine share its processors: what differs is the overhead.
@@ -29,16 +29,21 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=2000)
     parser.add_argument("--nodes", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--only", choices=["packed", "ray"])
     asked = parser.parse_args()
     words = [*WORDS, f"epochs={asked.epochs}", f"seed=range({asked.runs})"]
     with tempfile.TemporaryDirectory() as folder:
-        packed = _measured(words, Path(folder, "packed"))
-        cluster = _cluster(asked.nodes)
-        address = f"hydra.launcher.address={cluster.address}"
-        ray = _measured(["hydra/launcher=ray", address, *words], Path(folder, "ray"))
-        cluster.shutdown()
+        found: dict[str, tuple[float, list[int]]] = {}
+        if asked.only != "ray":
+            found["packed"] = _measured(words, Path(folder, "packed"))
+        if asked.only != "packed":
+            cluster = _cluster(asked.nodes)
+            address = f"hydra.launcher.address={cluster.address}"
+            ray = _measured(["hydra/launcher=ray", address, *words], Path(folder, "ray"))
+            found[f"{asked.nodes} nodes"] = ray
+            cluster.shutdown()
     print(f"{asked.runs} runs of {asked.epochs} epochs")
-    for name, (seconds, memory) in {"packed": packed, f"{asked.nodes} nodes": ray}.items():
+    for name, (seconds, memory) in found.items():
         at = [memory[len(memory) * part // 4] for part in (1, 2, 3)] + [memory[-1]]
         said = ", ".join(f"{value / 1e6:.0f}" for value in at)
         print(
