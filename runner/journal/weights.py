@@ -106,7 +106,8 @@ def _set_aside(path: Path) -> None:
         number += 1
     with contextlib.suppress(FileNotFoundError):
         path.rename(aside)
-        warnings.warn(f"{path} was damaged: it is now {aside.name}, and stored again", stacklevel=4)
+        sentence = f"{path} was damaged: it is now {aside.name}, and stored again"
+        warnings.warn(sentence, stacklevel=4)
 
 
 def path_of(results: Path, uri: str) -> Path:
