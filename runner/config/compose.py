@@ -63,9 +63,8 @@ def _register_root() -> None:
     store.store(name="settings", node=open_node_of(settings_params()))
     # What a --multirun uses by default; the classes are in runner/sweep/launching/.
     launcher: dict[str, Any] = {"_target_": "hydra_plugins.sweephouse.PackedLauncher"}
-    launcher |= {"processes": "auto"}
+    store.store(group="hydra/launcher", name="packed", node=launcher | {"processes": "auto"})
     sweeper = {"_target_": "hydra_plugins.sweephouse.QuickSweeper"}
-    store.store(group="hydra/launcher", name="packed", node=launcher)
     on_ray: dict[str, Any] = {"_target_": "hydra_plugins.sweephouse.RayLauncher"}
     on_ray |= {"address": None, "cpus": None, "gpus": None, "pack": "auto"}
     store.store(group="hydra/launcher", name="ray", node=on_ray)
