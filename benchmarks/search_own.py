@@ -50,6 +50,7 @@ TASKS = {
         "dataset.features=[source]",
         "dataset.task=regression",
         "preprocessing=[encode]",
+        "batch_size=16",  # it has 51 rows
     ],
     "digits": ["dataset=digits"],
     "digits_cnn": ["dataset=digits", "architecture=cnn"],

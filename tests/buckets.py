@@ -32,6 +32,7 @@ def buckets() -> Iterator[str]:
             client("s3").create_bucket(Bucket=BUCKET)
             yield f"http://127.0.0.1:{port}"
     finally:
+        _post(f"http://127.0.0.1:{port}/moto-api/reset")  # the next one is in this process, too
         server.stop()
 
 
@@ -60,9 +61,11 @@ def without_rights(address: str) -> Iterator[None]:
 
 def _allow(address: str, requests: str) -> None:
     """Let so many requests pass before rights are asked for."""
-    asked = urllib.request.Request(
-        f"{address}/moto-api/reset-auth", data=requests.encode(), method="POST"
-    )
+    _post(f"{address}/moto-api/reset-auth", requests)
+
+
+def _post(address: str, text: str = "") -> None:
+    asked = urllib.request.Request(address, data=text.encode(), method="POST")
     asked.add_header("Content-Type", "text/plain")
     # Not by `urlopen`, which keeps the proxies of its first call for the whole process.
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(asked):

@@ -26,6 +26,7 @@ from runner.errors import WarehouseError
 from runner.journal.ids import new_run_id
 from runner.sweep.past import past_tasks
 from tests import servers
+from tests.buckets import BUCKET, buckets
 from tests.warehouse.conftest import ROOT, House, ask_postgres, ending, records
 from warehouse import database
 from warehouse.care import entry, write
@@ -80,6 +81,7 @@ def test_what_two_machines_take_in_all_read(house: House, rows: Ask, lake: str) 
     assert rows(other, "SELECT count(*) FROM epochs") == [(12,)]
 
 
+@pytest.mark.slow
 def test_what_dies_on_a_lake_is_a_child(tmp_path: Path) -> None:
     there = lake_of(f"postgres://h/d?data={tmp_path}")
     assert there is not None
@@ -313,20 +315,10 @@ def test_what_care_says_and_purge_takes_holds_for_all(
 
 
 @pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A server that speaks S3, with a bucket: the bucket's address."""
-    moto = pytest.importorskip("moto.server")
-    boto3 = pytest.importorskip("boto3")
-    for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(f"AWS_{name}", "of-the-tests")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    server = moto.ThreadedMotoServer(port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-    boto3.client("s3").create_bucket(Bucket="team")
-    yield "s3://team/lake"
-    server.stop()
+def s3() -> Iterator[str]:
+    """A folder in a bucket."""
+    with buckets():
+        yield f"s3://{BUCKET}/lake"
 
 
 @pytest.mark.slow

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,7 +18,7 @@ from tests.buckets import BUCKET, buckets, client, without_rights
 from tests.warehouse.conftest import House, ending, records
 from warehouse.journals.read import Reading, read
 from warehouse.lake.files import fetch, upload
-from warehouse.lake.objects import objects_at
+from warehouse.lake.objects import name_of, objects_at
 
 pytest.importorskip("boto3", reason="files in S3 need boto3")
 
@@ -47,6 +50,7 @@ def uris(reading: Reading) -> list[str]:
     return [row.fields["uri"] for row in reading.rows if row.kind == "weights"]
 
 
+@pytest.mark.slow
 def test_a_file_is_brought_once_and_comes_back_as_it_was(
     place: str, house: House, tmp_path: Path
 ) -> None:
@@ -83,7 +87,42 @@ def test_a_row_never_names_what_is_not_there(place: str, house: House) -> None:
     assert [problem.split(": ")[0] for problem in done.problems] == [f"run {reading.run_id}"] * 2
     assert "cannot be read (No such file" in done.problems[0]
     assert "was altered, so its record is left out of the lake" in done.problems[1]
-    assert not objects.exists(altered.split("/")[2].split(".")[0])
+    assert not objects.keep(altered.split("/")[2].split(".")[0])
+
+
+def age(place: str, digest: str, days: float) -> None:
+    """Make a file of the lake older."""
+    if not place.startswith("s3://"):
+        then = time.time() - days * 86_400
+        os.utime(Path(place) / name_of(digest), (then, then))
+        return
+    from moto.s3.models import s3_backends  # its server is in this process
+
+    folder = place.removeprefix(f"s3://{BUCKET}/")
+    for account in s3_backends.values():
+        file = account["aws"].buckets[BUCKET].keys[f"{folder}/{name_of(digest)}"]
+        file.last_modified -= timedelta(days=days)
+
+
+def test_what_is_old_can_be_removed_unless_it_is_brought_again(place: str, house: House) -> None:
+    objects = objects_at(place)
+    contents = [b"old", b"brought again", b"named again", b"new"]
+    upload(objects, house.results, [trained(house, *contents)])
+    old, brought, named, new = (hashlib.sha256(content).hexdigest() for content in contents)
+    for digest in (old, brought, named):
+        age(place, digest, 2)
+    assert sorted(objects.older(86_400)) == sorted([old, brought, named])
+    upload(objects, house.results, [trained(house, b"brought again")])
+    assert objects.keep(named)
+    assert list(objects.older(86_400)) == [old]
+    assert [objects.remove(digest, 86_400) for digest in (old, brought, named, new, old)] == [
+        *(True, False, False, False, False)
+    ]
+    assert [objects.keep(digest) for digest in (old, brought, named, new)] == [
+        *(False, True, True, True)
+    ]
+    assert objects.get(named, house.results / "copy")
+    assert (house.results / "copy").read_bytes() == b"named again"
 
 
 @pytest.mark.slow
@@ -123,6 +162,7 @@ def test_what_comes_is_checked_before_it_is_there(
         fetch(objects, other, f"weights/bb/{'b' * 64}.safetensors", "b" * 64)
 
 
+@pytest.mark.slow
 def test_a_bucket_says_in_a_sentence_why_it_cannot_be_written(
     server: str, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -41,6 +44,10 @@ def lake(catalog: str, tmp_path_factory: pytest.TempPathFactory) -> str:
 def _in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     """How far a push is, is not said."""
     monkeypatch.setattr("warehouse.commands.push.OFTEN", 1e9)
+
+
+def sha(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def laptop(folder: Path) -> House:
@@ -153,6 +160,24 @@ def test_a_purge_and_a_gc_of_a_laptop_leave_the_lake_alone(
     assert (done.returncode, done.stderr) == (0, "")
     there = counted(rows, mine, lake, run_id)
     assert (there["runs"], there["weights"], there["judgements"]) == (1, 1, 1)
+
+
+def test_files_that_no_run_names_any_more_are_tidied_away(catalog: str, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    lake = f"{catalog}?schema=tidied&data={data}"
+    mine = laptop(tmp_path / "mine")
+    gone, kept = lived_in(mine), lived_in(mine)
+    assert mine.command("--lake", lake, "push").returncode == 0
+    files = {run: data / name_of(sha(b"the weights of " + run.encode())) for run in (gone, kept)}
+    then = time.time() - 2 * 86_400
+    for file in files.values():
+        os.utime(file, (then, then))
+    assert mine.command("--lake", lake, "purge", gone, "--yes").returncode == 0
+    done = mine.command("--lake", lake, "tidy")
+    assert done.stdout.endswith("and 0 of weights and artifacts\n"), "an earlier state has it"
+    done = mine.command("--lake", lake, "tidy", "--keep", "0")
+    assert done.stdout.endswith("and 1 of weights and artifacts\n")
+    assert [run for run, file in files.items() if file.exists()] == [kept]
 
 
 def test_a_file_that_is_gone_is_said_and_its_row_left_out(

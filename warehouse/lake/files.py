@@ -122,7 +122,7 @@ def _bring(objects: Objects, results: Path, fields: Fields) -> bool | str:
         sound, why = False, f"cannot be read ({error.strerror})"
     if sound:
         return objects.put(digest, results / uri)
-    if objects.exists(digest):  # from another machine
+    if objects.keep(digest):  # from another machine
         return False
     return f"{results / uri} {why}, so its record is left out of the lake"
 

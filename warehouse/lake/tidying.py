@@ -1,7 +1,8 @@
 """A lake kept in order: rows that wait in the catalog and small files become larger files.
 
 Whatever was at some moment can be read as it was then for KEPT_DAYS. What only states of before
-needed goes after that, and the files of clients that were killed before they had finished.
+needed goes after that, and the files of clients that were killed before they had finished. So do
+weights and artifacts: those that no run names any more.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from runner.system.databases import identifier
 from warehouse.lake.address import Lake
 from warehouse.lake.intake import merge, writing
 from warehouse.lake.lock import locked
-from warehouse.lake.opening import CATALOG, NAME, in_words
+from warehouse.lake.objects import objects_at
+from warehouse.lake.opening import CATALOG, NAME, data_path, in_words
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -23,6 +25,10 @@ UNTIL_GONE = "1 hour"
 """Who still reads a state that is dropped may need its files so much longer."""
 ORPHAN = "1 day"
 """The age from which on a file that no state names is one of a killed client's."""
+ORPHAN_SECONDS = 86_400.0
+"""The same for weights and artifacts, which lie there before a row names them."""
+_NAMING = ("weights", "artifacts")
+"""The tables whose rows name files."""
 
 
 class Tidied(NamedTuple):
@@ -35,30 +41,65 @@ class Tidied(NamedTuple):
     """States of before that cannot be read any more."""
     removed: int
     """Files that nobody needed."""
+    objects: int
+    """Weights and artifacts that no run names."""
 
     def sentence(self) -> str:
         """The outcome in one line."""
         return (
             f"{_count(self.before, 'file')} made into {_count(self.after, 'file')}, "
             f"{_count(self.states, 'earlier state')} dropped, "
-            f"{_count(self.removed, 'file')} removed"
+            f"{_count(self.removed, 'file')} removed, "
+            f"and {self.objects} of weights and artifacts"
         )
 
 
 def tidy(lake: Lake, days: float = KEPT_DAYS) -> Tidied:
     """Merge files, drop what is older than so many days, and remove what nobody needs."""
-    with writing(lake) as writer, locked(writer.con, lake), in_words(lake):
+    with writing(lake) as writer, in_words(lake):
         con = writer.con
-        before = files(con, lake)
-        merge(con)
-        _call(con, "rewrite_data_files")
-        since = f"older_than => now() - INTERVAL '{int(days * 86_400_000)} milliseconds'"
-        states = _call(con, "expire_snapshots", since)
-        # Nobody reads what is not to be kept at all, or they are told so.
-        gone = "cleanup_all => true" if days == 0 else _older(UNTIL_GONE)
-        removed = _call(con, "cleanup_old_files", gone)
-        removed += _call(con, "delete_orphaned_files", _older(ORPHAN))
-        return Tidied(before, files(con, lake), states, removed)
+        with locked(con, lake):
+            before = files(con, lake)
+            merge(con)
+            _call(con, "rewrite_data_files")
+            since = f"older_than => now() - INTERVAL '{int(days * 86_400_000)} milliseconds'"
+            states = _call(con, "expire_snapshots", since)
+            # Nobody reads what is not to be kept at all, or they are told so.
+            gone = "cleanup_all => true" if days == 0 else _older(UNTIL_GONE)
+            removed = _call(con, "cleanup_old_files", gone)
+            removed += _call(con, "delete_orphaned_files", _older(ORPHAN))
+            after = files(con, lake)
+        return Tidied(before, after, states, removed, _remove_objects(con, lake, days))
+
+
+def _remove_objects(con: DuckDBPyConnection, lake: Lake, days: float) -> int:
+    """Remove weights and artifacts that no run of a state names that can be read; how many went.
+
+    A row's files are brought, or given a new date, shortly before it. So those that no row names
+    now, nor did so many days ago, and that have not been brought since, were never named in
+    between; and nobody has to be kept from taking runs in meanwhile.
+    """
+    objects, named = objects_at(data_path(con, lake)), _named(con, lake)
+    seconds = max(days * 86_400, ORPHAN_SECONDS)
+    old = [name for name in objects.older(seconds) if name not in named]
+    return sum(objects.remove(name, seconds) for name in old)
+
+
+def _named(con: DuckDBPyConnection, lake: Lake) -> set[str]:
+    """The contents that rows name, now and in the oldest state that can be read."""
+    import duckdb
+
+    table = f"{CATALOG}.{identifier(lake.schema)}.ducklake_snapshot"
+    ((oldest,),) = con.execute(f"SELECT min(snapshot_id) FROM {table}").fetchall()
+    named: set[str] = set()
+    for state in ("", f" AT (VERSION => {oldest})"):
+        for name in _NAMING:
+            try:
+                rows = con.execute(f"SELECT DISTINCT sha256 FROM {NAME}.main.{name}{state}")
+            except duckdb.CatalogException:  # the lake had no such table yet
+                continue
+            named.update(digest for (digest,) in rows.fetchall())
+    return named
 
 
 def files(con: DuckDBPyConnection, lake: Lake) -> int:
