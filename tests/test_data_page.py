@@ -22,7 +22,7 @@ def commands() -> list[list[str]]:
 
 
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
-@pytest.mark.many
+@pytest.mark.slow
 def test_it_composes(words: list[str]) -> None:
     options = [word for word in words if word not in ("-m", "--multirun")]
     compose(options)

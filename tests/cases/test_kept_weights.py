@@ -192,6 +192,7 @@ def test_a_monitor_that_no_callback_puts_there_ends_the_run_with_the_names(site:
         build(job_of([*IRIS, "monitor=val_kapa"]).config, job_of(IRIS).data)
 
 
+@pytest.mark.slow
 def test_an_epoch_whose_callbacks_fail_is_recorded(site: Site) -> None:
     site.install(CALLBACKS.replace('logs["tells"] = tells', 'raise OSError("no such cable")'))
     _, events = trained(("callback=[noting]",), "fast")

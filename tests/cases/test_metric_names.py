@@ -14,6 +14,7 @@ CANCER = ("dataset=breast_cancer", "epochs=3", "architecture.units=[4]", "regula
 CARS = ("dataset=cars", "epochs=1", "preprocessing=[impute,standardize]", "regularizer=[]")
 
 
+@pytest.mark.slow
 def test_the_evaluations_name_of_a_metric_is_a_monitor(capsys: pytest.CaptureFixture[str]) -> None:
     building._say_renamed.cache_clear()
     events = events_of(job_of((*CANCER, "metrics=[accuracy,auc]", "monitor=val_roc_auc")))

@@ -162,6 +162,7 @@ def test_encode_fills_what_only_later_rows_miss(numbers):
     assert later[0].tolist() == pytest.approx(origin[numbers])
 
 
+@pytest.mark.slow
 def test_a_column_of_0_and_1_is_the_same_whether_train_misses_some_or_not():
     x = np.stack([np.arange(N) % 2, np.arange(N)], axis=1).astype("float32")
     with_gaps = x.copy()

@@ -90,6 +90,7 @@ def test_new_rows_are_read_as_those_of_training(again: Any) -> None:
     assert again(bare, ["4,0.5,1", "5,1.5,0"], "column1", **given) == [0.5, 1.5]
 
 
+@pytest.mark.slow
 def test_other_new_rows_are_read_or_refused(again: Any, tmp_path: Path) -> None:
     numbers = ["x,z,y", *(f"{i},{i},{i % 2}" for i in range(30))]
     assert again(numbers, ["z;x", "8;3", "9;4"], "x") == [3, 4]

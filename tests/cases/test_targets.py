@@ -72,6 +72,7 @@ def test_losses_and_metrics_are_in_the_units_of_the_data(factor):
     assert one.metrics["r2"] > 0.5
 
 
+@pytest.mark.slow
 def test_the_kept_model_says_values_without_classes_of_ours():
     import keras
 

@@ -48,6 +48,7 @@ def test_it_reaches_the_config(text: str) -> None:
     assert value_of("dataset.label", text, "dataset.label") == text
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [

@@ -44,7 +44,7 @@ def disk(house: House) -> Iterator[Disk]:
     subprocess.run(["umount", "--lazy", str(house.results)], check=True)
 
 
-@pytest.mark.many
+@pytest.mark.slow
 @pytest.mark.parametrize("left", [16384, 24576, 49152])
 def test_a_disk_that_fills_up_fails_the_run_and_keeps_its_epochs(
     house: House, disk: Disk, left: int

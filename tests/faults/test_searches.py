@@ -173,7 +173,7 @@ WRONG = {
 }
 
 
-@pytest.mark.many
+@pytest.mark.slow
 @pytest.mark.parametrize("what", WRONG)
 def test_what_is_wrong_is_said_in_one_sentence(house: House, what: str) -> None:
 

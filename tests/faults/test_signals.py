@@ -72,6 +72,7 @@ def test_a_second_signal_ends_what_the_first_cannot(house: House, number: int) -
     assert "Traceback" not in run.said
 
 
+@pytest.mark.slow
 def test_an_interrupted_query_is_no_failed_run(house: House) -> None:
     site = house.folder / "site"
     install(site)

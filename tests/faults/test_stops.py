@@ -17,7 +17,7 @@ from tests.faults.engine import FAIL
 from tests.faults.nursery import STEADY, environment
 
 
-@pytest.mark.many
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_one_signal_stops_a_run_after_its_epoch(house: House, number: int) -> None:
     run = house.start("seed=1", "epochs=5000", pause=0.01)

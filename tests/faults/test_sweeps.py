@@ -126,7 +126,7 @@ def test_what_is_finished_is_skipped_without_tensorflow(house: House) -> None:
     assert "tensorflow" in other.said
 
 
-@pytest.mark.many
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [["seed=1", "skip=finished"], ["-m", "seed=1"]])
 def test_a_warehouse_that_does_not_answer_is_one_error(house: House, words: list[str]) -> None:
     assert house.run("seed=1", "epochs=2").wait() == 0

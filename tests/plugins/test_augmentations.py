@@ -232,6 +232,7 @@ def test_several_inputs_are_mixed_alike_and_both_engines_agree(site):
     assert losses(words) != losses(JOINED)
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("words", "error", "sentence"),
     [

@@ -59,6 +59,7 @@ def features_of(make: Any, source: Path | str, **more: Any) -> Any:
 # --- Where a file lies ---------------------------------------------------------------------------
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("ending", ["csv", "parquet", "json"])
 @pytest.mark.parametrize("pattern", ["", "*"])
 def test_a_folder_called_name_is_value_adds_no_column(
@@ -195,6 +196,7 @@ def test_arrays_that_are_torn_are_one_sentence(
 # --- Training and predicting ---------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_new_rows_have_the_types_that_they_had_in_training(make: Any, tmp_path: Path) -> None:
     # DuckDB by itself would look at the first 20,480 rows only, and take the column for numbers.
     lines = [f"{i},{i % 2}" for i in range(30_000)]

@@ -91,6 +91,7 @@ def test_params_and_defaults_are_those_of_keras(make):
         assert ours == theirs, f"{component.name} and Keras' {cls.__name__} differ"
 
 
+@pytest.mark.slow
 def test_every_metric_is_a_number_on_some_tasks_and_one_sentence_on_the_others(make):
     for component in make.registry.of_kind("metric"):
         fits = []
@@ -215,6 +216,7 @@ def test_a_metric_of_another_task_is_refused(make, name, kind):
         make("metric", name, task=TASKS[kind])
 
 
+@pytest.mark.slow
 def test_metrics_count_inside_of_a_compiled_model(make):
     import keras
 

@@ -99,6 +99,7 @@ def segmented(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[A
     return runner.run(words(shapes, *more)), results
 
 
+@pytest.mark.slow
 def test_a_unet_finds_the_shapes_and_is_judged_by_their_overlap(segmented: Any) -> None:
     run, results = segmented
     assert run.status == "finished"

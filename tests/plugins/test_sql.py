@@ -374,7 +374,7 @@ def test_a_wrong_password_is_told_and_not_shown(
         make("dataset", "sql", source=uri, label="x")
 
 
-@pytest.mark.many
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "variable"), [("postgres", "PGPASSWORD"), ("mariadb", "MYSQL_PWD")]
 )
@@ -419,6 +419,7 @@ def test_a_reader_that_is_not_installed_is_named_with_its_extra(
         make("dataset", "sql", source="postgres://me@127.0.0.1:1/db", label="x")
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     "uri",
     [

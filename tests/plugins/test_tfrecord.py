@@ -73,6 +73,7 @@ def test_one_feature_is_one_array(make, records):
     assert image.features.dtype == "float32"
 
 
+@pytest.mark.slow
 def test_large_files_are_streams_of_disjoint_parts(make, records):
     split = SplitPlan(val=0.3, test=0.2, seed=1)
     params = {"path": records / "*.tfrecord", "spec": SPEC, "split": split, "memory": 0}

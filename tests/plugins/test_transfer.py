@@ -110,6 +110,7 @@ def test_what_is_frozen_stays_and_the_engines_agree(
     assert changed(of_file(there), kept.tensors) == free
 
 
+@pytest.mark.slow
 def test_unfrozen_at_an_epoch_it_learns_at_a_rate_of_its_own(there: Path) -> None:
     job = job_of([*SMALL, *THAW])
     rates = [e.learning_rate for e in events_of(job) if isinstance(e, EpochEnd)]
@@ -244,7 +245,7 @@ def test_weights_of_an_earlier_run_fit_by_the_names_of_layers(make, mobile) -> N
     assert len(model.trainable_weights) == len(mobile.trainable_weights) + 2
 
 
-@pytest.mark.many
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("params", "said"),
     [

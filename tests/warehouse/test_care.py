@@ -270,7 +270,7 @@ def test_verify_names_what_is_wrong(house: House) -> None:
         assert con.execute("SELECT count(*) FROM runs").fetchall() == [(len(before["runs"]),)]
 
 
-@pytest.mark.many
+@pytest.mark.slow
 @pytest.mark.parametrize("cut", [0, 100, 5000, 20_000, None])
 @pytest.mark.file_only
 def test_a_damaged_database_is_named_set_aside_and_rebuilt(house: House, cut: int | None) -> None:
@@ -349,6 +349,7 @@ def test_what_is_said_later_wins_over_a_clock_that_was_ahead(house: House, rows:
     assert rows(house, "SELECT run_id FROM deleted") == [(other,)]
 
 
+@pytest.mark.slow
 def test_care_of_no_run_changes_no_other_run(house: House, rows: Ask) -> None:
     run_id = house.run(sweep_id="s")
     for action, text in (("delete", None), ("tag", "x"), ("note", "x"), ("collect", "weights/x")):

@@ -148,6 +148,7 @@ def test_a_run_with_nan_is_json_that_every_reader_takes(house: House) -> None:
     assert {row["last"] for row in metrics} == {"NaN", "Infinity"}
 
 
+@pytest.mark.slow
 def test_curves_are_drawn_and_a_wrong_metric_is_answered_with_those_there_are(
     house: House,
 ) -> None:
@@ -181,6 +182,7 @@ def test_an_unknown_run_is_one_sentence(house: House, command: str) -> None:
     assert done.stderr == "there is no run 'nosuch'; `python -m warehouse runs` lists them\n"
 
 
+@pytest.mark.slow
 def test_output_that_nobody_reads_any_more_is_no_error(house: House) -> None:
     words = ["sql", "SELECT unnest(range(200000)) AS a", "--format", "csv"]
     process = subprocess.Popen(

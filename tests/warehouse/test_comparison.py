@@ -120,6 +120,7 @@ def test_the_t_quantile_is_scipys(house: House, rows: Ask, freedom: int) -> None
     assert value == pytest.approx(stats.t.ppf(0.975, freedom), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_effects_are_those_of_an_analysis_of_variance(house: House, rows: Ask) -> None:
     frame = grid(house)
     total = ((frame.value - frame.value.mean()) ** 2).sum()
@@ -156,6 +157,7 @@ def test_effects_are_those_of_an_analysis_of_variance(house: House, rows: Ask) -
     assert best == [("0.1",)]
 
 
+@pytest.mark.slow
 def test_numbers_with_many_values_go_into_bins_and_equal_ones_stay_together(
     house: House, rows: Ask
 ) -> None:
@@ -225,6 +227,7 @@ def test_best_so_far(house: House, rows: Ask) -> None:
     assert values == [(1, 0.5), (2, 0.5), (3, 0.5), (4, 0.2), (5, 0.2)]
 
 
+@pytest.mark.slow
 def test_compare_runs_names_what_differs_between_many(house: House, rows: Ask) -> None:
     ids = [
         trained(house, [loss], params={"rate": loss, "same": "x", **more})

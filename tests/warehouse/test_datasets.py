@@ -36,6 +36,7 @@ def dataset(run_id: str, rows: int = 3, identity: str = "rows:1") -> Dataset:
     )
 
 
+@pytest.mark.slow
 def test_a_dataset_and_its_columns_are_rows_under_the_first_run_that_told_of_them(
     house: House, rows: Ask
 ) -> None:

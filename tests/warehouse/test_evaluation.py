@@ -121,6 +121,7 @@ def judged(house: House, run_id: str, value: float = 0.8) -> Path:
         return journal.finish()
 
 
+@pytest.mark.slow
 def test_every_list_becomes_rows(house: House, rows: Ask, run_id: str) -> None:
     warehouse.sync(house.results)
     figures = "layer, name, shape, parameters, zero_share, dead_units"
@@ -170,6 +171,7 @@ def test_a_journal_of_format_1_still_goes_in(house: House, rows: Ask) -> None:
     assert rows(house, "SELECT format, status FROM runs") == [(1, "finished")]
 
 
+@pytest.mark.slow
 def test_a_judgement_is_told_from_the_runs_own_and_goes_in_once(
     house: House, rows: Ask, run_id: str
 ) -> None:
@@ -191,6 +193,7 @@ def test_a_judgement_is_told_from_the_runs_own_and_goes_in_once(
     assert "judgements" in shown and "dataset=wine" in shown and "0.9" in shown
 
 
+@pytest.mark.slow
 def test_a_run_that_went_on_keeps_its_judgements(house: House, rows: Ask) -> None:
     run_id = new_run_id()
     path = house.write([*records(run_id, 2), *outputs_and_layers(house, run_id)], finish=False)
@@ -254,6 +257,7 @@ def test_verify_tells_of_predictions_that_were_out_of_the_way_when_their_run_wen
     assert "predictions" in problem and run_id in problem
 
 
+@pytest.mark.slow
 def test_predictions_that_their_table_refuses_cost_only_themselves(
     house: House, rows: Ask
 ) -> None:

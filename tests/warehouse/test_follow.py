@@ -49,6 +49,7 @@ def test_it_shows_what_a_snapshot_shows_while_runs_come_grow_and_end(house: Hous
     assert cursor.execute("SELECT count(*) FROM runs").fetchone() == (2,)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_given_up_or_tagged_takes_a_new_copy(house: House) -> None:
     run_id = new_run_id()
     with Journal(house.journals, run_id) as journal:

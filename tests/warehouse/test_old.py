@@ -75,6 +75,7 @@ def test_the_rest_goes_in_and_every_row_is_what_it_was_then(house: House) -> Non
         assert verify(place) == []
 
 
+@pytest.mark.slow
 def test_journals_alone_are_enough(house: House) -> None:
     (house.results / "warehouse.duckdb").unlink()
     place = Place.of(house.results)
@@ -108,6 +109,7 @@ def test_every_view_and_command_answers(house: House) -> None:
         assert (done.returncode, done.stderr) == (0, ""), (words, done)
 
 
+@pytest.mark.slow
 def test_another_machine_takes_in_what_fell_silent_and_leaves_its_journal(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -237,6 +237,7 @@ def test_a_run_in_use_stays(house: House, rows: Ask) -> None:
     assert sweep not in str(rows(house, "SELECT run_id FROM runs"))
 
 
+@pytest.mark.slow
 def test_a_run_that_trains_is_refused(house: House, tmp_path: Path) -> None:
     from runner.journal.file import Journal
 

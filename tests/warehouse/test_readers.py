@@ -77,6 +77,7 @@ def test_connecting_does_not_cost_the_users_own_connection_its_lock(house: House
         assert con.execute("FROM mine").fetchall() == [(1,)]
 
 
+@pytest.mark.slow
 @pytest.mark.file_only
 def test_ingest_waits_for_the_users_own_read_only_connection(house: House) -> None:
     house.run()
@@ -121,6 +122,7 @@ def test_pandas_reads_the_file(house: House) -> None:
     assert list(runs["run_id"]) == [run_id] and runs["versions"][0] == {"keras": "3.15.0"}
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 @pytest.mark.file_only
 def test_ibis_reads_the_file(house: House) -> None:
@@ -144,6 +146,7 @@ def snapshot_of(house: House) -> Path:
     return folder / "warehouse.duckdb"
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 @pytest.mark.file_only
 def test_sqlalchemy_reads_the_snapshot(house: House) -> None:
@@ -170,6 +173,7 @@ def test_ibis_reads_the_snapshot(house: House) -> None:
     con.disconnect()
 
 
+@pytest.mark.slow
 @pytest.mark.file_only
 def test_the_duckdb_shell_reads_the_snapshot(house: House) -> None:
     beside = Path(sys.executable).with_name("duckdb")
@@ -196,6 +200,7 @@ def test_runs_are_found_by_either_end(house: House) -> None:
                 warehouse.find_run(con, text)
 
 
+@pytest.mark.slow
 def test_weights_and_fingerprints_are_found(house: House) -> None:
     run_id = new_run_id()
     saved = house.weights(run_id, b"abc")

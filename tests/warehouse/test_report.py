@@ -210,6 +210,7 @@ def test_runs_without_epochs_params_or_metrics(tmp_path: Path) -> None:
         assert done.returncode == 0, (kind, done.stderr)
 
 
+@pytest.mark.slow
 def test_frames_are_what_sql_gives(house: House) -> None:
     frame = warehouse.runs(results=house.results)
     assert len(frame) == 8 and frame["rank"].iloc[0] == 1

@@ -301,7 +301,7 @@ def test_gc_refuses_to_empty_the_store_unless_that_is_said(house: House) -> None
     assert not any(path.exists() for path in files)
 
 
-@pytest.mark.many
+@pytest.mark.slow
 @pytest.mark.parametrize("action", ["delete", "undelete", "tag", "note"])
 def test_care_of_no_run_is_no_care_of_every_run(house: House, rows: Ask, action: str) -> None:
     run_id = new_run_id()
@@ -341,7 +341,7 @@ def test_damaged_weights_do_not_swallow_the_same_weights_stored_again(house: Hou
     assert weights.store(house.results, b"the weights", ".safetensors") == stored
 
 
-@pytest.mark.many
+@pytest.mark.slow
 @pytest.mark.parametrize("uri", ["/etc/hostname", "../outside", "weights/../../outside", "a\0b"])
 def test_a_database_names_no_file_outside_of_its_results_folder(
     house: House, tmp_path: Path, uri: str
@@ -391,6 +391,7 @@ def test_what_a_killed_query_spilled_goes_with_its_snapshot_and_nothing_else(
     assert not old.exists()
 
 
+@pytest.mark.slow
 def test_verify_beside_a_running_run_finds_nothing_wrong(house: House) -> None:
     house.run()
     warehouse.sync(house.results)
@@ -578,7 +579,7 @@ def test_a_results_folder_from_somebody_else_reaches_no_file(
 
 
 @pytest.mark.parametrize("content", [b"SQLite format 3\0" + bytes(4096), b"PAR1", b""])
-@pytest.mark.many
+@pytest.mark.slow
 def test_a_file_of_another_program_in_the_databases_place_is_named(
     house: House, content: bytes
 ) -> None:
@@ -664,6 +665,7 @@ def test_a_file_where_a_folder_of_journals_should_be_is_named_and_costs_no_run(
     assert rows(house, "SELECT count(*) FROM epochs") == [(3,)]
 
 
+@pytest.mark.slow
 def test_a_full_disk_beside_the_database_does_not_hide_what_is_there(
     house: House, rows: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:

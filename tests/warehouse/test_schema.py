@@ -62,7 +62,7 @@ def test_the_sql_guide_is_up_to_date() -> None:
     assert written.strip() == document().strip(), "python -m warehouse.document > docs/sql.md"
 
 
-@pytest.mark.many
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name, _ in sql_of("queries")])
 def test_every_worked_question_runs_with_and_without_runs(house: House, name: str) -> None:
     query = dict(sql_of("queries"))[name]

@@ -79,6 +79,7 @@ def test_samples_of_the_system_become_rows_and_a_rebuild_makes_the_same(
     assert rows(house, "SELECT * EXCLUDE (run_id) FROM system ORDER BY seconds") == found
 
 
+@pytest.mark.slow
 def test_the_rows_a_second_of_a_pack_are_those_of_all_its_runs(house: House, rows: Ask) -> None:
     data = {"train": 1000}
     alone = house.run(1, data=data)

@@ -68,6 +68,7 @@ def test_an_encoding_without_a_character_shows_its_escape(house: House) -> None:
     assert done.returncode == 0 and rb"cat \u732b" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_reader_of_a_table_that_goes_away_is_no_error(house: House) -> None:
     line = "{ w sql 'FROM range(3000)'; echo $? >&2; } | head -1"
     assert shell(house, line).stderr == b"0\n"

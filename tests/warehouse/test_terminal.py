@@ -50,6 +50,7 @@ def table(house: House, *words: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(done.stdout)))
 
 
+@pytest.mark.slow
 def test_runs_are_sorted_by_any_metric_the_best_first(house: House) -> None:
     rows = table(house, "runs", "--sort", "val_accuracy")
     values = [float(row["val_accuracy"]) for row in rows if row["val_accuracy"]]

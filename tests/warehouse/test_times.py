@@ -56,6 +56,7 @@ def test_the_last_hour_is_the_last_hour_everywhere(house: House, zone: str) -> N
     assert done.stdout.split("\n")[:-1] == ["1", "True", f"{first} {last}"] * 2
 
 
+@pytest.mark.slow
 # DuckDB 1.5 asks pandas for something that goes away.
 @pytest.mark.filterwarnings("ignore:The inplace keyword")
 def test_frames_know_the_zone(house: House) -> None:

@@ -123,6 +123,7 @@ def test_twice_is_once_and_what_has_grown_comes_later(tmp_path: Path) -> None:
     assert rows(results, "SELECT count(*) FROM runs") == [(2,)]
 
 
+@pytest.mark.slow
 def test_of_several_objectives_each_is_a_metric(folder: Path, tmp_path: Path) -> None:
     import_study(str(folder / "study.db"), "two", tmp_path / "results")
 

@@ -317,6 +317,7 @@ def test_a_run_judged_again_on_its_own_data_reaches_what_it_reached(shop: Shop) 
     assert said.metrics["test"] == pytest.approx(own, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_other_data_are_judged_and_recorded_with_their_source(shop: Shop, tmp_path: Path) -> None:
     results = tmp_path / "results"
     shutil.copytree(shop.results, results)
@@ -395,6 +396,7 @@ def test_data_that_the_run_cannot_be_judged_on_are_refused(
     assert sorted((shop.results / "journals").rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_a_run_that_kept_no_weights_can_do_none_of_it(
     site: Site, train: Callable[..., Any], results: Path, tmp_path: Path, shop: Shop
 ) -> None:

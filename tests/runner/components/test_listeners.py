@@ -56,6 +56,7 @@ def told(name: str = "listening") -> list[tuple[Any, ...]]:
     return found
 
 
+@pytest.mark.slow
 def test_a_plugin_is_told_of_start_epochs_and_end(site: Site, steady: Train) -> None:
     site.install(LISTENING, "listening")
     outcome = steady("epochs=2", "seed=5")
@@ -78,6 +79,7 @@ def test_it_is_told_of_a_run_that_fails(
     assert told()[-1] == ("end", outcome.run_id, "failed", "ValueError: asked to fail")
 
 
+@pytest.mark.slow
 def test_one_that_fails_harms_neither_the_run_nor_the_others(
     site: Site, steady: Train, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -93,6 +95,7 @@ def test_one_that_fails_harms_neither_the_run_nor_the_others(
     assert capsys.readouterr().err.count(warning) == 1
 
 
+@pytest.mark.slow
 def test_a_disabled_plugin_is_told_of_nothing(
     site: Site, steady: Train, monkeypatch: pytest.MonkeyPatch
 ) -> None:

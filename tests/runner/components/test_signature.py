@@ -267,6 +267,7 @@ def function_with(signature: inspect.Signature) -> Any:
     return function
 
 
+@pytest.mark.slow
 @given(signatures())
 def test_any_signature_gives_a_config_that_gives_its_values_back(drawn):
     signature, defaults, values = drawn

@@ -304,6 +304,7 @@ def test_that_holds_too_where_no_signature_says_the_type(
     assert of({**body, **said}) != of({**body, "note": note + 0.5, "notes": said["notes"]})
 
 
+@pytest.mark.slow
 @bounded
 @given(
     engine=st.text(max_size=8),
@@ -369,6 +370,7 @@ def merged(body: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]
     return {**body, **inner}
 
 
+@pytest.mark.slow
 def test_the_order_of_preprocessing_changes_the_fingerprint() -> None:
     orders = ("preprocessing=[impute,minmax]", "preprocessing=[minmax,impute]")
     assert len({fingerprint(composed(order), "data") for order in orders}) == 2

@@ -212,6 +212,7 @@ def test_training_learns_from_a_stream_as_from_arrays_in_memory(train: Any) -> N
     assert outcome.evaluations["test"]["accuracy"] > 0.85
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("flowing")
 def test_a_stream_that_does_not_say_what_it_is_is_refused(train: Any) -> None:
     from runner.errors import PluginError

@@ -114,6 +114,7 @@ def looked(
     return results, runner.run(words(results, *chosen, "max_artifact=4500"))
 
 
+@pytest.mark.slow
 def test_what_evaluators_find_is_recorded_and_a_failure_harms_nothing(looked: Any) -> None:
     results, outcome = looked
     assert outcome.status == "finished" and outcome.evaluations["test"]["look.splits"] == 3
@@ -145,6 +146,7 @@ def test_what_evaluators_find_is_recorded_and_a_failure_harms_nothing(looked: An
     ]
 
 
+@pytest.mark.slow
 def test_things_are_stored_once_with_name_kind_and_epoch(looked: Any) -> None:
     results, _ = looked
     query = "SELECT DISTINCT kind, name, epoch FROM artifacts WHERE name IS NOT NULL ORDER BY ALL"

@@ -196,7 +196,7 @@ def check(found: Apart) -> None:
     assert found.weights <= 10 * RULE, found
 
 
-@pytest.mark.many
+@pytest.mark.slow
 @pytest.mark.parametrize("name", QUICK)
 def test_losses_metrics_and_evaluations_equal_the_references(there: Path, name: str) -> None:
     check(compared(QUICK[name]))

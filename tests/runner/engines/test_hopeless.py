@@ -93,6 +93,7 @@ def test_the_row_of_a_hopeless_run_is_given_to_the_next(monkeypatch: pytest.Monk
     assert log.index(("verdict", HOPELESS)) < first < len(log) - 6
 
 
+@pytest.mark.slow
 def test_a_run_whose_loss_is_no_number_fails_rather_than_being_given_up() -> None:
     [job] = jobs_of((*WORDS, "optimizer=sgd"), "optimizer.learning_rate=1e38")
     judge = Stern(0, [], last=1)

@@ -99,6 +99,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     site.forget("asking")
 
 
+@pytest.mark.slow
 def test_components_are_told_of_task_length_targets_and_run(
     asked: dict[str, Any], results: Path
 ) -> None:

@@ -183,7 +183,7 @@ def cases() -> Iterator[Any]:
             yield pytest.param(layers, True, marks=slow, id=f"{layers.__name__}, compiled")
 
 
-@pytest.mark.many
+@pytest.mark.slow
 @pytest.mark.parametrize(("layers", "compiled"), list(cases()))
 def test_each_member_of_a_program_takes_the_steps_of_its_own_model(
     layers: Layers, compiled: bool

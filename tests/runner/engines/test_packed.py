@@ -480,7 +480,7 @@ LINES: dict[str, tuple[Words, str]] = {
 }
 
 
-@pytest.mark.many
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LINES)
 def test_what_is_declined_says_why_and_is_trained_all_the_same(odd: Any, name: str) -> None:
     words, reason = LINES[name]

@@ -38,6 +38,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[A
     return found
 
 
+@pytest.mark.slow
 def test_both_engines_record_the_same_losses(recorded: dict[str, Any]) -> None:
     keras, fast = np.array(recorded["keras steps"]), np.array(recorded["fast steps"])
     places = [[1, 2], [1, 4], [1, 6], [2, 2], [2, 4], [2, 6]]

@@ -130,6 +130,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
     return runner.run([*words, f"results={results}"]), results
 
 
+@pytest.mark.slow
 def test_each_head_is_evaluated_as_scikit_learn_does(run: tuple[Any, Path]) -> None:
     from sklearn.metrics import f1_score, mean_absolute_error, r2_score, roc_auc_score
 

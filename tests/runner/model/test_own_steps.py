@@ -238,7 +238,7 @@ def trained(*words: str, engine: str = "fast") -> list[Event]:
     return events
 
 
-@pytest.mark.many
+@pytest.mark.slow
 @pytest.mark.parametrize("graph", [False, True])
 @pytest.mark.parametrize("kind", ["classification", "binary", "multilabel", "regression"])
 def test_a_compute_loss_of_its_own_is_the_loss_in_every_task(

@@ -115,6 +115,7 @@ def test_workers_have_their_share_of_a_node(
     assert share.of(resources) == workers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("params", "sentence"),
     [

@@ -89,6 +89,7 @@ def test_a_parcel_trains_elsewhere_what_the_head_planned(results: Path, tmp_path
     assert whole is not None and whole.slips == parcel.slips
 
 
+@pytest.mark.slow
 def test_a_worker_without_the_plugin_or_with_another_refuses_in_one_sentence(
     site: Site, results: Path, tmp_path: Path
 ) -> None:
@@ -172,6 +173,7 @@ def test_an_interrupted_run_is_tried_again_from_its_checkpoint(
     assert left_of(parcel, there) is None
 
 
+@pytest.mark.slow
 def test_a_refused_job_leaves_the_others_of_its_parcel_be(results: Path, tmp_path: Path) -> None:
     runs = planned(results, [*COMMON, "seed=1"], [*COMMON, "seed=2"])
     parcel = sent(runs)

@@ -42,6 +42,7 @@ def test_a_run_is_looked_up_as_it_was_recorded(steady: Callable[..., Any], resul
     assert earlier.columns() == [name for (name,) in rows] != []
 
 
+@pytest.mark.slow
 def test_a_run_that_kept_no_weights_can_be_looked_up_and_not_used(
     steady: Callable[..., Any], results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

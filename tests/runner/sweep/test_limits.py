@@ -64,7 +64,7 @@ def statuses(results: Path, sweep_id: str) -> dict[str, tuple]:
     return {words: tuple(rest) for words, *rest in rows}
 
 
-@pytest.mark.many
+@pytest.mark.slow
 @pytest.mark.parametrize("alone", [False, True])
 def test_when_the_time_is_up_what_trains_ends_after_its_epoch(sweep, results, capsys, alone):
     jobs = [f"seed={seed}" for seed in range(4)]

@@ -64,6 +64,7 @@ def test_the_warehouse_says_where_the_weights_came_from(house: tuple[Path, Any, 
     assert value == f"run:{parent.run_id}"
 
 
+@pytest.mark.slow
 def test_the_backbone_is_the_run_without_its_head_and_its_preprocessing(
     house: tuple[Path, Any, Any],
 ) -> None:

@@ -67,6 +67,7 @@ def told(house: House, config: Any, identity: str = "mine") -> tuple[PastTask, .
     return past_tasks(house.results, SPACE, config, identity, "val_loss", BEFORE)
 
 
+@pytest.mark.slow
 def test_a_task_is_the_data_and_what_does_not_vary(house: House, config: Any) -> None:
     for rate in (0.001, 0.002, 0.003, 0.004, 0.005):
         run(house, config, "mine", optimizer__learning_rate=rate)

@@ -209,6 +209,7 @@ def test_a_sweep_without_a_manifest_is_over_when_nothing_of_it_trains(house: Hou
     assert wait(house, SWEEP) == 1
 
 
+@pytest.mark.slow
 def test_what_is_no_sweep_is_one_sentence_with_those_that_are_near(house: House) -> None:
     with pytest.raises(ConfigError, match="no sweep has begun in"):
         wait(house)

@@ -9,6 +9,7 @@ from runner.testing import check_component
 from tests.conftest import Site
 
 
+@pytest.mark.slow
 def test_a_component_that_breaks_says_where(site: Site) -> None:
     site.install(
         """

@@ -108,6 +108,7 @@ def test_files_are_stored_once_and_known_by_name(results: Path, tmp_path: Path) 
     assert np.array_equal(kept["dense/kernel"], array)
 
 
+@pytest.mark.slow
 def test_a_figure_that_fails_is_a_row_and_the_run_goes_on(results: Path) -> None:
     class Figure:
         def savefig(self, *args: object, **kwargs: object) -> None:
@@ -138,6 +139,7 @@ def test_a_script_that_breaks_off_says_how(
     assert rows(results, "SELECT status, epochs, error FROM runs") == [(status, 1, sentence)]
 
 
+@pytest.mark.slow
 def test_losses_that_are_no_numbers_travel(results: Path) -> None:
     with runner.track("nan", results=results) as run:
         run.epoch(1.0)
@@ -195,6 +197,7 @@ def test_a_forked_process_leaves_the_run_to_its_parent(results: Path) -> None:
     assert rows(results, "SELECT status, epochs FROM runs") == [("finished", 2)]
 
 
+@pytest.mark.slow
 def test_a_killed_script_loses_nothing_that_it_recorded(tmp_path: Path) -> None:
     text = """
 import os, signal

@@ -88,6 +88,7 @@ def test_curves_are_lines_or_bands(feed: Feed, x: str, group: str) -> None:
         assert options["yAxis"]["type"] == "log"
 
 
+@pytest.mark.slow
 def test_a_curve_marks_its_best_epoch(feed: Feed) -> None:
     [run_id, _] = sorted(feed.run_ids)
     options, _ = curves.options(feed, [run_id], Wish())
@@ -107,6 +108,7 @@ def test_params_stand_beside_an_outcome(feed: Feed) -> None:
     assert params.heat(data, columns[0], columns[1], columns[2])["series"][0]["data"]
 
 
+@pytest.mark.slow
 def test_what_mattered_is_said_with_what_it_rests_on(house: House) -> None:
     for number in range(12):
         params_of = {"architecture.width": float(8 * (1 + number % 2)), "seed": float(number)}
@@ -187,6 +189,7 @@ def test_completions_know_tables_and_their_comments(feed: Feed) -> None:
     assert words["compare"]["type"] == "function"
 
 
+@pytest.mark.slow
 def test_what_cannot_be_read_any_more_is_said_and_the_rest_stays(feed: Feed, house: House) -> None:
     house.command("sync")
     (house.results / "warehouse.duckdb").write_bytes(b"no database at all")
