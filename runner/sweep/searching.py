@@ -151,6 +151,8 @@ class Search:
         self.rows = []
         if not Place.of(self.plan.results).has_runs:
             return
+        # Else the journals of all earlier batches would be read anew after each.
+        warehouse.sync(self.plan.results)
         with warehouse.connect(self.plan.results) as connection:
             self._before = self._before or begun(connection, self.search_id)
             self.rows = suggested(connection, self.search_id, self.plan.aims.metrics)
