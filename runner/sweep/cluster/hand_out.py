@@ -41,6 +41,11 @@ class _Task:
     parcel: Parcel
     structure: Hashable
 
+    @property
+    def is_single(self) -> bool:
+        """Whether it is one run, for which nothing is traced that lasts, as a rule."""
+        return len(self.parcel.slips) == 1
+
 
 class Together:
     """Runs of one results folder that processes train."""
@@ -131,7 +136,8 @@ class Together:
     def _next_for(self, hand: Hand) -> _Task | None:
         """The parcel for a process: of a structure that it has traced, else of a new one.
 
-        Of one that another has traced only where tracing it again is little beside the training.
+        Of one that another has traced only where tracing it again is little beside the training,
+        or nothing.
         """
         taught, took = self._machine.taught, self._machine.took
 
@@ -141,15 +147,16 @@ class Together:
                 return 0
             if owner is None:
                 return 1
-            is_slow = took.get(task.structure, 0.0) > SLOW_SECONDS
-            return 2 if is_slow or self._by_device or not self._more else None
+            is_cheap = task.is_single or took.get(task.structure, 0.0) > SLOW_SECONDS
+            return 2 if is_cheap or self._by_device or not self._more else None
 
         ranked = [(fit, task) for task in self._waiting if (fit := fits(task)) is not None]
         return min(ranked, key=lambda one: one[0])[1] if ranked else None
 
     def _give(self, hand: Hand, task: _Task) -> None:
         self._waiting.remove(task)
-        self._machine.taught[task.structure] = hand
+        if not task.is_single:
+            self._machine.taught[task.structure] = hand
         self._busy[hand] = task, time.monotonic()
         hand.give(task.parcel, self._folder)
 
