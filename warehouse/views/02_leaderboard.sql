@@ -19,13 +19,13 @@ WITH judged AS (
         AND m.name = CASE WHEN starts_with(r.monitor, 'val_') THEN substr(r.monitor, 5) ELSE r.monitor END
 ),
 
--- Only what ranks is sorted; a run's other columns come afterwards.
+-- Only what ranks is sorted, by numbers; a run's other columns come afterwards.
 ranked AS (
     SELECT
         run_id,
         best,
         CASE WHEN best IS NOT NULL THEN rank() OVER (
-            PARTITION BY dataset, monitor
+            PARTITION BY hash(dataset, monitor)
             ORDER BY CASE mode WHEN 'max' THEN -best ELSE best END NULLS LAST
         ) END AS rank
     FROM judged
