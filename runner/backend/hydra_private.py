@@ -37,6 +37,21 @@ def save_only_if(may_be_kept: Callable[[DictConfig], bool]) -> None:
         utils._save_config = save_if
 
 
+def share_store() -> None:
+    """Have Hydra copy what it takes from its ConfigStore, and not for each composition all of it.
+
+    It copies its sources to be free to change which there are, and the typed node of every
+    component with them: nearly half of the time of a composition.
+    """
+    from hydra.core.config_store import ConfigStore
+
+    ConfigStore.__deepcopy__ = _itself  # type: ignore[attr-defined]
+
+
+def _itself(store: Any, memo: dict[int, Any]) -> Any:
+    return store
+
+
 def offer_plugins(module_name: str, classes: tuple[type, ...]) -> None:
     """Make launchers and sweepers of ours known to Hydra, for this process alone.
 

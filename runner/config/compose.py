@@ -15,7 +15,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from runner.backend.hydra_private import is_complaint, reading_by, save_only_if
+from runner.backend.hydra_private import is_complaint, reading_by, save_only_if, share_store
 from runner.components.kinds import KINDS
 from runner.components.passwords import refuse_passwords
 from runner.components.registry import Component, Registry, load
@@ -59,6 +59,7 @@ def _register_root() -> None:
     """Give Hydra the typed node of the root, and our plugins, once a process."""
     from hydra.core.config_store import ConfigStore
 
+    share_store()
     store = ConfigStore.instance()
     store.store(name="settings", node=open_node_of(settings_params()))
     # What a --multirun uses by default; the classes are in runner/sweep/launching/.

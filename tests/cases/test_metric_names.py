@@ -28,6 +28,7 @@ def test_the_evaluations_name_of_a_metric_is_a_monitor(capsys: pytest.CaptureFix
     assert "monitor=val_roc_auc: epochs have it as val_auc" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "monitor"),
     [

@@ -116,6 +116,7 @@ def test_hash_goes_by_the_whole_id(make, tmp_path):
     assert len(pairs) > 60  # of 64 bins
 
 
+@pytest.mark.slow
 def test_what_float32_merges_is_said_with_the_column_and_the_numbers(make, tmp_path):
     _, said = prepared(npz(make, tmp_path, IDS[:, None]))
     assert len(said) == 1

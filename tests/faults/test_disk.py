@@ -66,6 +66,7 @@ def test_a_disk_that_fills_up_fails_the_run_and_keeps_its_epochs(
     assert verify(Place.of(house.results)) == []
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_stops_a_run_before_it_trains(house: House, disk: Disk) -> None:
     disk.fill(0)
     run = house.run("seed=1", "epochs=3")

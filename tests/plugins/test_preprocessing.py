@@ -306,7 +306,7 @@ def test_it_becomes_part_of_a_saved_model_without_classes_of_ours(tmp_path, name
             assert np.array_equal(kept, b, equal_nan=b.dtype.kind == "f"), one
 
 
-@pytest.mark.many
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ALL)
 def test_every_component_knows_the_training_split_alone(site, name):
     """What val and test hold changes neither the fitted function nor how many codes there are."""
@@ -364,7 +364,7 @@ def houses(*, other: bool = False):
 HOUSE = ("dataset=houses", "regularizer=[]", "architecture.units=[5]", "epochs=2")
 
 
-@pytest.mark.many
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ALL)
 def test_the_kept_model_takes_raw_rows_and_says_what_the_trained_one_says(site, name):
     """Whatever comes before, the last step makes one array of it."""

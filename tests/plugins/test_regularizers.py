@@ -307,6 +307,7 @@ def test_a_penalty_adds_to_the_architecture_s_own(make):
         assert float(sum(recipe.model.losses)) == pytest.approx(before + mine, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_penalty_changes_what_is_learned(make):
     import keras
 

@@ -122,6 +122,7 @@ def test_a_unet_finds_the_shapes_and_is_judged_by_their_overlap(segmented: Any) 
         assert right[kept["targets"] >= 0].mean() == pytest.approx(test["accuracy"])
 
 
+@pytest.mark.slow
 def test_new_images_become_arrays_and_no_table(segmented: Any, tmp_path: Path) -> None:
     run, results = segmented
     pixels, masks = drawn(9, seed=1)
@@ -379,6 +380,7 @@ def test_masks_move_with_their_images(name: str, params: dict[str, Any], tmp_pat
     assert np.array_equal(np.rint(np.asarray(moved)[..., 0]).astype(int) - 1, labels)
 
 
+@pytest.mark.slow
 def test_an_augmentation_says_whether_it_moves_anything(site: Any, shapes: Path) -> None:
     site.install(
         """

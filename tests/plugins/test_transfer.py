@@ -205,7 +205,7 @@ def _legacy(net: Any, path: Path) -> None:
                 group[name] = np.array(weight)
 
 
-@pytest.mark.many
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", [".keras", ".h5", ".weights.h5", ".safetensors"])
 def test_every_format_gives_the_same_weights(make, folder, mobile, ending) -> None:
     params = {"backbone": "MobileNet", "weights": str(folder / f"mobile{ending}")}

@@ -103,7 +103,7 @@ def test_markdown_and_the_figures_beside_it(house: House, tmp_path: Path) -> Non
     }
 
 
-@pytest.mark.many
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "ending"),
     [

@@ -75,7 +75,7 @@ def same(said: list[Any], shop: Shop, first: int = 2) -> bool:
 
 
 @pytest.mark.parametrize("name", ["model.keras", "model.h5"])
-@pytest.mark.many
+@pytest.mark.slow
 def test_keras_files_give_the_model_back(shop: Shop, tmp_path: Path, name: str) -> None:
     import keras
 

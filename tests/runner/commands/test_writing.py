@@ -77,7 +77,7 @@ FORMS: dict[str, Callable[[Path], Path]] = {
 
 @pytest.mark.parametrize("source", ["rows.csv", "r*.csv", "data.duckdb"])
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-@pytest.mark.many
+@pytest.mark.slow
 def test_predict_never_writes_over_its_source(
     trained: tuple[str, Path],
     rows: Path,

@@ -279,6 +279,7 @@ def test_any_signature_gives_a_config_that_gives_its_values_back(drawn):
     assert got == defaults | values
 
 
+@pytest.mark.slow
 @given(signatures())
 def test_any_config_survives_yaml(drawn):
     signature, defaults, values = drawn

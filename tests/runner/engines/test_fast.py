@@ -492,7 +492,7 @@ def test_both_engines_see_the_same_rows_in_the_same_order(odd: Any) -> None:
 # --- What fast leaves to fit ---------------------------------------------------------------------
 
 
-@pytest.mark.many
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "reason", "note"),
     [

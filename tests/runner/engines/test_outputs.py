@@ -69,7 +69,7 @@ def said(rows: Ask, run_id: str, split: str) -> dict[str, float]:
     return dict(rows(query, run_id, split))
 
 
-@pytest.mark.many
+@pytest.mark.slow
 @pytest.mark.parametrize("split", ["val", "test"])
 def test_a_classifications_evaluations_are_scikit_learns_on_its_predictions(
     trained: dict[str, Any], rows: Ask, split: str

@@ -46,6 +46,7 @@ def test_both_engines_record_the_same_losses(recorded: dict[str, Any]) -> None:
     np.testing.assert_allclose(fast[:, 2], keras[:, 2], rtol=CLOSE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["keras", "fast"])
 def test_the_stretches_together_are_the_epochs_loss(recorded: dict[str, Any], engine: str) -> None:
     steps = np.array(recorded[f"{engine} steps"])[:, 2].reshape(2, 3)

@@ -160,6 +160,7 @@ def test_each_head_is_evaluated_as_scikit_learn_does(run: tuple[Any, Path]) -> N
     assert found["kind.roc_auc"] == pytest.approx(area, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_the_restored_model_gives_each_head_by_name(run: tuple[Any, Path], tmp_path: Path) -> None:
     import duckdb
 

@@ -55,7 +55,7 @@ def test_a_run_that_kept_no_weights_can_be_looked_up_and_not_used(
         trained(outcome.run_id, results)
 
 
-@pytest.mark.many
+@pytest.mark.slow
 @pytest.mark.parametrize("value", ["NULL", "'[]'", "'{'"])
 @pytest.mark.parametrize("column", ["config", "data"])
 def test_a_run_whose_row_somebody_has_changed_is_one_sentence(

@@ -216,6 +216,7 @@ def test_a_choice_is_composed_once_and_its_values_never(
     assert loader.composed == 2
 
 
+@pytest.mark.slow
 def test_a_preset_that_refers_to_a_value_follows_it(
     composer: Composer,
 ) -> None:
