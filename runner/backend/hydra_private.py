@@ -38,18 +38,18 @@ def save_only_if(may_be_kept: Callable[[DictConfig], bool]) -> None:
 
 
 def share_store() -> None:
-    """Have Hydra copy what it takes from its ConfigStore, and not for each composition all of it.
+    """Have the copies that Hydra makes of its config sources share its ConfigStore.
 
-    It copies its sources to be free to change which there are, and the typed node of every
-    component with them: nearly half of the time of a composition.
+    It copies them for each composition, to be free to change which there are, and with them the
+    typed node of every component: nearly half of the time. The store itself copies what it gives.
     """
-    from hydra.core.config_store import ConfigStore
+    from hydra._internal.core_plugins.structured_config_source import StructuredConfigSource
 
-    ConfigStore.__deepcopy__ = _itself  # type: ignore[attr-defined]
+    StructuredConfigSource.__deepcopy__ = _itself  # type: ignore[attr-defined]
 
 
-def _itself(store: Any, memo: dict[int, Any]) -> Any:
-    return store
+def _itself(source: Any, memo: dict[int, Any]) -> Any:
+    return source
 
 
 def offer_plugins(module_name: str, classes: tuple[type, ...]) -> None:

@@ -149,10 +149,13 @@ class Search:
     def read(self) -> None:
         """Ask the warehouse what came of the trials."""
         self.rows = []
-        if not Place.of(self.plan.results).has_runs:
+        place = Place.of(self.plan.results)
+        if not place.has_runs:
             return
-        # Else the journals of all earlier batches would be read anew after each.
-        warehouse.sync(self.plan.results)
+        if place.lake is None:  # which is better fed now and then
+            # Else the journals of all earlier batches would be read anew after each.
+            for problem in warehouse.sync(self.plan.results).problems:
+                complain(f"warning: {problem}")
         with warehouse.connect(self.plan.results) as connection:
             self._before = self._before or begun(connection, self.search_id)
             self.rows = suggested(connection, self.search_id, self.plan.aims.metrics)

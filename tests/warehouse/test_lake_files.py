@@ -17,7 +17,7 @@ from runner.journal.ids import new_run_id
 from tests.buckets import BUCKET, buckets, client, without_rights
 from tests.warehouse.conftest import House, ending, records
 from warehouse.journals.read import Reading, read
-from warehouse.lake.files import fetch, upload
+from warehouse.lake.files import bring_again, fetch, upload
 from warehouse.lake.objects import name_of, objects_at
 
 pytest.importorskip("boto3", reason="files in S3 need boto3")
@@ -87,7 +87,7 @@ def test_a_row_never_names_what_is_not_there(place: str, house: House) -> None:
     assert [problem.split(": ")[0] for problem in done.problems] == [f"run {reading.run_id}"] * 2
     assert "cannot be read (No such file" in done.problems[0]
     assert "was altered, so its record is left out of the lake" in done.problems[1]
-    assert not objects.keep(altered.split("/")[2].split(".")[0])
+    assert not objects.exists(altered.split("/")[2].split(".")[0])
 
 
 def age(place: str, digest: str, days: float) -> None:
@@ -104,25 +104,25 @@ def age(place: str, digest: str, days: float) -> None:
         file.last_modified -= timedelta(days=days)
 
 
-def test_what_is_old_can_be_removed_unless_it_is_brought_again(place: str, house: House) -> None:
+def test_what_is_old_can_be_removed_and_what_was_found_is_brought_again(
+    place: str, house: House, tmp_path: Path
+) -> None:
     objects = objects_at(place)
-    contents = [b"old", b"brought again", b"named again", b"new"]
-    upload(objects, house.results, [trained(house, *contents)])
-    old, brought, named, new = (hashlib.sha256(content).hexdigest() for content in contents)
-    for digest in (old, brought, named):
-        age(place, digest, 2)
-    assert sorted(objects.older(86_400)) == sorted([old, brought, named])
-    upload(objects, house.results, [trained(house, b"brought again")])
-    assert objects.keep(named)
+    upload(objects, house.results, [trained(house, b"old", b"new")])
+    old, new = (hashlib.sha256(content).hexdigest() for content in (b"old", b"new"))
+    age(place, old, 2)
     assert list(objects.older(86_400)) == [old]
-    assert [objects.remove(digest, 86_400) for digest in (old, brought, named, new, old)] == [
-        *(True, False, False, False, False)
-    ]
-    assert [objects.keep(digest) for digest in (old, brought, named, new)] == [
-        *(False, True, True, True)
-    ]
-    assert objects.get(named, house.results / "copy")
-    assert (house.results / "copy").read_bytes() == b"named again"
+    done = upload(objects, house.results, [reading := trained(house, b"old", b"other")])
+    assert list(done.found) == uris(reading)[:1]
+    assert [objects.remove(old), objects.remove(old)] == [True, False]
+    assert [objects.exists(old), objects.exists(new)] == [False, True]
+    bring_again(objects, house.results, done.found)
+    assert objects.get(old, tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == b"old"
+    objects.remove(old)
+    (house.results / uris(reading)[0]).unlink()
+    with pytest.raises(WarehouseError, match="it has just gone"):
+        bring_again(objects, house.results, done.found)
 
 
 @pytest.mark.slow

@@ -35,7 +35,8 @@ def add(words: Words) -> None:
         default=KEPT_DAYS,
         metavar="DAYS",
         help=f"for how long --as-of can read what was (default: {KEPT_DAYS:g}); 0: nothing of "
-        "before, so that purged runs are gone from the disk, too",
+        "before, so that purged runs are gone from the disk, too, and such files of theirs as are "
+        "older than a day",
     )
     parser.set_defaults(run=run)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-from warehouse.lake.objects import FRESH, S3, name_of
+from warehouse.lake.objects import S3, name_of
 from warehouse.lake.opening import LakeError
 
 MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
@@ -40,7 +40,6 @@ class S3Objects:
         try:
             head = self._head(sha256)
             if head is not None and int(head["ContentLength"]) == file.stat().st_size:
-                self._renew(sha256, head)
                 return False
         except LakeError as error:
             # Who may write but not list is refused the look at what is not there.
@@ -53,42 +52,31 @@ class S3Objects:
 
     def get(self, sha256: str, file: Path) -> bool:
         """Download it."""
-        if self._head(sha256) is None:
+        if not self.exists(sha256):
             return False
         self._do("read", lambda: self._client.download_file(self._bucket, self._key(sha256), file))
-        return True
+        return file.exists()
 
-    def keep(self, sha256: str) -> bool:
+    def exists(self, sha256: str) -> bool:
         """Ask for its head."""
-        head = self._head(sha256)
-        if head is not None:
-            self._renew(sha256, head)
-        return head is not None
+        return self._head(sha256) is not None
 
     def older(self, seconds: float) -> Iterator[str]:
-        """List them all, a thousand at a time."""
+        """List them all."""
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=self._bucket, Prefix=self._key("").rstrip("/") + "/"
         )
         for one in self._do("listed", lambda: list(pages.search("Contents[]"))):
-            if one is not None and _seconds_since(one) > seconds:
+            if one is not None and time.time() - one["LastModified"].timestamp() > seconds:
                 yield one["Key"].rpartition("/")[2]
 
-    def remove(self, name: str, seconds: float) -> bool:
-        """Look at its date once more, and delete it."""
-        head = self._head(name)
-        if head is None or _seconds_since(head) <= seconds:
+    def remove(self, name: str) -> bool:
+        """Delete it, if it is there."""
+        if not self.exists(name):
             return False
         one = {"Bucket": self._bucket, "Key": self._key(name)}
         self._do("removed", lambda: self._client.delete_object(**one))
         return True
-
-    def _renew(self, sha256: str, head: Any) -> None:
-        """Copy it onto itself, unless it is new."""
-        if _seconds_since(head) > FRESH:
-            one = {"Bucket": self._bucket, "Key": self._key(sha256)}
-            again = {"MetadataDirective": "REPLACE"}  # without a change S3 refuses it
-            self._do("written", lambda: self._client.copy(one, **one, ExtraArgs=again))
 
     def _head(self, sha256: str) -> Any:
         """What S3 says of it; None where it is not there."""
@@ -145,11 +133,6 @@ class S3Objects:
 
 class _RefusedError(LakeError):
     """S3 says that we may not."""
-
-
-def _seconds_since(about: Any) -> float:
-    """Seconds since S3 was given what it says this of."""
-    return time.time() - float(about["LastModified"].timestamp())
 
 
 def _client() -> Any:

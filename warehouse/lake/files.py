@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -44,6 +44,8 @@ class Upload:
     """Those that were not there before."""
     bytes: int = 0
     """Of these."""
+    found: dict[str, Fields] = field(default_factory=dict)
+    """The records, by their uri, of those that were there before."""
     problems: list[str] = field(default_factory=list)
     """A sentence each about a record that is left out."""
 
@@ -76,6 +78,8 @@ def upload(
             elif outcome:
                 done.files += 1
                 done.bytes += named[uri]["bytes"]
+            else:
+                done.found[uri] = named[uri]
             tell(number, len(named))
     finally:
         pool.shutdown(cancel_futures=True)
@@ -84,6 +88,17 @@ def upload(
         done.problems += (f"run {_run_of(row)}: {absent[row.fields['uri']]}" for row in gone)
         done.readings.append(_without(reading, gone))
     return done
+
+
+def bring_again(objects: Objects, results: Path, found: Mapping[str, Fields]) -> None:
+    """Bring those files once more that were there, and that `tidy` has removed since.
+
+    The caller keeps others from removing files. Raises LakeError where one is gone for good.
+    """
+    with ThreadPoolExecutor(TOGETHER) as pool:
+        for outcome in pool.map(lambda fields: _bring(objects, results, fields), found.values()):
+            if isinstance(outcome, str):
+                raise LakeError(f"{outcome}: it has just gone; the next `sync` goes on")
 
 
 def fetch(objects: Objects, results: Path, uri: str, sha256: str) -> Path:
@@ -122,7 +137,7 @@ def _bring(objects: Objects, results: Path, fields: Fields) -> bool | str:
         sound, why = False, f"cannot be read ({error.strerror})"
     if sound:
         return objects.put(digest, results / uri)
-    if objects.keep(digest):  # from another machine
+    if objects.exists(digest):  # from another machine
         return False
     return f"{results / uri} {why}, so its record is left out of the lake"
 

@@ -20,7 +20,7 @@ from warehouse.ingest.purged import remove_rows
 from warehouse.ingest.sift import Loaded, ReadJournal, load
 from warehouse.lake.address import Lake
 from warehouse.lake.batch import Conditions, add, asked, lay, of_run, replaced, sums, tables
-from warehouse.lake.files import Tell, untold, upload
+from warehouse.lake.files import Tell, bring_again, untold, upload
 from warehouse.lake.lock import attach_door, locked
 from warehouse.lake.objects import objects_at
 from warehouse.lake.opening import NAME, attach, data_path, in_words, load_extensions, state_of
@@ -55,7 +55,8 @@ def taking(place: Place, lake: Lake, tell: Tell = untold) -> Iterator[Take]:
             brought = upload(objects, place.folder, [reading for _, reading in journals], tell)
             files = [journal for journal, _ in journals]
             loaded = _take(
-                writer, lake, place.folder, [*zip(files, brought.readings, strict=True)]
+                *(writer, lake, place.folder, [*zip(files, brought.readings, strict=True)]),
+                lambda: bring_again(objects, place.folder, brought.found),
             )
             loaded.add(Loaded([], [], [], brought.problems, brought.files, brought.bytes))
             return loaded
@@ -84,8 +85,17 @@ def writing(lake: Lake) -> Iterator[Writer]:
         yield Writer(con, Path(folder))
 
 
-def _take(writer: Writer, lake: Lake, results: Path, journals: Sequence[ReadJournal]) -> Loaded:
-    """One batch, in one transaction of the lake's, or not at all."""
+def _take(
+    writer: Writer,
+    lake: Lake,
+    results: Path,
+    journals: Sequence[ReadJournal],
+    look: Callable[[], None],
+) -> Loaded:
+    """One batch, in one transaction of the lake's, or not at all.
+
+    look: called once nobody else can change the lake, to see whether its files are still there.
+    """
     con = writer.con
     conditions = asked(journals)
     with in_words(lake):
@@ -95,6 +105,7 @@ def _take(writer: Writer, lake: Lake, results: Path, journals: Sequence[ReadJour
             if sums(con, conditions) != seen:
                 lay(con, conditions)
                 loaded = load(writer, results, journals)
+            look()
             _push(con, conditions, loaded, journals)
             _merge_now_and_then(con, lake)
     return loaded

@@ -22,8 +22,6 @@ from warehouse.lake.address import Lake
 from warehouse.lake.opening import LakeError, attach, data_path, load_extensions
 
 S3 = "s3://"
-FRESH = 6 * 3600.0
-"""Seconds since it was brought for which a file needs no new date when it is brought again."""
 
 
 def name_of(sha256: str) -> str:
@@ -38,26 +36,23 @@ class Objects(Protocol):
     """
 
     def put(self, sha256: str, file: Path) -> bool:
-        """Bring a file of this content; False where it is there already, in its whole size.
-
-        It is then as if it had just been brought: `tidy` leaves what is new.
-        """
+        """Bring a file of this content; False where it is there already, in its whole size."""
         ...
 
     def get(self, sha256: str, file: Path) -> bool:
         """Write it into `file`; False where it is not there."""
         ...
 
-    def keep(self, sha256: str) -> bool:
-        """Whether it is there; if so, it is as if it had just been brought."""
+    def exists(self, sha256: str) -> bool:
+        """Whether it is there."""
         ...
 
     def older(self, seconds: float) -> Iterator[str]:
-        """What was brought longer ago: contents, and drafts that killed clients have left."""
+        """What was brought longer ago; in a folder also drafts that killed clients have left."""
         ...
 
-    def remove(self, name: str, seconds: float) -> bool:
-        """Remove one of these, unless somebody has brought it again meanwhile; whether it went."""
+    def remove(self, name: str) -> bool:
+        """Remove one of these; whether it was there."""
         ...
 
 
@@ -103,7 +98,7 @@ class FolderObjects:
         """Copy it under another name first: a killed process leaves no half of it."""
         path = self._folder / name_of(sha256)
         try:
-            if path.exists() and path.stat().st_size == file.stat().st_size and self.keep(sha256):
+            if self.exists(sha256) and path.stat().st_size == file.stat().st_size:
                 return False
             # The folder itself is not made: a share that is not mounted here has none.
             for folder in (path.parent.parent, path.parent):
@@ -124,35 +119,27 @@ class FolderObjects:
             self._refuse("read", error)
         return True
 
-    def keep(self, sha256: str) -> bool:
-        """Give it a new date, unless it has one."""
-        path = self._folder / name_of(sha256)
+    def exists(self, sha256: str) -> bool:
+        """Look for it."""
         try:
-            if _age(path) > FRESH:
-                os.utime(path)
-        except FileNotFoundError:
-            return False
+            return (self._folder / name_of(sha256)).exists()
         except OSError as error:
-            self._refuse("written", error)
-        return True
+            self._refuse("read", error)
 
     def older(self, seconds: float) -> Iterator[str]:
         """Look at the dates."""
-        for path in self._folder.glob(name_of("??*")):
-            with suppress(FileNotFoundError):
-                if _age(path) > seconds:
-                    yield path.name
-
-    def remove(self, name: str, seconds: float) -> bool:
-        """Take it aside first: who brings it from then on finds none, and brings it whole."""
-        path = self._folder / name_of(name)
-        aside = path.with_name(f"{path.name[:16]}.{uuid.uuid4().hex}.tmp")
         try:
-            path.rename(aside)
-            if _age(aside) <= seconds:
-                aside.rename(path)
-                return False
-            aside.unlink()
+            for path in self._folder.glob(name_of("??*")):
+                with suppress(FileNotFoundError):
+                    if time.time() - path.stat().st_mtime > seconds:
+                        yield path.name
+        except OSError as error:
+            self._refuse("listed", error)
+
+    def remove(self, name: str) -> bool:
+        """Unlink it."""
+        try:
+            (self._folder / name_of(name)).unlink()
         except FileNotFoundError:
             return False
         except OSError as error:
@@ -176,8 +163,3 @@ def new_beside(path: Path) -> Iterator[Path]:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
-
-
-def _age(path: Path) -> float:
-    """Seconds since the file was brought."""
-    return time.time() - path.stat().st_mtime

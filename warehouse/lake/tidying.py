@@ -26,9 +26,11 @@ UNTIL_GONE = "1 hour"
 ORPHAN = "1 day"
 """The age from which on a file that no state names is one of a killed client's."""
 ORPHAN_SECONDS = 86_400.0
-"""The same for weights and artifacts, which lie there before a row names them."""
-_NAMING = ("weights", "artifacts")
+"""Weights and artifacts lie there before a row names them, but not for so long."""
+_NAMING = ("weights", "artifacts", "parents")
 """The tables whose rows name files."""
+_AT_ONCE = 100
+"""Files that are removed while nobody can take runs in."""
 
 
 class Tidied(NamedTuple):
@@ -73,16 +75,21 @@ def tidy(lake: Lake, days: float = KEPT_DAYS) -> Tidied:
 
 
 def _remove_objects(con: DuckDBPyConnection, lake: Lake, days: float) -> int:
-    """Remove weights and artifacts that no run of a state names that can be read; how many went.
+    """Remove weights and artifacts that no run names; how many went.
 
-    A row's files are brought, or given a new date, shortly before it. So those that no row names
-    now, nor did so many days ago, and that have not been brought since, were never named in
-    between; and nobody has to be kept from taking runs in meanwhile.
+    Those stay that a run names now, or did in the oldest state that can be read, and what was
+    brought since then. Whoever takes runs in looks under the lock whether files are still there
+    that were, so that no row ever names what goes here.
     """
-    objects, named = objects_at(data_path(con, lake)), _named(con, lake)
-    seconds = max(days * 86_400, ORPHAN_SECONDS)
-    old = [name for name in objects.older(seconds) if name not in named]
-    return sum(objects.remove(name, seconds) for name in old)
+    objects = objects_at(data_path(con, lake))
+    old = [*objects.older(days * 86_400 + ORPHAN_SECONDS)]
+    removed = 0
+    for first in range(0, len(old), _AT_ONCE):
+        with locked(con, lake):
+            named = _named(con, lake)
+            part = [name for name in old[first : first + _AT_ONCE] if name not in named]
+            removed += sum(map(objects.remove, part))
+    return removed
 
 
 def _named(con: DuckDBPyConnection, lake: Lake) -> set[str]:
@@ -96,8 +103,10 @@ def _named(con: DuckDBPyConnection, lake: Lake) -> set[str]:
         for name in _NAMING:
             try:
                 rows = con.execute(f"SELECT DISTINCT sha256 FROM {NAME}.main.{name}{state}")
-            except duckdb.CatalogException:  # the lake had no such table yet
-                continue
+            except duckdb.CatalogException:
+                if not state:
+                    raise
+                continue  # the lake had no such table yet
             named.update(digest for (digest,) in rows.fetchall())
     return named
 

@@ -19,7 +19,8 @@ WITH judged AS (
         AND m.name = CASE WHEN starts_with(r.monitor, 'val_') THEN substr(r.monitor, 5) ELSE r.monitor END
 ),
 
--- Only what ranks is sorted, by numbers; a run's other columns come afterwards.
+-- Only what ranks is sorted; a run's other columns come afterwards. One number sorts faster than
+-- two texts, so the parts are told apart by a hash of both.
 ranked AS (
     SELECT
         run_id,

@@ -43,7 +43,7 @@ class _Task:
 
     @property
     def is_single(self) -> bool:
-        """Whether it is one run, for which nothing is traced that lasts, as a rule."""
+        """Whether it is one run, for which as a rule nothing is traced that lasts."""
         return len(self.parcel.slips) == 1
 
 
@@ -137,7 +137,7 @@ class Together:
         """The parcel for a process: of a structure that it has traced, else of a new one.
 
         Of one that another has traced only where tracing it again is little beside the training,
-        or nothing.
+        or where it is a single run.
         """
         taught, took = self._machine.taught, self._machine.took
 
@@ -147,8 +147,8 @@ class Together:
                 return 0
             if owner is None:
                 return 1
-            is_cheap = task.is_single or took.get(task.structure, 0.0) > SLOW_SECONDS
-            return 2 if is_cheap or self._by_device or not self._more else None
+            may_be_here = task.is_single or took.get(task.structure, 0.0) > SLOW_SECONDS
+            return 2 if may_be_here or self._by_device or not self._more else None
 
         ranked = [(fit, task) for task in self._waiting if (fit := fits(task)) is not None]
         return min(ranked, key=lambda one: one[0])[1] if ranked else None
@@ -180,7 +180,8 @@ class Together:
                 if trouble is not None:  # a bug of ours: it ends the command as one
                     raise RuntimeError(f"in a process that trains: {trouble}")
                 task, since = self._busy.pop(hand)
-                self._machine.took[task.structure] = time.monotonic() - since
+                if not task.is_single:
+                    self._machine.took[task.structure] = time.monotonic() - since
                 hand.parcel = None
             case ready:
                 if ready.error is not None:
