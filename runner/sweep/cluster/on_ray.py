@@ -412,7 +412,8 @@ class _Together:
 
     def _again(self, left: Parcel, begun: set[str], sentence: str) -> None:
         """Queue what a worker has left: in halves, then alone, and not without end."""
-        self._deaths.update(begun)
+        # Where none had begun, whichever was about to: all of them are blamed.
+        self._deaths.update(begun or {slip.key for slip in left.slips})
         given_up = [s for s in left.slips if self._deaths[s.key] >= DEATHS]
         for slip in given_up:
             reason = f"{sentence}, as did {DEATHS - 1} before: the run is not tried again"
