@@ -50,6 +50,11 @@ SLEEPERS = """
                 Path(once).touch()
                 os.kill(os.getpid(), 9)
         return keras.callbacks.LambdaCallback(on_epoch_end=end)
+
+    @callback
+    def doomed():
+        "Ends its process as it is made, whichever that is."
+        os.kill(os.getpid(), 9)
 """
 
 
@@ -220,6 +225,13 @@ def test_a_worker_killed_as_for_memory_costs_no_run(three: Three, tmp_path: Path
         tmp_path,
         "SELECT l.seed = r.seed FROM runs r JOIN runs l ON r.resumed_from = l.run_id",
     ) == [(True,)]
+
+
+@pytest.mark.exhaustive
+def test_what_kills_each_worker_before_it_begins_is_given_up(three: Three, tmp_path: Path) -> None:
+    code, out = sweep(three, tmp_path, *SMALL, "epochs=1", "callback=doomed", "seed=1")
+    assert code == 2, out
+    assert "died, as did 2 before: the run is not tried again" in out
 
 
 @pytest.mark.exhaustive
