@@ -98,7 +98,7 @@ class FolderObjects:
         """Copy it under another name first: a killed process leaves no half of it."""
         path = self._folder / name_of(sha256)
         try:
-            if self.exists(sha256) and path.stat().st_size == file.stat().st_size:
+            if path.exists() and path.stat().st_size == file.stat().st_size:
                 return False
             # The folder itself is not made: a share that is not mounted here has none.
             for folder in (path.parent.parent, path.parent):

@@ -23,10 +23,8 @@ KEPT_DAYS = 30.0
 """Days for which the states of before can be read."""
 UNTIL_GONE = "1 hour"
 """Who still reads a state that is dropped may need its files so much longer."""
-ORPHAN = "1 day"
-"""The age from which on a file that no state names is one of a killed client's."""
-ORPHAN_SECONDS = 86_400.0
-"""Weights and artifacts lie there before a row names them, but not for so long."""
+ORPHAN_DAYS = 1
+"""From which on a file that no state names is one of a killed client's, weights among them."""
 _NAMING = ("weights", "artifacts", "parents")
 """The tables whose rows name files."""
 _AT_ONCE = 100
@@ -69,7 +67,7 @@ def tidy(lake: Lake, days: float = KEPT_DAYS) -> Tidied:
             # Nobody reads what is not to be kept at all, or they are told so.
             gone = "cleanup_all => true" if days == 0 else _older(UNTIL_GONE)
             removed = _call(con, "cleanup_old_files", gone)
-            removed += _call(con, "delete_orphaned_files", _older(ORPHAN))
+            removed += _call(con, "delete_orphaned_files", _older(f"{ORPHAN_DAYS} days"))
             after = files(con, lake)
         return Tidied(before, after, states, removed, _remove_objects(con, lake, days))
 
@@ -82,18 +80,18 @@ def _remove_objects(con: DuckDBPyConnection, lake: Lake, days: float) -> int:
     that were, so that no row ever names what goes here.
     """
     objects = objects_at(data_path(con, lake))
-    old = [*objects.older(days * 86_400 + ORPHAN_SECONDS)]
+    old = list(objects.older((days + ORPHAN_DAYS) * 86_400))
+    unnamed = sorted({*old} - _named(con, lake, old))
     removed = 0
-    for first in range(0, len(old), _AT_ONCE):
+    for first in range(0, len(unnamed), _AT_ONCE):
+        part = unnamed[first : first + _AT_ONCE]
         with locked(con, lake):
-            named = _named(con, lake)
-            part = [name for name in old[first : first + _AT_ONCE] if name not in named]
-            removed += sum(map(objects.remove, part))
+            removed += sum(map(objects.remove, {*part} - _named(con, lake, part)))
     return removed
 
 
-def _named(con: DuckDBPyConnection, lake: Lake) -> set[str]:
-    """The contents that rows name, now and in the oldest state that can be read."""
+def _named(con: DuckDBPyConnection, lake: Lake, contents: list[str]) -> set[str]:
+    """Those of the contents that rows name, now or in the oldest state that can be read."""
     import duckdb
 
     table = f"{CATALOG}.{identifier(lake.schema)}.ducklake_snapshot"
@@ -102,7 +100,11 @@ def _named(con: DuckDBPyConnection, lake: Lake) -> set[str]:
     for state in ("", f" AT (VERSION => {oldest})"):
         for name in _NAMING:
             try:
-                rows = con.execute(f"SELECT DISTINCT sha256 FROM {NAME}.main.{name}{state}")
+                rows = con.execute(
+                    f"SELECT DISTINCT sha256 FROM {NAME}.main.{name}{state} "
+                    "WHERE sha256 IN (SELECT unnest($1::VARCHAR[]))",
+                    [contents],
+                )
             except duckdb.CatalogException:
                 if not state:
                     raise
