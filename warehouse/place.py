@@ -14,10 +14,11 @@ from pathlib import Path
 
 from runner.errors import WarehouseError
 from runner.journal.results import (
+    DATABASE,
     ENVIRONMENT,
     JOURNALS,
     check_results,
-    is_results,
+    holds_runs,
     results_folder,
 )
 from runner.system.paths import open_plain
@@ -66,8 +67,8 @@ class Place:
 
     @property
     def has_runs(self) -> bool:
-        """Whether anything may have been trained for this warehouse, here or elsewhere."""
-        return self.lake is not None or is_results(self.folder)
+        """Whether anything may have been recorded for this warehouse, here or elsewhere."""
+        return self.lake is not None or holds_runs(self.folder)
 
     def check(self) -> None:
         """Raise WarehouseError where this is somebody's folder, but no results folder."""
@@ -82,7 +83,7 @@ class Place:
 
     @property
     def database(self) -> Path:
-        return self.folder / "warehouse.duckdb"
+        return self.folder / DATABASE
 
     @property
     def journals(self) -> Path:

@@ -60,8 +60,9 @@ class Job:
     """Where to go on, rather than begin."""
     judge: Judge | None = None
     """Who says that the run is hopeless, where somebody does."""
-    more: bool = False
-    """Whether jobs much like it will follow in later calls: those of a search."""
+    more: float | None = None
+    """How many jobs of a search, much like it, will follow in later calls, for each so far; None
+    where it is of no search."""
 
     @functools.cached_property
     def recipe(self) -> Recipe:

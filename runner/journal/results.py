@@ -21,7 +21,8 @@ _MARKER_TEXT = "A results folder of Sweephouse: its journals, warehouse and weig
 _JOURNAL = re.compile(
     r"(care-|judgement-)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(\.done)?\.jsonl(\.gz)?"
 )
-_OURS = ("warehouse.duckdb", "file-hashes.json", "data-profiles.json")
+DATABASE = "warehouse.duckdb"
+_CACHES = ("file-hashes.json", "data-profiles.json")
 """What tells a folder that was born before there was a marker."""
 
 
@@ -68,10 +69,17 @@ def results_folder(name: str | os.PathLike[str] | None = None, base: Path | None
 
 def is_results(folder: Path) -> bool:
     """Whether the folder has our marker or, if older, journals, a database or caches of ours."""
-    if any(_is_file(folder / name) for name in (MARKER, *_OURS)):
-        return True
+    return any(_is_file(folder / name) for name in (MARKER, *_CACHES)) or holds_runs(folder)
+
+
+def holds_runs(folder: Path) -> bool:
+    """Whether the folder has a database or journals of ours."""
     journals = folder / JOURNALS
-    return _holds_journals(journals) or _holds_journals(journals / "archive")
+    return (
+        _is_file(folder / DATABASE)
+        or _holds_journals(journals)
+        or _holds_journals(journals / "archive")
+    )
 
 
 def check_results(folder: Path) -> None:

@@ -42,8 +42,8 @@ class Intake:
 
     def _take_in(self) -> None:
         while not self._over.wait(EVERY_SECONDS):
-            while self._waiting:
-                results = self._waiting.pop()
+            waiting, self._waiting = self._waiting, set()
+            for results in waiting:
                 try:
                     warehouse.sync(results)
                 except WarehouseError:

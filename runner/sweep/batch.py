@@ -46,7 +46,7 @@ class TrainAll(Protocol):
         *,
         pruning: PruningOf = ...,
         limits: Limits | None = None,
-        more: bool = False,
+        more: float | None = None,
     ) -> dict[str, RunResult]: ...
 
 
@@ -77,7 +77,7 @@ def train_all(
     closing: Closing | None = None,
     pruning: PruningOf = no_pruning,
     limits: Limits | None = None,
-    more: bool = False,
+    more: float | None = None,
     progress: Progress | None = None,
 ) -> dict[str, RunResult]:
     """Train runs, those that can share one call of an engine together; their results by id.
@@ -89,7 +89,8 @@ def train_all(
 
     on_result: is called for each run as soon as it has come to its end or is refused.
     pruning: gives the pruning that a run is part of, if any.
-    more: whether runs much like these will follow, as in a search.
+    more: how many runs of a search, much like these, will follow, for each so far; None where
+        these are of none.
     progress: the display; by default the one that fits the output.
     """
     results, progress = Results(on_result, limits), progress or progress_for_output(len(runs))
@@ -127,7 +128,7 @@ class _Batch:
         closing: Closing | None,
         pruning: PruningOf,
         limits: Limits,
-        more: bool,
+        more: float | None,
     ) -> None:
         self._results, self._runs, self._pruning = results, runs, pruning
         self._limits, self._more = limits, more

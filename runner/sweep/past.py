@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import warehouse
 from runner.components.search_types import Dimension, PastTask, Space, Trial
 from runner.config.config import Config, flatten
 from runner.config.settings import NAMES, OF_OUTCOME
 from runner.errors import ConfigError
 from runner.journal.results import is_results
 from runner.search.ask import as_text
-from warehouse.place import Place
 from warehouse.searches import LEAST_RUNS, PastRun, past_runs
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 NOT_IN_SPACE = object()
 IGNORED = sorted(NAMES - set(OF_OUTCOME) | {"seed"})
@@ -23,24 +24,19 @@ IGNORED = sorted(NAMES - set(OF_OUTCOME) | {"seed"})
 
 
 def past_tasks(
-    results: Path,
+    connection: DuckDBPyConnection,
     space: Space,
     config: Config,
     identity: str,
     metric: str,
     before: str,
-    lake: str | None = None,
 ) -> tuple[PastTask, ...]:
     """The other tasks of a warehouse that tried something of the space, in an order that stays.
 
     config, identity: of the task that is none of them. before: what ended later does not count.
-    lake: as `warehouse.connect` takes it.
     """
-    if not (Place.of(results) if lake is None else Place(results)).has_runs:
-        return ()
     varied = [dimension.name for dimension in space]
-    with warehouse.connect(results, lake=lake) as connection:
-        rows = past_runs(connection, varied, IGNORED, flatten(config), identity, metric, before)
+    rows = past_runs(connection, varied, IGNORED, flatten(config), identity, metric, before)
     by_task: dict[str, list[Trial]] = {}
     for row in rows:
         params = _params(space, row)

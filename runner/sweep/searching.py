@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import warehouse
 from runner.components.search_types import Dimension, History, PastTask, Space, Suggestion, Trial
@@ -38,6 +38,9 @@ from warehouse.lake.address import ENVIRONMENT
 from warehouse.lake.address import NONE as NO_LAKE
 from warehouse.place import Place
 from warehouse.searches import Suggested, begun, metrics_of, suggested
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 OPEN = (None, "running", "lost")
 """Statuses of a trial that is still to be trained; so is one that was stopped, but for those."""
@@ -117,21 +120,27 @@ class Search:
         self.rows: list[Suggested] = []
         """All trials, in their order."""
         self._launched: set[int] = set()
-        self._before: str | None = None
+        self._began: str | None = None
         self._past: dict[str, tuple[PastTask, ...]] = {}
-        self._past_folder = plan.results
+        self.before: DuckDBPyConnection | None = None
+        """What was there when this command began; None where that was nothing."""
         if plan.history == "lake" and Place.of(plan.results).lake is None:
             raise ConfigError(
                 "search.history=lake is not valid: there is no lake; name it by lake= or "
                 f"{ENVIRONMENT}"
             )
-        self._past_lake = None
-        if plan.history not in ("here", "none", "lake"):
-            self._past_folder, self._past_lake = folder_of(plan.history), NO_LAKE
+        elsewhere = plan.history not in ("here", "none", "lake")
+        self._past_folder = folder_of(plan.history) if elsewhere else None
+        """Where the other tasks are, if not with this one."""
 
     def begin(self) -> None:
         """Look up what is there, and record that this command goes on with it."""
-        self.read()
+        if Place.of(self.plan.results).has_runs:
+            for problem in warehouse.sync(self.plan.results).problems:
+                complain(f"warning: {problem}")
+            self.before = warehouse.connect(self.plan.results)
+            self._began = begun(self.before, self.search_id)
+            self._look(self.before)
         settings = dataclasses.asdict(self.plan.settings) | {"fixed": list(self.plan.fixed)}
         record = SearchBegun(
             entry_id=new_run_id(),
@@ -143,23 +152,25 @@ class Search:
             space=described(self.plan.space),
             settings=settings,
         )
-        self._before = self._before or record.begun_at
+        self._began = self._began or record.begun_at
         _write(self.plan.results, record)
 
     def read(self) -> None:
         """Ask the warehouse what came of the trials."""
-        self.rows = []
-        place = Place.of(self.plan.results)
-        if not place.has_runs:
-            return
-        if place.lake is None:  # which is better fed now and then
+        results = self.plan.results
+        if Place.of(results).lake is None:  # which is better fed now and then
             # Else the journals of all earlier batches would be read anew after each.
-            for problem in warehouse.sync(self.plan.results).problems:
+            taken = warehouse.sync(results, then=self._look)
+            for problem in taken.problems:
                 complain(f"warning: {problem}")
-        with warehouse.connect(self.plan.results) as connection:
-            self._before = self._before or begun(connection, self.search_id)
-            self.rows = suggested(connection, self.search_id, self.plan.aims.metrics)
-            self._check_metrics(connection)
+            if not taken.reason:
+                return
+        with warehouse.connect(results) as connection:
+            self._look(connection)
+
+    def _look(self, connection: DuckDBPyConnection) -> None:
+        self.rows = suggested(connection, self.search_id, self.plan.aims.metrics)
+        self._check_metrics(connection)
 
     @property
     def trials(self) -> list[Trial]:
@@ -291,16 +302,13 @@ class Search:
         monitor = next((row.monitor for row in self.rows if row.monitor), None)
         metric = (plan.aims.objectives or (monitor or _monitor(plan.config),))[0]
         if metric not in self._past:
-            assert self._before is not None
-            self._past[metric] = past_tasks(
-                self._past_folder,
-                plan.space,
-                plan.config,
-                plan.identity,
-                metric,
-                self._before,
-                self._past_lake,
-            )
+            assert self._began is not None
+            of_task = plan.space, plan.config, plan.identity, metric, self._began
+            if self._past_folder is not None:
+                with warehouse.connect(self._past_folder, lake=NO_LAKE) as elsewhere:
+                    self._past[metric] = past_tasks(elsewhere, *of_task)
+            else:
+                self._past[metric] = past_tasks(self.before, *of_task) if self.before else ()
         return self._past[metric]
 
     def _check_metrics(self, connection: Any) -> None:

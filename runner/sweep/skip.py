@@ -24,7 +24,8 @@ from warehouse.place import Place
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    Snapshots = dict[Path, DuckDBPyConnection]
+Snapshots = dict[Path, "DuckDBPyConnection | None"]
+"""Results folder -> what it had at its first look; None where that was nothing."""
 
 # Which earlier statuses `retry` trains again.
 AGAIN = {
@@ -99,8 +100,8 @@ def _looking_into(
     results: Path, snapshots: Snapshots | None
 ) -> AbstractContextManager[DuckDBPyConnection]:
     """A connection to what a warehouse has, or had when it was first looked into."""
-    if snapshots is not None and results in snapshots:
-        return nullcontext(snapshots[results])
+    if snapshots is not None and (there := snapshots.get(results)) is not None:
+        return nullcontext(there)
     warehouse.sync(results)
     connection = warehouse.connect(results)
     if snapshots is None:
@@ -117,7 +118,8 @@ def _in_warehouse(
     snapshots: Snapshots | None,
 ) -> dict[str, Skipped]:
     """The runs that a warehouse has, or that its user does not want again."""
-    if not Place.of(results).has_runs:  # nothing was ever trained there
+    is_new = snapshots is not None and results in snapshots and snapshots[results] is None
+    if is_new or not Place.of(results).has_runs:  # nothing was ever trained there
         return {}
     try:
         looking = _looking_into(results, snapshots)

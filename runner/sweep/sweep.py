@@ -7,7 +7,7 @@ import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import Any, TypeGuard
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -39,15 +39,12 @@ from runner.sweep.plan import Planner, Run, plan
 from runner.sweep.pruning import Prunings, pruner_of
 from runner.sweep.result import Result
 from runner.sweep.searching import Search
-from runner.sweep.skip import Skipped, record_skipped, skipped
+from runner.sweep.skip import Skipped, Snapshots, record_skipped, skipped
 from runner.sweep.summary import failure_line, run_line, run_lines
 from runner.system import stops
 from runner.system.stops import INTERRUPTED
 from runner.system.terminal import complain, say
 from warehouse.place import Place
-
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
 
 SUBMITTED = "submitted"
 """The status of a run that a cluster's job is to train, while this command does not wait."""
@@ -83,10 +80,12 @@ class Sweep:
         """The search that the sweep is part of."""
         self.jobs: int | None = None
         """How many jobs there will be, where they come batch by batch."""
-        self.snapshots: dict[Path, DuckDBPyConnection] | None = None
+        self.snapshots: Snapshots | None = None
         """The looks at earlier runs, where each batch needs none of its own."""
         self.limits = Limits(began(self.sweep_id))
         """What ends it before its jobs are done."""
+        self._trials = 0
+        """Of a search, how many were handed over to be trained."""
         self._not_begun: list[str] = []
         self._outcomes: list[Outcome] = []
         self._refused: list[str] = []
@@ -280,7 +279,8 @@ class Sweep:
                 self._outcomes.append(result)
                 if self.multirun:
                     self._say(run, result)
-                    intake.add(run.results)
+                    if self.search is None:  # which takes each batch in as a whole
+                        intake.add(run.results)
 
             self._prunings.refresh()
             results = together(
@@ -288,7 +288,7 @@ class Sweep:
                 on_result,
                 pruning=self._prunings.of,
                 limits=self.limits,
-                more=self.search is not None,
+                more=self._more_to_come(len(runs)),
             )
         outcomes = [result for result in results.values() if isinstance(result, Outcome)]
         if not self.multirun:
@@ -304,6 +304,13 @@ class Sweep:
             raise KeyboardInterrupt
         self._leave_out(missing)
         return results
+
+    def _more_to_come(self, number: int) -> float | None:
+        """How many trials will follow so many of now, for each so far; None without a search."""
+        if self.search is None:
+            return None
+        self._trials += number
+        return max((self.jobs or 0) - self._trials, 0) / self._trials
 
     def _note_planned(self, runs: Sequence[Run]) -> None:
         """Let other processes know which runs are to be trained; a worker leaves that be."""

@@ -21,6 +21,7 @@ from runner.journal.ids import new_run_id, now
 from runner.journal.lines import to_line
 from runner.journal.records import FORMAT_VERSION, EpochEnd, RunEnd
 from tests.warehouse.conftest import House, ending, records
+from warehouse.place import Place
 
 Ask = Callable[..., list[tuple[Any, ...]]]
 
@@ -80,6 +81,26 @@ def test_a_second_sync_finds_nothing_to_do(house: House, rows: Ask) -> None:
     warehouse.sync(house.results)
     assert warehouse.sync(house.results) == warehouse.SyncResult()
     assert rows(house, "SELECT count(*) FROM runs") == [(1,)]
+
+
+@pytest.mark.file_only
+def test_who_takes_in_may_look_at_once_and_spares_a_snapshot(house: House) -> None:
+    seen: list[Any] = []
+
+    def look(connection: Any) -> None:
+        seen.append(connection.execute("SELECT run_id, rank FROM leaderboard").fetchall())
+
+    house.run(run_id="run-1")
+    with Journal(house.journals, "run-2") as journal:
+        for record in records("run-2"):
+            journal.append(record)
+        assert warehouse.sync(house.results, then=look).ingested == ["run-1"]
+        assert warehouse.sync(house.results, then=look).ingested == []
+    assert seen == [[("run-1", 1)]] * 2, "what is in training is not seen"
+    assert not (house.results / "snapshots").exists()
+    with Place.of(house.results).locked():
+        assert warehouse.sync(house.results, then=look).reason
+    assert len(seen) == 2
 
 
 def test_a_journal_left_behind_after_commit_is_archived_and_not_taken_in_twice(

@@ -105,7 +105,8 @@ def test_a_lake_that_is_still_to_be_made_is_empty_and_then_a_search_learns_from_
 
     def learned(lake: str | None = None) -> tuple[PastTask, ...]:
         today = datetime.now(UTC).isoformat()
-        return past_tasks(house.results, space, config, "mine", "val_loss", today, lake)
+        with warehouse.connect(house.results, lake=lake) as there:
+            return past_tasks(there, space, config, "mine", "val_loss", today)
 
     house.write(records("run-mine", 2), finish=False)
     assert rows(house, "SELECT run_id, epochs FROM runs") == [("run-mine", 2)]

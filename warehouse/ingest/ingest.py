@@ -39,18 +39,27 @@ COMPRESSED = 8
 
 Tell = Callable[[SyncResult], object]
 """Told of a part of an ingest what came of it."""
+Look = Callable[["DuckDBPyConnection"], object]
+"""Given a connection for reading; nothing stays open."""
 PAUSES = (0.5, 1.0, 2.0)
 """Seconds after which an ingest into a lake is tried again."""
 
 
-def sync(results: str | os.PathLike[str] | None = None, *, wait: float = 0.0) -> SyncResult:
+def sync(
+    results: str | os.PathLike[str] | None = None, *, wait: float = 0.0, then: Look | None = None
+) -> SyncResult:
     """Ingest what ended or was abandoned; never raises for a warehouse that cannot be written.
+
+    then: what looks at once at what is there now, which spares it a snapshot; it does not see runs
+    that are in training, keeps others out meanwhile, and is not called where the answer has a
+    reason. Only of a folder, not of a lake.
 
     Raises WarehouseError only where `results` is a file: no run could have written there.
     """
     import duckdb
 
     place, result = Place.of(results), SyncResult()
+    assert then is None or place.lake is None
     try:
         place.check()
     except WarehouseError as error:  # somebody's folder, in which nothing is to be touched
@@ -60,9 +69,9 @@ def sync(results: str | os.PathLike[str] | None = None, *, wait: float = 0.0) ->
         host = place.ingest_host()
         if host not in (None, this_host()):
             raise BusyError(f"the machine {host} ingests into {place.folder}")
-        if any(journal.state != "running" for journal in waiting(place)):
+        if then is not None or any(journal.state != "running" for journal in waiting(place)):
             if place.lake is None:
-                _ingest(place, wait, result.add)
+                _ingest(place, wait, result.add, then)
             else:
                 _persistently(place, place.lake, wait, result.add)
     except (WarehouseError, OSError, duckdb.Error) as error:
@@ -81,12 +90,12 @@ def _persistently(place: Place, lake: Lake, wait: float, tell: Tell) -> None:
     return call(lake, _ingest, place, wait, tell=tell)
 
 
-def _ingest(place: Place, wait: float, tell: Tell) -> None:
+def _ingest(place: Place, wait: float, tell: Tell, then: Look | None = None) -> None:
     with place.locked(wait), in_words(place):
-        ingest(place, tell)
+        ingest(place, tell, then)
 
 
-def ingest(place: Place, tell: Tell) -> None:
+def ingest(place: Place, tell: Tell, then: Look | None = None) -> None:
     """The same under a lock that the caller holds, raising what goes wrong.
 
     tell: told of each batch what came of it, once it is archived.
@@ -97,7 +106,7 @@ def ingest(place: Place, tell: Tell) -> None:
         if journal.state == "odd":
             set_odd_aside(place, journal, aside)
     tell(aside)
-    with _taking(place) as take:
+    with _taking(place, then) as take:
         for batch in batches(j for j in journals if j.state not in ("running", "odd")):
             result = SyncResult()
             try:
@@ -107,8 +116,8 @@ def ingest(place: Place, tell: Tell) -> None:
 
 
 @contextmanager
-def _taking(place: Place) -> Iterator[Take]:
-    """The warehouse, open for taking batches of journals in."""
+def _taking(place: Place, then: Look | None) -> Iterator[Take]:
+    """The warehouse, open for taking batches of journals in; a folder's is looked at then."""
     if place.lake is not None:
         with lake_taking(place, place.lake) as take:
             yield take
@@ -116,6 +125,8 @@ def _taking(place: Place) -> Iterator[Take]:
     with live(place) as writer:
         yield partial(load, writer, place.folder)
         _checkpoint(writer.con)
+        if then is not None:
+            then(writer.con)
 
 
 def overlay(writer: Writer, place: Place, journals: Iterable[JournalFile]) -> None:

@@ -52,7 +52,7 @@ LEAST_ROWS = 8
 """With fewer than that, one pack on one thread is better than two."""
 LANES = 8
 WORTH_COMPILING = 8_000_000_000
-"""Epochs of all members times rows times weights, from which on XLA's compilation pays."""
+"""Epochs of all members times rows times weights, from which on a compilation by XLA pays."""
 CLOSE = 2e-5
 """How far the loss of the first steps may be from Keras' own: rounding, no more."""
 HEAVY = {"Conv2D", "Conv3D", "DepthwiseConv2dNative", "While", "StatelessWhile"}
@@ -83,7 +83,7 @@ class PackedEngine:
             groups.setdefault(structure_of(job.config), []).append(job)
         for group in groups.values():
             left = group
-            if group[0].more:
+            if group[0].more is not None:
                 left = self._train_known(group, record)
             while left:
                 left = self._train_some(left, record)
@@ -158,8 +158,7 @@ class PackedEngine:
         first = alike[0]
         try:
             template = template_of()
-            lanes, rows = _room(alike, template)
-            compiled = _worth_compiling(alike, rows, template)
+            lanes, rows, compiled = _room(alike, template)
             if (far := template.difference(rows, compiled)) > CLOSE:
                 reason = f"its loss would differ from Keras' own by {far:.1g}"
             program = template.program(rows, compiled)
@@ -255,33 +254,48 @@ def _surprise(error: Exception) -> str:
     return in_one_line(error)
 
 
-def _room(jobs: Sequence[Job], template: Template) -> tuple[int, int]:
-    """The number of packs that train at once, and of rows in each.
+def _room(jobs: Sequence[Job], template: Template) -> tuple[int, int, bool]:
+    """How many packs train at once, the rows of each, and whether XLA compiles their training.
 
     A program of small steps keeps one processor busy. Where one member's step is work enough for
-    a processor, a row has nothing to gain by neighbours, and each pack is of one. Where more runs
-    are to follow, packs have one of two sizes, whatever the number of these: a program of another
-    size takes longer to trace than free rows cost, and where not, a pack shrinks by itself.
+    a processor, a row has nothing to gain by neighbours, and each pack is of one.
     """
     count, most = len(jobs), min(usable_processors(), LANES)
     if template.ops & HEAVY or template.weights * template.batch > HEAVY_STEP:
-        return min(most, count), 1
-    if jobs[0].more:
-        rows = LEAST_ROWS if count <= ROWS else ROWS
-        return min(most, -(-count // rows)), rows
+        return min(most, count), 1, jobs[0].config.settings.xla == "always"
+    if jobs[0].more is not None:
+        rows, compiled = _room_in_search(jobs, template)
+        return min(most, -(-count // rows)), rows, compiled
     lanes = max(1, min(most, count // LEAST_ROWS))
-    return lanes, min(ROWS, -(-count // lanes))
-
-
-def _worth_compiling(jobs: Sequence[Job], rows: int, template: Template) -> bool:
-    """Whether to have XLA compile the training of these jobs, in packs of so many rows."""
+    rows = min(ROWS, -(-count // lanes))
     asked = jobs[0].config.settings.xla
+    worth = rows > 1 and _work(jobs, template) > WORTH_COMPILING
+    return lanes, rows, worth if asked == "auto" else asked == "always"
+
+
+def _room_in_search(jobs: Sequence[Job], template: Template) -> tuple[int, bool]:
+    """The rows of packs, and whether XLA compiles their training, where more jobs will follow.
+
+    Packs have one of two sizes, whatever the number of jobs: a program of another size takes
+    longer to trace than free rows cost, and where not, a pack shrinks by itself. XLA compiles for
+    one of the two at most. Of the jobs to come, a template is expected to have its share so far.
+    """
+    asked = jobs[0].config.settings.xla
+    rows = LEAST_ROWS if len(jobs) <= ROWS else ROWS
     if asked != "auto":
-        return asked == "always"
-    if jobs[0].more and template.is_proven(rows, compiled=True):
-        return True
+        return rows, asked == "always"
+    if template.compiled_rows is None:
+        work = _work(jobs, template)
+        template.work += work
+        if work + template.work * (jobs[0].more or 0.0) <= WORTH_COMPILING:
+            return rows, False
+    return template.compiled_rows or rows, True
+
+
+def _work(jobs: Sequence[Job], template: Template) -> int:
+    """Epochs of all jobs, times training rows, times weights."""
     epochs = sum(job.config.settings.epochs for job in jobs)
-    return rows > 1 and epochs * template.taken * template.weights > WORTH_COMPILING
+    return epochs * template.taken * template.weights
 
 
 def structure_of(config: Config) -> str:

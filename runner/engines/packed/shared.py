@@ -81,7 +81,7 @@ class SharedTemplates:
 
         More of that kind are likely to follow then.
         """
-        if not job.more:
+        if job.more is None:
             return False
         self._hold(job.data)
         before = kind in self._kinds

@@ -75,6 +75,8 @@ class Template:
         """Members of a pack -> its program, compiled by XLA; 0 -> that of any number of them."""
         self._differences: dict[tuple[int, bool], float] = {}
         self._traced: set[tuple[int, bool]] = set()
+        self.work = 0
+        """What searches have had trained by it: epochs times rows times weights."""
         self._traced_seconds = 0.0
         """How long it took to trace, and to compile, all that the last proven pack needs."""
 
@@ -148,9 +150,10 @@ class Template:
             with contextlib.suppress(NotMapped):
                 program.compile_for(state, self._own_numbers(members), whole)
 
-    def is_proven(self, members: int, compiled: bool) -> bool:
-        """Whether the difference is known for packs of so many members."""
-        return (members, compiled) in self._differences
+    @property
+    def compiled_rows(self) -> int | None:
+        """For packs of how many members XLA has compiled the training first, if for any."""
+        return next((members for members, compiled in self._differences if compiled), None)
 
     def difference(self, members: int, compiled: bool) -> float:
         """The relative difference of a few steps' loss from that of Keras' own training step.

@@ -57,7 +57,7 @@ class Together:
         results: Results,
         limits: Limits,
         by_device: bool,
-        more: bool,
+        more: float | None,
     ) -> None:
         self._machine, self._results, self._limits = machine, results, limits
         self._runs = {run.run_id: run for run in runs}
@@ -92,7 +92,7 @@ class Together:
         runs, machine = list(self._runs.values()), self._machine
         number = self._devices(watch) if self._by_device else machine.most
         # A structure's program is traced by one process, where that is what takes the time.
-        packs = cut(runs, number if self._by_device or not self._more else 1)
+        packs = cut(runs, number if self._by_device or self._more is None else 1)
         for pack in packs:
             parcel = replace(pack_up(pack, self._limits.since), more=self._more)
             self._waiting.append(_Task(parcel, structure_key(pack[0])))
@@ -148,7 +148,7 @@ class Together:
             if owner is None:
                 return 1
             may_be_here = task.is_single or took.get(task.structure, 0.0) > SLOW_SECONDS
-            return 2 if may_be_here or self._by_device or not self._more else None
+            return 2 if may_be_here or self._by_device or self._more is None else None
 
         ranked = [(fit, task) for task in self._waiting if (fit := fits(task)) is not None]
         return min(ranked, key=lambda one: one[0])[1] if ranked else None

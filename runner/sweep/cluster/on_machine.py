@@ -49,7 +49,7 @@ class Machine:
         *,
         pruning: PruningOf = no_pruning,
         limits: Limits | None = None,
-        more: bool = False,
+        more: float | None = None,
     ) -> dict[str, RunResult]:
         """Train the runs, some of them by other processes, the rest in this one."""
         results, limits = Results(on_result, limits), limits or Limits()
@@ -67,7 +67,7 @@ class Machine:
             except BaseException:
                 self.close()
                 raise
-            if not more:
+            if more is None:
                 self.close()
         others = results.missing(runs)  # none after the user's stop
         if others and not limits.reached:

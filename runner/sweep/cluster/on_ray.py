@@ -92,8 +92,8 @@ class Crew:
         """By node, the workers that could not begin."""
         self._slots: list[tuple[str, str, float, float]] = []
         self._over = threading.Event()
-        self._more = False
-        """Whether runs much like these will follow."""
+        self._more: float | None = None
+        """How many runs much like these will follow, for each so far."""
 
     def train(
         self,
@@ -102,7 +102,7 @@ class Crew:
         *,
         pruning: PruningOf = no_pruning,
         limits: Limits | None = None,
-        more: bool = False,
+        more: float | None = None,
     ) -> dict[str, RunResult]:
         """Train runs as `train_all` does, by the workers.
 

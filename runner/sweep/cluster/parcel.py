@@ -76,8 +76,8 @@ class Parcel:
     """When the sweep began, in seconds since 1970."""
     taken: Mapping[str, Taken] = field(default_factory=dict)
     """Earlier runs whose weights params name, where these are taken along."""
-    more: bool = False
-    """Whether jobs much like these will follow, as in a search."""
+    more: float | None = None
+    """How many jobs of a search, much like these, will follow, for each so far; None: of none."""
 
 
 class NodeError(RunnerError):

@@ -100,7 +100,7 @@ class PackedLauncher(Launcher):
         *,
         pruning: PruningOf = no_pruning,
         limits: Limits | None = None,
-        more: bool = False,
+        more: float | None = None,
     ) -> dict[str, RunResult]:
         """Train the runs on this machine; launchers of other places have their own."""
         return self._here.train(runs, on_result, pruning=pruning, limits=limits, more=more)

@@ -75,7 +75,7 @@ class RayLauncher(PackedLauncher):
         *,
         pruning: PruningOf = no_pruning,
         limits: Limits | None = None,
-        more: bool = False,
+        more: float | None = None,
     ) -> dict[str, RunResult]:
         connect(self._address)
         if self._crew is None:

@@ -117,7 +117,7 @@ class SubmititLauncher(PackedLauncher):
         *,
         pruning: PruningOf = no_pruning,
         limits: Limits | None = None,
-        more: bool = False,
+        more: float | None = None,
     ) -> dict[str, RunResult]:
         """Submit the runs; each one's result, or where nobody waits, that it is submitted.
 

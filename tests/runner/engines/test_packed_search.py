@@ -62,11 +62,11 @@ def traces(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def searched(
-    results: Path, *members: str, base: tuple[str, ...] = SEARCH, more: bool = False
+    results: Path, *members: str, base: tuple[str, ...] = SEARCH, more: float | None = None
 ) -> list[list[float]]:
     """The losses of a batch of runs.
 
-    more: whether they are trained as those of a search are, which says that others will follow.
+    more: of a search, how many others will follow, for each.
     """
     planner, runs = Planner(), []
     for words in members:
@@ -132,7 +132,7 @@ def test_a_search_traces_each_structure_once_and_builds_only_what_is_new(
     for members, count, builds in batches:
         traces.clear()
         built.clear()
-        together.append(searched(results, *members, more=True))
+        together.append(searched(results, *members, more=0.0))
         assert (traces, len(built)) == ([8] * count, builds), members
     for (members, *_), found in zip(batches, together, strict=True):
         again = searched(results, *members, base=(*IRIS, *LONE))
@@ -147,8 +147,39 @@ def test_the_second_run_that_comes_alone_has_a_program_for_those_to_come(
     base = (*IRIS, "regularizer=[dropout]", "engine=packed")
     for seed, count in ((1, 0), (2, 2), (3, 0)):
         traces.clear()
-        searched(results, f"seed={seed}", base=base, more=True)
+        searched(results, f"seed={seed}", base=base, more=0.0)
         assert len(traces) == count, seed
+
+
+@pytest.mark.slow
+def test_xla_compiles_what_a_search_is_expected_to_train_much_of(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By what was trained so far and the trials to come; from then on for all of the structure."""
+    from runner.engines.packed.program import Program
+
+    compiled: list[int] = []
+    compile_for = Program.compile_for
+
+    def noted(self: Program, state: Any, numbers: Any, steps: int) -> None:
+        compiled.append(len(numbers))
+        compile_for(self, state, numbers, steps)
+
+    monkeypatch.setattr(Program, "compile_for", noted)
+    base = (*IRIS, "regularizer=[dropout]", "engine=packed")
+    pair = [f"seed={seed}" for seed in (1, 2)]
+    searched(results, *pair, base=base, more=0.0)
+    [known] = SHARED._known.values()
+    monkeypatch.setattr(engine, "WORTH_COMPILING", 4 * known.template.work)
+    found = []
+    for first, more, count in ((3, 0.5, 0), (5, 1.5, 1), (7, 0.0, 1)):
+        members = [f"seed={first}", f"seed={first + 1}"]
+        found.append((members, searched(results, *members, base=base, more=more)))
+        assert compiled == [8] * count, members
+    for members, losses_found in found:
+        again = searched(results, *members, base=(*base, *LONE))
+        for one, other in zip(losses_found, again, strict=True):
+            assert one == pytest.approx(other, rel=LAST)
 
 
 @pytest.mark.slow

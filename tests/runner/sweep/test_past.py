@@ -64,7 +64,8 @@ def run(
 
 def told(house: House, config: Any, identity: str = "mine") -> tuple[PastTask, ...]:
     warehouse.sync(house.results)
-    return past_tasks(house.results, SPACE, config, identity, "val_loss", BEFORE)
+    with warehouse.connect(house.results) as there:
+        return past_tasks(there, SPACE, config, identity, "val_loss", BEFORE)
 
 
 @pytest.mark.slow
