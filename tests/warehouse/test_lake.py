@@ -37,7 +37,7 @@ from warehouse.lake import schema
 from warehouse.lake.address import lake_of
 from warehouse.lake.apart import call
 from warehouse.lake.intake import writing
-from warehouse.lake.opening import PassingError
+from warehouse.lake.opening import CATALOG, PassingError
 from warehouse.place import Place
 
 Ask = Callable[..., list[tuple[Any, ...]]]
@@ -255,6 +255,39 @@ def forget_schema() -> Iterator[Callable[[], None]]:
 
     yield forget
     forget()
+
+
+@pytest.mark.slow
+def test_a_lake_whose_maker_was_killed_is_opened_by_the_next(
+    house: House, rows: Ask, lake: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two tables have had a row, so that DuckLake knows their columns; nobody ever sees it."""
+    there = lake_of(lake)
+    assert there is not None
+    with monkeypatch.context() as killed:
+        killed.setattr(schema, "_open", lambda con: con.no_such_method())
+        with pytest.raises(AttributeError), writing(there):
+            pass
+    with pytest.raises(WarehouseError, match="the lake is of an older Sweephouse"):
+        warehouse.connect(house.results)
+    run_id = house.run()
+    assert warehouse.sync(house.results).ingested == [run_id]
+    assert rows(house, "SELECT count(*), min(run_id) FROM runs") == [(1, run_id)]
+    for table in schema.OFTEN_EMPTY:
+        assert rows(
+            house, f"SELECT count(*) FROM {table} WHERE run_id IS NULL OR run_id = '0'"
+        ) == [(0,)]
+    with writing(there) as writer:
+        known = writer.con.execute(
+            "SELECT count(*) FROM "
+            f"{CATALOG}.{there.schema}.ducklake_table_stats JOIN "
+            f"{CATALOG}.{there.schema}.ducklake_table USING (table_id) "
+            "WHERE table_name IN ('care', 'metrics')"
+        ).fetchall()
+    assert known == [(2,)]
+    assert house.command("tidy").returncode == 0
+    inside = [path.parent.name for path in house.results.parent.rglob("lake/**/*.parquet")]
+    assert sorted(inside) == sorted(set(inside)), "a file for each table that has rows"
 
 
 @pytest.mark.slow

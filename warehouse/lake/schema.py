@@ -30,6 +30,10 @@ TYPES = {"HUGEINT": "DECIMAL(38,0)"}
 INLINED = 200
 """Rows up to which an insert stays in the catalog, until `tidy` writes them into files: one run at
 a time would else make a file for each table."""
+OFTEN_EMPTY = ("care", "metrics")
+"""Tables that every list of runs, or their curves, read, though nothing may ever be in them. Of a
+table that never had a row DuckLake has no statistics, and looks for them in the catalog with every
+query, 10 ms for each column."""
 _CHECK = re.compile(r",\s*CHECK \(.*?\)(?=\s*\);)", re.DOTALL)
 
 
@@ -89,7 +93,7 @@ def make_here(con: DuckDBPyConnection) -> None:
 
 
 def bring_up_to_date(con: DuckDBPyConnection) -> None:
-    """Make the tables, or migrate them, in one transaction; the caller holds the lake's lock.
+    """Make the tables, or migrate them in one transaction; the caller holds the lake's lock.
 
     Raises WarehouseError where a newer program has written the lake, LakeError where it is
     another program's.
@@ -97,8 +101,9 @@ def bring_up_to_date(con: DuckDBPyConnection) -> None:
     done = _applied(con)
     if done is None:
         _make(con)
-        return
-    if todo := [step for step in known_migrations() if step.number not in done]:
+    if not done:  # it is new, or who made it was killed before it was opened
+        _open(con)
+    elif todo := [step for step in known_migrations() if step.number not in done]:
         _migrate(con, todo)
 
 
@@ -106,12 +111,12 @@ def check(con: DuckDBPyConnection) -> None:
     """Raise WarehouseError where the lake is not of today's schema; only look."""
     done = _applied(con)
     if done is None or (missing := [s for s in known_migrations() if s.number not in done]):
-        newest = 0 if done is None else max(done)
+        newest = max(done) if done else 0
         known = f"schema {newest}" if newest else "empty"
         raise WarehouseError(
             f"the lake is of an older Sweephouse ({known}): the next `python -m warehouse sync` "
             "by someone who may write brings it up to date"
-            + (f" ({len(missing)} steps)" if done is not None and len(missing) > 1 else "")
+            + (f" ({len(missing)} steps)" if done and len(missing) > 1 else "")
         )
 
 
@@ -144,7 +149,7 @@ def _applied(con: DuckDBPyConnection) -> set[int] | None:
 
 
 def _make(con: DuckDBPyConnection) -> None:
-    """All tables, with their comments, and the record of the steps that they come from."""
+    """All tables, with their comments; in some a row, which goes when the lake is opened."""
     with using(con, NAME), transaction(con):
         for table in described():
             con.execute(table.made(TYPES))
@@ -152,9 +157,38 @@ def _make(con: DuckDBPyConnection) -> None:
             for column in table.columns:
                 name = f"{table.name}.{identifier(column.name)}"
                 _comment(con, f"COLUMN {name}", column.comment)
+    _inline(con, 0)
+    with using(con, NAME), transaction(con):
+        for table in described():
+            if table.name in OFTEN_EMPTY:
+                row = ", ".join(map(_nothing, table.columns))
+                con.execute(f"INSERT INTO {table.name} VALUES ({row})")
+
+
+def _nothing(column: Column) -> str:
+    """A value that the column takes."""
+    if column.nullable:
+        return "NULL"
+    return "'epoch'" if column.type.startswith("TIMESTAMP") else "'0'"
+
+
+def _open(con: DuckDBPyConnection) -> None:
+    """Empty the tables, and record the steps that they come from: from now on they are a lake."""
+    # Files that go as a whole: rows that were ever in the catalog, `tidy` would write into files.
+    _inline(con, 0)
+    with using(con, NAME), transaction(con):
+        for name in OFTEN_EMPTY:
+            con.execute(f"DELETE FROM {name}")
+    _inline(con, INLINED)
+    with using(con, NAME), transaction(con):
         for step in known_migrations():
             record_step(con, step.number, step.name)
-    con.execute(f"CALL {NAME}.set_option('data_inlining_row_limit', {INLINED})")
+    con.execute(f"CALL ducklake_expire_snapshots('{NAME}', older_than => now())")
+    con.execute(f"CALL ducklake_cleanup_old_files('{NAME}', cleanup_all => true)")
+
+
+def _inline(con: DuckDBPyConnection, rows: int) -> None:
+    con.execute(f"CALL {NAME}.set_option('data_inlining_row_limit', {rows})")
 
 
 def _comment(con: DuckDBPyConnection, what: str, text: str | None) -> None:

@@ -1,5 +1,16 @@
 CREATE OR REPLACE VIEW leaderboard AS
-WITH judged AS (
+-- One name to join by is quicker than a split and a name.
+WITH monitored AS (
+    SELECT
+        run_id,
+        CASE WHEN split = 'val' THEN 'val_' || name WHEN NOT starts_with(name, 'val_') THEN name END AS monitor,
+        at_best,
+        min,
+        max
+    FROM run_metrics
+),
+
+judged AS (
     SELECT
         r.run_id,
         r.dataset,
@@ -13,10 +24,7 @@ WITH judged AS (
         END AS best
     FROM runs AS r
     ANTI JOIN deleted AS d ON d.run_id = r.run_id
-    LEFT JOIN run_metrics AS m
-        ON m.run_id = r.run_id
-        AND m.split = CASE WHEN starts_with(r.monitor, 'val_') THEN 'val' ELSE 'train' END
-        AND m.name = CASE WHEN starts_with(r.monitor, 'val_') THEN substr(r.monitor, 5) ELSE r.monitor END
+    LEFT JOIN monitored AS m ON m.run_id = r.run_id AND m.monitor = r.monitor
 ),
 
 -- Only what ranks is sorted; a run's other columns come afterwards. One number sorts faster than
