@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
-from typing import Protocol
+from dataclasses import dataclass, field, replace
 
 from runner.components.types import Recipe
 from runner.data import duplicates
@@ -36,22 +35,25 @@ from runner.system.terminal import say
 PruningOf = Callable[[Run], Pruning | None]
 
 
-class TrainAll(Protocol):
-    """What trains many runs: `train_all` in this process, and others as it does."""
-
-    def __call__(
-        self,
-        runs: Sequence[Run],
-        on_result: OnResult | None = None,
-        *,
-        pruning: PruningOf = ...,
-        limits: Limits | None = None,
-        more: float | None = None,
-    ) -> dict[str, RunResult]: ...
-
-
-def no_pruning(run: Run) -> None:
+def _no_pruning(run: Run) -> None:
     """Give none: a run by itself has nothing to be compared with."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The terms on which runs train, wherever they do."""
+
+    pruning: PruningOf = _no_pruning
+    """Gives the pruning that a run is part of, if any."""
+    limits: Limits = field(default_factory=Limits)
+    """What keeps further runs from beginning."""
+    more: float | None = None
+    """How many runs of a search, much like these, will follow, for each so far; None where these
+    are of none."""
+
+
+TrainAll = Callable[[Sequence[Run], OnResult | None, Terms], dict[str, RunResult]]
+"""What trains many runs: `train_all` in this process, and others as it does."""
 
 
 def train(run: Run, closing: Closing | None = None) -> Outcome:
@@ -74,10 +76,9 @@ def train(run: Run, closing: Closing | None = None) -> Outcome:
 def train_all(
     runs: Sequence[Run],
     on_result: OnResult | None = None,
+    terms: Terms | None = None,
+    *,
     closing: Closing | None = None,
-    pruning: PruningOf = no_pruning,
-    limits: Limits | None = None,
-    more: float | None = None,
     progress: Progress | None = None,
 ) -> dict[str, RunResult]:
     """Train runs, those that can share one call of an engine together; their results by id.
@@ -88,17 +89,16 @@ def train_all(
     are missing from the answer.
 
     on_result: is called for each run as soon as it has come to its end or is refused.
-    pruning: gives the pruning that a run is part of, if any.
-    more: how many runs of a search, much like these, will follow, for each so far; None where
-        these are of none.
     progress: the display; by default the one that fits the output.
     """
-    results, progress = Results(on_result, limits), progress or progress_for_output(len(runs))
+    terms = terms or Terms()
+    results = Results(on_result, terms.limits)
+    progress = progress or progress_for_output(len(runs))
     try:
         # Op determinism, once on, stays on: those that ask for it come last.
         ordered = sorted(runs, key=lambda run: run.config.settings.deterministic)
         for together in results.groups(ordered, place_of):
-            _Batch(results, together, progress, closing, pruning, limits or Limits(), more).train()
+            _Batch(results, together, progress, closing, terms).train()
     finally:
         progress.close()
     return results.by_id
@@ -126,12 +126,10 @@ class _Batch:
         runs: Sequence[Run],
         progress: Progress,
         closing: Closing | None,
-        pruning: PruningOf,
-        limits: Limits,
-        more: float | None,
+        terms: Terms,
     ) -> None:
-        self._results, self._runs, self._pruning = results, runs, pruning
-        self._limits, self._more = limits, more
+        self._results, self._runs = results, runs
+        self._terms, self._limits = terms, terms.limits
         self._keepers: dict[str, RunKeeper] = {}
         self._recorder = Recorder(runs[0].results, progress, closing)
         engine = name_of(runs[0].config.settings.engine, len(runs))
@@ -183,7 +181,7 @@ class _Batch:
                 start = start_of(run, device, data)
                 judge = self._judge_of(run)
                 stop = functools.partial(self._is_to_stop, run, watch)
-                more = self._more
+                more = self._terms.more
                 jobs.append(Job(start, run.config, data, make, stop, run.resume, judge, more))
         with watch, self._recorder.usage:
             self._engage(engine, jobs, {run.run_id: run for run in runs}, watch)
@@ -203,7 +201,7 @@ class _Batch:
 
     def _judge_of(self, run: Run) -> RunPruning | None:
         """Who says that the run is hopeless; nobody of one that goes on from an earlier run."""
-        pruning = None if run.resume is not None else self._pruning(run)
+        pruning = None if run.resume is not None else self._terms.pruning(run)
         if pruning is None:
             return None
         return pruning.run(run.run_id, run.identity, run.config.settings.epochs)

@@ -27,7 +27,7 @@ from runner.record.display import PlanningProgress
 from runner.record.notebook import is_notebook
 from runner.record.outcome import Outcome
 from runner.sweep.background import Intake
-from runner.sweep.batch import TrainAll, train, train_all
+from runner.sweep.batch import Terms, TrainAll, train, train_all
 from runner.sweep.closing import failures_of, sum_up, values_of
 from runner.sweep.earlier import with_parents
 from runner.sweep.failures import RunResult
@@ -283,13 +283,8 @@ class Sweep:
                         intake.add(run.results)
 
             self._prunings.refresh()
-            results = together(
-                runs,
-                on_result,
-                pruning=self._prunings.of,
-                limits=self.limits,
-                more=self._more_to_come(len(runs)),
-            )
+            more = self._more_to_come(len(runs))
+            results = together(runs, on_result, Terms(self._prunings.of, self.limits, more))
         outcomes = [result for result in results.values() if isinstance(result, Outcome)]
         if not self.multirun:
             for outcome in outcomes:

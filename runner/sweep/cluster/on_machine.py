@@ -12,11 +12,10 @@ from collections.abc import Hashable, Sequence
 from runner.backend.devices import AUTO, GPUS, may_have_gpus, usable_processors
 from runner.config.settings import Settings
 from runner.errors import ConfigError
-from runner.sweep.batch import PruningOf, no_pruning, train_all
+from runner.sweep.batch import PruningOf, Terms, train_all
 from runner.sweep.cluster.hand_out import Together
 from runner.sweep.cluster.hands import Hand, begin, let_go
 from runner.sweep.failures import OnResult, Results, RunResult
-from runner.sweep.limits import Limits
 from runner.sweep.plan import Run
 
 MOST = 8
@@ -45,35 +44,30 @@ class Machine:
     def train(
         self,
         runs: Sequence[Run],
-        on_result: OnResult | None = None,
-        *,
-        pruning: PruningOf = no_pruning,
-        limits: Limits | None = None,
-        more: float | None = None,
+        on_result: OnResult | None,
+        terms: Terms,
     ) -> dict[str, RunResult]:
         """Train the runs, some of them by other processes, the rest in this one."""
-        results, limits = Results(on_result, limits), limits or Limits()
+        results, limits = Results(on_result, terms.limits), terms.limits
         by_device = [run for run in runs if run.config.settings.device.lower() == GPUS]
-        if self._is_side_by_side(runs, pruning):
+        if self._is_side_by_side(runs, terms.pruning):
             spread, by_device = list(runs), []
         else:
             spread = by_device if len(by_device) > 1 else []
         if not spread:
-            return train_all(runs, on_result, pruning=pruning, limits=limits, more=more)
+            return train_all(runs, on_result, terms)
         # Those that may look at one results folder; there is one as a rule.
         for together in results.groups(spread, lambda run: run.results):
             try:
-                Together(self, together, results, limits, bool(by_device), more).train()
+                Together(self, together, results, limits, bool(by_device), terms.more).train()
             except BaseException:
                 self.close()
                 raise
-            if more is None:
+            if terms.more is None:
                 self.close()
         others = results.missing(runs)  # none after the user's stop
         if others and not limits.reached:
-            return results.by_id | train_all(
-                others, on_result, pruning=pruning, limits=limits, more=more
-            )
+            return results.by_id | train_all(others, on_result, terms)
         return results.by_id
 
     def expect(self, settings: Settings, trials: int, structures: int) -> None:

@@ -23,7 +23,7 @@ from runner.journal.records import Record, RunEnd, RunStart
 from runner.record.display import progress_for_output
 from runner.record.outcome import Outcome, Outcomes
 from runner.record.sinks import Display
-from runner.sweep.batch import PruningOf, no_pruning
+from runner.sweep.batch import Terms
 from runner.sweep.cluster.carrier import Inbox
 from runner.sweep.cluster.cut import cut
 from runner.sweep.cluster.parcel import NodeError, Parcel, Slip, left_of, pack_up
@@ -98,29 +98,26 @@ class Crew:
     def train(
         self,
         runs: Sequence[Run],
-        on_result: OnResult | None = None,
-        *,
-        pruning: PruningOf = no_pruning,
-        limits: Limits | None = None,
-        more: float | None = None,
+        on_result: OnResult | None,
+        terms: Terms,
     ) -> dict[str, RunResult]:
         """Train runs as `train_all` does, by the workers.
 
-        pruning: is each worker's own, among the runs that it trains.
+        terms: pruning is each worker's own, among the runs that it trains.
 
         Raises ConfigError where no node has what a worker is to have.
         """
-        self._more = more
+        self._more = terms.more
         base = runs[0].base
         slots = self.slots
         if not slots:
             raise ConfigError(self._too_much())
         if not self._over.is_set() and not self._hands:
             threading.Thread(target=self._keep_alive, name="beat", daemon=True).start()
-        results = Results(on_result, limits)
+        results = Results(on_result, terms.limits)
         for folder in dict.fromkeys(run.results for run in runs):
             here = [run for run in runs if run.results == folder]
-            _Together(self, here, results, limits or Limits(), base).train(folder)
+            _Together(self, here, results, terms.limits, base).train(folder)
         return results.by_id
 
     def packs(self, runs: Sequence[Run]) -> list[Parcel]:

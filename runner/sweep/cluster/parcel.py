@@ -25,7 +25,7 @@ from runner.journal.ids import new_run_id
 from runner.journal.records import UsedComponent
 from runner.model.checkpoint import Checkpoint
 from runner.record.display import Progress
-from runner.sweep.batch import train_all
+from runner.sweep.batch import Terms, train_all
 from runner.sweep.cluster.parents import Taken, taken_along, with_taken
 from runner.sweep.earlier import earlier_run
 from runner.sweep.failures import RunResult
@@ -158,9 +158,7 @@ def train_parcel(
     trained = train_all(
         runs,
         lambda run, result: told(slips[run.run_id], result),
-        pruning=prunings.of,
-        limits=limits,
-        more=parcel.more,
+        Terms(prunings.of, limits, parcel.more),
         progress=progress,
     )
     return refused | {slips[run_id].key: result for run_id, result in trained.items()}

@@ -19,11 +19,10 @@ from runner.backend.devices import AUTO
 from runner.config.compose import forget_config
 from runner.config.settings import Settings
 from runner.errors import PasswordError, RunnerError
-from runner.sweep.batch import PruningOf, no_pruning
+from runner.sweep.batch import Terms
 from runner.sweep.cluster.on_machine import Machine, check_processes
 from runner.sweep.failures import OnResult, RunResult
 from runner.sweep.launching.jobs import Composer, JobConfig
-from runner.sweep.limits import Limits
 from runner.sweep.plan import Run
 from runner.sweep.sweep import Sweep, is_usable
 
@@ -96,14 +95,11 @@ class PackedLauncher(Launcher):
     def _together(
         self,
         runs: Sequence[Run],
-        on_result: OnResult | None = None,
-        *,
-        pruning: PruningOf = no_pruning,
-        limits: Limits | None = None,
-        more: float | None = None,
+        on_result: OnResult | None,
+        terms: Terms,
     ) -> dict[str, RunResult]:
         """Train the runs on this machine; launchers of other places have their own."""
-        return self._here.train(runs, on_result, pruning=pruning, limits=limits, more=more)
+        return self._here.train(runs, on_result, terms)
 
     def _jobs(self, job_overrides: Sequence[Sequence[str]], first: int) -> Iterator[JobConfig]:
         for number, words in enumerate(job_overrides, first):

@@ -20,12 +20,11 @@ from hydra.errors import HydraException
 from runner.backend.ray_private import silence_notices
 from runner.config.settings import Settings
 from runner.errors import ConfigError
-from runner.sweep.batch import PruningOf, no_pruning
+from runner.sweep.batch import Terms
 from runner.sweep.cluster.cut import AUTO, check_pack
 from runner.sweep.cluster.on_ray import Crew, Share
 from runner.sweep.failures import OnResult, RunResult
 from runner.sweep.launching.packed import PackedLauncher
-from runner.sweep.limits import Limits
 from runner.sweep.plan import Run
 
 EXTRA = 'pip install "sweephouse[ray]"'
@@ -71,17 +70,14 @@ class RayLauncher(PackedLauncher):
     def _together(
         self,
         runs: Sequence[Run],
-        on_result: OnResult | None = None,
-        *,
-        pruning: PruningOf = no_pruning,
-        limits: Limits | None = None,
-        more: float | None = None,
+        on_result: OnResult | None,
+        terms: Terms,
     ) -> dict[str, RunResult]:
         connect(self._address)
         if self._crew is None:
             self._crew = Crew(Share(**self._asked), self._pack)
             atexit.register(self._crew.close)
-        return self._crew.train(runs, on_result, pruning=pruning, limits=limits, more=more)
+        return self._crew.train(runs, on_result, terms)
 
     def check(self) -> None:
         """Raise ConfigError for params that mean nothing, and where Ray is not installed."""

@@ -24,7 +24,7 @@ from omegaconf import DictConfig
 from runner.config.settings import Settings
 from runner.errors import ConfigError
 from runner.record.outcome import Outcome
-from runner.sweep.batch import PruningOf, no_pruning
+from runner.sweep.batch import Terms
 from runner.sweep.cluster.cut import AUTO, check_pack, cut
 from runner.sweep.cluster.parcel import pack_up
 from runner.sweep.cluster.queue import LOCAL, SLURM, array_ids, stop
@@ -32,7 +32,7 @@ from runner.sweep.cluster.settled import settled
 from runner.sweep.cluster.task import Task, folder_of
 from runner.sweep.failures import OnResult, RunResult
 from runner.sweep.launching.packed import PackedLauncher
-from runner.sweep.limits import Limits, began
+from runner.sweep.limits import began
 from runner.sweep.manifest import Submitted
 from runner.sweep.plan import Run
 from runner.sweep.summary import results_words
@@ -113,15 +113,12 @@ class SubmititLauncher(PackedLauncher):
     def _together(
         self,
         runs: Sequence[Run],
-        on_result: OnResult | None = None,
-        *,
-        pruning: PruningOf = no_pruning,
-        limits: Limits | None = None,
-        more: float | None = None,
+        on_result: OnResult | None,
+        terms: Terms,
     ) -> dict[str, RunResult]:
         """Submit the runs; each one's result, or where nobody waits, that it is submitted.
 
-        pruning, more: are left to the jobs.
+        terms: pruning and more are left to the jobs.
         """
         assert isinstance(self._sweep, Sweep)
         results, sweep_id = runs[0].results, self._sweep.sweep_id
@@ -135,7 +132,7 @@ class SubmititLauncher(PackedLauncher):
             say(f"wait      python -m runner wait {sweep_id}{results_words(results)}")
             return {run.run_id: Outcome(run.run_id, status=SUBMITTED) for run in runs}
         progress, stopped = _wait(results, sweep_id, submitted)
-        left_out = stopped or bool(limits and limits.reached)
+        left_out = stopped or bool(terms.limits.reached)
         refused = progress.standing.refused_runs
         came = dict(settled(runs, results, sweep_id, refused, stopped, left_out))
         for run in runs:

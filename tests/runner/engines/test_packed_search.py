@@ -16,7 +16,7 @@ from runner.engines.packed.engine import SHARED
 from runner.record.outcome import Outcome
 from runner.sweep import batch
 from runner.sweep import plan as planning
-from runner.sweep.batch import train_all
+from runner.sweep.batch import Terms, train_all
 from runner.sweep.plan import Planner
 from tests.runner.engines.test_packed import (
     BASE,
@@ -72,7 +72,7 @@ def searched(
     for words in members:
         line = [*base, *words.split(), f"results={results}"]
         runs.append(planner.plan(*compose(line), line))
-    outcomes = train_all(runs, more=more)
+    outcomes = train_all(runs, terms=Terms(more=more))
     found = []
     for run in runs:
         outcome = outcomes[run.run_id]
