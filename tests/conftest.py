@@ -71,7 +71,7 @@ class Site:
         load.cache_clear()
 
 
-PARTS = 4
+PARTS = 5
 """CI takes one of so many parts of the slow tests, another for each commit, one case of each test.
 
 All of them take two cores more than an hour: `python -m pytest -m slow`.
