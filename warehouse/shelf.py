@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from runner.journal.results import DATABASE
 from runner.system.temporary import umask
 
 MARK = ".sweephouse-snapshot"
@@ -75,7 +76,7 @@ def remove(folder: Path) -> None:
         if _is_held(opened):
             return
         for name in os.listdir(opened):  # noqa: PTH208  # of a descriptor, not of a path
-            if not name.startswith("warehouse.duckdb"):
+            if not name.startswith(DATABASE):
                 continue
             with suppress(OSError):
                 if stat.S_ISREG(os.lstat(name, dir_fd=opened).st_mode):

@@ -11,7 +11,7 @@ from runner.components.search_types import Dimension, PastTask, Space, Trial
 from runner.config.config import Config, flatten
 from runner.config.settings import NAMES, OF_OUTCOME
 from runner.errors import ConfigError
-from runner.journal.results import is_results
+from runner.journal.results import DATABASE, is_results
 from runner.search.ask import as_text
 from warehouse.searches import LEAST_RUNS, PastRun, past_runs
 
@@ -52,7 +52,7 @@ def past_tasks(
 def folder_of(history: str) -> Path:
     """The results folder that `search.history` names as a path; ConfigError if it is none."""
     path = Path(history)
-    if path.name == "warehouse.duckdb":
+    if path.name == DATABASE:
         path = path.parent
     if not is_results(path):
         raise ConfigError(

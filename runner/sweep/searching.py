@@ -42,6 +42,8 @@ from warehouse.searches import Suggested, begun, metrics_of, suggested
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+    from warehouse.ingest.ingest import Look
+
 OPEN = (None, "running", "lost")
 """Statuses of a trial that is still to be trained; so is one that was stopped, but for those."""
 AS_ENDED = ("pruned", "own_max_seconds")
@@ -136,8 +138,7 @@ class Search:
     def begin(self) -> None:
         """Look up what is there, and record that this command goes on with it."""
         if Place.of(self.plan.results).has_runs:
-            for problem in warehouse.sync(self.plan.results).problems:
-                complain(f"warning: {problem}")
+            self._take_in()
             self.before = warehouse.connect(self.plan.results)
             self._began = begun(self.before, self.search_id)
             self._look(self.before)
@@ -158,15 +159,18 @@ class Search:
     def read(self) -> None:
         """Ask the warehouse what came of the trials."""
         results = self.plan.results
-        if Place.of(results).lake is None:  # which is better fed now and then
-            # Else the journals of all earlier batches would be read anew after each.
-            taken = warehouse.sync(results, then=self._look)
-            for problem in taken.problems:
-                complain(f"warning: {problem}")
-            if not taken.reason:
-                return
-        with warehouse.connect(results) as connection:
-            self._look(connection)
+        # A lake is better fed now and then. Else the journals of all earlier batches would be read
+        # anew after each.
+        if Place.of(results).lake is not None or not self._take_in(self._look):
+            with warehouse.connect(results) as connection:
+                self._look(connection)
+
+    def _take_in(self, then: Look | None = None) -> bool:
+        """Have what has ended taken in, and looked at then; whether that could be done."""
+        taken = warehouse.sync(self.plan.results, then=then)
+        for problem in taken.problems:
+            complain(f"warning: {problem}")
+        return not taken.reason
 
     def _look(self, connection: DuckDBPyConnection) -> None:
         self.rows = suggested(connection, self.search_id, self.plan.aims.metrics)

@@ -24,8 +24,8 @@ from warehouse.place import Place
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-Snapshots = dict[Path, "DuckDBPyConnection | None"]
-"""Results folder -> what it had at its first look; None where that was nothing."""
+Known = Mapping[Path, "DuckDBPyConnection | None"]
+"""Results folder -> what it was found to have; None where that was nothing."""
 
 # Which earlier statuses `retry` trains again.
 AGAIN = {
@@ -54,20 +54,20 @@ def skipped(
     multirun: bool,
     tried: str | None,
     before: dict[str, Run] | None = None,
-    snapshots: Snapshots | None = None,
+    known: Known | None = None,
 ) -> dict[str, Skipped]:
     """Run id -> why it need not be trained; one look into each warehouse, whatever the number.
 
     tried: a sweep of which whatever was tried is not tried again.
     before: runs of the same sweep by fingerprint; those that are new are added.
-    snapshots: where they are looked up rather than anew; a folder's first look is kept there.
+    known: the folders that need not be looked into anew.
     """
     before = {} if before is None else before
     asked = [run for run in runs if tried is not None or _may_skip(run, multirun)]
     skips: dict[str, Skipped] = {}
     for results in dict.fromkeys(run.results for run in asked):
         here = [run for run in asked if run.results == results]
-        skips |= _in_warehouse(results, here, multirun, tried, snapshots)
+        skips |= _in_warehouse(results, here, multirun, tried, known or {})
         skips |= _twice([run for run in here if run.run_id not in skips], before)
     return skips
 
@@ -96,18 +96,12 @@ def _may_skip(run: Run, multirun: bool) -> bool:
     return skip == "finished" or (skip == "auto" and multirun)
 
 
-def _looking_into(
-    results: Path, snapshots: Snapshots | None
-) -> AbstractContextManager[DuckDBPyConnection]:
-    """A connection to what a warehouse has, or had when it was first looked into."""
-    if snapshots is not None and (there := snapshots.get(results)) is not None:
+def _looking_into(results: Path, known: Known) -> AbstractContextManager[DuckDBPyConnection]:
+    """A connection to what a warehouse has, or was found to have."""
+    if (there := known.get(results)) is not None:
         return nullcontext(there)
     warehouse.sync(results)
-    connection = warehouse.connect(results)
-    if snapshots is None:
-        return connection
-    snapshots[results] = connection
-    return nullcontext(connection)
+    return warehouse.connect(results)
 
 
 def _in_warehouse(
@@ -115,14 +109,14 @@ def _in_warehouse(
     runs: Sequence[Run],
     multirun: bool,
     tried: str | None,
-    snapshots: Snapshots | None,
+    known: Known,
 ) -> dict[str, Skipped]:
     """The runs that a warehouse has, or that its user does not want again."""
-    is_new = snapshots is not None and results in snapshots and snapshots[results] is None
+    is_new = results in known and known[results] is None
     if is_new or not Place.of(results).has_runs:  # nothing was ever trained there
         return {}
     try:
-        looking = _looking_into(results, snapshots)
+        looking = _looking_into(results, known)
     except LakeError as error:
         if any(run.config.settings.skip == "finished" for run in runs):
             raise

@@ -39,7 +39,7 @@ from runner.sweep.plan import Planner, Run, plan
 from runner.sweep.pruning import Prunings, pruner_of
 from runner.sweep.result import Result
 from runner.sweep.searching import Search
-from runner.sweep.skip import Skipped, Snapshots, record_skipped, skipped
+from runner.sweep.skip import Skipped, record_skipped, skipped
 from runner.sweep.summary import failure_line, run_line, run_lines
 from runner.system import stops
 from runner.system.stops import INTERRUPTED
@@ -80,8 +80,6 @@ class Sweep:
         """The search that the sweep is part of."""
         self.jobs: int | None = None
         """How many jobs there will be, where they come batch by batch."""
-        self.snapshots: Snapshots | None = None
-        """The looks at earlier runs, where each batch needs none of its own."""
         self.limits = Limits(began(self.sweep_id))
         """What ends it before its jobs are done."""
         self._trials = 0
@@ -102,7 +100,7 @@ class Sweep:
 
     def __getstate__(self) -> dict[str, Any]:
         """What a worker process is given: it trains, and neither searches nor sums up."""
-        return self.__dict__ | {"search": None, "snapshots": None, "_manifest": None}
+        return self.__dict__ | {"search": None, "_manifest": None}
 
     def train(self, composed: DictConfig) -> float | None:
         """Train one composed config, as Hydra hands it over: a batch of one.
@@ -339,7 +337,9 @@ class Sweep:
     def _skipped(self, runs: Sequence[Run], before: dict[str, Run]) -> dict[str, Skipped]:
         """The runs that need not be trained; TensorFlow is not loaded to tell."""
         tried = self.sweep_id if RECOVERING in os.environ else None
-        return skipped(runs, self.multirun, tried, before, self.snapshots)
+        # A search never tries anything twice: what was there before it is looked up once.
+        known = {self.search.plan.results: self.search.before} if self.search else {}
+        return skipped(runs, self.multirun, tried, before, known)
 
     @property
     def _id(self) -> str | None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.journal.records import Care
+from runner.journal.results import DATABASE
 from runner.system.databases import CLOSED, bounds, identifier, literal, shut
 from warehouse.database import STORAGE, Writer, sql_of, transaction
 from warehouse.ingest.batch import OUTLIVE
@@ -128,13 +129,13 @@ def name_of(lake: Lake, journals: Sequence[JournalFile]) -> str:
 def on(shelf: Path, lake: Lake, journals: Sequence[JournalFile], results: Path) -> Path:
     """The file for readers on the shelf, made if it is not there."""
     name = name_of(lake, journals)
-    if not journals and (path := shelf / name / "warehouse.duckdb").exists():
+    if not journals and (path := shelf / name / DATABASE).exists():
         return path
     with attached(lake) as con:
         # What is waiting is seen in the light of what the lake has.
         state = state_of(con, lake)
         name += f"-{state}" if journals or state == NO_STATE else ""
-        path = shelf / name / "warehouse.duckdb"
+        path = shelf / name / DATABASE
         if not path.exists():
             folder = new_draft(shelf)
             try:

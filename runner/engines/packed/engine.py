@@ -261,33 +261,34 @@ def _room(jobs: Sequence[Job], template: Template) -> tuple[int, int, bool]:
     a processor, a row has nothing to gain by neighbours, and each pack is of one.
     """
     count, most = len(jobs), min(usable_processors(), LANES)
+    asked, more = jobs[0].config.settings.xla, jobs[0].more
     if template.ops & HEAVY or template.weights * template.batch > HEAVY_STEP:
-        return min(most, count), 1, jobs[0].config.settings.xla == "always"
-    if jobs[0].more is not None:
-        rows, compiled = _room_in_search(jobs, template)
+        return min(most, count), 1, asked == "always"
+    if more is not None:
+        rows, compiled = _room_in_search(jobs, template, asked, more)
         return min(most, -(-count // rows)), rows, compiled
     lanes = max(1, min(most, count // LEAST_ROWS))
     rows = min(ROWS, -(-count // lanes))
-    asked = jobs[0].config.settings.xla
     worth = rows > 1 and _work(jobs, template) > WORTH_COMPILING
     return lanes, rows, worth if asked == "auto" else asked == "always"
 
 
-def _room_in_search(jobs: Sequence[Job], template: Template) -> tuple[int, bool]:
+def _room_in_search(
+    jobs: Sequence[Job], template: Template, asked: str, more: float
+) -> tuple[int, bool]:
     """The rows of packs, and whether XLA compiles their training, where more jobs will follow.
 
     Packs have one of two sizes, whatever the number of jobs: a program of another size takes
     longer to trace than free rows cost, and where not, a pack shrinks by itself. XLA compiles for
     one of the two at most. Of the jobs to come, a template is expected to have its share so far.
     """
-    asked = jobs[0].config.settings.xla
     rows = LEAST_ROWS if len(jobs) <= ROWS else ROWS
     if asked != "auto":
         return rows, asked == "always"
     if template.compiled_rows is None:
         work = _work(jobs, template)
         template.work += work
-        if work + template.work * (jobs[0].more or 0.0) <= WORTH_COMPILING:
+        if work + template.work * more <= WORTH_COMPILING:
             return rows, False
     return template.compiled_rows or rows, True
 

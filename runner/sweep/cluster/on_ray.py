@@ -29,7 +29,7 @@ from runner.sweep.cluster.cut import cut
 from runner.sweep.cluster.parcel import NodeError, Parcel, Slip, left_of, pack_up
 from runner.sweep.cluster.worker import USER, News, Worker
 from runner.sweep.failures import OnResult, Results, RunResult
-from runner.sweep.limits import SWEEP, Limits, began
+from runner.sweep.limits import SWEEP, began
 from runner.sweep.plan import Run
 from runner.sweep.watch import Watch
 from runner.system.extensions import DISABLE
@@ -92,8 +92,6 @@ class Crew:
         """By node, the workers that could not begin."""
         self._slots: list[tuple[str, str, float, float]] = []
         self._over = threading.Event()
-        self._more: float | None = None
-        """How many runs much like these will follow, for each so far."""
 
     def train(
         self,
@@ -107,7 +105,6 @@ class Crew:
 
         Raises ConfigError where no node has what a worker is to have.
         """
-        self._more = terms.more
         base = runs[0].base
         slots = self.slots
         if not slots:
@@ -117,11 +114,11 @@ class Crew:
         results = Results(on_result, terms.limits)
         for folder in dict.fromkeys(run.results for run in runs):
             here = [run for run in runs if run.results == folder]
-            _Together(self, here, results, terms.limits, base).train(folder)
+            _Together(self, here, results, terms, base).train(folder)
         return results.by_id
 
-    def packs(self, runs: Sequence[Run]) -> list[Parcel]:
-        """The parcels of runs, for the workers that there can be."""
+    def packs(self, runs: Sequence[Run], more: float | None) -> list[Parcel]:
+        """The parcels of runs, for the workers that there can be; more: as `Terms` has it."""
         slots = self.slots
         nodes = {node_id for _, node_id, _, _ in slots}
         memory = [
@@ -130,7 +127,7 @@ class Crew:
         each = int(min(memory) / max(1, len(slots) / len(nodes))) if memory else None
         packs = cut(runs, len(slots), self._pack, each)
         parcels = [pack_up(pack, began(pack[0].sweep_id or ""), take_along=True) for pack in packs]
-        return [replace(parcel, more=self._more) for parcel in parcels]
+        return [replace(parcel, more=more) for parcel in parcels]
 
     def hire(self, number: int, base: Path) -> None:
         """Have up to so many workers, on nodes that have room for them."""
@@ -229,9 +226,10 @@ class _Together:
     """Runs of one results folder that the crew trains."""
 
     def __init__(
-        self, crew: Crew, runs: Sequence[Run], results: Results, limits: Limits, base: Path
+        self, crew: Crew, runs: Sequence[Run], results: Results, terms: Terms, base: Path
     ) -> None:
-        self._crew, self._results, self._limits, self._base = crew, results, limits, base
+        self._crew, self._results, self._base = crew, results, base
+        self._limits, self._more = terms.limits, terms.more
         self._runs = {run.run_id: run for run in runs}
         self._keys = {run.run_id: run.run_id for run in runs}
         """Of each try, the run that it is of."""
@@ -250,7 +248,7 @@ class _Together:
         self._progress = progress_for_output(len(self._runs), by_node=True)
         self._display = Display(self._progress)
         self._inbox = Inbox(folder, self._take)
-        self._queue.extend(self._crew.packs(list(self._runs.values())))
+        self._queue.extend(self._crew.packs(list(self._runs.values()), self._more))
         self._watch = Watch(self._inbox.beat, self._stop_at_once, self._limits.time_is_up)
         try:
             with self._watch:
